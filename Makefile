@@ -1,0 +1,43 @@
+# Everything here installs what it needs into .venv first; nothing else has to be typed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow check format docs-figure lock clean
+
+demo: .venv/installed-demo
+	$(BIN)/g2d demo
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: .venv/installed-dev
+	$(BIN)/python -m pytest -q -m slow
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "g2d needs Python 3.11 or newer, this is %d.%d; try: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+
+# The versions of requirements.lock, whichever build of torch the machine offers.
+.venv/installed-demo: pyproject.toml requirements.lock .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[demo]"
+	touch $@
+
+.venv/installed-dev: pyproject.toml requirements.lock .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[dev]"
+	touch $@ .venv/installed-demo
+
+lock:
+	uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --no-annotate \
+		--no-emit-package g2d -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

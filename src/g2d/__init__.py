@@ -1,0 +1,57 @@
+"""G²D: multimodal training in which no modality drowns out the others.
+
+The parts for your own loop need torch and numpy, nothing else; `pip install "g2d[train]"` adds
+the engine and the command line.
+"""
+
+from g2d.batch import Batch, Outputs
+from g2d.errors import UserError
+from g2d.methods import (
+    G2D,
+    UMT,
+    G2DLoss,
+    JointTraining,
+    Method,
+    Schedule,
+    SequentialPrioritization,
+)
+from g2d.models import MultimodalModel, UnimodalModel
+from g2d.models.fusion import Fusion, LateFusion
+from g2d.tasks import Classification, MultiLabel, Regression, Task
+from g2d.teachers import (
+    CachedTeachers,
+    OnlineTeachers,
+    TeacherBank,
+    ensemble,
+    mean_confidence,
+    rank,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "G2D",
+    "UMT",
+    "Batch",
+    "CachedTeachers",
+    "Classification",
+    "Fusion",
+    "G2DLoss",
+    "JointTraining",
+    "LateFusion",
+    "Method",
+    "MultiLabel",
+    "MultimodalModel",
+    "OnlineTeachers",
+    "Outputs",
+    "Regression",
+    "Schedule",
+    "SequentialPrioritization",
+    "Task",
+    "TeacherBank",
+    "UnimodalModel",
+    "UserError",
+    "ensemble",
+    "mean_confidence",
+    "rank",
+]

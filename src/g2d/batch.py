@@ -1,0 +1,76 @@
+"""What flows through everything: a `Batch` in, `Outputs` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(eq=False)
+class Batch:
+    """Samples of every modality, with what is needed to train on them.
+
+    Attributes:
+        inputs: One tensor a modality, `(B, ...)`, in the declared order.
+        target: Class indices `(B,)`, label bits `(B, L)`, or numbers `(B,)`.
+        index: Position of every sample in its split, `(B,)`. It stays on the CPU whatever
+            device the batch moves to: cached teachers are looked up with it, and a look-up
+            that waits for the device would cost more than the look-up.
+        present: For every modality that can be missing, a bool `(B,)`: is it there? A modality
+            without an entry is always there.
+
+    Example:
+        >>> import torch
+        >>> batch = Batch({"sound": torch.zeros(4, 8)}, torch.tensor([0, 1, 1, 0]), torch.arange(4))
+        >>> len(batch), batch.modalities
+        (4, ('sound',))
+    """
+
+    inputs: dict[str, Tensor]
+    target: Tensor
+    index: Tensor
+    present: dict[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.target.shape[0]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The names of the modalities, in the declared order."""
+        return tuple(self.inputs)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same batch on another device (`index` stays on the CPU)."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory, from which a GPU copies without waiting."""
+        return replace(self._map(Tensor.pin_memory), index=self.index.pin_memory())
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        return Batch(
+            inputs={name: function(value) for name, value in self.inputs.items()},
+            target=function(self.target),
+            index=self.index,
+            present={name: function(value) for name, value in self.present.items()},
+        )
+
+
+@dataclass(eq=False)
+class Outputs:
+    """What a model says about a batch.
+
+    Attributes:
+        logits: The fused prediction, `(B, C)`.
+        features: The output of every encoder, `(B, d_m)`; these are what is distilled.
+        unimodal: What every modality alone says inside the fused model, `(B, C)` (the
+            "Audio"/"Video" rows of the paper's tables). Fusions whose logits are a sum over
+            modalities give it always; the others only in eval mode (see `g2d.models.fusion`).
+    """
+
+    logits: Tensor
+    features: dict[str, Tensor]
+    unimodal: dict[str, Tensor] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""What a command is."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Configure(Protocol):
+    """Adds the command's arguments."""
+
+    def __call__(self, parser: argparse.ArgumentParser) -> None: ...
+
+
+class Run(Protocol):
+    """Does the work; `changes` are the arguments that change the recipe."""
+
+    def __call__(self, arguments: argparse.Namespace, changes: list[str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the command line.
+
+    Attributes:
+        name: As it is typed.
+        summary: One line for the list of commands.
+        example: Shown by `--help`.
+        configure: Adds its arguments.
+        run: Does it.
+        takes_changes: Whether `--key value` arguments may change a recipe.
+    """
+
+    name: str
+    summary: str
+    example: str
+    configure: Configure
+    run: Run
+    takes_changes: bool = False

@@ -1,0 +1,146 @@
+"""`g2d data`: how to obtain datasets, prepare them, check them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from g2d.cli.command import Command
+from g2d.cli.show import show_table
+from g2d.errors import UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    actions = parser.add_subparsers(title="actions", metavar="ls|prepare|check", required=True)
+    ls = actions.add_parser("ls", help="datasets, how to obtain them, their licences")
+    ls.set_defaults(action=_ls)
+    prepare = actions.add_parser("prepare", help="make a prepared store from original files")
+    prepare.add_argument("dataset", choices=("avmnist",))
+    prepare.add_argument("--images", type=Path, required=True, help="folder of MNIST's IDX files")
+    prepare.add_argument("--speech", type=Path, required=True, help="folder of FSDD's WAV files")
+    prepare.add_argument("--noise", type=Path, help="folder of WAV files to mix in (ESC-50)")
+    prepare.add_argument("--out", type=Path, required=True, help="folder to make")
+    prepare.add_argument("--snr-db", type=float, help="signal-to-noise ratio (default: -5)")
+    prepare.add_argument("--image-energy", type=float, help="share of variance kept (0.25)")
+    prepare.add_argument("--train-pairs", type=int, help="default: 3000")
+    prepare.add_argument("--val-pairs", type=int, help="default: 1000")
+    prepare.add_argument("--test-pairs", type=int, help="default: 2000")
+    prepare.add_argument("--seed", type=int, help="default: 999")
+    prepare.add_argument("--speaker-disjoint", action="store_true", default=None)
+    prepare.set_defaults(action=_prepare)
+    check = actions.add_parser("check", help="look for what is wrong with a dataset")
+    check.add_argument("dataset", choices=("avdigits", "avmnist", "avmnist_archive"))
+    check.add_argument("--root", type=Path, help="where it is")
+    check.set_defaults(action=_check)
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Does what is asked."""
+    action: Callable[[argparse.Namespace], None] = arguments.action
+    action(arguments)
+
+
+def _ls(arguments: argparse.Namespace) -> None:
+    show_table(
+        "Datasets",
+        ["name", "what", "how to obtain it", "licence"],
+        [
+            [
+                "avdigits",
+                "1,797 handwritten digits, each spoken by eSpeak NG",
+                "made on the spot, nothing to download",
+                "digits CC BY 4.0, eSpeak NG GPL-3.0",
+            ],
+            [
+                "avmnist",
+                "MNIST reduced by PCA, recordings of spoken digits in noise",
+                "MNIST's IDX files and the Free Spoken Digit Dataset; then `g2d data prepare`",
+                "MNIST CC BY-SA 3.0, FSDD CC BY-SA 4.0",
+            ],
+            [
+                "avmnist_archive",
+                "the avmnist.tar.gz that papers use; check it first, audio and labels may disagree",
+                "link in the readme of MultiBench",
+                "none stated",
+            ],
+        ],
+    )
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    from g2d.data.datasets.avmnist.prepare import prepare
+    from g2d.engine.progress import progress_bar
+
+    names = (
+        "snr_db",
+        "image_energy",
+        "train_pairs",
+        "val_pairs",
+        "test_pairs",
+        "seed",
+        "speaker_disjoint",
+    )
+    options: dict[str, Any] = {
+        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
+    }
+    total = sum(
+        options.get(name, default)
+        for name, default in (("train_pairs", 3000), ("val_pairs", 1000), ("test_pairs", 2000))
+    )
+    with progress_bar(total, "preparing avmnist") as bar:
+        folder = prepare(
+            arguments.images,
+            arguments.speech,
+            arguments.out,
+            arguments.noise,
+            progress=_follow(bar),
+            **options,
+        )
+    print(f"prepared {folder}; train on it with: g2d train avmnist --data.root {folder}")
+
+
+def _follow(bar: Any) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        bar.advance()
+
+    return progress
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from g2d.catalog import DATASETS
+    from g2d.data.checks import check_splits
+    from g2d.experiment.components import build, locate
+
+    if arguments.dataset == "avmnist_archive":
+        from g2d.data.datasets.avmnist.archive import check
+
+        if arguments.root is None:
+            raise UserError("--root: give the folder of the archive")
+        for line in check(arguments.root).lines():
+            print(line)
+        return
+    options = {"root": str(arguments.root)} if arguments.root is not None else {}
+    dataset = build(locate(arguments.dataset, DATASETS, "data"), options, "data")
+    if hasattr(dataset, "verify"):
+        dataset.verify()
+    splits = dataset.splits()
+    check_splits(splits)
+    rows = [[name, str(len(split))] for name, split in splits.named().items()]
+    show_table(f"{splits.spec.name}, policy {splits.spec.protocol}", ["split", "samples"], rows)
+    print("no fault found")
+
+
+COMMAND = Command(
+    name="data",
+    summary="Datasets: how to obtain, prepare and check them.",
+    example=(
+        "  g2d data ls\n"
+        "  g2d data prepare avmnist --images mnist --speech fsdd/recordings --out avmnist\n"
+        "  g2d data check avmnist --root avmnist"
+    ),
+    configure=configure,
+    run=run,
+)

@@ -1,0 +1,46 @@
+"""`g2d demo`: the whole idea in minutes, on data made on the spot."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from g2d.cli.command import Command
+from g2d.cli.show import show_table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights and order")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="folder of runs (default: runs/demo)"
+    )
+    parser.add_argument("--epochs", type=int, help="epochs of teachers and students alike")
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Teachers, joint training, G²D; a table, a figure and a sentence."""
+    from g2d.analysis.comparison import compare_runs
+    from g2d.analysis.learning_curves import learning_curves
+    from g2d.experiment.demo import run_demo
+
+    print("AV-Digits: handwritten digits, each also spoken by eSpeak NG, in noise.")
+    print("Two teachers, then joint training and G²D for the same number of epochs.")
+    folders = run_demo(arguments.out, seed=arguments.seed, epochs=arguments.epochs)
+    found = compare_runs(folders, arguments.out)
+    figure = learning_curves(folders, arguments.out).plot(arguments.out / "learning_curves.png")
+    show_table("Accuracy on the test split, %", *found.table())
+    print(found.sentence(before="joint", after="g2d"))
+    print()
+    print(f"  figure      {figure}")
+    for folder in folders:
+        print(f"  run folder  {folder}")
+
+
+COMMAND = Command(
+    name="demo",
+    summary="See it: teachers, joint training and G²D on data made on the spot.",
+    example="  g2d demo",
+    configure=configure,
+    run=run,
+)

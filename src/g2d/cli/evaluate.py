@@ -1,0 +1,36 @@
+"""`g2d evaluate`: a trained run on one split."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from g2d.cli.command import Command
+from g2d.cli.show import show_metrics
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run folder")
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test")
+    parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
+    parser.usage = "%(prog)s RUN [options] [--data.OPTION VALUE ...]"
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Predicts the split, keeps the predictions, shows the metrics."""
+    from g2d.experiment.evaluate import evaluate_run
+    from g2d.experiment.recipe import parse_changes
+
+    evaluation = evaluate_run(arguments.run, arguments.split, parse_changes(changes))
+    show_metrics(evaluation.metrics, f"{arguments.run.name}, {arguments.split}", arguments.json)
+
+
+COMMAND = Command(
+    name="evaluate",
+    summary="Evaluate a run folder on a split: fused and each modality.",
+    example="  g2d evaluate runs/avdigits-g2d-seed0 --split test",
+    configure=configure,
+    run=run,
+    takes_changes=True,
+)

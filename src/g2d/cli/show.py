@@ -1,0 +1,89 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from g2d.engine.records import RunFolder
+from g2d.errors import require
+
+
+def show_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
+) -> None:
+    """Prints a table; numbers and short words stand to the right of their first column."""
+    require("rich", "train")
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption=note or None)
+    table.caption_justify = "left"
+    for position, column in enumerate(columns):
+        numeric = position > 0 and all(_is_number(row[position]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def show_metrics(
+    metrics: Mapping[str, Mapping[str, float]], title: str, as_json: bool = False
+) -> None:
+    """Prints metrics, one row each, one column for fused and every modality."""
+    if as_json:
+        print(json.dumps(metrics, indent=2))
+        return
+    columns = list(next(iter(metrics.values())))
+    rows = [
+        [name, *(f"{values[column]:.4f}" if column in values else "-" for column in columns)]
+        for name, values in metrics.items()
+    ]
+    show_table(title, ["metric", *columns], rows)
+
+
+def show_run(folder: Path, out: Path) -> None:
+    """Prints the result of a run beside its teachers'."""
+    run = RunFolder(folder)
+    result = run.read_json("result.json")
+    metrics = {name: values for name, values in result["test"].items() if name != "loss"}
+    show_metrics(metrics, f"{result['dataset']}, {result['method']}, test")
+    for modality, name in result.get("teachers", {}).get("folders", {}).items():
+        taught = RunFolder(out / name)
+        if taught.finished:
+            values = taught.read_json("result.json")["test"]
+            said = ", ".join(
+                f"{metric} {value['fused']:.4f}"
+                for metric, value in values.items()
+                if metric != "loss"
+            )
+            print(f"  teacher {modality}: {said}")
+    print(f"  run folder: {folder}")
+
+
+def show_teachers(folders: Sequence[Path]) -> None:
+    """Prints each teacher's metrics."""
+    results = [RunFolder(folder).read_json("result.json") for folder in folders]
+    metrics = [name for name in results[0]["test"] if name != "loss"]
+    rows = [
+        [
+            result["modality"],
+            *(f"{result[split][metric]['fused']:.4f}" for metric in metrics for split in SPLITS),
+            str(result["best_epoch"] + 1),
+        ]
+        for result in results
+    ]
+    columns = [f"{metric} {split}" for metric in metrics for split in SPLITS]
+    show_table("Teachers", ["modality", *columns, "best epoch"], rows)
+    for folder in folders:
+        print(f"  {folder}")
+
+
+SPLITS = ("train", "val", "test")
+
+
+def _is_number(text: Any) -> bool:
+    return str(text).replace(".", "").replace("-", "").replace("±", "").replace(" ", "").isdigit()

@@ -1,0 +1,34 @@
+"""`g2d teach`: the unimodal teachers only."""
+
+from __future__ import annotations
+
+import argparse
+
+from g2d.cli.command import Command
+from g2d.cli.show import show_teachers
+from g2d.cli.train import add_recipe_arguments, recipe_changes
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Trains whichever teachers are not there yet."""
+    from g2d.experiment.build import build_splits, teacher_settings
+    from g2d.experiment.recipe import load_recipe
+    from g2d.experiment.teach import teach, teacher_folder
+
+    recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
+    splits = build_splits(recipe)
+    settings, _ = teacher_settings(recipe)
+    teach(recipe, splits, arguments.out, settings.make_fabric())
+    show_teachers(
+        [teacher_folder(recipe, splits, name, arguments.out) for name in splits.spec.modalities]
+    )
+
+
+COMMAND = Command(
+    name="teach",
+    summary="Train the unimodal teachers of a recipe, one a modality.",
+    example="  g2d teach avdigits --seed 0 --out runs",
+    configure=add_recipe_arguments,
+    run=run,
+    takes_changes=True,
+)

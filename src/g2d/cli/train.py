@@ -1,0 +1,70 @@
+"""`g2d train`: teachers, student, evaluation, figure."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from g2d.cli.command import Command
+from g2d.cli.show import show_run
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    add_recipe_arguments(parser)
+    parser.add_argument("--method", help="a method of `g2d methods`, or a dotted path")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with an unfinished run, or show a finished one"
+    )
+    parser.add_argument("--name", help="name of the run folder")
+
+
+def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every command that takes a recipe."""
+    parser.add_argument("recipe", help="a shipped recipe (`g2d recipes ls`) or a .yaml file")
+    parser.add_argument("--seed", type=int, help="seed of weights and order")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), help="folder of run folders (default: runs)"
+    )
+    parser.usage = "%(prog)s RECIPE [options] [--key.of.recipe VALUE ...]"
+
+
+def recipe_changes(arguments: argparse.Namespace, changes: list[str]) -> list[tuple[str, Any]]:
+    """What the command line changes in the recipe; named flags first."""
+    from g2d.experiment.recipe import parse_changes
+
+    named = [
+        (key, getattr(arguments, key))
+        for key in ("method", "seed")
+        if getattr(arguments, key, None) is not None
+    ]
+    return [*named, *parse_changes(changes)]
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Trains and shows what came of it."""
+    from g2d.analysis.learning_curves import learning_curves
+    from g2d.experiment.recipe import load_recipe
+    from g2d.experiment.train import train
+
+    recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
+    folder = train(recipe, arguments.out, resume=arguments.resume, name=arguments.name)
+    figure = folder / "learning_curves.png"
+    curves = learning_curves([folder], arguments.out)
+    if curves.curves:
+        curves.plot(figure)
+    show_run(folder, arguments.out)
+
+
+COMMAND = Command(
+    name="train",
+    summary="Train teachers and student of a recipe, evaluate, draw the learning curves.",
+    example=(
+        "  g2d train avdigits --method g2d --seed 0 --out runs\n"
+        "  g2d train avmnist --data.root DIR --method umt+smp --training.epochs 30"
+    ),
+    configure=configure,
+    run=run,
+    takes_changes=True,
+)

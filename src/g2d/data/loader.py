@@ -1,0 +1,165 @@
+"""From a split to a stream of batches whose order depends on seed and epoch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
+
+from g2d.batch import Batch
+from g2d.data.splits import Split
+from g2d.errors import UserError
+
+# The order is seeded with seed * _STRIDE + epoch; without the stride, epoch 1 of seed 0 would
+# visit the samples in the very order of epoch 0 of seed 1.
+_STRIDE = 1_000_003
+
+
+class EpochSampler(DistributedSampler[Any]):
+    """Order of the samples, a function of seed, epoch and rank.
+
+    The workers' random numbers follow the epoch as well, so a resumed run augments as the
+    uninterrupted one would have.
+
+    Args:
+        dataset: What is sampled from; only its length is used.
+        shuffle: Draw a new order every epoch, or keep the split's own.
+        seed: Seed of the order.
+        rank: Which of the processes this is.
+        world_size: How many processes share the split.
+
+    Example:
+        >>> sampler = EpochSampler(range(4), shuffle=False, seed=0, rank=1, world_size=2)
+        >>> list(sampler)
+        [1, 3]
+    """
+
+    def __init__(
+        self, dataset: Sized, *, shuffle: bool, seed: int, rank: int, world_size: int
+    ) -> None:
+        super().__init__(
+            cast(Any, dataset),
+            num_replicas=world_size,
+            rank=rank,
+            shuffle=shuffle,
+            seed=seed * _STRIDE,
+        )
+        self.generator = torch.Generator()
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch, whose order is then the same however it was come to."""
+        super().set_epoch(epoch)
+        self.generator.manual_seed(self.seed + epoch)
+
+
+def make_loader(
+    split: Split,
+    batch_size: int,
+    *,
+    shuffle: bool,
+    seed: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> DataLoader[Batch]:
+    """Makes the loader of one split; call `loader.sampler.set_epoch(epoch)` before each epoch.
+
+    Nothing is dropped. With one process each sample comes exactly once an epoch; with several,
+    the first samples come again at the end where the split does not divide evenly (recognise
+    them by `Batch.index`). The global random state is left alone.
+
+    Args:
+        split: What to load.
+        batch_size: Samples in a batch of one process; the last batch may be smaller.
+        shuffle: New order every epoch (training) or the split's own (evaluation).
+        seed: Seed of the order and of the workers.
+        rank: Which of the processes this is.
+        world_size: How many processes share the split.
+        workers: Processes that read ahead; 0 reads in this one.
+        pin_memory: Hand out batches in page-locked memory.
+
+    Raises:
+        UserError: The split is empty or an option is out of range.
+
+    Example:
+        >>> from g2d.data.arrays import ArraySplit
+        >>> split = ArraySplit({"sound": np.zeros((5, 3), np.float32)}, np.arange(5))
+        >>> [batch.index.tolist() for batch in make_loader(split, 2, shuffle=False)]
+        [[0, 1], [2, 3], [4]]
+    """
+    if len(split) == 0:
+        raise UserError("got a split of 0 samples, expected 1 or more; check the data's rows")
+    if batch_size < 1:
+        raise UserError(f"got batch_size={batch_size}, expected 1 or more")
+    if workers < 0:
+        raise UserError(f"got workers={workers}, expected 0 or more")
+    if not 0 <= rank < world_size:
+        raise UserError(f"got rank={rank} of world_size={world_size}, expected 0 <= rank < size")
+    sampler = EpochSampler(split, shuffle=shuffle, seed=seed, rank=rank, world_size=world_size)
+    return DataLoader(
+        cast(Any, split),
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=pin_memory,
+        generator=sampler.generator,
+    )
+
+
+class Subset:
+    """Some rows of a split, numbered anew from 0.
+
+    Args:
+        split: The whole.
+        rows: Positions in it; sample i of the subset is sample `rows[i]` of the whole.
+
+    Example:
+        >>> from g2d.data.arrays import ArraySplit
+        >>> whole = ArraySplit({"sound": np.zeros((5, 3), np.float32)}, np.arange(5))
+        >>> batch = Subset(whole, [4, 2]).__getitems__([0])
+        >>> batch.target, batch.index
+        (tensor([4]), tensor([0]))
+    """
+
+    def __init__(self, split: Split, rows: list[int]) -> None:
+        self.split = split
+        self.rows = torch.as_tensor(rows, dtype=torch.int64)
+        self.target: Tensor = split.target[self.rows]
+        self.augmented = split.augmented
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        own = torch.as_tensor(indices, dtype=torch.int64)
+        batch = self.split.__getitems__(self.rows[own].tolist())
+        return Batch(batch.inputs, batch.target, own, batch.present)
+
+
+def limit(split: Split, n: int, seed: int = 0) -> Split:
+    """At most `n` samples of a split, drawn without replacement, in the split's order.
+
+    Example:
+        >>> from g2d.data.arrays import ArraySplit
+        >>> whole = ArraySplit({"sound": np.zeros((5, 3), np.float32)}, np.arange(5))
+        >>> len(limit(whole, 3)), limit(whole, 9) is whole
+        (3, True)
+    """
+    if n < 1:
+        raise UserError(f"got a limit of {n} samples, expected 1 or more")
+    if n >= len(split):
+        return split
+    drawn = np.random.default_rng(seed).choice(len(split), size=n, replace=False)
+    return Subset(split, sorted(drawn.tolist()))
+
+
+def _as_it_is(batch: Any) -> Batch:
+    """`Split.__getitems__` has made the batch already: nothing is left to collate."""
+    return cast(Batch, batch)

@@ -1,0 +1,65 @@
+"""Principal components that carry a stated share of the variance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from g2d.errors import UserError
+
+
+@dataclass(frozen=True)
+class PCA:
+    """A linear subspace fitted on training rows, used to take information out of pictures.
+
+    Attributes:
+        mean: Mean training row, `(D,)`.
+        components: Orthonormal directions, `(k, D)`, the strongest first.
+        cumulative: Share of the training variance in the first 1, 2, ... k directions, `(k,)`.
+
+    Example:
+        >>> rows = np.array([[0.0, 0.0, 1.0], [10.0, 1.0, 1.0], [20.0, 0.0, 1.0]])
+        >>> pca = PCA.fit(rows, energy=0.9)
+        >>> len(pca.components), pca.reconstruct(rows).round(1)[1].tolist()
+        (1, [10.0, 0.3, 1.0])
+    """
+
+    mean: NDArray[np.float64]
+    components: NDArray[np.float64]
+    cumulative: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, rows: NDArray[np.generic], energy: float) -> PCA:
+        """Keeps the fewest components whose shares of the variance add up to `energy`.
+
+        Args:
+            rows: Training samples, `(N, D)`; give no others, or test data leaks into the basis.
+            energy: Share of the variance to reach, in (0, 1].
+
+        Raises:
+            UserError: `energy` is out of range, or the rows do not differ.
+        """
+        if not 0 < energy <= 1:
+            raise UserError(f"got energy={energy:g}, expected a share of the variance in (0, 1]")
+        if rows.ndim != 2 or len(rows) < 2:
+            raise UserError(f"PCA needs 2 rows or more of shape (N, D), got shape {rows.shape}")
+        values = rows.astype(np.float64)
+        mean = values.mean(axis=0)
+        centred = values - mean
+        # eigh of the D x D covariance: for MNIST far cheaper than the SVD of N x D.
+        variance, directions = np.linalg.eigh(centred.T @ centred / len(rows))
+        variance = variance[::-1].clip(min=0)
+        total = variance.sum()
+        if total == 0:
+            raise UserError("PCA needs rows that differ, got a constant; check the images")
+        cumulative = np.cumsum(variance) / total
+        # The sum of all shares may fall short of 1 by rounding, hence the tolerance and the cap.
+        k = min(int(np.searchsorted(cumulative, energy - 1e-12)) + 1, len(variance))
+        return cls(mean, np.ascontiguousarray(directions[:, ::-1][:, :k].T), cumulative[:k])
+
+    def reconstruct(self, rows: NDArray[np.generic]) -> NDArray[np.float64]:
+        """What is left of rows `(N, D)` inside the subspace, the mean added back."""
+        scores = (rows.astype(np.float64) - self.mean) @ self.components.T
+        return np.asarray(scores @ self.components + self.mean)

@@ -1,0 +1,72 @@
+"""Splits are a type: training cannot be handed the test split by mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from g2d.batch import Batch
+from g2d.tasks import Task
+
+
+class Split(Protocol):
+    """A part of a dataset that can be asked for any samples at once.
+
+    `__getitems__` is what PyTorch's loader calls with the indices of a whole batch; answering it
+    with a `Batch` spares one Python call a sample.
+
+    Attributes:
+        target: All targets of the split, `(N, ...)`.
+        augmented: Whether asking twice may give different inputs.
+    """
+
+    target: Tensor
+    augmented: bool
+
+    def __len__(self) -> int: ...
+
+    def __getitems__(self, indices: list[int]) -> Batch: ...
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What a dataset says of itself.
+
+    Attributes:
+        name: Short name, used in run folders and tables.
+        task: What is to be predicted.
+        shapes: Shape of one sample of every modality, in the declared order.
+        protocol: Name of the split policy; results of different policies are not comparable.
+        fingerprint: Hash of the data behind the splits; the key of everything cached.
+    """
+
+    name: str
+    task: Task
+    shapes: dict[str, tuple[int, ...]]
+    protocol: str
+    fingerprint: str
+    notes: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the declared order."""
+        return tuple(self.shapes)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Train, validation and test of one dataset.
+
+    Models are fitted on `train`, selected on `val`; `test` is asked once, at the end.
+    """
+
+    spec: DatasetSpec
+    train: Split
+    val: Split
+    test: Split
+
+    def named(self) -> dict[str, Split]:
+        """The three splits by name."""
+        return {"train": self.train, "val": self.val, "test": self.test}

@@ -1,0 +1,194 @@
+"""A prepared dataset on disk: a folder of `.npy` arrays and a manifest that vouches for them.
+
+Files: `manifest.json`, and for every split `<split>-target.npy` and one `<split>-<modality>.npy`
+a modality. Arrays are opened as memory maps, so a split costs no more memory than its batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from g2d.data.arrays import ArraySplit
+from g2d.errors import UserError
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+
+
+@contextmanager
+def new_folder(out: str | Path) -> Iterator[Path]:
+    """A folder that is written under another name and gets its own when it is complete.
+
+    Whoever is stopped half-way leaves nothing at `out`.
+
+    Args:
+        out: Where the folder is to be; must not exist.
+
+    Yields:
+        The folder to write in, beside `out`.
+
+    Raises:
+        UserError: `out` exists already, or cannot be made.
+    """
+    out = Path(out)
+    if out.exists():
+        raise UserError(f"{out} exists already; remove it, or choose another folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    except OSError as error:
+        raise UserError(f"cannot make {out}: {error.strerror}; choose another folder") from None
+    try:
+        yield partial
+        partial.chmod(0o755)  # mkdtemp makes it private
+        try:
+            os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
+        except OSError:
+            raise UserError(f"{out} has come into being meanwhile; choose another") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_manifest(folder: Path, kind: str, **facts: object) -> None:
+    """Describes every array of a folder, and seals it.
+
+    Args:
+        folder: Holds the arrays.
+        kind: What dataset this is; a store of another kind will be refused.
+        facts: What else is worth keeping, as JSON values (options, counts, sources).
+    """
+    arrays = {}
+    for file in sorted(folder.glob("*.npy")):
+        array = np.load(file, mmap_mode="r")
+        arrays[file.stem] = {
+            "shape": list(array.shape),
+            "dtype": str(array.dtype),
+            "bytes": file.stat().st_size,
+            "sha256": _sha256(file),
+        }
+    manifest = {
+        "kind": kind,
+        "format": FORMAT,
+        "fingerprint": _fingerprint(kind, arrays),
+        **facts,
+        "arrays": arrays,
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / _MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+class Store:
+    """A prepared dataset, opened.
+
+    Args:
+        folder: Where it is.
+        kind: What dataset is expected there.
+        mend: How to make it, said where it is missing or damaged.
+
+    Attributes:
+        manifest: What `write_manifest` was told, and what it found.
+
+    Raises:
+        UserError: Nothing is there, it is of another kind or version, or its manifest is damaged.
+    """
+
+    def __init__(self, folder: str | Path, kind: str, mend: str) -> None:
+        self.folder, self._mend = Path(folder), mend
+        file = self.folder / _MANIFEST
+        try:
+            manifest = json.loads(file.read_text(encoding="utf-8"))
+            found, version = manifest["kind"], manifest["format"]
+            fingerprint, arrays = manifest["fingerprint"], manifest["arrays"]
+        except OSError:
+            raise UserError(
+                f"{self.folder} is no prepared {kind} (no {_MANIFEST}); {mend}"
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{file} is damaged; {mend}") from None
+        if (found, version) != (kind, FORMAT):
+            raise UserError(
+                f"{self.folder} holds {found!r} in format {version}, expected {kind!r} in format "
+                f"{FORMAT}; {mend}"
+            )
+        if fingerprint != _fingerprint(kind, arrays):
+            raise UserError(f"{file} was changed after it was written; {mend}")
+        self.manifest: dict[str, Any] = manifest
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the contents of all arrays."""
+        return str(self.manifest["fingerprint"])
+
+    def array(self, name: str) -> NDArray[np.generic]:
+        """One array, memory-mapped.
+
+        Raises:
+            UserError: It is missing, cut short, or not of the shape and type in the manifest.
+        """
+        file = self.folder / f"{name}.npy"
+        about = self.manifest["arrays"].get(name)
+        if about is None:
+            raise UserError(f"{self.folder} has no array {name!r}; {self._mend}")
+        try:
+            array: NDArray[np.generic] = np.load(file, mmap_mode="r")
+        except FileNotFoundError:
+            raise UserError(f"{file} is missing; {self._mend}") from None
+        except (ValueError, OSError, EOFError):
+            raise UserError(
+                f"{file} is damaged: got {file.stat().st_size} bytes, expected {about['bytes']}; "
+                f"{self._mend}"
+            ) from None
+        got, expected = (list(array.shape), str(array.dtype)), (about["shape"], about["dtype"])
+        if got != expected:
+            raise UserError(f"{file} holds {got}, expected {expected}; {self._mend}")
+        return array
+
+    def split(self, name: str, modalities: Sequence[str]) -> StoredSplit:
+        """One split, with the modalities in the order given."""
+        return StoredSplit(self, name, tuple(modalities))
+
+    def verify(self) -> None:
+        """Reads every byte and compares hashes.
+
+        Raises:
+            UserError: An array is not what was written.
+        """
+        for name, about in self.manifest["arrays"].items():
+            self.array(name)
+            file = self.folder / f"{name}.npy"
+            if _sha256(file) != about["sha256"]:
+                raise UserError(f"{file} is damaged: its SHA-256 differs; {self._mend}")
+
+
+class StoredSplit(ArraySplit):
+    """A split of a store. Sent to another process it is opened there, not copied."""
+
+    def __init__(self, store: Store, name: str, modalities: tuple[str, ...]) -> None:
+        super().__init__(
+            {modality: store.array(f"{name}-{modality}") for modality in modalities},
+            store.array(f"{name}-target"),
+        )
+        self._origin = (store, name, modalities)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredSplit, self._origin
+
+
+def _fingerprint(kind: str, arrays: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([kind, FORMAT, arrays], sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,136 @@
+"""Going on where a run stopped, to the last bit; and weights that anyone can load."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from g2d.errors import UserError
+from g2d.methods.base import Method
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    model: nn.Module,
+    optimizer: Optimizer,
+    scheduler: LRScheduler,
+    method: Method,
+    progress: dict[str, Any],
+) -> None:
+    """Writes all of a run's state, in one piece.
+
+    Args:
+        path: The file.
+        model: Weights and buffers.
+        optimizer: Momentum and such.
+        scheduler: The learning rate's.
+        method: The method's own state.
+        progress: Epochs done and the best so far, plain values.
+    """
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "scheduler": scheduler.state_dict(),
+        "method": method.state_dict(),
+        "progress": progress,
+        "random": _random_state(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(
+    path: Path,
+    *,
+    model: nn.Module,
+    optimizer: Optimizer,
+    scheduler: LRScheduler,
+    method: Method,
+) -> dict[str, Any]:
+    """Takes up the state of a run and returns its `progress`.
+
+    Only tensors and plain values are read; a file that holds anything else is refused.
+
+    Raises:
+        UserError: The file is damaged, or is not a checkpoint of this model.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        scheduler.load_state_dict(state["scheduler"])
+        method.load_state_dict(state["method"])
+        _restore_random_state(state["random"])
+        progress: dict[str, Any] = state["progress"]
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"cannot go on from {path} ({first}); delete it to start this run anew"
+        ) from error
+    return progress
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Writes weights and buffers as safetensors, in one piece."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    state = {key: value.contiguous() for key, value in model.state_dict().items()}
+    save_file(state, temporary)
+    temporary.replace(path)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Reads weights and buffers into a model.
+
+    Raises:
+        UserError: There is no such file, or it belongs to another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        model.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there; is this a finished run folder?") from None
+    except (SafetensorError, RuntimeError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not hold the weights of this model ({first})") from error
+
+
+def _random_state() -> dict[str, Any]:
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    version, internal, gauss = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [
+            name,
+            torch.from_numpy(np.array(keys, dtype=np.int64)),
+            position,
+            has_gauss,
+            cached,
+        ],
+        "python": [version, list(internal), gauss],
+    }
+
+
+def _restore_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    name, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))

@@ -1,0 +1,132 @@
+"""Predictions of a whole split and their metrics, fused and for every modality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from g2d.batch import Batch, Outputs
+from g2d.errors import UserError
+from g2d.tasks import Task
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+FUSED = "fused"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Logits of a split, in the order of its samples, on the CPU.
+
+    Attributes:
+        logits: `(N, C)` under `"fused"` and under the name of every modality.
+        target: `(N, ...)`.
+        index: Position of every row in the split.
+        loss: The task's loss of the fused logits.
+        metrics: `{"accuracy": {"fused": 0.7, "<modality>": 0.4}, "confidence": {...}}`.
+    """
+
+    logits: dict[str, Tensor]
+    target: Tensor
+    index: Tensor
+    loss: float
+    metrics: dict[str, dict[str, float]]
+
+    def record(self) -> dict[str, Any]:
+        """Loss and metrics as plain values."""
+        return {"loss": self.loss, **self.metrics}
+
+
+def evaluate(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    task: Task,
+    predict: Callable[[Outputs], Tensor] = lambda outputs: outputs.logits,
+    fabric: Fabric | None = None,
+) -> Evaluation:
+    """Runs the model in eval mode over a split.
+
+    Args:
+        model: Answers a batch with `Outputs`.
+        batches: Every sample of the split; with several processes, each process's share.
+        task: Gives loss, metrics and confidence.
+        predict: What counts as the fused prediction.
+        fabric: Gathers the shares of several processes.
+
+    Raises:
+        UserError: A prediction is not finite.
+    """
+    was_training = model.training
+    model.eval()
+    rows: dict[str, list[Tensor]] = {}
+    targets: list[Tensor] = []
+    indices: list[Tensor] = []
+    with torch.no_grad():
+        for batch in batches:
+            outputs = model(batch)
+            said = {FUSED: predict(outputs), **outputs.unimodal}
+            for name, logits in said.items():
+                rows.setdefault(name, []).append(logits.float())
+            targets.append(batch.target)
+            indices.append(batch.index)
+    model.train(was_training)
+    index = torch.cat(indices)
+    logits = {name: torch.cat(parts) for name, parts in rows.items()}
+    target = torch.cat(targets)
+    if fabric is not None and fabric.world_size > 1:
+        logits, target, index = _gather(fabric, logits, target, index)
+    logits = {name: values.cpu() for name, values in logits.items()}
+    target = target.cpu()
+    if not bool(torch.isfinite(logits[FUSED]).all()):
+        raise UserError(
+            "the model's predictions are not finite; lower training.learning_rate or set "
+            "training.clip_norm"
+        )
+    return Evaluation(
+        logits=logits,
+        target=target,
+        index=index,
+        loss=task.loss(logits[FUSED], target).item(),
+        metrics=_metrics(task, logits, target),
+    )
+
+
+def _metrics(task: Task, logits: dict[str, Tensor], target: Tensor) -> dict[str, dict[str, float]]:
+    by_metric: dict[str, dict[str, float]] = {}
+    for name, values in logits.items():
+        found = task.metrics(values, target)
+        found["confidence"] = task.confidence(values, target).double().mean().item()
+        for metric, value in found.items():
+            by_metric.setdefault(metric, {})[name] = value
+    return by_metric
+
+
+def _gather(
+    fabric: Fabric, logits: dict[str, Tensor], target: Tensor, index: Tensor
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Every process's rows, without the repeats that make the shares equal in size."""
+    mine = {"index": index.to(target.device), "target": target, **logits}
+    parts = cast("dict[str, Tensor]", fabric.all_gather(mine))
+    joined = {name: values.flatten(0, 1) for name, values in parts.items()}
+    order = joined.pop("index").cpu()
+    index, first = _first_of_each(order)
+    joined = {name: values[first.to(values.device)] for name, values in joined.items()}
+    return {name: joined[name] for name in logits}, joined["target"], index
+
+
+def _first_of_each(index: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct values in order, and where each is seen first.
+
+    Example:
+        >>> _first_of_each(torch.tensor([2, 0, 2, 1]))
+        (tensor([0, 1, 2]), tensor([1, 3, 0]))
+    """
+    values, inverse = torch.unique(index, return_inverse=True)
+    first = torch.full((len(values),), len(index), dtype=torch.long)
+    first.scatter_reduce_(0, inverse, torch.arange(len(index)), reduce="amin")
+    return values, first

@@ -1,0 +1,246 @@
+"""The loop, written once, on Lightning Fabric."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from g2d.batch import Batch
+from g2d.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from g2d.engine.evaluate import FUSED, Evaluation, evaluate
+from g2d.engine.progress import Progress, progress_bar
+from g2d.engine.records import RunFolder
+from g2d.engine.settings import TrainingSettings
+from g2d.errors import UserError, require
+from g2d.methods.base import Method, Student
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training came to.
+
+    Attributes:
+        best_epoch: The epoch, from 0, that was best on validation; its weights are in the model.
+        best: The selection metric there.
+        seconds: Time spent in training steps, over all sessions of the run.
+    """
+
+    best_epoch: int
+    best: float
+    seconds: float
+
+
+@dataclass
+class _State:
+    """What changes from epoch to epoch, besides the model."""
+
+    epoch: int = 0
+    best_epoch: int = -1
+    best: float | None = None
+    seconds: float = 0.0
+
+
+def fit(
+    model: nn.Module,
+    method: Method,
+    train: DataLoader[Batch],
+    val: DataLoader[Batch],
+    settings: TrainingSettings,
+    *,
+    fabric: Fabric | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    title: str = "training",
+    stop_after: int | None = None,
+) -> FitResult:
+    """Trains a model, keeps the weights that are best on validation, and leaves them in it.
+
+    The test split has no way in here.
+
+    Args:
+        model: Answers `model(batch, learning)` with `Outputs`.
+        method: What the loss is and which encoders learn.
+        train: Training batches; a sampler with `set_epoch` is told the epoch.
+        val: Validation batches.
+        settings: How to train.
+        fabric: The devices; made from the settings when none is given.
+        folder: Where checkpoints, weights and `metrics.jsonl` go; nowhere when none is given.
+        resume: Go on from the folder's last checkpoint, if there is one.
+        title: What the progress bar says.
+        stop_after: End this session after so many epochs of the whole, to be resumed later.
+
+    Raises:
+        UserError: The loss is not finite, or the checkpoint cannot be used.
+    """
+    fabric = fabric or settings.make_fabric()
+    run = RunFolder(folder) if folder is not None else None
+    optimizer = settings.make_optimizer(model.parameters())
+    scheduler = settings.make_scheduler(optimizer)
+    student, stepper = cast("tuple[_FabricModule, Optimizer]", fabric.setup(model, optimizer))
+    state = _State()
+    if resume and run is not None and (run.path / "last.ckpt").exists():
+        saved = load_checkpoint(
+            run.path / "last.ckpt",
+            model=model,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            method=method,
+        )
+        state = _State(**saved)
+        logger.info("%s: going on after epoch %d", title, state.epoch)
+    if run is not None and fabric.is_global_zero:
+        run.keep_epochs(state.epoch)
+    board = _TensorBoard(folder) if settings.tensorboard and fabric.is_global_zero else None
+    device_train = _on_device(fabric, train)
+    device_val = _on_device(fabric, val)
+    best_weights: dict[str, Tensor] = {}
+    steps = math.ceil(len(train) / settings.accumulate)
+    last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
+    with progress_bar(
+        settings.epochs * steps, title, state.epoch * steps, visible=fabric.is_global_zero
+    ) as bar:
+        for epoch in range(state.epoch, last):
+            method.on_epoch_start(epoch)
+            if hasattr(train.sampler, "set_epoch"):
+                train.sampler.set_epoch(epoch)
+            bar.describe(f"{title}  epoch {epoch + 1}/{settings.epochs}  {method.stage()}")
+            rate = float(scheduler.get_last_lr()[0])
+            started = time.perf_counter()
+            loss = _train_epoch(fabric, student, method, stepper, device_train, settings, bar)
+            seconds = time.perf_counter() - started
+            scheduler.step()
+            measured = evaluate(student, device_val, method.task, method.predict, fabric)
+            method.on_validation_end(measured.record())
+            value = measured.metrics[method.task.metric][FUSED]
+            state.epoch, state.seconds = epoch + 1, state.seconds + seconds
+            if method.task.better(value, state.best):
+                state.best, state.best_epoch = value, epoch
+                if run is None:
+                    best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+                elif fabric.is_global_zero:
+                    save_weights(run.path / "model.safetensors", model)
+            record = _record(epoch, method, loss, rate, seconds, measured)
+            logger.info("%s: %s", title, record)
+            if run is not None and fabric.is_global_zero:
+                run.append_epoch(record)
+                save_checkpoint(
+                    run.path / "last.ckpt",
+                    model=model,
+                    optimizer=optimizer,
+                    scheduler=scheduler,
+                    method=method,
+                    progress=vars(state),
+                )
+            if board is not None:
+                board.write(record)
+    fabric.barrier()
+    if best_weights:
+        model.load_state_dict(best_weights)
+    elif run is not None and state.best is not None:
+        load_weights(run.path / "model.safetensors", model)
+    assert state.best is not None
+    return FitResult(state.best_epoch, state.best, state.seconds)
+
+
+def _train_epoch(
+    fabric: Fabric,
+    student: _FabricModule,
+    method: Method,
+    optimizer: Optimizer,
+    batches: Iterable[Batch],
+    settings: TrainingSettings,
+    bar: Progress,
+) -> float:
+    """One epoch; returns the mean loss, which is read from the device once, at the end."""
+    student.train()
+    total, count = torch.zeros((), device=fabric.device), 0
+    for parts in _grouped(batches, settings.accumulate):
+        size = sum(len(batch) for batch in parts)
+        learning = method.learning(*parts)
+        for position, batch in enumerate(parts):
+            more = position + 1 < len(parts)
+            with fabric.no_backward_sync(student, enabled=more):
+                outputs = student(batch, learning)
+                loss = method.loss(outputs, batch)
+                share = len(batch) / size
+                fabric.backward(loss if share == 1 else loss * share)
+            total += loss.detach() * len(batch)
+        method.adjust_gradients(cast(Student, student.module))
+        if settings.clip_norm is not None:
+            fabric.clip_gradients(student, optimizer, max_norm=settings.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        count += size
+        bar.advance()
+    mean = (total / max(count, 1)).item()
+    if not math.isfinite(mean):
+        raise UserError(
+            f"the training loss became {mean}; lower training.learning_rate or set "
+            "training.clip_norm"
+        )
+    return mean
+
+
+def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Batches by optimizer step; the last step of an epoch may have fewer."""
+    iterator = iter(batches)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def _on_device(fabric: Fabric, loader: DataLoader[Batch]) -> Iterable[Batch]:
+    """The loader's batches, moved to this process's device."""
+    ready: Any = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    return cast("Iterable[Batch]", ready)
+
+
+def _record(
+    epoch: int, method: Method, loss: float, rate: float, seconds: float, val: Evaluation
+) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        "stage": method.stage(),
+        "learning_rate": rate,
+        "seconds": round(seconds, 3),
+        "train": {"loss": loss},
+        "val": val.record(),
+    }
+
+
+class _TensorBoard:
+    """The same numbers as `metrics.jsonl`, for TensorBoard."""
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is None:
+            raise UserError("TensorBoard files need a run folder to go to")
+        require("tensorboard", "tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+
+    def write(self, record: dict[str, Any]) -> None:
+        epoch = record["epoch"]
+        self._writer.add_scalar("train/loss", record["train"]["loss"], epoch)
+        self._writer.add_scalar("learning_rate", record["learning_rate"], epoch)
+        for metric, values in record["val"].items():
+            named = values.items() if isinstance(values, dict) else [("", values)]
+            for name, value in named:
+                self._writer.add_scalar(f"val/{metric}/{name}".rstrip("/"), value, epoch)
+        self._writer.flush()

@@ -1,0 +1,83 @@
+"""A run folder: what was done and what came of it, complete enough to report from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from g2d.engine.evaluate import Evaluation
+
+
+class RunFolder:
+    """Reads and writes the files of one run.
+
+    | file | what |
+    |---|---|
+    | `run.json` | resolved recipe, versions, seed, data fingerprint, protocol |
+    | `metrics.jsonl` | one line an epoch |
+    | `model.safetensors`, `model.json` | the best model on validation, and how to build it |
+    | `last.ckpt` | everything needed to go on |
+    | `predictions-<split>.npz` | logits of every sample |
+    | `result.json` | the final metrics; it is there when the run is finished |
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / "result.json").exists()
+
+    @property
+    def started(self) -> bool:
+        """Whether there is anything of the run."""
+        return (self.path / "run.json").exists()
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Writes a JSON file in one piece."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path / name, json.dumps(content, indent=2) + "\n")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Reads a JSON file of the run."""
+        content: dict[str, Any] = json.loads((self.path / name).read_text())
+        return content
+
+    def append_epoch(self, record: Mapping[str, Any]) -> None:
+        """Adds a line to `metrics.jsonl`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl`."""
+        path = self.path / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def keep_epochs(self, count: int) -> None:
+        """Drops the lines of epochs that a resumed run will repeat."""
+        kept = [json.dumps(record) + "\n" for record in self.epochs() if record["epoch"] < count]
+        if self.path.exists():
+            write_whole(self.path / "metrics.jsonl", "".join(kept))
+
+    def write_predictions(self, split: str, evaluation: Evaluation) -> None:
+        """Writes the logits of a split, one array a modality and one fused."""
+        arrays = {f"logits/{name}": rows.numpy() for name, rows in evaluation.logits.items()}
+        np.savez_compressed(
+            self.path / f"predictions-{split}.npz",
+            index=evaluation.index.numpy(),
+            target=evaluation.target.numpy(),
+            **arrays,  # type: ignore[arg-type]
+        )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that nobody ever sees half of it."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,109 @@
+"""How to train: the settings of the loop, and the optimizer and devices they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
+
+from g2d.errors import UserError, require
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of one training run.
+
+    Attributes:
+        epochs: Passes over the training split.
+        batch_size: Samples of one forward pass, on each device.
+        accumulate: Batches that make one optimizer step.
+        optimizer: `sgd` or `adamw`.
+        learning_rate: At the start.
+        momentum: Of SGD.
+        weight_decay: Of either.
+        lr_schedule: `step` multiplies the rate by `lr_factor` after each share of the epochs in
+            `lr_steps`, `cosine` lets it fade to 0, `constant` leaves it.
+        lr_steps: Shares of the epochs, between 0 and 1.
+        lr_factor: See `lr_schedule`.
+        clip_norm: Largest gradient norm; none when null.
+        precision: `32` or `bf16` (mixed).
+        accelerator: `auto`, `cpu` or `gpu`.
+        devices: How many; more than one trains with DDP.
+        workers: Processes that load data; 0 loads in the training process.
+        tensorboard: Also write TensorBoard event files.
+    """
+
+    epochs: int = 20
+    batch_size: int = 32
+    accumulate: int = 1
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    lr_schedule: Literal["step", "cosine", "constant"] = "step"
+    lr_steps: tuple[float, ...] = (2 / 3,)
+    lr_factor: float = 0.1
+    clip_norm: float | None = None
+    precision: Literal["32", "bf16"] = "32"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    workers: int = 0
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lr_steps", tuple(self.lr_steps))
+        for name in ("epochs", "batch_size", "accumulate", "devices"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise UserError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if any(not 0 < share < 1 for share in self.lr_steps):
+            raise UserError(
+                f"lr_steps are shares of the epochs between 0 and 1, got {list(self.lr_steps)}"
+            )
+
+    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer, over all parameters in one group."""
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(
+                parameters, lr=self.learning_rate, weight_decay=self.weight_decay
+            )
+        return torch.optim.SGD(
+            parameters,
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+    def make_scheduler(self, optimizer: torch.optim.Optimizer) -> LRScheduler:
+        """The learning-rate schedule, stepped once an epoch."""
+        if self.lr_schedule == "cosine":
+            return CosineAnnealingLR(optimizer, T_max=self.epochs)
+        milestones = [round(share * self.epochs) for share in self.lr_steps]
+        return MultiStepLR(
+            optimizer, milestones if self.lr_schedule == "step" else [], gamma=self.lr_factor
+        )
+
+    def make_fabric(self) -> Fabric:
+        """The devices, started."""
+        require("lightning_fabric", "train")
+        from lightning_fabric import Fabric
+
+        if self.accelerator == "gpu" and not torch.cuda.is_available():
+            raise UserError("accelerator is gpu and PyTorch sees none; use cpu or auto")
+        fabric = Fabric(
+            accelerator={"gpu": "cuda"}.get(self.accelerator, self.accelerator),
+            devices=self.devices,
+            # A closed encoder has no gradient, and DDP has to look for that.
+            strategy="ddp_find_unused_parameters_true" if self.devices > 1 else "auto",
+            precision="bf16-mixed" if self.precision == "bf16" else "32-true",
+        )
+        fabric.launch()
+        return fabric

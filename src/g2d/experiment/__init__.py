@@ -1,0 +1,1 @@
+"""From a recipe to finished run folders: build, teach, train, evaluate."""

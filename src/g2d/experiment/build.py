@@ -1,0 +1,253 @@
+"""The objects that a recipe describes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from torch import nn
+
+from g2d.catalog import DATASETS, ENCODERS, FUSIONS, METHODS, SMP
+from g2d.data.checks import check_splits
+from g2d.data.splits import Splits
+from g2d.engine.settings import TrainingSettings
+from g2d.errors import UserError
+from g2d.experiment.components import build, check_options, locate, split_spec
+from g2d.experiment.recipe import Component, Recipe
+from g2d.methods.base import Method
+from g2d.methods.schedule import Schedule
+from g2d.models.encoders import feature_widths
+from g2d.models.fusion import Fusion
+from g2d.models.multimodal import MultimodalModel
+from g2d.models.unimodal import UnimodalModel
+from g2d.tasks import Task
+from g2d.teachers.bank import TeacherBank
+
+RankBy = Literal["heldout", "train", "train_batch"]
+CacheMode = Literal["auto", "on", "off"]
+
+
+def build_splits(recipe: Recipe) -> Splits:
+    """Opens the dataset and checks it.
+
+    Raises:
+        UserError: It is not there, or there is something in it that no model can be trained on.
+    """
+    name, options = split_spec(recipe.data, "data")
+    dataset = build(locate(name, DATASETS, "data"), options, "data")
+    splits = cast(Splits, dataset.splits())
+    check_splits(splits)
+    wanted, got = list(recipe.encoders), list(splits.spec.modalities)
+    if set(wanted) != set(got):
+        raise UserError(f"encoders: given for {wanted}, and the data has {got}; give one for each")
+    return splits
+
+
+def build_encoder(recipe: Recipe, modality: str) -> nn.Module:
+    """A new encoder for a modality."""
+    name, options = split_spec(recipe.encoders[modality], f"encoders.{modality}")
+    where = f"encoders.{modality}"
+    return cast(nn.Module, build(locate(name, ENCODERS, where), options, where))
+
+
+def build_teacher(recipe: Recipe, modality: str, task: Task) -> UnimodalModel:
+    """A new, untrained teacher."""
+    encoder = build_encoder(recipe, modality)
+    width = feature_widths({modality: encoder})[modality]
+    return UnimodalModel(modality, encoder, width=width, outputs=task.outputs)
+
+
+def build_student(recipe: Recipe, modalities: tuple[str, ...], task: Task) -> MultimodalModel:
+    """A new, untrained multimodal model."""
+    encoders = {name: build_encoder(recipe, name) for name in modalities}
+    given = {"widths": feature_widths(encoders), "outputs": task.outputs}
+    name, options = split_spec(recipe.fusion, "fusion")
+    fusion = build(locate(name, FUSIONS, "fusion"), options, "fusion", given)
+    return MultimodalModel(encoders, cast(Fusion, fusion))
+
+
+def training_settings(recipe: Recipe) -> TrainingSettings:
+    """How the student is trained."""
+    return build(TrainingSettings, recipe.training, "training")
+
+
+def teacher_settings(recipe: Recipe) -> tuple[TrainingSettings, CacheMode]:
+    """How teachers are trained: as the student, where `teachers` does not say otherwise."""
+    own = dict(recipe.teachers)
+    cache = own.pop("cache", "auto")
+    if cache not in {"auto", "on", "off"}:
+        raise UserError(f"teachers.cache: expected auto, on or off, got {cache!r}")
+    build(TrainingSettings, own, "teachers")
+    settings = build(TrainingSettings, {**recipe.training, **own}, "teachers")
+    return settings, cast(CacheMode, cache)
+
+
+@dataclass(frozen=True)
+class MethodPlan:
+    """A method whose options are checked, waiting for its teachers.
+
+    Attributes:
+        label: Its name, as run folders and tables show it.
+        needs_teachers: Whether it wants any.
+        rank_by: What modalities are ranked by, where the method ranks them.
+        options: All options, defaults filled in.
+    """
+
+    label: str
+    needs_teachers: bool
+    rank_by: RankBy | None
+    options: dict[str, Any]
+    _parts: tuple[tuple[Callable[..., Any], dict[str, Any]], ...]
+    _schedule: Schedule | None
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a student to train (the ensemble has none)."""
+        return bool(self._parts)
+
+    def make(
+        self, task: Task, teachers: TeacherBank | None, confidence: Mapping[str, float] | None
+    ) -> Method:
+        """The method itself."""
+        method: Method | None = None
+        for target, options in self._parts:
+            given = {
+                "task": task,
+                "teachers": teachers,
+                "method": method,
+                "schedule": self._schedule,
+                "confidence": confidence,
+            }
+            accepted = inspect.signature(target).parameters
+            method = target(
+                **{name: value for name, value in given.items() if name in accepted}, **options
+            )
+        assert method is not None
+        return method
+
+
+def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
+    """Checks a recipe's method before anything is trained.
+
+    A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
+    prioritization around it. Beside the options in its signature, a method that ranks
+    modalities takes `rank_by` (`heldout`, `train` or `train_batch`), `schedule` (epochs of each
+    stage), and any method that has presets takes `preset`.
+
+    Raises:
+        UserError: An option is unknown, of the wrong type, or does not fit.
+    """
+    label, options = split_spec(recipe.method, "method")
+    if label == "ume":
+        if options:
+            raise UserError(f"method.{next(iter(options))}: the ensemble has no options")
+        return MethodPlan(label, True, None, {}, (), None)
+    base, plus, wrapper = label.partition("+")
+    if plus and wrapper != "smp":
+        raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
+    known = {name: entry.path for name, entry in METHODS.items()}
+    targets = [locate(base, known, "method")]
+    if plus:
+        targets.append(locate(SMP, {}, "method"))
+    options = _with_preset(targets, options)
+    ranks = any("confidence" in inspect.signature(target).parameters for target in targets)
+    rank_by, schedule = (
+        _ranking_options(options, recipe, len(modalities)) if ranks else (None, None)
+    )
+    parts = _share_options(targets, options)
+    needs = any("teachers" in inspect.signature(target).parameters for target in targets)
+    resolved: dict[str, Any] = {}
+    for _, checked in parts:
+        resolved |= checked
+    if schedule is not None:
+        resolved |= {"rank_by": rank_by, "schedule": list(schedule.tau)}
+    if plus or ranks:
+        _check_scope(recipe, resolved)
+    return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule)
+
+
+_GIVEN = ("task", "teachers", "method", "schedule", "confidence")
+
+
+def _with_preset(targets: list[Callable[..., Any]], options: dict[str, Any]) -> dict[str, Any]:
+    if "preset" not in options:
+        return dict(options)
+    rest = {key: value for key, value in options.items() if key != "preset"}
+    merged: dict[str, Any] = {}
+    found = False
+    for target in targets:
+        presets = getattr(target, "presets", {})
+        if options["preset"] in presets:
+            found = True
+            merged |= presets[options["preset"]]
+    if not found:
+        known = sorted({name for target in targets for name in getattr(target, "presets", {})})
+        raise UserError(
+            f"method.preset: there is no {options['preset']!r}; known: {', '.join(known) or 'none'}"
+        )
+    return {**merged, **rest}
+
+
+def _ranking_options(
+    options: dict[str, Any], recipe: Recipe, modalities: int
+) -> tuple[RankBy, Schedule]:
+    rank_by = options.pop("rank_by", "heldout")
+    if rank_by not in {"heldout", "train", "train_batch"}:
+        raise UserError(f"method.rank_by: expected heldout, train or train_batch, got {rank_by!r}")
+    epochs = training_settings(recipe).epochs
+    tau = options.pop("schedule", None)
+    if tau is None:
+        return rank_by, Schedule.default(modalities, epochs)
+    if not isinstance(tau, list | tuple):
+        raise UserError(f"method.schedule: expected a list of epochs, got {tau!r}")
+    try:
+        schedule = Schedule(tuple(tau))
+        schedule.check(modalities, epochs)
+    except UserError as error:
+        raise UserError(f"method.schedule: {error}") from None
+    return rank_by, schedule
+
+
+def _share_options(
+    targets: list[Callable[..., Any]], options: dict[str, Any]
+) -> list[tuple[Callable[..., Any], dict[str, Any]]]:
+    """Each option goes to the part that has it."""
+    given = dict.fromkeys(_GIVEN)
+    rest = dict(options)
+    parts = []
+    for target in targets:
+        own = inspect.signature(target).parameters
+        mine = {name: rest.pop(name) for name in list(rest) if name in own and name not in _GIVEN}
+        parts.append((target, check_options(target, mine, "method", given)))
+    if rest:
+        names = {name for target in targets for name in inspect.signature(target).parameters}
+        extra = {"rank_by", "schedule"} if "confidence" in names else set()
+        known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
+        raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
+    return parts
+
+
+def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """A branch gate needs a fusion with a head for each modality: say so before training."""
+    name, _ = split_spec(recipe.fusion, "fusion")
+    fusion = cast("type[Fusion]", locate(name, FUSIONS, "fusion"))
+    has_heads = fusion.head_parameters_of is not Fusion.head_parameters_of
+    if options.get("scope") == "branch" and not has_heads:
+        raise UserError(
+            f"method.scope: the fusion {name!r} has no head for each modality, so a branch cannot "
+            "be closed; use --method.scope encoder, or late or sum fusion"
+        )
+
+
+def describe_model(recipe: Recipe, splits: Splits, component: Component) -> dict[str, Any]:
+    """What `model.json` holds: enough to build the model again."""
+    return {
+        "modalities": list(splits.spec.modalities),
+        "shapes": {name: list(shape) for name, shape in splits.spec.shapes.items()},
+        "task": splits.spec.task.describe(),
+        "encoders": recipe.encoders,
+        "fusion": recipe.fusion,
+        "method": component,
+    }

@@ -1,0 +1,187 @@
+"""A recipe: everything that decides a run, as plain values from a YAML file."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from g2d.errors import UserError, require
+
+Component = dict[str, Any] | str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on what, and how.
+
+    Attributes:
+        data: The dataset: a name or dotted path, and its options.
+        encoders: One for each modality; a new one is made for each teacher and student.
+        fusion: Of the student.
+        method: Of the student.
+        training: Settings of the student's training (`TrainingSettings`).
+        teachers: Settings in which the teachers' training differs from the student's, and
+            `cache`: `auto`, `on` or `off`.
+        seed: Of weights and order.
+    """
+
+    data: Component
+    encoders: dict[str, Component]
+    fusion: Component = "late"
+    method: Component = "g2d"
+    training: dict[str, Any] = field(default_factory=dict)
+    teachers: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and YAML."""
+        return asdict(self)
+
+    def with_method(self, method: Component) -> Recipe:
+        """The same recipe for another method."""
+        return replace(self, method=method)
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with g2d."""
+    folder = files("g2d.recipes")
+    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def recipe_text(name: str) -> str:
+    """The YAML of a shipped recipe, or of a file.
+
+    Raises:
+        UserError: There is neither.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise UserError(f"there is no recipe file {name}")
+        return path.read_text()
+    if name not in shipped_recipes():
+        known = ", ".join(shipped_recipes())
+        raise UserError(f"there is no recipe {name!r}; shipped: {known}; or give a .yaml file")
+    return (files("g2d.recipes") / f"{name}.yaml").read_text()
+
+
+def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
+    """Reads a recipe and applies changes to it.
+
+    Args:
+        name: A shipped recipe, or the path of a YAML file.
+        changes: Dotted keys and their new values, `("method.alpha", 2.0)`.
+
+    Raises:
+        UserError: The file is not a recipe, or a key is not known.
+
+    Example:
+        >>> load_recipe("avdigits", [("training.epochs", 2)]).training["epochs"]
+        2
+    """
+    yaml = require("yaml", "train")
+    try:
+        content = yaml.safe_load(recipe_text(name))
+    except yaml.YAMLError as error:
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{name} is not a recipe: expected keys and values")
+    return recipe_from(_changed(content, changes))
+
+
+def with_changes(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
+    """The same recipe with dotted keys set to new values."""
+    return recipe_from(_changed(copy.deepcopy(recipe.as_dict()), changes))
+
+
+def recipe_from(content: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values, its top-level keys checked."""
+    known = tuple(Recipe.__dataclass_fields__)
+    for key, value in content.items():
+        if key not in known:
+            raise UserError(f"{key}: no such key in a recipe; known: {', '.join(known)}")
+        if key in {"encoders", "training", "teachers"} and not isinstance(value, Mapping):
+            raise UserError(f"{key}: expected keys and values, got {value!r}")
+    for key in ("data", "encoders"):
+        if key not in content:
+            raise UserError(f"{key}: this must be given")
+    seed = content.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UserError(f"seed: expected a whole number, 0 or more, got {seed!r}")
+    return Recipe(**content)
+
+
+def parse_changes(arguments: Sequence[str]) -> list[tuple[str, Any]]:
+    """Reads `--key.sub value` and `--key.sub=value` into dotted keys and values.
+
+    Example:
+        >>> parse_changes(["--method.alpha", "0", "--teachers.cache=off"])
+        [('method.alpha', 0), ('teachers.cache', 'off')]
+    """
+    changes: list[tuple[str, Any]] = []
+    rest = list(arguments)
+    while rest:
+        flag = rest.pop(0)
+        key, equals, text = flag.removeprefix("--").partition("=")
+        if not flag.startswith("--") or not key:
+            raise UserError(f"unexpected argument {flag!r}; a change of the recipe is --key value")
+        if not equals:
+            if not rest:
+                raise UserError(f"--{key} has no value")
+            text = rest.pop(0)
+        changes.append((key, _value(text)))
+    return changes
+
+
+def digest(content: Any) -> str:
+    """A short hash of plain values.
+
+    Example:
+        >>> digest({"a": 1}) == digest({"a": 1}), len(digest({}))
+        (True, 12)
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _value(text: str) -> Any:
+    """YAML, except that on, off, yes and no stay words."""
+    if text.lower() in {"on", "off", "yes", "no"}:
+        return text
+    yaml = require("yaml", "train")
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _changed(content: dict[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    for key, value in changes:
+        _set(content, key, value)
+    return content
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a dotted key; a component that was only a name becomes a mapping."""
+    *parents, last = key.split(".")
+    here = content
+    for parent in parents:
+        below = here.get(parent)
+        if below is None:
+            below = {}
+        elif isinstance(below, str):
+            below = {"name": below}
+        elif not isinstance(below, dict):
+            raise UserError(f"{key}: {parent} holds a value, not options")
+        here[parent] = below
+        here = below
+    if last in {"data", "fusion", "method"} and not parents and isinstance(here.get(last), dict):
+        # Another component: the options of the one before do not carry over.
+        here[last] = {"name": value} if isinstance(value, str) else value
+    else:
+        here[last] = value

@@ -1,0 +1,250 @@
+"""One run, from a recipe to a finished folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from g2d.data.splits import Splits
+from g2d.engine.checkpoint import load_weights, save_weights
+from g2d.engine.evaluate import FUSED, evaluate
+from g2d.engine.loop import FitResult, fit
+from g2d.engine.records import RunFolder
+from g2d.engine.settings import TrainingSettings
+from g2d.errors import UserError
+from g2d.experiment.build import (
+    MethodPlan,
+    build_splits,
+    build_student,
+    describe_model,
+    plan_method,
+    teacher_settings,
+    training_settings,
+)
+from g2d.experiment.environment import environment
+from g2d.experiment.recipe import Recipe, recipe_from
+from g2d.experiment.teach import (
+    evaluation_loader,
+    make_bank,
+    measure_confidence,
+    teach,
+    teacher_folder,
+    to_device,
+    train_loader,
+)
+from g2d.methods.base import Method
+from g2d.models.multimodal import MultimodalModel
+from g2d.models.readout import fit_readout
+from g2d.teachers.bank import TeacherBank
+from g2d.teachers.confidence import rank
+from g2d.teachers.ensemble import ensemble
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+logger = logging.getLogger(__name__)
+
+
+def run_name(recipe: Recipe, splits: Splits, plan: MethodPlan) -> str:
+    """Name of a run's folder."""
+    return f"{splits.spec.name}-{plan.label}-seed{recipe.seed}"
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    name: str | None = None,
+    splits: Splits | None = None,
+    fabric: Fabric | None = None,
+) -> Path:
+    """Trains what a recipe describes: teachers if the method needs them, then the student.
+
+    Everything that can be wrong with the recipe or the data is found before the first file is
+    written.
+
+    Args:
+        recipe: What to train.
+        out: Folder of runs; teachers and caches are shared there.
+        resume: Go on with an unfinished run; a finished one is left as it is.
+        name: Of the run's folder; made of dataset, method and seed when not given.
+        splits: The data, where it is open already.
+        fabric: The devices, where they are started already.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: The recipe or the data cannot be used, or the run exists.
+    """
+    splits = splits or build_splits(recipe)
+    settings = training_settings(recipe)
+    teacher_settings(recipe)
+    plan = plan_method(recipe, splits.spec.modalities)
+    student = _new_student(recipe, splits)
+    run = RunFolder(out / (name or run_name(recipe, splits, plan)))
+    _check_folder(run, recipe, resume)
+    if run.finished:
+        logger.info("%s is finished already", run.path)
+        return run.path
+    fabric = fabric or settings.make_fabric()
+    if fabric.is_global_zero:
+        run.write_json("run.json", _about(recipe, splits, plan, settings))
+        run.write_json("model.json", describe_model(recipe, splits, recipe.method))
+    confidence: dict[str, dict[str, float]] = {}
+    method: Method | None = None
+    if plan.needs_teachers:
+        teachers = teach(recipe, splits, out, fabric)
+        bank, online = make_bank(recipe, splits, teachers, out, fabric)
+        confidence = measure_confidence(bank, online, splits, fabric)
+        if not plan.trains:
+            student = ensemble(teachers)
+        else:
+            method = _with_ranking(plan, splits, bank, confidence)
+    elif plan.trains:
+        method = plan.make(splits.spec.task, None, None)
+    if method is None:
+        result = FitResult(best_epoch=-1, best=float("nan"), seconds=0.0)
+        student.to(fabric.device)
+        save_weights(run.path / "model.safetensors", student)
+    else:
+        result = fit(
+            student,
+            method,
+            train_loader(splits.train, settings, recipe.seed, fabric),
+            evaluation_loader(splits.val, settings, fabric),
+            settings,
+            fabric=fabric,
+            folder=run.path,
+            resume=resume,
+            title=plan.label,
+        )
+    fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
+    if fabric.is_global_zero:
+        save_weights(run.path / "model.safetensors", student)
+        outcome = {
+            "method": plan.label,
+            "dataset": splits.spec.name,
+            "seed": recipe.seed,
+            "protocol": splits.spec.protocol,
+            "epochs": settings.epochs if method else 0,
+            "best_epoch": result.best_epoch,
+            "seconds": round(result.seconds, 2),
+            "samples": {name: len(split) for name, split in splits.named().items()},
+            **_measure(run, student, method, splits, settings, fabric),
+        }
+        if confidence:
+            outcome["teachers"] = {
+                "confidence": confidence,
+                "folders": {
+                    m: str(teacher_folder(recipe, splits, m, out).relative_to(out))
+                    for m in splits.spec.modalities
+                },
+            }
+        run.write_json("result.json", outcome)
+    fabric.barrier()
+    return run.path
+
+
+def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
+    """The trained model of a run folder and the recipe it was made from.
+
+    Raises:
+        UserError: This is no finished run.
+    """
+    run = RunFolder(path)
+    if not run.finished or not (path / "model.json").exists():
+        raise UserError(f"{path} is not a finished run folder of a multimodal model")
+    recipe = recipe_from(run.read_json("run.json")["recipe"])
+    about = run.read_json("model.json")
+    from g2d.tasks import task_from
+
+    model = build_student(recipe, tuple(about["modalities"]), task_from(about["task"]))
+    load_weights(path / "model.safetensors", model)
+    return model.eval(), recipe
+
+
+def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
+    """A student whose first weights depend on the seed alone, so that methods are comparable."""
+    torch.manual_seed(recipe.seed)
+    return build_student(recipe, splits.spec.modalities, splits.spec.task)
+
+
+def _check_folder(run: RunFolder, recipe: Recipe, resume: bool) -> None:
+    if not run.started:
+        return
+    if not resume:
+        what = "holds a finished run" if run.finished else "holds an unfinished run"
+        raise UserError(
+            f"{run.path} {what}; add --resume to keep it or go on with it, or give another --out"
+        )
+    if run.read_json("run.json")["recipe"] != recipe.as_dict():
+        raise UserError(
+            f"{run.path} was made from another recipe; give another --out, or repeat the first one"
+        )
+
+
+def _with_ranking(
+    plan: MethodPlan,
+    splits: Splits,
+    bank: TeacherBank,
+    confidence: Mapping[str, Mapping[str, float]],
+) -> Method:
+    if plan.rank_by is None:
+        return plan.make(splits.spec.task, bank, None)
+    by_train, by_heldout = rank(confidence["train"]), rank(confidence["heldout"])
+    if by_train != by_heldout:
+        logger.warning(
+            "teachers rank the modalities differently on training data (weakest first: %s) and on "
+            "held-out data (%s): a teacher has memorised its training data; ranking by %s",
+            ", ".join(by_train),
+            ", ".join(by_heldout),
+            plan.rank_by,
+        )
+    if plan.rank_by == "train_batch":
+        return plan.make(splits.spec.task, bank, None)
+    return plan.make(splits.spec.task, bank, confidence[plan.rank_by])
+
+
+def _measure(
+    run: RunFolder,
+    student: MultimodalModel,
+    method: Method | None,
+    splits: Splits,
+    settings: TrainingSettings,
+    fabric: Fabric,
+) -> dict[str, Any]:
+    """Validation once more, and test for the first and only time."""
+    measured = {}
+    for name in ("val", "test"):
+        batches = to_device(evaluation_loader(splits.named()[name], settings), fabric)
+        if method is None:
+            evaluation = evaluate(student, batches, splits.spec.task)
+        else:
+            evaluation = evaluate(student, batches, splits.spec.task, method.predict)
+        run.write_predictions(name, evaluation)
+        measured[name] = evaluation.record()
+        logger.info("%s %s: %s", run.path.name, name, evaluation.metrics[splits.spec.task.metric])
+    return measured
+
+
+def _about(
+    recipe: Recipe, splits: Splits, plan: MethodPlan, settings: TrainingSettings
+) -> dict[str, Any]:
+    return {
+        "kind": "student",
+        "recipe": recipe.as_dict(),
+        "method": {"name": plan.label, **plan.options},
+        "training": asdict(settings),
+        "dataset": splits.spec.name,
+        "protocol": splits.spec.protocol,
+        "fingerprint": splits.spec.fingerprint,
+        "fused": FUSED,
+        "environment": environment(),
+    }

@@ -1,0 +1,72 @@
+"""G²D: the G²D loss under sequential modality prioritization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from g2d.methods.distance import FeatureReduction
+from g2d.methods.g2d_loss import G2DLoss
+from g2d.methods.schedule import Schedule
+from g2d.methods.smp import Scope, SequentialPrioritization, Suppression
+from g2d.tasks import Task
+from g2d.teachers.bank import TeacherBank
+
+
+class G2D(SequentialPrioritization):
+    """Algorithm 1 of the paper: Eq. 4 as the loss, Eq. 5-8 as the order in which it is learned.
+
+    Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
+    ICCV 2025 (arXiv 2506.21514). The defaults are the best of `benchmarks/accuracy.py`; the
+    preset `paper` follows the paper to the letter.
+
+    Args:
+        task: What is to be predicted.
+        teachers: Trained, one a modality.
+        schedule: Epochs of every stage, τ_1 .. τ_k.
+        confidence: Each teacher's confidence on held-out data; `None` ranks every batch anew.
+        alpha: Weight of the feature distances, Eq. 2.
+        beta: Weight of the divergences, Eq. 3.
+        temperature: Softens both sides of Eq. 3.
+        feature_reduction: `"sum"` (Eq. 2 as printed) or `"mean"` (the authors' code).
+        suppression: `"complete"` or `"partial"`.
+        scope: `"encoder"` or `"branch"`.
+
+    Example:
+        >>> import torch, g2d
+        >>> task = g2d.Classification(2)
+        >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
+        >>> teachers = g2d.OnlineTeachers({"sound": make("sound"), "image": make("image")}, task)
+        >>> G2D(task, teachers, schedule=(5, 10)).schedule.boundaries
+        (5,)
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {**SequentialPrioritization.presets["paper"], **G2DLoss.presets["paper"]}
+    }
+
+    def __init__(
+        self,
+        task: Task,
+        teachers: TeacherBank,
+        schedule: Schedule | Sequence[int],
+        *,
+        confidence: Mapping[str, float] | None = None,
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        temperature: float = 1.0,
+        feature_reduction: FeatureReduction = "sum",
+        suppression: Suppression = "complete",
+        scope: Scope = "branch",
+    ) -> None:
+        loss = G2DLoss(
+            task,
+            teachers,
+            alpha=alpha,
+            beta=beta,
+            temperature=temperature,
+            feature_reduction=feature_reduction,
+        )
+        super().__init__(
+            loss, teachers, schedule, confidence=confidence, suppression=suppression, scope=scope
+        )

@@ -1,0 +1,66 @@
+"""The G²D loss: the task's, the distance of features, the divergence of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from g2d.batch import Batch, Outputs
+from g2d.methods.base import Method
+from g2d.methods.distance import FeatureReduction, feature_distance, logit_distance
+from g2d.tasks import Task
+from g2d.teachers.bank import TeacherBank
+
+
+class G2DLoss(Method):
+    """L = L_S + α Σ_m L_feat^m + β Σ_m L_logit^m, Eq. 4.
+
+    Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
+    ICCV 2025 (arXiv 2506.21514). With α = β = 0 this is joint training bit for bit, with β = 0
+    it is UMT.
+
+    Args:
+        task: What is to be predicted.
+        teachers: Trained, one a modality.
+        alpha: Weight of the feature distances, Eq. 2.
+        beta: Weight of the divergences, Eq. 3.
+        temperature: Softens both sides of Eq. 3.
+        feature_reduction: `"sum"` over the dimensions, as Eq. 2 is printed, or `"mean"`, as the
+            authors' code has it.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"feature_reduction": "mean"}}
+
+    def __init__(
+        self,
+        task: Task,
+        teachers: TeacherBank,
+        *,
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        temperature: float = 1.0,
+        feature_reduction: FeatureReduction = "sum",
+    ) -> None:
+        super().__init__(task)
+        self.teachers = teachers
+        self.alpha = alpha
+        self.beta = beta
+        self.temperature = temperature
+        self.feature_reduction: FeatureReduction = feature_reduction
+
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Eq. 4."""
+        loss = super().loss(outputs, batch)
+        if self.alpha or self.beta:
+            said = self.teachers.outputs(batch)
+        if self.alpha:
+            loss = loss + self.alpha * feature_distance(
+                outputs, batch, said, self.feature_reduction
+            )
+        if self.beta:
+            loss = loss + self.beta * logit_distance(
+                outputs, batch, said, self.task, self.temperature
+            )
+        return loss

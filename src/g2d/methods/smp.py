@@ -1,0 +1,189 @@
+"""Sequential modality prioritization: the weakest modality learns alone first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from g2d.batch import Batch, Outputs
+from g2d.errors import UserError
+from g2d.methods.base import Method, Student
+from g2d.methods.gates import freeze, scale
+from g2d.methods.schedule import Schedule
+from g2d.teachers.bank import TeacherBank
+from g2d.teachers.confidence import batch_confidence, rank
+
+Suppression = Literal["complete", "partial"]
+Scope = Literal["encoder", "branch"]
+
+
+class SequentialPrioritization(Method):
+    """Opens the gradient of one modality after the other, Eq. 6-8, around any method's loss.
+
+    A closed encoder does not change at all, and costs a forward pass and no backward pass.
+
+    Args:
+        method: Whose loss is trained on: joint training, UMT, the G²D loss.
+        teachers: Their confidence ranks the modalities.
+        schedule: Epochs of every stage, τ_1 .. τ_k.
+        confidence: Confidence of every modality's teacher, measured once, best on held-out data
+            (see `mean_confidence`). `None` ranks anew in every training step from the teachers'
+            confidence on that very batch, as the paper does; a teacher that has memorised its
+            training data then passes for the strongest.
+        suppression: `"complete"` closes the gradient; `"partial"` scales it by 1 - tanh(r), r the
+            ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6).
+        scope: What a gate closes: the `"encoder"`, or the `"branch"`, which is the encoder and
+            the modality's own head (late and sum fusion).
+
+    Example:
+        >>> import torch, g2d
+        >>> task = g2d.Classification(2)
+        >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
+        >>> teachers = g2d.OnlineTeachers({"sound": make("sound"), "image": make("image")}, task)
+        >>> method = SequentialPrioritization(
+        ...     g2d.JointTraining(task),
+        ...     teachers,
+        ...     schedule=(1, 2),
+        ...     confidence={"sound": 0.9, "image": 0.4},
+        ... )
+        >>> for epoch in range(3):
+        ...     method.on_epoch_start(epoch)
+        ...     print(method.learning())
+        frozenset({'image'})
+        None
+        None
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"rank_by": "train_batch", "suppression": "complete", "scope": "encoder"}
+    }
+
+    def __init__(
+        self,
+        method: Method,
+        teachers: TeacherBank,
+        schedule: Schedule | Sequence[int],
+        *,
+        confidence: Mapping[str, float] | None = None,
+        suppression: Suppression = "complete",
+        scope: Scope = "branch",
+    ) -> None:
+        super().__init__(method.task)
+        self.method = method
+        self.teachers = teachers
+        self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule))
+        self.suppression: Suppression = suppression
+        self.scope: Scope = scope
+        self.epoch = 0
+        self._confidence: dict[str, Tensor] | None = None
+        if len(self.schedule.tau) != len(teachers.modalities):
+            self.schedule.check(len(teachers.modalities), sum(self.schedule.tau))
+        if confidence is not None:
+            if set(confidence) != set(teachers.modalities):
+                raise UserError(
+                    f"confidence is given for {sorted(confidence)} and the teachers are for "
+                    f"{sorted(teachers.modalities)}; give one value for each"
+                )
+            self._confidence = {
+                name: torch.tensor(confidence[name], dtype=torch.float32)
+                for name in teachers.modalities
+            }
+        self._closed: tuple[str, ...] = ()
+        self._factors: dict[str, Tensor] = {}
+
+    @property
+    def prioritizing(self) -> bool:
+        """Whether this epoch belongs to a stage in which one modality leads."""
+        return self.schedule.stage(self.epoch) < len(self.schedule.tau) - 1
+
+    def on_epoch_start(self, epoch: int) -> None:
+        """Moves on to the stage of this epoch."""
+        self.epoch = epoch
+        self.method.on_epoch_start(epoch)
+
+    def learning(self, *batches: Batch) -> frozenset[str] | None:
+        """The prioritized modality while there is one, Eq. 6."""
+        learning = self.method.learning(*batches)
+        self._closed, self._factors = (), {}
+        if not self.prioritizing:
+            return learning
+        confidence = self._confidence or batch_confidence(self.teachers, batches)
+        if self.suppression == "partial":
+            self._factors = partial_factors(confidence)
+            return learning
+        active = self.schedule.active(self.epoch, rank(confidence))
+        assert active is not None
+        self._closed = tuple(name for name in self.teachers.modalities if name not in active)
+        return frozenset(active) if learning is None else learning & frozenset(active)
+
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """The wrapped method's."""
+        return self.method.loss(outputs, batch)
+
+    def adjust_gradients(self, model: Student) -> None:
+        """Closes or scales the gates, Eq. 7 and 8."""
+        self.method.adjust_gradients(model)
+        for name in self._closed:
+            freeze(self._gated(model, name))
+        for name, factor in self._factors.items():
+            scale(self._gated(model, name), factor)
+
+    def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
+        """Passed on to the wrapped method."""
+        self.method.on_validation_end(metrics)
+
+    def predict(self, outputs: Outputs) -> Tensor:
+        """The wrapped method's."""
+        return self.method.predict(outputs)
+
+    def stage(self) -> str:
+        """Which modality leads, as far as that is fixed for the epoch."""
+        if not self.prioritizing:
+            return self.method.stage()
+        stage = self.schedule.stage(self.epoch)
+        if self._confidence is None:
+            return f"weakest of each batch ({stage + 1})" if stage else "weakest of each batch"
+        if self.suppression == "partial":
+            return "partial"
+        return f"{rank(self._confidence)[stage]} alone"
+
+    def state_dict(self) -> dict[str, Any]:
+        """The ranking's confidence and the wrapped method's state."""
+        confidence = self._confidence
+        return {
+            "confidence": confidence and {name: v.item() for name, v in confidence.items()},
+            "method": self.method.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up the ranking it was saved with."""
+        saved = state["confidence"]
+        self._confidence = saved and {name: torch.tensor(v) for name, v in saved.items()}
+        self.method.load_state_dict(state["method"])
+
+    def _gated(self, model: Student, name: str) -> list[nn.Parameter]:
+        if self.scope == "branch":
+            return model.branch_parameters(name)
+        return model.encoder_parameters(name)
+
+
+def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """κ of partial suppression: 1 - tanh(r) where r > 1, else 1.
+
+    r is the modality's confidence over the mean of the others'. The paper says "ratio of modality
+    scores"; that these are the teachers' is our reading.
+
+    Example:
+        >>> import torch
+        >>> partial_factors({"sound": torch.tensor(0.8), "image": torch.tensor(0.4)})
+        {'sound': tensor(0.0360), 'image': tensor(1.)}
+    """
+    factors = {}
+    for name, value in confidence.items():
+        others = torch.stack([other for key, other in confidence.items() if key != name])
+        ratio = value / others.mean()
+        factors[name] = torch.where(ratio > 1, 1 - torch.tanh(ratio), torch.ones_like(ratio))
+    return factors

@@ -1,0 +1,48 @@
+"""UMT: joint training with every encoder pulled towards its teacher's features."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from g2d.batch import Batch, Outputs
+from g2d.methods.base import Method
+from g2d.methods.distance import FeatureReduction, feature_distance
+from g2d.tasks import Task
+from g2d.teachers.bank import TeacherBank
+
+
+class UMT(Method):
+    """L = task loss + λ Σ_m ||f_m - f_T^m||².
+
+    Uni-Modal Teacher of Du et al., *On Uni-Modal Feature Learning in Supervised Multi-Modal
+    Learning*, ICML 2023 (arXiv 2305.01233).
+
+    Args:
+        task: What is to be predicted.
+        teachers: Trained, one a modality.
+        weight: λ; at 0 this is joint training, bit for bit.
+        feature_reduction: `"mean"` over the dimensions, as in the published code, or `"sum"`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        teachers: TeacherBank,
+        *,
+        weight: float = 1.0,
+        feature_reduction: FeatureReduction = "mean",
+    ) -> None:
+        super().__init__(task)
+        self.teachers = teachers
+        self.weight = weight
+        self.feature_reduction: FeatureReduction = feature_reduction
+
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """The task's loss and the feature distances."""
+        loss = super().loss(outputs, batch)
+        if self.weight:
+            said = self.teachers.outputs(batch)
+            loss = loss + self.weight * feature_distance(
+                outputs, batch, said, self.feature_reduction
+            )
+        return loss

@@ -1,0 +1,11 @@
+"""Encoders, one file each: from the input of a modality to its feature.
+
+Any other `nn.Module` that maps an input to `(B, width)` serves as well.
+"""
+
+from g2d.models.encoders.mlp import MLP
+from g2d.models.encoders.resnet18 import ResNet18
+from g2d.models.encoders.small_cnn import SmallCNN
+from g2d.models.encoders.widths import feature_widths
+
+__all__ = ["MLP", "ResNet18", "SmallCNN", "feature_widths"]

@@ -1,0 +1,29 @@
+"""Fusions, one file each, with the read-out of every modality beside the forward pass.
+
+Late, sum and concat are sums over modalities: the read-out of a modality is its own term, in train
+and eval mode. The others answer with the modality's feature and the mean features of all others,
+in eval mode only.
+"""
+
+from g2d.models.fusion.ablation import AblationFusion, mean_ablation
+from g2d.models.fusion.base import Fusion
+from g2d.models.fusion.bigated import BiGatedFusion
+from g2d.models.fusion.concat import ConcatFusion
+from g2d.models.fusion.cross_attention import CrossAttentionFusion
+from g2d.models.fusion.film import FiLMFusion
+from g2d.models.fusion.late import LateFusion
+from g2d.models.fusion.mean_features import MeanFeatures
+from g2d.models.fusion.sum import SumFusion
+
+__all__ = [
+    "AblationFusion",
+    "BiGatedFusion",
+    "ConcatFusion",
+    "CrossAttentionFusion",
+    "FiLMFusion",
+    "Fusion",
+    "LateFusion",
+    "MeanFeatures",
+    "SumFusion",
+    "mean_ablation",
+]

@@ -1,0 +1,139 @@
+"""What every fusion answers: the fused logits, and what each modality alone says of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from g2d.errors import UserError
+from g2d.models.names import check_names
+
+Features = Mapping[str, Tensor]
+Present = Mapping[str, Tensor]
+
+
+class Fusion(nn.Module, ABC):
+    """From the features of every modality to one prediction.
+
+    A fusion is built from the widths of the features it will get, so any encoder fits it. It is
+    called with features `(B, d_m)`, or `(B, N_m, d_m)` tokens where `needs_tokens` is true, and
+    with `present`, bool `(B,)` for each modality that can be missing. The values of an absent
+    modality have no influence on what is said of its sample, and get no gradient from it.
+
+    Args:
+        widths: Feature width of every modality, in the declared order.
+        outputs: Width of the logits.
+
+    Raises:
+        UserError: There are fewer than two modalities, or PyTorch cannot hold one's name.
+
+    Attributes:
+        needs_tokens: Whether `forward` wants token sequences instead of pooled features.
+    """
+
+    needs_tokens = False
+
+    def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
+        super().__init__()
+        if len(widths) < 2:
+            raise UserError(f"a fusion needs 2 modalities or more, got {list(widths)}")
+        check_names(widths)
+        self.widths = dict(widths)
+        self.outputs = outputs
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the declared order."""
+        return tuple(self.widths)
+
+    @abstractmethod
+    def forward(
+        self, features: Features, present: Present | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Fuses.
+
+        Returns:
+            The fused logits `(B, C)` and the read-out `(B, C)` of every modality: always for
+            fusions that are a sum over modalities, only in eval mode for the others (they need a
+            pass of the head for each modality, which training has no use for).
+        """
+
+    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
+        """Parameters that serve this modality alone (its own head, in late and sum fusion).
+
+        Raises:
+            UserError: This fusion shares its parameters between modalities.
+        """
+        raise UserError(
+            f"{type(self).__name__} has no head of its own for {modality!r}, so the gate cannot "
+            "close a branch; use scope 'encoder', or late or sum fusion"
+        )
+
+
+def presence(features: Features, present: Present | None) -> dict[str, Tensor]:
+    """A bool mask `(B, 1)` for each modality that can be missing.
+
+    Example:
+        >>> import torch
+        >>> presence({"sound": torch.zeros(2, 3)}, {"sound": torch.tensor([True, False])})
+        {'sound': tensor([[ True],
+                [False]])}
+    """
+    return {
+        name: mask.to(torch.bool)[:, None]
+        for name, mask in (present or {}).items()
+        if name in features
+    }
+
+
+def without_absent(features: Features, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The features with zeros where a modality is absent.
+
+    Whatever stood there (even `nan`) is cut off here, forward and backward, before any layer
+    sees it.
+
+    Example:
+        >>> import torch
+        >>> without_absent({"sound": torch.ones(2, 3)}, {"sound": torch.tensor([[True], [False]])})
+        {'sound': tensor([[1., 1., 1.],
+                [0., 0., 0.]])}
+    """
+    return {name: kept(feature, masks.get(name)) for name, feature in features.items()}
+
+
+def kept(value: Tensor, mask: Tensor | None) -> Tensor:
+    """A value `(B, ...)` with zeros where its mask `(B, 1)` is false."""
+    if mask is None:
+        return value
+    return value.masked_fill(~mask.view(-1, *[1] * (value.ndim - 1)), 0.0)
+
+
+def head_readouts(
+    heads: nn.ModuleDict, features: Features, masks: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What the head of every modality says; zero where the modality is absent."""
+    features = without_absent(features, masks)
+    return {name: kept(head(features[name]), masks.get(name)) for name, head in heads.items()}
+
+
+def add(terms: Mapping[str, Tensor]) -> Tensor:
+    """Sum over modalities."""
+    return torch.stack(list(terms.values())).sum(dim=0)
+
+
+def linear_heads(widths: Mapping[str, int], outputs: int) -> nn.ModuleDict:
+    """One linear head for each modality, Xavier-normal with zero bias as in the paper."""
+    heads = nn.ModuleDict({name: nn.Linear(width, outputs) for name, width in widths.items()})
+    for head in heads.values():
+        xavier(head)
+    return heads
+
+
+def xavier(linear: nn.Module) -> None:
+    """Initialises a linear layer as the paper's code does: Xavier-normal weight, zero bias."""
+    assert isinstance(linear, nn.Linear)
+    nn.init.xavier_normal_(linear.weight)
+    nn.init.zeros_(linear.bias)

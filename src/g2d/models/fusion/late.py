@@ -1,0 +1,53 @@
+"""Late fusion: the mean of one linear head for each modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from g2d.models.fusion.base import (
+    Features,
+    Fusion,
+    Present,
+    add,
+    head_readouts,
+    linear_heads,
+    presence,
+)
+
+
+class LateFusion(Fusion):
+    """z = (1/k) Σ_m (W_m f_m + b_m): logits are averaged, not probabilities.
+
+    The fusion of the paper's main results. The read-out of a modality is its head's output, and
+    their mean is the fused prediction. Absent modalities are left out of the mean.
+
+    Example:
+        >>> import torch
+        >>> fusion = LateFusion({"sound": 4, "image": 6}, outputs=3)
+        >>> features = {"sound": torch.randn(2, 4), "image": torch.randn(2, 6)}
+        >>> logits, unimodal = fusion(features)
+        >>> torch.allclose(logits, (unimodal["sound"] + unimodal["image"]) / 2)
+        True
+    """
+
+    def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
+        super().__init__(widths, outputs)
+        self.heads = linear_heads(widths, outputs)
+
+    def forward(
+        self, features: Features, present: Present | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean of the heads of the modalities that are there."""
+        masks = presence(features, present)
+        unimodal = head_readouts(self.heads, features, masks)
+        if not masks:
+            return add(unimodal) / len(unimodal), unimodal
+        there = torch.stack(list(masks.values())).sum(dim=0) + len(unimodal) - len(masks)
+        return add(unimodal) / there.clamp(min=1), unimodal
+
+    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
+        """The head of this modality."""
+        return list(self.heads[modality].parameters())

@@ -1,0 +1,48 @@
+"""Sum fusion: the sum of one linear head for each modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from g2d.models.fusion.base import (
+    Features,
+    Fusion,
+    Present,
+    add,
+    head_readouts,
+    linear_heads,
+    presence,
+)
+
+
+class SumFusion(Fusion):
+    """z = Σ_m (W_m f_m + b_m): late fusion without the division by k.
+
+    The same functions as late fusion, with initial logits and gradients of the heads k times as
+    large. The read-out of a modality is its head's output, and their sum is the fused prediction.
+    Absent modalities are left out of the sum.
+
+    Example:
+        >>> import torch
+        >>> fusion = SumFusion({"sound": 4, "image": 6}, outputs=3)
+        >>> logits, unimodal = fusion({"sound": torch.randn(2, 4), "image": torch.randn(2, 6)})
+        >>> torch.allclose(logits, unimodal["sound"] + unimodal["image"])
+        True
+    """
+
+    def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
+        super().__init__(widths, outputs)
+        self.heads = linear_heads(widths, outputs)
+
+    def forward(
+        self, features: Features, present: Present | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum of the heads of the modalities that are there."""
+        unimodal = head_readouts(self.heads, features, presence(features, present))
+        return add(unimodal), unimodal
+
+    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
+        """The head of this modality."""
+        return list(self.heads[modality].parameters())

@@ -1,0 +1,135 @@
+"""The student: one encoder a modality and a fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from g2d.batch import Batch, Outputs
+from g2d.errors import UserError
+from g2d.models.fusion.base import Fusion
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """An encoder that can also give the token sequence it pools its feature from."""
+
+    def tokens(self, inputs: Tensor) -> Tensor:
+        """`(B, N, d)` tokens."""
+
+    def pool(self, tokens: Tensor) -> Tensor:
+        """`(B, d)` features from tokens; `encoder(x)` equals `encoder.pool(encoder.tokens(x))`."""
+
+
+class MultimodalModel(nn.Module):
+    """Encoders and a fusion; any `nn.Module` that maps an input to `(B, width)` is an encoder.
+
+    Args:
+        encoders: One module a modality; their order is the declared order of the modalities.
+        fusion: Built for the same modalities.
+
+    Raises:
+        UserError: The modalities or their feature widths differ, or the fusion needs tokens that
+            an encoder cannot give.
+
+    Example:
+        >>> import torch
+        >>> from g2d.models.fusion.late import LateFusion
+        >>> model = MultimodalModel(
+        ...     {"sound": torch.nn.Linear(4, 8), "image": torch.nn.Linear(5, 8)},
+        ...     LateFusion({"sound": 8, "image": 8}, outputs=3),
+        ... )
+        >>> batch = Batch(
+        ...     {"sound": torch.randn(2, 4), "image": torch.randn(2, 5)},
+        ...     target=torch.tensor([0, 2]),
+        ...     index=torch.arange(2),
+        ... )
+        >>> outputs = model(batch, learning={"sound"})
+        >>> outputs.features["sound"].requires_grad, outputs.features["image"].requires_grad
+        (True, False)
+    """
+
+    def __init__(self, encoders: Mapping[str, nn.Module], fusion: Fusion) -> None:
+        super().__init__()
+        if tuple(encoders) != fusion.modalities:
+            raise UserError(
+                f"the encoders are for {list(encoders)} and the fusion for "
+                f"{list(fusion.modalities)}; give both the same modalities in the same order"
+            )
+        for name, encoder in encoders.items():
+            if fusion.needs_tokens and not isinstance(encoder, TokenEncoder):
+                raise UserError(
+                    f"{type(fusion).__name__} attends over tokens, and the encoder of {name!r} "
+                    f"({type(encoder).__name__}) has no tokens(x) and pool(tokens); add them, or "
+                    "use pooled features"
+                )
+            # an encoder need not say how wide its features are; `forward` looks again
+            _check_width(name, getattr(encoder, "feature_width", None), fusion)
+        self.encoders = nn.ModuleDict(encoders)
+        self.fusion = fusion
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the declared order."""
+        return self.fusion.modalities
+
+    def forward(self, batch: Batch, learning: Collection[str] | None = None) -> Outputs:
+        """Encodes and fuses.
+
+        Args:
+            batch: The inputs.
+            learning: The modalities whose encoders learn from this batch; all when `None`. The
+                others run without a graph: they cost a forward pass and no more. Their batch norm
+                stays in train mode, so that its statistics are there when they are evaluated.
+
+        Raises:
+            UserError: The batch has no input for a modality, or an encoder gives features of
+                another width than the fusion was built for.
+        """
+        if not all(name in batch.inputs for name in self.modalities):
+            raise UserError(
+                f"the batch holds {list(batch.inputs)} and the model reads "
+                f"{list(self.modalities)}; give an input for each"
+            )
+        features: dict[str, Tensor] = {}
+        fused_from: dict[str, Tensor] = {}
+        for name in self.modalities:
+            encoder, inputs = self.encoders[name], batch.inputs[name]
+            learns = learning is None or name in learning
+            with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+                if self.fusion.needs_tokens:
+                    assert isinstance(encoder, TokenEncoder)
+                    fused_from[name] = encoder.tokens(inputs)
+                    features[name] = encoder.pool(fused_from[name])
+                else:
+                    features[name] = fused_from[name] = encoder(inputs)
+            _check_width(name, fused_from[name].shape[-1], self.fusion)
+        logits, unimodal = self.fusion(fused_from, batch.present or None)
+        return Outputs(logits=logits, features=features, unimodal=unimodal)
+
+    def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
+        """Every parameter of one encoder, norms and biases included."""
+        return list(self.encoders[modality].parameters())
+
+    def branch_parameters(self, modality: str) -> list[nn.Parameter]:
+        """The encoder's parameters and those of the modality's own head.
+
+        Raises:
+            UserError: The fusion has no such head.
+        """
+        return self.encoder_parameters(modality) + self.fusion.head_parameters_of(modality)
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Every parameter of the fusion."""
+        return list(self.fusion.parameters())
+
+
+def _check_width(name: str, width: int | None, fusion: Fusion) -> None:
+    if width is not None and width != fusion.widths[name]:
+        raise UserError(
+            f"the encoder of {name!r} gives features of width {width} and the fusion was built for "
+            f"{fusion.widths[name]}; build the fusion with {{{name!r}: {width}}}"
+        )

@@ -1,0 +1,38 @@
+"""Which names a modality can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from g2d.errors import UserError
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Makes sure that PyTorch can hold modules under these names.
+
+    Args:
+        names: Names of the modalities.
+
+    Raises:
+        UserError: One of them is empty, has a dot, or is the name of something that every
+            `nn.ModuleDict` has already.
+
+    Example:
+        >>> check_names(["sound", "gene expression"])
+        >>> check_names(["sound", "values"])
+        Traceback (most recent call last):
+        ...
+        g2d.errors.UserError: no modality can be called 'values': PyTorch holds the modules under \
+these names, which must not be empty, have a dot or be a word of its own; rename it
+    """
+    probe = nn.ModuleDict()
+    for name in names:
+        try:
+            probe[name] = nn.Identity()
+        except (KeyError, TypeError):
+            raise UserError(
+                f"no modality can be called {name!r}: PyTorch holds the modules under these "
+                "names, which must not be empty, have a dot or be a word of its own; rename it"
+            ) from None

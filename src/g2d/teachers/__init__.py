@@ -1,0 +1,17 @@
+"""Frozen unimodal teachers: their outputs, online or from a cache, and their confidence."""
+
+from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
+from g2d.teachers.cache import CachedTeachers
+from g2d.teachers.confidence import batch_confidence, mean_confidence, rank
+from g2d.teachers.ensemble import ensemble
+
+__all__ = [
+    "CachedTeachers",
+    "OnlineTeachers",
+    "TeacherBank",
+    "TeacherOutputs",
+    "batch_confidence",
+    "ensemble",
+    "mean_confidence",
+    "rank",
+]

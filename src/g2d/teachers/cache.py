@@ -1,0 +1,195 @@
+"""Teacher outputs, computed once and read back by sample index.
+
+A cache is a folder with three arrays for each modality (features, logits, confidence in the right
+answer) and `cache.json`, which says what they were computed from and how many rows are done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from g2d.batch import Batch
+from g2d.errors import UserError
+from g2d.models.unimodal import UnimodalModel
+from g2d.tasks import Task
+from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1
+_KINDS = ("features", "logits", "confidence")
+
+
+class CachedTeachers(TeacherBank):
+    """Teachers whose answers to every sample of one split lie on disk.
+
+    The confidence of each sample lies there too, so ranking a batch needs neither the teachers
+    nor the device.
+
+    Args:
+        folder: A finished cache, as `write_cache` leaves it.
+        key: What the cache must have been computed from, as `cache_key` says it.
+        task: What the teachers predict.
+
+    Raises:
+        UserError: There is no finished cache, or it was computed from something else.
+    """
+
+    def __init__(self, folder: Path, key: str, task: Task) -> None:
+        state = _read_state(folder)
+        if state is None:
+            raise UserError(f"{folder} holds no teacher cache; write it first")
+        if state["key"] != key:
+            raise UserError(
+                f"the cache in {folder} was computed from other teachers or other data "
+                f"(key {state['key'][:12]}, expected {key[:12]}); delete the folder or name another"
+            )
+        if state["done"] < state["rows"]:
+            raise UserError(
+                f"the cache in {folder} is unfinished ({state['done']} of {state['rows']} rows); "
+                "run the same command again to complete it"
+            )
+        self.task = task
+        self.modalities = tuple(state["modalities"])
+        self._arrays = {
+            name: {kind: _open(folder, name, kind) for kind in _KINDS} for name in self.modalities
+        }
+
+    def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
+        """Reads the rows of this batch and sends them to its device."""
+        rows = batch.index.numpy()
+        device = batch.target.device
+        return {
+            name: TeacherOutputs(
+                *(_send(arrays[kind][rows], device) for kind in ("features", "logits"))
+            )
+            for name, arrays in self._arrays.items()
+        }
+
+    def confidence(self, batch: Batch) -> dict[str, Tensor]:
+        """Eq. 5 before the mean, on the CPU."""
+        rows = batch.index.numpy()
+        return {
+            name: torch.from_numpy(arrays["confidence"][rows])
+            for name, arrays in self._arrays.items()
+        }
+
+    def mean_confidence(self) -> dict[str, float]:
+        """Mean confidence over the whole split."""
+        return {
+            name: float(np.mean(arrays["confidence"], dtype=np.float64))
+            for name, arrays in self._arrays.items()
+        }
+
+
+def cache_key(teachers: Mapping[str, UnimodalModel], data_fingerprint: str) -> str:
+    """A hash of every teacher's weights, what it predicts, and the data it is asked about.
+
+    Example:
+        >>> teacher = UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=3)
+        >>> cache_key({"sound": teacher}, "a") == cache_key({"sound": teacher}, "b")
+        False
+    """
+    digest = hashlib.sha256(f"{_FORMAT} {data_fingerprint}".encode())
+    for name, model in teachers.items():
+        digest.update(f"{name} {type(model.encoder).__qualname__}".encode())
+        for key, value in model.state_dict().items():
+            digest.update(key.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def write_cache(
+    folder: Path,
+    teachers: OnlineTeachers,
+    key: str,
+    batches: Callable[[int], list[Batch] | Any],
+    rows: int,
+) -> None:
+    """Computes the cache of a split, or what is missing of it.
+
+    After every batch the number of finished rows is written down, so a run that was killed goes
+    on where it stopped.
+
+    Args:
+        folder: Where the cache is, or will be.
+        teachers: The teachers to ask.
+        key: What the cache is computed from, see `cache_key`.
+        batches: Given a row to begin with, yields the split's batches in order from there.
+        rows: Number of samples in the split.
+
+    Raises:
+        UserError: The folder holds a cache of something else.
+    """
+    state = _read_state(folder)
+    if state is not None and state["key"] != key:
+        raise UserError(
+            f"{folder} holds a cache of other teachers or other data; delete it or name another"
+        )
+    state = state or {"key": key, "rows": rows, "done": 0, "modalities": list(teachers.modalities)}
+    if state["done"] >= rows:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    logger.info("teacher cache %s: %d of %d rows there", folder, state["done"], rows)
+    for batch in batches(state["done"]):
+        start, stop = int(batch.index[0]), int(batch.index[-1]) + 1
+        confidence = teachers.confidence(batch)
+        for name, said in teachers.outputs(batch).items():
+            values = {
+                "features": said.features.float(),
+                "logits": said.logits.float(),
+                "confidence": confidence[name].float(),
+            }
+            for kind, value in values.items():
+                array = _open(folder, name, kind, (rows, *value.shape[1:]))
+                array[start:stop] = value.cpu().numpy()
+                array.flush()
+        state["done"] = stop
+        _write_state(folder, state)
+
+
+def _send(rows: NDArray[np.float32], device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(rows)
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _open(
+    folder: Path, name: str, kind: str, shape: tuple[int, ...] | None = None
+) -> np.memmap[Any, np.dtype[np.float32]]:
+    path = folder / f"{name}-{kind}.npy"
+    if shape is None:
+        return np.lib.format.open_memmap(path, mode="r")
+    if path.exists():
+        return np.lib.format.open_memmap(path, mode="r+")
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+
+
+def _read_state(folder: Path) -> dict[str, Any] | None:
+    path = folder / "cache.json"
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = json.loads(path.read_text())
+        if state["format"] != _FORMAT:
+            raise KeyError("format")
+    except (json.JSONDecodeError, KeyError):
+        raise UserError(f"{path} is not a teacher cache of this version; delete {folder}") from None
+    return state
+
+
+def _write_state(folder: Path, state: dict[str, Any]) -> None:
+    temporary = folder / "cache.json.tmp"
+    temporary.write_text(json.dumps({"format": _FORMAT, **state}, indent=2))
+    temporary.replace(folder / "cache.json")

@@ -1,0 +1,63 @@
+"""How sure the teachers are of the right answer (Eq. 5), and the ranking that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from g2d.batch import Batch
+from g2d.ranks import sum_over_ranks
+from g2d.teachers.bank import TeacherBank
+
+
+def batch_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    """Mean confidence of every teacher over some batches and all processes, Eq. 5.
+
+    The mean goes over the samples in which the modality is present. A modality present in none
+    gets infinity: there is nothing it could learn from, so it never ranks as the weakest.
+
+    Returns:
+        A scalar tensor a modality, on the device on which the bank keeps its confidence.
+    """
+    sums = dict.fromkeys(teachers.modalities, torch.zeros(()))
+    counts = dict.fromkeys(teachers.modalities, torch.zeros(()))
+    for batch in batches:
+        for name, values in teachers.confidence(batch).items():
+            mask = batch.present.get(name)
+            there = torch.ones_like(values) if mask is None else mask.to(values)
+            sums[name] = sums[name].to(values.device) + (values * there).sum()
+            counts[name] = counts[name].to(values.device) + there.sum()
+    total, count = sum_over_ranks(
+        torch.stack([torch.stack(list(sums.values())), torch.stack(list(counts.values()))])
+    )
+    means = torch.where(count > 0, total / count.clamp(min=1), torch.inf)
+    return dict(zip(teachers.modalities, means, strict=True))
+
+
+def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str, float]:
+    """Mean confidence of every teacher over a whole loader.
+
+    On validation data this is the held-out confidence: what a teacher has learned rather than
+    what it has memorised.
+
+    Example:
+        >>> from g2d import Batch, Classification, OnlineTeachers, UnimodalModel
+        >>> sound = UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=2)
+        >>> _ = torch.nn.init.zeros_(sound.head.weight)
+        >>> batch = Batch({"sound": torch.randn(3, 4)}, torch.tensor([0, 1, 1]), torch.arange(3))
+        >>> mean_confidence(OnlineTeachers({"sound": sound}, Classification(2)), [batch])
+        {'sound': 0.5}
+    """
+    return {name: value.item() for name, value in batch_confidence(teachers, batches).items()}
+
+
+def rank(confidence: Mapping[str, float | Tensor]) -> tuple[str, ...]:
+    """Modalities from the least to the most confident; ties keep the declared order.
+
+    Example:
+        >>> rank({"sound": 0.9, "image": 0.4, "text": 0.4})
+        ('image', 'text', 'sound')
+    """
+    return tuple(sorted(confidence, key=lambda name: float(confidence[name])))
