@@ -30,6 +30,7 @@ SAMPLE_RATE = 22050
 # From eSpeak NG's speak_lib.h.
 _SYNCHRONOUS, _DONT_EXIT, _UTF8, _CHARACTER = 2, 0x8000, 1, 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
+_REINSTALL = "run: pip install --force-reinstall espeakng-loader"
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
@@ -121,12 +122,14 @@ def _check(utterance: Utterance, known: set[str]) -> None:
 
 def _data() -> Path:
     loader = require("espeakng_loader", "demo")
+    folder: Path | None
     try:
-        return Path(loader.get_data_path())
-    except RuntimeError:
-        raise UserError(
-            "eSpeak NG's data is missing; run: pip install --force-reinstall espeakng-loader"
-        ) from None
+        folder = Path(loader.get_data_path())
+    except RuntimeError:  # its own word for a missing folder
+        folder = None
+    if folder is None or not (folder / "voices" / "!v").is_dir():
+        raise UserError(f"eSpeak NG's data is missing; {_REINSTALL}")
+    return folder
 
 
 class _Engine:
@@ -141,7 +144,7 @@ class _Engine:
         if rate != SAMPLE_RATE:
             raise UserError(
                 f"eSpeak NG would not start with {data} (got {rate}, expected {SAMPLE_RATE}); "
-                "run: pip install --force-reinstall espeakng-loader"
+                f"{_REINSTALL}"
             )
         library.espeak_SetSynthCallback(self._callback)
         # eSpeak seeds its noise by the clock, and a few variants ask the C library for theirs.
@@ -190,8 +193,7 @@ def _engine() -> Iterator[_Engine]:
             library = ctypes.CDLL(str(copy))
         except OSError as error:
             raise UserError(
-                f"cannot load eSpeak NG from {original} ({error}); "
-                "run: pip install --force-reinstall espeakng-loader"
+                f"cannot load eSpeak NG from {original} ({error}); {_REINSTALL}"
             ) from None
         try:
             yield _Engine(library, _data())

@@ -48,16 +48,19 @@ class PCA:
         values = rows.astype(np.float64)
         mean = values.mean(axis=0)
         centred = values - mean
-        # eigh of the D x D covariance: for MNIST far cheaper than the SVD of N x D.
-        variance, directions = np.linalg.eigh(centred.T @ centred / len(rows))
-        variance = variance[::-1].clip(min=0)
+        if len(rows) < centred.shape[1]:
+            _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+            variance = spread**2
+        else:  # the D x D covariance is far cheaper than the SVD of N x D
+            variance, columns = np.linalg.eigh(centred.T @ centred)
+            variance, directions = variance[::-1].clip(min=0), columns.T[::-1]
         total = variance.sum()
         if total == 0:
             raise UserError("PCA needs rows that differ, got a constant; check the images")
         cumulative = np.cumsum(variance) / total
         # The sum of all shares may fall short of 1 by rounding, hence the tolerance and the cap.
         k = min(int(np.searchsorted(cumulative, energy - 1e-12)) + 1, len(variance))
-        return cls(mean, np.ascontiguousarray(directions[:, ::-1][:, :k].T), cumulative[:k])
+        return cls(mean, np.ascontiguousarray(directions[:k]), cumulative[:k])
 
     def reconstruct(self, rows: NDArray[np.generic]) -> NDArray[np.float64]:
         """What is left of rows `(N, D)` inside the subspace, the mean added back."""

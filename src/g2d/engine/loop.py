@@ -108,8 +108,6 @@ def fit(
     if run is not None and fabric.is_global_zero:
         run.keep_epochs(state.epoch)
     board = _TensorBoard(folder) if settings.tensorboard and fabric.is_global_zero else None
-    device_train = _on_device(fabric, train)
-    device_val = _on_device(fabric, val)
     best_weights: dict[str, Tensor] = {}
     steps = math.ceil(len(train) / settings.accumulate)
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
@@ -123,10 +121,13 @@ def fit(
             bar.describe(f"{title}  epoch {epoch + 1}/{settings.epochs}  {method.stage()}")
             rate = float(scheduler.get_last_lr()[0])
             started = time.perf_counter()
-            loss = _train_epoch(fabric, student, method, stepper, device_train, settings, bar)
+            batches = _on_device(train, fabric)
+            loss = _train_epoch(fabric, student, method, stepper, batches, settings, bar)
             seconds = time.perf_counter() - started
             scheduler.step()
-            measured = evaluate(student, device_val, method.task, method.predict, fabric)
+            measured = evaluate(
+                student, _on_device(val, fabric), method.task, method.predict, fabric
+            )
             method.on_validation_end(measured.record())
             value = measured.metrics[method.task.metric][FUSED]
             state.epoch, state.seconds = epoch + 1, state.seconds + seconds
@@ -205,10 +206,14 @@ def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield group
 
 
-def _on_device(fabric: Fabric, loader: DataLoader[Batch]) -> Iterable[Batch]:
-    """The loader's batches, moved to this process's device."""
-    ready: Any = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
-    return cast("Iterable[Batch]", ready)
+def _on_device(loader: DataLoader[Batch], fabric: Fabric) -> Iterator[Batch]:
+    """One pass over the loader, moved to this process's device.
+
+    Fabric's own wrapper is not used: it numbers the epochs anew in every session, and a resumed
+    run would see the order of the first epochs again.
+    """
+    for batch in loader:
+        yield batch.to(fabric.device, non_blocking=True)
 
 
 def _record(

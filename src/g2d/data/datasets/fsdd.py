@@ -20,8 +20,9 @@ class Recording:
     """One spoken digit.
 
     Example:
-        >>> Recording.parse(Path("7_theo_31.wav"))
-        Recording(digit=7, speaker='theo', index=31, path=PosixPath('7_theo_31.wav'))
+        >>> found = Recording.parse(Path("7_theo_31.wav"))
+        >>> found.digit, found.speaker, found.index
+        (7, 'theo', 31)
     """
 
     digit: int

@@ -68,7 +68,7 @@ def initialise(module: nn.Module) -> None:
         elif isinstance(part, nn.BatchNorm2d):
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
-    # `memory_format` alone is an overload that the stubs of torch do not know for all versions
+    # the stubs of torch do not know `memory_format` alone
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -93,7 +93,8 @@ class AblationFusion(Fusion):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Fuses; in eval mode once more for the read-out of every modality."""
         masks = presence(features, present)
-        features = without_absent(features, masks)
+        declared = {name: features[name] for name in self.modalities}
+        features = without_absent(declared, masks)
         if self.training:
             self.means.update(features, masks)
             return self.fuse(features, masks), {}

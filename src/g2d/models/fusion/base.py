@@ -108,7 +108,7 @@ def kept(value: Tensor, mask: Tensor | None) -> Tensor:
     """A value `(B, ...)` with zeros where its mask `(B, 1)` is false."""
     if mask is None:
         return value
-    return value.masked_fill(~mask.view(-1, *[1] * (value.ndim - 1)), 0.0)
+    return value.masked_fill(~mask.reshape(-1, *[1] * (value.ndim - 1)), 0.0)
 
 
 def head_readouts(

@@ -63,7 +63,7 @@ class MeanFeatures(nn.Module):
             sums.append(rows.sum(dim=0))
             mask = (masks or {}).get(name)
             if mask is None:
-                counts.append(sums[-1].new_tensor(rows.shape[0]))
+                counts.append(rows.new_full((), rows.shape[0]))
             else:
                 counts.append(mask.sum() * (rows.shape[0] / mask.shape[0]))
         self.sums.mul_(self.momentum).add_(torch.cat(sums))

@@ -6,8 +6,8 @@ wrong with it.
 """
 
 from g2d.data.datasets.avmnist.archive import AVMNISTArchive
-from g2d.data.datasets.avmnist.check import Findings, check
 from g2d.data.datasets.avmnist.dataset import AVMNIST
+from g2d.data.datasets.avmnist.findings import Findings, check
 from g2d.data.datasets.avmnist.prepare import prepare
 
 __all__ = ["AVMNIST", "AVMNISTArchive", "Findings", "check", "prepare"]

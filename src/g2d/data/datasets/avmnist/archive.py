@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
-from g2d.data.datasets.avmnist.layout import open_archive
+from g2d.data.datasets.avmnist.layout import ArchivePart, open_part
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.errors import UserError
 from g2d.tasks import Classification
@@ -48,42 +47,33 @@ class AVMNISTArchive:
         Raises:
             UserError: A file is missing, a git-LFS pointer, cut short or of an unexpected shape.
         """
-        arrays = open_archive(self.root)
-        last = len(arrays.train_labels)
-        if self.protocol == "clean" and last <= VALIDATION:
-            raise UserError(f"{self.root} has {last} training rows, expected over {VALIDATION}")
-        cut = last if self.protocol == "paper" else last - VALIDATION
-        train = _Rows(arrays.train_image, arrays.train_audio, arrays.train_labels, 0, cut)
-        rest = _Rows(arrays.train_image, arrays.train_audio, arrays.train_labels, cut, last)
-        test = _Rows(
-            arrays.test_image, arrays.test_audio, arrays.test_labels, 0, len(arrays.test_labels)
-        )
+        train, test = open_part(self.root, "train"), open_part(self.root, "test")
+        if self.protocol == "clean" and len(train) <= VALIDATION:
+            raise UserError(
+                f"{self.root} has {len(train)} training rows, expected over {VALIDATION}; "
+                "unpack the archive again"
+            )
+        cut = len(train) if self.protocol == "paper" else len(train) - VALIDATION
+        last = _Rows(test, 0, len(test))
         spec = DatasetSpec(
             name="avmnist-archive",
             task=Classification(10),
             shapes={"image": (1, 28, 28), "audio": (1, 112, 112)},
             protocol=PAPER if self.protocol == "paper" else "clean",
-            fingerprint=arrays.fingerprint(),
+            fingerprint=train.fingerprint() + test.fingerprint(),
         )
-        return Splits(spec, train, test if self.protocol == "paper" else rest, test)
+        val = last if self.protocol == "paper" else _Rows(train, cut, len(train))
+        return Splits(spec, _Rows(train, 0, cut), val, last)
 
 
 class _Rows:
-    """Rows `start` to `stop` of the archive's arrays, made into floats a batch at a time."""
+    """Rows `start` to `stop` of a part of the archive, made into floats a batch at a time."""
 
     augmented = False
 
-    def __init__(
-        self,
-        image: NDArray[np.generic],
-        audio: NDArray[np.generic],
-        labels: NDArray[np.int64],
-        start: int,
-        stop: int,
-    ) -> None:
-        self.image, self.audio = image, audio
-        self.start = start
-        self.target: Tensor = torch.from_numpy(labels[start:stop].copy())
+    def __init__(self, part: ArchivePart, start: int, stop: int) -> None:
+        self.part, self.start = part, start
+        self.target: Tensor = torch.from_numpy(part.labels[start:stop].copy())
 
     def __len__(self) -> int:
         return len(self.target)
@@ -91,8 +81,8 @@ class _Rows:
     def __getitems__(self, indices: list[int]) -> Batch:
         own = torch.as_tensor(indices, dtype=torch.int64)
         rows = own.numpy() + self.start
-        image = torch.from_numpy(np.asarray(self.image[rows], dtype=np.float32))
-        audio = torch.from_numpy(np.asarray(self.audio[rows], dtype=np.float32))
+        image = torch.from_numpy(self.part.image[rows].astype(np.float32))
+        audio = torch.from_numpy(self.part.audio[rows].astype(np.float32))
         return Batch(
             inputs={
                 "image": image.reshape(-1, 1, 28, 28) / 255,

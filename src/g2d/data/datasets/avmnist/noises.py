@@ -32,7 +32,7 @@ class Noises:
     def __init__(self, folder: str | Path | None, rate: int, rng: np.random.Generator) -> None:
         self.files = None if folder is None else _divide(Path(folder), rng)
         # An ESC-50 clip at 8 kHz is 160 kB.
-        self._read = lru_cache(maxsize=512)(lambda path: read_wav(path, rate))
+        self._read = lru_cache(maxsize=512)(lambda path: _without_ends(read_wav(path, rate)))
 
     def draw(self, split: str, length: int, rng: np.random.Generator) -> tuple[Waveform, str]:
         """A stretch of noise, and the name of where it is from.
@@ -45,7 +45,7 @@ class Noises:
         if self.files is None:
             return noise("white", length, rng), "white"
         choices = self.files[split]
-        for _ in range(_PATIENCE):  # some clips are padded with silence
+        for _ in range(_PATIENCE):  # a clip may have silence in its midst, too
             path = choices[int(rng.integers(len(choices)))]
             wave = self._read(path)
             if len(wave) == 0:
@@ -57,6 +57,12 @@ class Noises:
         raise UserError(
             f"{choices[0].parent}: {_PATIENCE} draws of noise were silent; remove silent files"
         )
+
+
+def _without_ends(wave: Waveform) -> Waveform:
+    """A clip without the silence that it was padded with to its length."""
+    loud = np.flatnonzero(np.abs(wave) > 1e-4 * np.abs(wave).max(initial=0))
+    return wave[loud[0] : loud[-1] + 1] if len(loud) else wave[:0]
 
 
 def _divide(folder: Path, rng: np.random.Generator) -> dict[str, list[Path]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.data.datasets.avmnist.layout import open_archive
+from g2d.data.datasets.avmnist.layout import ArchivePart, open_part
 
 _CHUNK = 4096
 _EXPECTED_ROWS = {"train": 60000, "test": 10000}
@@ -60,6 +60,19 @@ class Findings:
     image_shared: int
     problems: tuple[str, ...]
 
+    def lines(self) -> list[str]:
+        """The findings in words, for a terminal."""
+        facts = [
+            f"{name}: {part.rows} rows, {part.audio_distinct} different sounds, label purity of "
+            f"equal sounds {part.audio_purity:.4f}, image rank {part.image_rank}, "
+            + ", ".join(
+                f"{modality} {part.dtypes[modality]} from {low:g} to {high:g}"
+                for modality, (low, high) in part.ranges.items()
+            )
+            for name, part in (("train", self.train), ("test", self.test))
+        ]
+        return facts + ([f"problem: {problem}" for problem in self.problems] or ["no fault found"])
+
 
 def check(root: str | Path) -> Findings:
     """Looks for the faults that the distributed AV-MNIST is known or suspected to have.
@@ -70,11 +83,10 @@ def check(root: str | Path) -> Findings:
     Raises:
         UserError: A file is missing, a git-LFS pointer, cut short or of an unexpected shape.
     """
-    arrays = open_archive(root)
-    train_audio, test_audio = _hashes(arrays.train_audio), _hashes(arrays.test_audio)
-    train_image, test_image = _hashes(arrays.train_image), _hashes(arrays.test_image)
-    train = _describe(arrays.train_image, arrays.train_audio, arrays.train_labels, train_audio)
-    test = _describe(arrays.test_image, arrays.test_audio, arrays.test_labels, test_audio)
+    first, second = open_part(root, "train"), open_part(root, "test")
+    train_audio, test_audio = _hashes(first.audio), _hashes(second.audio)
+    train_image, test_image = _hashes(first.image), _hashes(second.image)
+    train, test = _describe(first, train_audio), _describe(second, test_audio)
     heard, seen = set(train_audio), set(train_image)
     audio_shared = sum(row in heard for row in test_audio)
     image_shared = sum(row in seen for row in test_image)
@@ -96,19 +108,14 @@ def purity(groups: list[bytes], labels: NDArray[np.int64]) -> float:
     return sum(max(counts.values()) for counts in by_group.values()) / len(labels)
 
 
-def _describe(
-    image: NDArray[np.generic],
-    audio: NDArray[np.generic],
-    labels: NDArray[np.int64],
-    audio_hashes: list[bytes],
-) -> SplitFindings:
+def _describe(part: ArchivePart, audio_hashes: list[bytes]) -> SplitFindings:
     return SplitFindings(
-        rows=len(labels),
+        rows=len(part),
         audio_distinct=len(set(audio_hashes)),
-        audio_purity=purity(audio_hashes, labels),
-        image_rank=_rank(image),
-        ranges={"image": _range(image), "audio": _range(audio)},
-        dtypes={"image": str(image.dtype), "audio": str(audio.dtype)},
+        audio_purity=purity(audio_hashes, part.labels),
+        image_rank=_rank(part.image),
+        ranges={"image": _range(part.image), "audio": _range(part.audio)},
+        dtypes={"image": str(part.image.dtype), "audio": str(part.audio.dtype)},
     )
 
 
@@ -154,6 +161,8 @@ def _problems(
             )
         if split.ranges["image"][0] < 0:
             found.append(f"{name}: images are centred (smallest value below 0): the mean is gone")
+        if not 0 <= split.ranges["audio"][0] <= split.ranges["audio"][1] <= 255:
+            found.append(f"{name}: sounds are not grey levels from 0 to 255")
     if train.image_rank != test.image_rank:
         found.append(f"images have rank {train.image_rank} in train and {test.image_rank} in test")
     if audio_shared:

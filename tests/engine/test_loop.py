@@ -1,0 +1,217 @@
+"""The loop: it resumes to the last bit, accumulates as a larger batch, and selects on validation."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import pytest
+import torch
+
+from g2d import (
+    G2D,
+    Classification,
+    JointTraining,
+    LateFusion,
+    MultimodalModel,
+    OnlineTeachers,
+    UnimodalModel,
+    UserError,
+)
+from g2d.data.loader import make_loader
+from g2d.engine import TrainingSettings, evaluate, fit
+from g2d.engine.records import RunFolder
+from toy import ToyData, ToyEncoder
+
+TASK = Classification(3)
+SPLITS = ToyData().splits()
+
+
+def student(seed=0, dropout=0.1):
+    torch.manual_seed(seed)
+    encoders = {name: ToyEncoder(dropout) for name in SPLITS.spec.modalities}
+    return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
+
+
+def teachers():
+    torch.manual_seed(5)
+    models = {name: UnimodalModel(name, ToyEncoder(), 8, 3) for name in SPLITS.spec.modalities}
+    return OnlineTeachers(models, TASK)
+
+
+def g2d(confidence=None):
+    return G2D(TASK, teachers(), (3, 1), confidence=confidence)
+
+
+def loaders(batch=16):
+    return (
+        make_loader(SPLITS.train, batch, shuffle=True, seed=3),
+        make_loader(SPLITS.val, 64, shuffle=False),
+    )
+
+
+def settings(**changes):
+    return TrainingSettings(**{"epochs": 4, "batch_size": 16, "accelerator": "cpu", **changes})
+
+
+def weights(model):
+    return torch.cat([value.flatten().double() for value in model.state_dict().values()])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("confidence", [{"near": 0.9, "far": 0.2}, None])
+def test_four_epochs_equal_two_and_a_resumed_two_in_the_middle_of_a_stage(
+    tmp_path, optimizer, confidence
+):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    chosen = settings(optimizer=optimizer)
+
+    torch.manual_seed(1)
+    fit(student(), g2d(confidence), *loaders(), chosen, folder=whole)
+    torch.manual_seed(1)
+    fit(student(), g2d(confidence), *loaders(), chosen, folder=halves, stop_after=2)
+    torch.manual_seed(99)  # a new process has another random state
+    fit(student(seed=8), g2d(confidence), *loaders(), chosen, folder=halves, resume=True)
+
+    first, second = (
+        torch.load(folder / "last.ckpt", weights_only=True) for folder in (whole, halves)
+    )
+    for key, value in first["model"].items():
+        assert torch.equal(value, second["model"][key]), key
+    assert (whole / "model.safetensors").read_bytes() == (halves / "model.safetensors").read_bytes()
+    records = [RunFolder(folder).epochs() for folder in (whole, halves)]
+    for one, other in zip(*records, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_a_method_that_was_killed_after_its_record_leaves_no_line_twice(tmp_path):
+    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
+    RunFolder(tmp_path).append_epoch({"epoch": 2, "killed": True})
+    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
+    assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
+
+
+def test_accumulated_batches_equal_one_large_batch():
+    """Without batch norm and dropout, the mean over the parts is the mean over the whole."""
+
+    def plain():
+        torch.manual_seed(0)
+        encoders = {name: torch.nn.Linear(6, 8) for name in SPLITS.spec.modalities}
+        return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
+
+    frozen = OnlineTeachers(
+        {n: UnimodalModel(n, torch.nn.Linear(6, 8), 8, 3) for n in SPLITS.spec.modalities}, TASK
+    )
+    large, parts = plain(), plain()
+    # 96 samples: 3 steps of 32, or of 16 + 16; ranked anew in each step from all its batches.
+    fit(large, G2D(TASK, frozen, (2, 2)), *loaders(32), settings(batch_size=32))
+    fit(parts, G2D(TASK, frozen, (2, 2)), *loaders(16), settings(accumulate=2))
+    torch.testing.assert_close(weights(parts), weights(large), rtol=1e-5, atol=1e-6)
+
+
+def test_an_uneven_last_part_counts_by_its_samples():
+    def plain():
+        torch.manual_seed(0)
+        encoders = {name: torch.nn.Linear(6, 8) for name in SPLITS.spec.modalities}
+        return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
+
+    large, parts = plain(), plain()
+    fit(large, JointTraining(TASK), *loaders(96), settings(batch_size=96))
+    fit(parts, JointTraining(TASK), *loaders(40), settings(batch_size=40, accumulate=3))
+    torch.testing.assert_close(weights(parts), weights(large), rtol=1e-5, atol=1e-6)
+
+
+def test_the_best_weights_on_validation_are_left_in_the_model(tmp_path):
+    model = student()
+    result = fit(model, JointTraining(TASK), *loaders(), settings(), folder=tmp_path)
+    seen = [record["val"]["accuracy"]["fused"] for record in RunFolder(tmp_path).epochs()]
+    assert result.best == max(seen)
+    assert result.best_epoch == seen.index(max(seen))
+    again = evaluate(model, loaders()[1], TASK)
+    assert again.metrics["accuracy"]["fused"] == result.best
+
+
+def test_no_folder_keeps_the_best_weights_too():
+    model = student()
+    result = fit(model, JointTraining(TASK), *loaders(), settings())
+    assert evaluate(model, loaders()[1], TASK).metrics["accuracy"]["fused"] == result.best
+
+
+def test_fit_has_no_way_in_for_a_test_split():
+    assert "test" not in inspect.signature(fit).parameters
+
+
+def test_clipping_bounds_the_step():
+    """Plain SGD moves by the learning rate times the gradient, so by at most rate x norm."""
+    model = student()
+    before = weights(model)
+    parameters = sum(p.numel() for p in model.parameters())
+    chosen = settings(
+        epochs=1, batch_size=96, clip_norm=1e-3, momentum=0.0, weight_decay=0.0, lr_steps=()
+    )
+    fit(model, JointTraining(TASK), *loaders(96), chosen)
+    moved = torch.cat([p.detach().flatten().double() for p in model.parameters()])
+    start = torch.cat([p.detach().flatten().double() for p in student().parameters()])
+    assert len(before) > parameters  # buffers are in the state as well
+    assert 0 < (moved - start).norm() <= 0.01 * 1e-3 * 1.01
+
+
+def test_a_loss_that_explodes_is_one_clear_line():
+    with pytest.raises(UserError, match=r"loss became (nan|inf).*learning_rate"):
+        fit(student(), JointTraining(TASK), *loaders(), settings(learning_rate=1e12, epochs=10))
+
+
+def test_a_checkpoint_with_foreign_code_is_refused(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (print, ("executed",))
+
+    torch.save({"model": Payload()}, tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match=r"cannot go on from .*last\.ckpt"):
+        fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
+
+
+def test_bf16_trains_and_measures_in_float32(tmp_path):
+    chosen = settings(precision="bf16", epochs=12)
+    fit(student(), JointTraining(TASK), *loaders(), chosen, folder=tmp_path)
+    record = RunFolder(tmp_path).epochs()[-1]
+    assert record["val"]["accuracy"]["fused"] > 0.5  # three classes
+    assert set(record["val"]["accuracy"]) == {"fused", "near", "far"}
+
+
+def test_records_are_json_and_name_the_stage(tmp_path):
+    method = g2d({"near": 0.9, "far": 0.2})
+    fit(student(), method, *loaders(), settings(), folder=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in lines] == ["far alone"] * 3 + ["joint"]
+    rates = [line["learning_rate"] for line in lines]
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.001])
+
+
+def test_tensorboard_files_hold_the_same_numbers(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    fit(student(), JointTraining(TASK), *loaders(), settings(tensorboard=True), folder=tmp_path)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    written = [event.value for event in events.Scalars("val/accuracy/fused")]
+    assert written == pytest.approx(
+        [record["val"]["accuracy"]["fused"] for record in RunFolder(tmp_path).epochs()]
+    )
+
+
+def test_evaluation_weighs_every_sample_alike():
+    """Batches of 5 over 96 samples end with a batch of one."""
+    model = student().eval()
+    parts = evaluate(model, make_loader(SPLITS.test, 5, shuffle=False), TASK)
+    whole = evaluate(model, make_loader(SPLITS.test, 96, shuffle=False), TASK)
+    for metric, values in whole.metrics.items():
+        assert parts.metrics[metric] == pytest.approx(values, abs=1e-6)
+    assert parts.index.tolist() == list(range(96))
+    direct = model(SPLITS.test.__getitems__(list(range(96)))).logits.argmax(1)
+    assert parts.metrics["accuracy"]["fused"] == (direct == SPLITS.test.target).float().mean()
+
+
+def test_evaluation_leaves_the_model_in_the_mode_it_found_it():
+    model = student().train()
+    evaluate(model, loaders()[1], TASK)
+    assert model.training

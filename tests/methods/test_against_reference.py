@@ -1,0 +1,150 @@
+"""Training with every method equals training by the paper's equations, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from methods.small import TASKS, WIDTHS, bank, batch, sgd, step, student
+from reference import g2d as paper
+
+import g2d
+
+KINDS = list(TASKS)
+TAU = {2: (2, 2), 3: (1, 1, 2)}
+EPOCHS, BATCHES = 4, 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """The same plan in the terms of the package and in those of the reference."""
+
+    method: str
+    weights: paper.Weights = field(default_factory=paper.Weights)
+    options: dict[str, Any] = field(default_factory=dict)
+    missing: bool = False
+    fixed: bool = False
+
+    def build(self, task: g2d.Task, teachers: g2d.OnlineTeachers, k: int) -> g2d.Method:
+        w = self.weights
+        fixed = self.confidence(teachers.modalities)
+        distilling = {
+            "alpha": w.alpha,
+            "beta": w.beta,
+            "temperature": w.temperature,
+            "feature_reduction": w.reduction,
+        }
+        if self.method == "joint":
+            return g2d.JointTraining(task)
+        if self.method == "umt":
+            return g2d.UMT(task, teachers, weight=w.alpha, feature_reduction=w.reduction)
+        if self.method == "loss":
+            return g2d.G2DLoss(task, teachers, **distilling)
+        if self.method == "smp":
+            joint = g2d.JointTraining(task)
+            return g2d.SequentialPrioritization(
+                joint, teachers, TAU[k], confidence=fixed, **self.options
+            )
+        return g2d.G2D(task, teachers, TAU[k], confidence=fixed, **distilling, **self.options)
+
+    def plan(self, modalities: tuple[str, ...]) -> paper.Plan:
+        prioritizing = self.method in ("smp", "g2d")
+        return paper.Plan(
+            self.weights,
+            tau=TAU[len(modalities)] if prioritizing else (),
+            fixed=self.confidence(modalities),
+            **self.options,
+        )
+
+    def confidence(self, modalities: tuple[str, ...]) -> dict[str, float] | None:
+        return {m: 0.5 - 0.1 * i for i, m in enumerate(modalities)} if self.fixed else None
+
+
+FULL = paper.Weights(alpha=0.7, beta=1.3, temperature=2.0, reduction="sum")
+MEAN = paper.Weights(alpha=2.0, beta=0.5, temperature=1.0, reduction="mean")
+ENCODER, BRANCH = {"scope": "encoder"}, {"scope": "branch"}
+CASES = {
+    "joint": Case("joint"),
+    "joint, some missing": Case("joint", missing=True),
+    "umt": Case("umt", paper.Weights(alpha=1.0, reduction="mean")),
+    "umt, summed, some missing": Case("umt", paper.Weights(alpha=0.3), missing=True),
+    "loss": Case("loss", FULL),
+    "loss, mean": Case("loss", MEAN),
+    "loss, some missing": Case("loss", FULL, missing=True),
+    "loss, logits only": Case("loss", paper.Weights(beta=3.0, temperature=0.5)),
+    "smp": Case("smp", options=ENCODER),
+    "smp, fixed ranking, branch": Case("smp", options=BRANCH, fixed=True),
+    "g2d": Case("g2d", MEAN, ENCODER),
+    "g2d, branch": Case("g2d", FULL, BRANCH),
+    "g2d, some missing": Case("g2d", FULL, ENCODER, missing=True),
+    "g2d, fixed ranking": Case("g2d", FULL, ENCODER, fixed=True),
+    "g2d, partial": Case("g2d", FULL, {"suppression": "partial", **ENCODER}),
+    "g2d, partial, branch": Case("g2d", MEAN, {"suppression": "partial", **BRANCH}, fixed=True),
+}
+
+
+def reference_task(kind: str) -> paper.Task:
+    task = TASKS[kind]
+    if isinstance(task, g2d.Regression):
+        return paper.Task(kind, task.low, task.high, task.std)
+    return paper.Task(kind)
+
+
+ALL_TASKS = ("loss, some missing", "smp", "g2d, branch", "g2d, partial")
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in CASES for kind in (KINDS if name in ALL_TASKS else KINDS[:1])],
+)
+def test_training_follows_the_equations(name: str, kind: str, k: int) -> None:
+    case, task = CASES[name], TASKS[kind]
+    names = tuple(WIDTHS)[:k]
+    teachers = bank(names, task)
+    model = student(names, task.outputs)
+    epochs = [
+        [batch(names, task, seed=10 * e + s, missing=case.missing) for s in range(BATCHES)]
+        for e in range(EPOCHS)
+    ]
+    expected = paper.train(
+        reference_task(kind),
+        case.plan(names),
+        {key: value.clone() for key, value in model.state_dict().items()},
+        [key for key, _ in model.named_parameters()],
+        {m: model_of.state_dict() for m, model_of in teachers.models.items()},
+        [
+            paper.Sample(e + 1, b.inputs, b.target, {m: p.tolist() for m, p in b.present.items()})
+            for e, batches in enumerate(epochs)
+            for b in batches
+        ],
+        paper.SGD(rate=0.05, momentum=0.9, decay=0.02),
+    )
+    method, optimizer = case.build(task, teachers, k), sgd(model)
+    steps = iter(expected)
+    for epoch, batches in enumerate(epochs):
+        method.on_epoch_start(epoch)
+        for data in batches:
+            loss, active, params = next(steps)
+            if case.options.get("suppression") != "partial":
+                learning = method.learning(data)
+                assert (set(names) if learning is None else learning) == active
+            assert step(method, model, optimizer, data).item() == pytest.approx(loss, rel=1e-4)
+            for key, value in model.named_parameters():
+                torch.testing.assert_close(
+                    value.detach().double(), params[key], rtol=1e-4, atol=2e-6, msg=key
+                )
+
+
+def test_the_cases_put_the_ranking_to_the_test() -> None:
+    """Ranked by batch, different batches open different encoders (else the above shows little)."""
+    for kind in KINDS:
+        names, task = tuple(WIDTHS)[:3], TASKS[kind]
+        teachers = bank(names, task)
+        leaders = set()
+        for seed in (0, 1, 10, 11, 20, 21):
+            confidence = g2d.teachers.batch_confidence(teachers, [batch(names, task, seed=seed)])
+            leaders.add(g2d.rank(confidence)[0])
+        assert len(leaders) > 1
