@@ -87,11 +87,12 @@ def batch(
     for name in names:  # a modality's values do not depend on its neighbours
         own = torch.Generator().manual_seed(1000 * seed + NAMES.index(name))
         values[name] = inputs(name, size, own)
+    target = targets(task, size, generator)
     present = {}
     if missing:
         for name in names[1:]:
             present[name] = torch.rand(size, generator=generator) > 0.4
-    return g2d.Batch(values, targets(task, size, generator), torch.arange(size), present)
+    return g2d.Batch(values, target, torch.arange(size), present)
 
 
 def sgd(model: nn.Module) -> torch.optim.Optimizer:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from methods.small import TASKS, WIDTHS, bank, batch, sgd, step, student
-from reference import g2d as paper
 
 import g2d
+from methods.small import TASKS, WIDTHS, bank, batch, sgd, step, student
+from reference import g2d as paper
 
 KINDS = list(TASKS)
 TAU = {2: (2, 2), 3: (1, 1, 2)}

@@ -90,10 +90,8 @@ def batch_norm(p: Mapping[str, Tensor], key: str, x: Tensor, training: bool) -> 
 def encode(p: Mapping[str, Tensor], prefix: str, x: Tensor, training: bool) -> Tensor:
     """Linear or convolution, batch norm, tanh, linear."""
     weight, bias = p[f"{prefix}.0.weight"], p[f"{prefix}.0.bias"]
-    if weight.ndim == 4:
-        x = torch.nn.functional.conv2d(x, weight, bias)
-    else:
-        x = x @ weight.T + bias
+    picture = weight.ndim == 4
+    x = torch.nn.functional.conv2d(x, weight, bias) if picture else x @ weight.T + bias
     x = torch.tanh(batch_norm(p, f"{prefix}.1", x, training)).flatten(1)
     return x @ p[f"{prefix}.4.weight"].T + p[f"{prefix}.4.bias"]
 

@@ -115,7 +115,7 @@ def _check(arguments: argparse.Namespace) -> None:
     from g2d.experiment.components import build, locate
 
     if arguments.dataset == "avmnist_archive":
-        from g2d.data.datasets.avmnist.archive import check
+        from g2d.data.datasets.avmnist import check
 
         if arguments.root is None:
             raise UserError("--root: give the folder of the archive")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from g2d.data.threads import one_thread
 from g2d.errors import UserError
 
 
@@ -47,13 +50,7 @@ class PCA:
             raise UserError(f"PCA needs 2 rows or more of shape (N, D), got shape {rows.shape}")
         values = rows.astype(np.float64)
         mean = values.mean(axis=0)
-        centred = values - mean
-        if len(rows) < centred.shape[1]:
-            _, spread, directions = np.linalg.svd(centred, full_matrices=False)
-            variance = spread**2
-        else:  # the D x D covariance is far cheaper than the SVD of N x D
-            variance, columns = np.linalg.eigh(centred.T @ centred)
-            variance, directions = variance[::-1].clip(min=0), columns.T[::-1]
+        variance, directions = _principal(torch.from_numpy(values - mean))
         total = variance.sum()
         if total == 0:
             raise UserError("PCA needs rows that differ, got a constant; check the images")
@@ -64,5 +61,18 @@ class PCA:
 
     def reconstruct(self, rows: NDArray[np.generic]) -> NDArray[np.float64]:
         """What is left of rows `(N, D)` inside the subspace, the mean added back."""
-        scores = (rows.astype(np.float64) - self.mean) @ self.components.T
-        return np.asarray(scores @ self.components + self.mean)
+        components = torch.from_numpy(self.components)
+        with one_thread():
+            scores = torch.from_numpy(rows.astype(np.float64) - self.mean) @ components.T
+            return np.asarray((scores @ components).numpy() + self.mean)
+
+
+def _principal(centred: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances (but for a factor) and directions as rows, the strongest first."""
+    with one_thread():
+        if len(centred) < centred.shape[1]:
+            _, spread, rows = torch.linalg.svd(centred, full_matrices=False)
+            return spread.square().numpy(), rows.numpy()
+        # The D x D covariance is far cheaper than the SVD of N x D.
+        variance, columns = torch.linalg.eigh(centred.T @ centred)
+        return variance.flip(0).clamp(min=0).numpy(), columns.T.flip(0).numpy()

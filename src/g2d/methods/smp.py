@@ -174,7 +174,8 @@ def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """κ of partial suppression: 1 - tanh(r) where r > 1, else 1.
 
     r is the modality's confidence over the mean of the others'. The paper says "ratio of modality
-    scores"; that these are the teachers' is our reading.
+    scores"; that these are the teachers' is our reading. A modality that no sample has (infinity)
+    is left out of the mean.
 
     Example:
         >>> import torch
@@ -184,6 +185,6 @@ def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
     factors = {}
     for name, value in confidence.items():
         others = torch.stack([other for key, other in confidence.items() if key != name])
-        ratio = value / others.mean()
+        ratio = value / others.where(others.isfinite(), torch.nan).nanmean()
         factors[name] = torch.where(ratio > 1, 1 - torch.tanh(ratio), torch.ones_like(ratio))
     return factors

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -151,7 +151,9 @@ def write_cache(
                 "confidence": confidence[name].float(),
             }
             for kind, value in values.items():
-                array = _open(folder, name, kind, (rows, *value.shape[1:]))
+                # what lies there before the first row is done is nobody's: it is written over
+                shape = (rows, *value.shape[1:]) if state["done"] == 0 else None
+                array = _open(folder, name, kind, "r+", shape)
                 array[start:stop] = value.cpu().numpy()
                 array.flush()
         state["done"] = stop
@@ -166,13 +168,15 @@ def _send(rows: NDArray[np.float32], device: torch.device) -> Tensor:
 
 
 def _open(
-    folder: Path, name: str, kind: str, shape: tuple[int, ...] | None = None
+    folder: Path,
+    name: str,
+    kind: str,
+    mode: Literal["r", "r+"] = "r",
+    shape: tuple[int, ...] | None = None,
 ) -> np.memmap[Any, np.dtype[np.float32]]:
     path = folder / f"{name}-{kind}.npy"
     if shape is None:
-        return np.lib.format.open_memmap(path, mode="r")
-    if path.exists():
-        return np.lib.format.open_memmap(path, mode="r+")
+        return np.lib.format.open_memmap(path, mode=mode)
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
 
 
@@ -184,7 +188,7 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = json.loads(path.read_text())
         if state["format"] != _FORMAT:
             raise KeyError("format")
-    except (json.JSONDecodeError, KeyError):
+    except (json.JSONDecodeError, KeyError, TypeError):
         raise UserError(f"{path} is not a teacher cache of this version; delete {folder}") from None
     return state
 

@@ -27,7 +27,8 @@ def batch_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[st
         for name, values in teachers.confidence(batch).items():
             mask = batch.present.get(name)
             there = torch.ones_like(values) if mask is None else mask.to(values)
-            sums[name] = sums[name].to(values.device) + (values * there).sum()
+            values = torch.where(there > 0, values, 0)  # also where they are nan
+            sums[name] = sums[name].to(values.device) + values.sum()
             counts[name] = counts[name].to(values.device) + there.sum()
     total, count = sum_over_ranks(
         torch.stack([torch.stack(list(sums.values())), torch.stack(list(counts.values()))])

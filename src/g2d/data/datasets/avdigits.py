@@ -27,6 +27,7 @@ from g2d.data.partition import stratified_parts
 from g2d.data.pca import PCA
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import Store, new_folder, write_manifest
+from g2d.data.threads import one_thread
 from g2d.errors import UserError, require
 from g2d.tasks import Classification
 
@@ -143,7 +144,7 @@ class AVDigits:
             else:
                 return store
         try:
-            with new_folder(folder) as partial:
+            with one_thread(), new_folder(folder) as partial:
                 _make(partial, self.options)
         except UserError:
             # Another process may have made it in the meantime; it has made the same.

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from g2d.data.datasets.avmnist.layout import ArchivePart, open_part
+from g2d.data.threads import one_thread
 
 _CHUNK = 4096
 _EXPECTED_ROWS = {"train": 60000, "test": 10000}
@@ -138,12 +140,16 @@ def _range(array: NDArray[np.generic]) -> tuple[float, float]:
 
 def _rank(image: NDArray[np.generic]) -> int:
     """Rank of the centred matrix, from its D x D covariance, a chunk at a time."""
-    mean = sum(image[chunk].astype(np.float64).sum(axis=0) for chunk in _chunks(image)) / len(image)
-    covariance = np.zeros((image.shape[1], image.shape[1]))
+    total = np.zeros(image.shape[1])
     for chunk in _chunks(image):
-        centred = image[chunk].astype(np.float64) - mean
-        covariance += centred.T @ centred
-    variances = np.linalg.eigvalsh(covariance)
+        total += image[chunk].sum(axis=0, dtype=np.float64)
+    mean = torch.from_numpy(total / len(image))
+    covariance = torch.zeros(image.shape[1], image.shape[1], dtype=torch.float64)
+    with one_thread():
+        for chunk in _chunks(image):
+            centred = torch.from_numpy(image[chunk].astype(np.float64)) - mean
+            covariance += centred.T @ centred
+        variances = torch.linalg.eigvalsh(covariance)
     # Rounding of float32 pixels leaves about 1e-14 of the variance in the empty directions.
     return int((variances > 1e-10 * variances.max()).sum()) if variances.max() > 0 else 0
 

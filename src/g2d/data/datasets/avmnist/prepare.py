@@ -20,6 +20,7 @@ from g2d.data.datasets.avmnist.pictures import Pictures, read_pictures
 from g2d.data.datasets.fsdd import RATE, Recording, list_recordings, split_recordings
 from g2d.data.pca import PCA
 from g2d.data.store import new_folder, write_manifest
+from g2d.data.threads import one_thread
 from g2d.errors import UserError, require
 
 KIND = "avmnist"
@@ -101,7 +102,7 @@ def prepare(
     }
     # Independent streams, so that one choice (say, another noise) leaves the others as they were.
     draws = dict(zip(("images", "speech", "pairs", "noise"), _streams(seed, 4), strict=True))
-    with new_folder(out) as folder:
+    with one_thread(), new_folder(out) as folder:
         pictures = read_pictures(images, sizes, draws["images"])
         spoken = split_recordings(list_recordings(speech), speaker_disjoint, draws["speech"])
         noises = Noises(noise, RATE, draws["noise"])

@@ -1,0 +1,235 @@
+"""The G²D loss and UMT: identities that hold whatever the networks are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import g2d
+from g2d import Batch, Outputs
+from g2d.errors import UserError
+from g2d.methods.distance import feature_distance, logit_distance
+from g2d.teachers import TeacherOutputs
+from methods.small import (
+    NAMES,
+    OPTIMIZERS,
+    TASKS,
+    WIDTHS,
+    bank,
+    batch,
+    same,
+    student,
+    teacher_models,
+    train,
+    weights,
+)
+
+CLASSES = TASKS["classification"]
+
+
+def runs(
+    names: tuple[str, ...], task: g2d.Task, optimizer: str, *methods: g2d.Method
+) -> list[tuple[list[float], dict[str, torch.Tensor]]]:
+    epochs = [[batch(names, task, seed=s), batch(names, task, seed=s + 9)] for s in range(2)]
+    found = []
+    for method in methods:
+        model = student(names, task.outputs)
+        found.append((train(method, model, OPTIMIZERS[optimizer](model), epochs), weights(model)))
+    return found
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("k", [2, 3])
+def test_switched_off_it_is_joint_training_bit_for_bit(k: int, kind: str, optimizer: str) -> None:
+    names, task = NAMES[:k], TASKS[kind]
+    teachers = bank(names, task)
+    joint, *off = runs(
+        names,
+        task,
+        optimizer,
+        g2d.JointTraining(task),
+        g2d.G2DLoss(task, teachers, alpha=0.0, beta=0.0),
+        g2d.UMT(task, teachers, weight=0.0),
+        g2d.G2D(task, teachers, (*[0] * (k - 1), 2), alpha=0.0, beta=0.0),
+    )
+    for losses, found in off:
+        assert losses == joint[0]
+        assert same(found, joint[1])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("k", [2, 3])
+def test_features_alone_are_umt_bit_for_bit(k: int, reduction: str) -> None:
+    names = NAMES[:k]
+    teachers = bank(names, CLASSES)
+    first, second = runs(
+        names,
+        CLASSES,
+        "sgd",
+        g2d.UMT(CLASSES, teachers, weight=1.0, feature_reduction=reduction),
+        g2d.G2D(
+            CLASSES,
+            teachers,
+            (*[0] * (k - 1), 2),
+            alpha=1.0,
+            beta=0.0,
+            feature_reduction=reduction,
+        ),
+    )
+    assert first[0] == second[0]
+    assert same(first[1], second[1])
+
+
+def test_a_summed_distance_is_the_mean_times_the_width() -> None:
+    data, names = batch(NAMES, CLASSES), NAMES
+    model, teachers = student(names, CLASSES.outputs), bank(names, CLASSES).outputs
+    outputs, said = model(data), teachers(data)
+    by_name = {
+        reduction: {n: feature_distance(outputs, data, {n: said[n]}, reduction) for n in names}
+        for reduction in ("mean", "sum")
+    }
+    for name in names:
+        expected = by_name["mean"][name] * WIDTHS[name]
+        torch.testing.assert_close(by_name["sum"][name], expected)
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(2, 6),
+    st.integers(1, 4),
+    st.floats(0.25, 8.0),
+    st.integers(0, 10_000),
+)
+def test_the_gradient_of_the_divergences_is_k_times_one_average_teacher(
+    size: int, classes: int, k: int, temperature: float, seed: int
+) -> None:
+    """d/dz Σ_m T² KL_m = T k (softmax(z/T) - mean_m softmax(t_m/T)) / B."""
+    generator = torch.Generator().manual_seed(seed)
+    task = g2d.Classification(classes)
+    logits = torch.randn(size, classes, generator=generator).requires_grad_()
+    said = {
+        f"m{m}": TeacherOutputs(
+            torch.zeros(size, 1), torch.randn(size, classes, generator=generator)
+        )
+        for m in range(k)
+    }
+    data = Batch({}, torch.zeros(size, dtype=torch.long), torch.arange(size))
+    logit_distance(Outputs(logits, {}), data, said, task, temperature).backward()
+    p = (logits.detach() / temperature).softmax(1)
+    teachers = torch.stack([(s.logits / temperature).softmax(1) for s in said.values()])
+    expected = temperature * k * (p - teachers.mean(0)) / size
+    torch.testing.assert_close(logits.grad, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_student_that_agrees_with_its_teachers_is_left_in_peace() -> None:
+    """With the teachers' own networks in eval mode, the feature distance and its pull are zero."""
+    names = NAMES[:2]
+    models = teacher_models(names, CLASSES)
+    teachers = g2d.OnlineTeachers(models, CLASSES)
+    model = g2d.ensemble(models).eval()
+    data = batch(names, CLASSES)
+    distance = feature_distance(model(data), data, teachers.outputs(data), "sum")
+    distance.backward()
+    assert distance.item() == 0
+    for name in names:
+        assert all((p.grad == 0).all() for p in model.encoder_parameters(name))
+
+
+def test_heads_do_not_feel_the_feature_distance() -> None:
+    names = NAMES[:2]
+    data, teachers, gradients = batch(names, CLASSES), bank(names, CLASSES), []
+    for weight in (0.0, 5.0):
+        model = student(names, CLASSES.outputs)
+        g2d.UMT(CLASSES, teachers, weight=weight).loss(model(data), data).backward()
+        gradients.append([p.grad for p in model.head_parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_the_logit_term_of_regression_pulls() -> None:
+    """A KL of softmaxes over one output would be zero; ours is not, and is finite."""
+    task = TASKS["regression"]
+    names = NAMES[:2]
+    teachers, data = bank(names, task), batch(names, task)
+    model = student(names, 1)
+    outputs = model(data)
+    term = logit_distance(outputs, data, teachers.outputs(data), task, 3.0)
+    term.backward()
+    assert term > 0
+    gradients = [p.grad for p in model.parameters()]
+    assert all(g.isfinite().all() for g in gradients)
+    assert all(g.abs().sum() > 0 for g in (p.grad for p in model.head_parameters()))
+    expected = sum(
+        ((outputs.logits.sigmoid() - said.logits.sigmoid()) ** 2).mean()
+        for said in teachers.outputs(data).values()
+    )
+    torch.testing.assert_close(term, expected)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_absent_samples_add_nothing_to_the_distillation(kind: str) -> None:
+    """Whatever stands where a modality is absent changes neither the loss nor a gradient."""
+    task, names = TASKS[kind], NAMES[:3]
+    data = batch(names, task, missing=True)
+    absent = {name: ~mask for name, mask in data.present.items()}
+    assert all(mask.any() and not mask.all() for mask in absent.values())
+    teachers = bank(names, task)
+    method = g2d.G2DLoss(task, teachers, alpha=0.7, beta=1.3)
+    features = {n: torch.randn(len(data), WIDTHS[n]) for n in names}
+    logits = torch.randn(len(data), task.outputs)
+    found = []
+    for other in (0.0, 100.0):
+        said = Outputs(logits.clone().requires_grad_(), {n: f.clone() for n, f in features.items()})
+        changed = Batch(
+            {n: x.clone() for n, x in data.inputs.items()}, data.target, data.index, data.present
+        )
+        for name, mask in absent.items():
+            said.features[name][mask] = other
+            changed.inputs[name][mask] = other
+        for value in said.features.values():
+            value.requires_grad_()
+        loss = method.loss(said, changed)
+        loss.backward()
+        for name, mask in absent.items():
+            assert (said.features[name].grad[mask] == 0).all()
+            assert (said.features[name].grad[~mask] != 0).any()
+        found.append([loss.detach(), said.logits.grad, *(f.grad for f in said.features.values())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_a_modality_missing_from_the_whole_batch_adds_no_term() -> None:
+    names = NAMES[:2]
+    data = batch(names, CLASSES)
+    data.present = {"image": torch.zeros(len(data), dtype=torch.bool)}
+    said = bank(names, CLASSES).outputs(data)
+    outputs = student(names, CLASSES.outputs)(data)
+    only = {"sound": said["sound"]}
+    assert torch.equal(
+        feature_distance(outputs, data, said, "sum"), feature_distance(outputs, data, only, "sum")
+    )
+    assert torch.equal(
+        logit_distance(outputs, data, said, CLASSES, 1.0),
+        logit_distance(outputs, data, only, CLASSES, 1.0),
+    )
+
+
+def test_features_of_other_widths_are_refused() -> None:
+    data = batch(["sound"], CLASSES)
+    outputs = Outputs(torch.zeros(6, 4), {"sound": torch.zeros(6, 5)})
+    said = {"sound": TeacherOutputs(torch.zeros(6, 3), torch.zeros(6, 4))}
+    with pytest.raises(UserError, match=r"'sound' are \(5,\) in the student and \(3,\)"):
+        feature_distance(outputs, data, said, "sum")
+
+
+def test_the_loss_does_not_depend_on_the_precision_it_is_handed() -> None:
+    """bfloat16 outputs are computed with in float32."""
+    names = NAMES[:2]
+    data, method = batch(names, CLASSES), g2d.G2DLoss(CLASSES, bank(names, CLASSES))
+    outputs = student(names, CLASSES.outputs)(data)
+    low = Outputs(outputs.logits.bfloat16(), {n: f.bfloat16() for n, f in outputs.features.items()})
+    high = Outputs(low.logits.float(), {n: f.float() for n, f in low.features.items()})
+    loss = method.loss(low, data)
+    assert loss.dtype == torch.float32
+    assert torch.equal(loss, method.loss(high, data))

@@ -1,0 +1,220 @@
+"""Sequential prioritization around any method: ranking, partial gates, state."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import nn
+
+import g2d
+from g2d.errors import UserError
+from g2d.methods.smp import partial_factors
+from methods.small import NAMES, OPTIMIZERS, TASKS, bank, batch, same, step, student, train, weights
+from reference import g2d as paper
+
+TASK = TASKS["classification"]
+SCORES = st.floats(0.0078125, 1.0, width=32)
+
+
+def smp(names: tuple[str, ...], schedule: tuple[int, ...], **options: object) -> g2d.Method:
+    return g2d.SequentialPrioritization(
+        g2d.JointTraining(TASK), bank(names, TASK), schedule, **options
+    )
+
+
+@given(st.lists(SCORES, min_size=2, max_size=4))
+def test_partial_factors_follow_the_formula(scores: list[float]) -> None:
+    rho = {f"m{i}": score for i, score in enumerate(scores)}
+    factors = partial_factors({name: torch.tensor(value) for name, value in rho.items()})
+    for name, factor in factors.items():
+        others = [value for key, value in rho.items() if key != name]
+        assume(abs(rho[name] / (sum(others) / len(others)) - 1) > 1e-5)  # the step at r = 1
+        assert factor.item() == pytest.approx(paper.partial_kappa(rho, name), rel=1e-4, abs=1e-6)
+
+
+def test_equal_confidence_suppresses_nobody() -> None:
+    factors = partial_factors({name: torch.tensor(0.25) for name in NAMES})
+    assert all(factor == 1 for factor in factors.values())
+
+
+def test_a_modality_that_is_absent_does_not_set_the_measure_for_the_others() -> None:
+    """In a batch without `c`, `a` and `b` are compared with each other."""
+    factors = partial_factors(
+        {"a": torch.tensor(0.8), "b": torch.tensor(0.4), "c": torch.tensor(math.inf)}
+    )
+    assert factors["a"] == pytest.approx(1 - math.tanh(2.0))
+    assert factors["b"] == 1
+    assert torch.isfinite(factors["c"])
+
+
+@pytest.mark.parametrize("scope", ["encoder", "branch"])
+def test_partial_suppression_scales_the_gradients_by_hand(scope: str) -> None:
+    names = NAMES[:3]
+    confidence = dict(zip(names, (0.9, 0.3, 0.6), strict=True))
+    kappa = {"sound": 1 - math.tanh(0.9 / 0.45), "image": 1.0, "depth": 1.0}  # 0.6 / 0.6 is not > 1
+    data, model = batch(names, TASK), student(names, TASK.outputs)
+    TASK.loss(model(data).logits, data.target).backward()
+    joint = {key: value.grad.clone() for key, value in model.named_parameters()}
+    model.zero_grad()
+    method = smp(names, (1, 1, 1), confidence=confidence, suppression="partial", scope=scope)
+    assert method.learning(data) is None
+    method.loss(model(data), data).backward()
+    method.adjust_gradients(model)
+    for key, value in model.named_parameters():
+        owner = next((name for name in names if f".{name}." in key), None)
+        own = key.startswith("encoders.") or scope == "branch"
+        factor = kappa[owner] if owner and own else 1.0
+        torch.testing.assert_close(value.grad, joint[key] * factor, rtol=1e-5, atol=1e-8)
+    method.on_epoch_start(2)  # the last stage scales nothing
+    model.zero_grad()
+    assert method.learning(data) is None
+    method.loss(model(data), data).backward()
+    method.adjust_gradients(model)
+    assert all(torch.equal(p.grad, joint[key]) for key, p in model.named_parameters())
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("k", [2, 3])
+def test_without_stages_it_is_the_wrapped_method_bit_for_bit(k: int, optimizer: str) -> None:
+    names = NAMES[:k]
+    schedule = (*[0] * (k - 1), 3)
+    epochs = [[batch(names, TASK, seed=s)] for s in range(3)]
+    for make in (
+        g2d.JointTraining,
+        lambda task: g2d.UMT(task, bank(names, task)),
+        lambda task: g2d.G2DLoss(task, bank(names, task)),
+    ):
+        left, right = student(names, TASK.outputs), student(names, TASK.outputs)
+        wrapped = g2d.SequentialPrioritization(make(TASK), bank(names, TASK), schedule)
+        a = train(wrapped, left, OPTIMIZERS[optimizer](left), epochs)
+        b = train(make(TASK), right, OPTIMIZERS[optimizer](right), epochs)
+        assert a == b
+        assert same(weights(left), weights(right))
+
+
+def test_g2d_is_the_g2d_loss_under_prioritization() -> None:
+    names = NAMES[:3]
+    epochs = [[batch(names, TASK, seed=s)] for s in range(3)]
+    left, right = student(names, TASK.outputs), student(names, TASK.outputs)
+    whole = g2d.G2D(TASK, bank(names, TASK), (1, 1, 1), alpha=0.5, temperature=2.0)
+    inner = g2d.G2DLoss(TASK, bank(names, TASK), alpha=0.5, temperature=2.0)
+    parts = g2d.SequentialPrioritization(inner, bank(names, TASK), (1, 1, 1))
+    assert train(whole, left, OPTIMIZERS["sgd"](left), epochs) == train(
+        parts, right, OPTIMIZERS["sgd"](right), epochs
+    )
+    assert same(weights(left), weights(right))
+
+
+def test_a_batch_ranks_by_its_own_confidence_and_a_step_by_all_its_batches() -> None:
+    names = NAMES[:2]
+    method = smp(names, (1, 1))
+    seen = set()
+    for seed in range(12):
+        parts = [batch(names, TASK, size=s, seed=seed + 50 * s) for s in (2, 5)]
+        rho = {}
+        for name in names:
+            said = [method.teachers.outputs(part)[name].logits for part in parts]
+            target = torch.cat([part.target for part in parts])
+            rho[name] = paper.confidence(paper.Task("classification"), torch.cat(said), target)
+        weakest = paper.ranking(rho)[0]
+        assert method.learning(*parts) == {weakest}
+        seen.add(weakest)
+    assert seen == set(names)
+
+
+def test_a_modality_missing_from_the_whole_batch_never_leads() -> None:
+    names = NAMES[:2]
+    method, model = smp(names, (1, 1)), student(names, TASK.outputs)
+    for absent, other in (names, names[::-1]):
+        data = batch(names, TASK)
+        data.present = {absent: torch.zeros(len(data), dtype=torch.bool)}
+        assert method.learning(data) == {other}
+        assert step(method, model, OPTIMIZERS["sgd"](model), data).isfinite()
+
+
+def test_state_carries_the_ranking_and_the_wrapped_state() -> None:
+    names = NAMES[:2]
+    saved = smp(names, (2, 1), confidence={"sound": 0.3, "image": 0.7}).state_dict()
+    other = smp(names, (2, 1), confidence={"sound": 0.9, "image": 0.7})
+    assert other.learning() == {"image"}
+    other.load_state_dict(saved)
+    assert other.learning() == {"sound"}
+    assert other.state_dict() == saved
+
+
+def test_the_stage_is_named() -> None:
+    names = NAMES[:3]
+    fixed = smp(names, (1, 1, 1), confidence=dict(zip(names, (0.5, 0.1, 0.9), strict=True)))
+    by_batch = smp(names, (1, 1, 1))
+    words = []
+    for epoch in range(4):
+        fixed.on_epoch_start(epoch)
+        by_batch.on_epoch_start(epoch)
+        words.append((fixed.stage(), by_batch.stage()))
+    assert [word for word, _ in words] == ["image alone", "sound alone", "joint", "joint"]
+    assert len({word for _, word in words[:3]}) == 3
+    assert words[3][1] == "joint"
+
+
+class Spy(g2d.Method):
+    """A method with hooks of its own, among them a gate and a prediction."""
+
+    def __init__(self, task: g2d.Task) -> None:
+        super().__init__(task)
+        self.told: list[object] = []
+
+    def on_epoch_start(self, epoch: int) -> None:
+        self.told.append(epoch)
+
+    def learning(self, *batches: g2d.Batch) -> frozenset[str]:
+        return frozenset({"sound", "image"})
+
+    def adjust_gradients(self, model: nn.Module) -> None:
+        self.told.append("gradients")
+
+    def on_validation_end(self, metrics: object) -> None:
+        self.told.append(metrics)
+
+    def predict(self, outputs: g2d.Outputs) -> torch.Tensor:
+        return 2 * outputs.logits
+
+    def state_dict(self) -> dict[str, object]:
+        return {"told": list(self.told)}
+
+    def load_state_dict(self, state: object) -> None:
+        self.told = ["loaded"]
+
+
+def test_hooks_reach_the_wrapped_method() -> None:
+    names, inner = NAMES[:3], Spy(TASK)
+    method = g2d.SequentialPrioritization(
+        inner, bank(names, TASK), (1, 0, 1), confidence=dict.fromkeys(names, 0.5)
+    )
+    data, model = batch(names, TASK), student(names, TASK.outputs)
+    method.on_epoch_start(0)
+    assert method.learning(data) == {"sound"}  # both gates open
+    method.adjust_gradients(model)
+    method.on_validation_end({"loss": 1.0})
+    method.on_epoch_start(1)
+    assert method.learning(data) == {"sound", "image"}
+    assert inner.told == [0, "gradients", {"loss": 1.0}, 1]
+    outputs = model(data)
+    assert torch.equal(method.predict(outputs), 2 * outputs.logits)
+    state = method.state_dict()
+    assert state["method"] == {"told": inner.told}
+    method.load_state_dict(state)
+    assert inner.told == ["loaded"]
+
+
+def test_what_does_not_fit_the_teachers_is_refused() -> None:
+    names = NAMES[:2]
+    with pytest.raises(UserError, match="3 stages and there are 2 modalities"):
+        smp(names, (1, 1, 1))
+    with pytest.raises(UserError, match="give one value for each"):
+        smp(names, (1, 1), confidence={"sound": 0.5})
+    with pytest.raises(UserError, match="give one value for each"):
+        smp(names, (1, 1), confidence={"sound": 0.5, "depth": 0.5})

@@ -1,0 +1,87 @@
+"""ρ and the ranking, Eq. 5, against a loop over samples."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import g2d
+from g2d.teachers import batch_confidence
+from methods.small import NAMES, TASKS, bank, batch
+from reference import g2d as paper
+
+PAPER = {
+    "classification": paper.Task("classification"),
+    "multilabel": paper.Task("multilabel"),
+    "regression": paper.Task("regression", -2.0, 6.0, 1.7),
+}
+BANKS = {kind: bank(NAMES[:3], task) for kind, task in TASKS.items()}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+@given(size=st.integers(1, 7), seed=st.integers(0, 1000), missing=st.booleans())
+def test_confidence_is_the_mean_over_the_samples_that_are_there(
+    kind: str, size: int, seed: int, missing: bool
+) -> None:
+    teachers = BANKS[kind]
+    data = batch(NAMES[:3], TASKS[kind], size=size, seed=seed, missing=missing)
+    found = batch_confidence(teachers, [data])
+    for name, said in teachers.outputs(data).items():
+        present = data.present[name].tolist() if name in data.present else None
+        expected = paper.confidence(PAPER[kind], said.logits, data.target, present)
+        assert found[name].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_over_uneven_batches_it_is_the_mean_over_samples(kind: str) -> None:
+    teachers, task = BANKS[kind], TASKS[kind]
+    batches = [batch(NAMES[:3], task, size=s, seed=s, missing=True) for s in (1, 5, 2, 9)]
+    found = g2d.mean_confidence(teachers, iter(batches))
+    for name in teachers.modalities:
+        rows = [
+            PAPER[kind].confidence_of(teachers.outputs(data)[name].logits[i], data.target[i])
+            for data in batches
+            for i in range(len(data))
+            if name not in data.present or data.present[name][i]
+        ]
+        assert found[name] == pytest.approx(sum(rows) / len(rows), rel=1e-5)
+
+
+def test_what_stands_in_the_place_of_an_absent_modality_has_no_say() -> None:
+    teachers, task = BANKS["classification"], TASKS["classification"]
+    data, other = (batch(NAMES[:3], task, missing=True) for _ in range(2))
+    for name, mask in other.present.items():
+        assert not mask.all()
+        other.inputs[name][~mask] = torch.nan
+    assert g2d.mean_confidence(teachers, [other]) == g2d.mean_confidence(teachers, [data])
+
+
+def test_a_modality_that_no_sample_has_is_never_the_weakest() -> None:
+    teachers = BANKS["classification"]
+    data = batch(NAMES[:3], TASKS["classification"])
+    data.present = {"depth": torch.zeros(len(data), dtype=torch.bool)}
+    found = batch_confidence(teachers, [data])
+    assert found["depth"] == math.inf
+    assert g2d.rank(found)[-1] == "depth"
+
+
+SCORES = st.lists(st.sampled_from([0.1, 0.2, 0.5, 0.9]) | st.floats(0, 1), min_size=1, max_size=6)
+
+
+@given(SCORES)
+def test_the_ranking_ascends_and_ties_keep_the_declared_order(scores: list[float]) -> None:
+    confidence = {f"m{i}": score for i, score in enumerate(scores)}
+    assert list(g2d.rank(confidence)) == paper.ranking(confidence)
+    tensors = {name: torch.tensor(v, dtype=torch.float64) for name, v in confidence.items()}
+    assert g2d.rank(tensors) == g2d.rank(confidence)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=5, unique=True), st.randoms())
+def test_without_ties_the_declared_order_does_not_matter(scores: list[float], random) -> None:
+    pairs = [(f"m{i}", score) for i, score in enumerate(scores)]
+    shuffled = random.sample(pairs, len(pairs))
+    assert g2d.rank(dict(shuffled)) == g2d.rank(dict(pairs))
