@@ -1,10 +1,21 @@
-"""Sums over the processes of a distributed run."""
+"""Which of the processes of a distributed run this is, and sums over all of them."""
 
 from __future__ import annotations
+
+import os
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+
+def first_process() -> bool:
+    """Whether this process is alone, or the first of a distributed run, started or to be started.
+
+    Known before the processes have found each other: what only one of them may do or say (refuse
+    a folder, print a table) can be decided at any time.
+    """
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:

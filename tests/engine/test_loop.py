@@ -1,4 +1,4 @@
-"""The loop: it resumes to the last bit, accumulates as a larger batch, and selects on validation."""
+"""The loop resumes to the last bit, accumulates as a larger batch, selects on validation."""
 
 from __future__ import annotations
 

@@ -38,8 +38,14 @@ class Killed(Exception):  # noqa: N818
 class Reader:
     """Batches in order from a row on; dies after some of them."""
 
-    def __init__(self, kind: str = "classification", size: int = ROWS, dies_after: int = 99):
-        self.kind, self.size, self.dies_after = kind, size, dies_after
+    def __init__(
+        self,
+        kind: str = "classification",
+        size: int = ROWS,
+        dies_after: int = 99,
+        missing: bool = False,
+    ) -> None:
+        self.kind, self.size, self.dies_after, self.missing = kind, size, dies_after, missing
         self.started_at: list[int] = []
 
     def __call__(self, start: int) -> Iterator[Batch]:
@@ -47,11 +53,11 @@ class Reader:
         for count, which in enumerate(torch.arange(start, self.size).split(SIZE)):
             if count == self.dies_after:
                 raise Killed
-            yield rows(self.kind, which, self.size)
+            yield rows(self.kind, which, self.size, self.missing)
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.*")}
 
 
 def cached(folder: Path, kind: str = "classification", key: str = "k") -> g2d.CachedTeachers:
@@ -91,9 +97,25 @@ def test_training_on_the_cache_is_training_with_the_teachers(
     torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
 
 
-def test_its_mean_confidence_is_the_teachers(tmp_path: Path) -> None:
-    expected = g2d.mean_confidence(bank(MODALITIES, TASKS["classification"]), Reader()(0))
-    assert cached(tmp_path).mean_confidence() == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize("missing", [False, True])
+def test_its_mean_confidence_is_the_teachers(missing: bool, tmp_path: Path) -> None:
+    task = TASKS["classification"]
+    teachers, reader = bank(MODALITIES, task), Reader(missing=missing)
+    write_cache(tmp_path, teachers, "k", reader, ROWS)
+    expected = g2d.mean_confidence(teachers, reader(0))
+    found = g2d.CachedTeachers(tmp_path, "k", task).mean_confidence()
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_modality_that_no_row_has_is_never_the_weakest(tmp_path: Path) -> None:
+    task = TASKS["classification"]
+    data = rows("classification", torch.arange(ROWS))
+    data.present = {"image": torch.zeros(ROWS, dtype=torch.bool)}
+    write_cache(tmp_path, bank(MODALITIES, task), "k", lambda start: [data], ROWS)
+    found = g2d.CachedTeachers(tmp_path, "k", task).mean_confidence()
+    assert g2d.rank(found)[-1] == "image"
+    again = g2d.mean_confidence(g2d.CachedTeachers(tmp_path, "k", task), [data])
+    assert found == pytest.approx(again, rel=1e-5)
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 3])

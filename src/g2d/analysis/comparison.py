@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import comb
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
@@ -23,7 +28,7 @@ class Comparison:
         students: Accuracy by method, then by modality and `"fused"`.
         confidence_ratio: By method: the weak modality's mean confidence in the right answer
             inside the student over its teacher's (Figure 6 of the paper), on test.
-        samples: Size of the test split.
+        right: By method, which test samples the fused prediction got right.
     """
 
     modalities: tuple[str, ...]
@@ -31,7 +36,7 @@ class Comparison:
     teachers: dict[str, float]
     students: dict[str, dict[str, float]]
     confidence_ratio: dict[str, float]
-    samples: int
+    right: dict[str, NDArray[np.bool_]]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows, in percent."""
@@ -53,9 +58,8 @@ class Comparison:
         """
         old, new = self.students[before], self.students[after]
         gain = 100 * (new[FUSED] - old[FUSED])
-        # Both students answer the same samples; the error of an accuracy is at most this.
-        noise = 100 * (2 * new[FUSED] * (1 - new[FUSED]) / self.samples) ** 0.5
-        if abs(gain) <= noise:
+        chance = mcnemar(self.right[before], self.right[after])
+        if chance >= _LEVEL:
             verdict = "did not change the fused prediction beyond chance"
         elif gain > 0:
             verdict = "helped"
@@ -66,7 +70,8 @@ class Comparison:
             f"{self.weak} alone reaches {_percent(taught)} %; under {before} it was left at "
             f"{_percent(old[self.weak])} %, under {after} at {_percent(new[self.weak])} %. "
             f"Fused, {after} {verdict}: {_percent(new[FUSED])} % against {_percent(old[FUSED])} % "
-            f"({gain:+.1f} points, one seed, {self.samples} test samples)."
+            f"({gain:+.1f} points, one seed, {len(self.right[after])} test samples, "
+            f"McNemar's p {_probability(chance)})."
         )
 
 
@@ -81,6 +86,10 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Comparison:
         UserError: None of the runs names its teachers.
     """
     results = [RunFolder(folder).read_json("result.json") for folder in folders]
+    for folder in folders:
+        kind = RunFolder(folder).read_json("model.json")["task"]["kind"]
+        if kind != "classification":
+            raise UserError(f"{folder} is a run of {kind}; only classification is compared so far")
     with_teachers = [result for result in results if "teachers" in result]
     if not with_teachers:
         raise UserError("none of these runs has teachers to compare with")
@@ -100,8 +109,45 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Comparison:
         confidence_ratio={
             result["method"]: result["test"]["confidence"][weak] / sure for result in results
         },
-        samples=results[0]["samples"]["test"],
+        right={
+            result["method"]: _right(folder)
+            for folder, result in zip(folders, results, strict=True)
+        },
     )
+
+
+def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
+    """How often chance alone gives a difference this large, on the same samples.
+
+    The exact test of McNemar (1947): of the samples that only one of two models gets right, each
+    has half of them, were there no difference.
+
+    Args:
+        before: Which samples one model gets right.
+        after: Which the other does.
+
+    Example:
+        >>> one, other = np.array([False] * 6 + [True] * 4), np.array([True] * 10)
+        >>> mcnemar(one, other), mcnemar(one, one)
+        (0.03125, 1.0)
+    """
+    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
+    total, fewer = gained + lost, min(gained, lost)
+    tail = sum(comb(total, i) for i in range(fewer + 1))
+    return min(1.0, float(Fraction(2 * tail, 2**total)))
+
+
+_LEVEL = 0.05
+
+
+def _right(folder: Path) -> NDArray[np.bool_]:
+    said = RunFolder(folder).read_predictions("test")
+    right: NDArray[np.bool_] = said[f"logits/{FUSED}"].argmax(axis=1) == said["target"]
+    return right
+
+
+def _probability(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _percent(fraction: float) -> str:

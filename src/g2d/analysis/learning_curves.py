@@ -10,6 +10,7 @@ from typing import Any
 from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
 from g2d.errors import require
+from g2d.tasks import task_from
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class LearningCurves:
         require("matplotlib", "train")
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
         figure = Figure(figsize=(3.6 * len(self.panels), 3.4), layout="constrained")
@@ -58,14 +60,28 @@ class LearningCurves:
         colours = _colours(self.curves)
         for axis, panel in zip(axes, self.panels, strict=True):
             for boundary in self.boundaries:
-                axis.axvline(boundary + 0.5, color="0.6", linewidth=1, linestyle=":", zorder=0)
+                axis.axvline(
+                    boundary + 0.5,
+                    color="0.6",
+                    linewidth=1,
+                    linestyle=":",
+                    zorder=0,
+                    label="a stage ends",
+                )
             for curve in self.curves:
                 if curve.panel != panel:
                     continue
                 epochs = range(1, len(curve.values) + 1)
                 style = "--" if curve.teacher else "-"
+                # A line through one point cannot be seen.
+                marker = "o" if len(curve.values) == 1 else ""
                 axis.plot(
-                    epochs, curve.values, style, color=colours[curve.label], label=curve.label
+                    epochs,
+                    curve.values,
+                    style,
+                    marker=marker,
+                    color=colours[curve.label],
+                    label=curve.label,
                 )
             axis.set_title(panel, fontsize=11)
             axis.set_xlabel("epoch")
@@ -76,6 +92,8 @@ class LearningCurves:
             axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes[0].set_ylabel(f"validation {self.metric}")
         handles: dict[str, Any] = {}
+        if self.boundaries:
+            handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
         for axis in axes:
             for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
                 handles.setdefault(label, handle)
@@ -102,7 +120,7 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
     curves: list[Curve] = []
     panels: dict[str, None] = {}
     boundaries: tuple[int, ...] = ()
-    metric = "accuracy"
+    metric = ""
     taught: set[str] = set()
     for folder in folders:
         run = RunFolder(folder)
@@ -111,16 +129,15 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
             run.read_json("result.json"),
             run.epochs(),
         )
+        metric = metric or task_from(run.read_json("model.json")["task"]).metric
         for name, place in result.get("teachers", {}).get("folders", {}).items():
             lines = RunFolder((out or folder.parent) / place).epochs()
             if name not in taught and lines:
                 taught.add(name)
-                metric = _metric(lines[0]["val"])
                 values = tuple(line["val"][metric][FUSED] for line in lines)
                 curves.append(Curve("teacher alone", name, values, teacher=True))
         if not epochs:
             continue
-        metric = _metric(epochs[0]["val"])
         for name in epochs[0]["val"][metric]:
             panels.setdefault(name)
             values = tuple(line["val"][metric].get(name, float("nan")) for line in epochs)
@@ -129,11 +146,6 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
     order = tuple(name for name in panels if name != FUSED) + ((FUSED,) if FUSED in panels else ())
     shown = tuple(curve for curve in curves if curve.panel in order)
     return LearningCurves(metric, order, shown, boundaries)
-
-
-def _metric(record: dict[str, object]) -> str:
-    """The metric worth drawing: the first that is neither loss nor confidence."""
-    return next(name for name in record if name not in {"loss", "confidence"})
 
 
 def _boundaries(tau: list[int] | None) -> tuple[int, ...]:

@@ -10,13 +10,15 @@ from typing import Protocol
 class Configure(Protocol):
     """Adds the command's arguments."""
 
-    def __call__(self, parser: argparse.ArgumentParser) -> None: ...
+    def __call__(self, parser: argparse.ArgumentParser) -> None:
+        """Adds them."""
 
 
 class Run(Protocol):
     """Does the work; `changes` are the arguments that change the recipe."""
 
-    def __call__(self, arguments: argparse.Namespace, changes: list[str]) -> None: ...
+    def __call__(self, arguments: argparse.Namespace, changes: list[str]) -> None:
+        """Runs."""
 
 
 @dataclass(frozen=True)

@@ -15,26 +15,53 @@ from g2d.errors import UserError
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ls|prepare|check", required=True)
-    ls = actions.add_parser("ls", help="datasets, how to obtain them, their licences")
+    ls = _action(actions, "ls", "datasets, how to obtain them, their licences", "  g2d data ls")
     ls.set_defaults(action=_ls)
-    prepare = actions.add_parser("prepare", help="make a prepared store from original files")
+    prepare = _action(
+        actions,
+        "prepare",
+        "make a prepared store from original files",
+        "  g2d data prepare avmnist --images mnist --speech fsdd/recordings --out avmnist",
+    )
     prepare.add_argument("dataset", choices=("avmnist",))
     prepare.add_argument("--images", type=Path, required=True, help="folder of MNIST's IDX files")
     prepare.add_argument("--speech", type=Path, required=True, help="folder of FSDD's WAV files")
     prepare.add_argument("--noise", type=Path, help="folder of WAV files to mix in (ESC-50)")
     prepare.add_argument("--out", type=Path, required=True, help="folder to make")
     prepare.add_argument("--snr-db", type=float, help="signal-to-noise ratio (default: -5)")
-    prepare.add_argument("--image-energy", type=float, help="share of variance kept (0.25)")
-    prepare.add_argument("--train-pairs", type=int, help="default: 3000")
-    prepare.add_argument("--val-pairs", type=int, help="default: 1000")
-    prepare.add_argument("--test-pairs", type=int, help="default: 2000")
-    prepare.add_argument("--seed", type=int, help="default: 999")
-    prepare.add_argument("--speaker-disjoint", action="store_true", default=None)
+    prepare.add_argument("--image-energy", type=float, help="share of variance to keep (0.25)")
+    prepare.add_argument("--train-pairs", type=int, help="rows of train (default: 3000)")
+    prepare.add_argument("--val-pairs", type=int, help="rows of val (default: 1000)")
+    prepare.add_argument("--test-pairs", type=int, help="rows of test (default: 2000)")
+    prepare.add_argument("--seed", type=int, help="seed of every draw (default: 999)")
+    prepare.add_argument(
+        "--speaker-disjoint",
+        action="store_true",
+        default=None,
+        help="no speaker in two splits (default: no recording in two)",
+    )
     prepare.set_defaults(action=_prepare)
-    check = actions.add_parser("check", help="look for what is wrong with a dataset")
+    check = _action(
+        actions,
+        "check",
+        "look for what is wrong with a dataset",
+        "  g2d data check avmnist --root avmnist",
+    )
     check.add_argument("dataset", choices=("avdigits", "avmnist", "avmnist_archive"))
     check.add_argument("--root", type=Path, help="where it is")
     check.set_defaults(action=_check)
+
+
+def _action(actions: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return parser
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
@@ -44,30 +71,30 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 
 def _ls(arguments: argparse.Namespace) -> None:
-    show_table(
-        "Datasets",
-        ["name", "what", "how to obtain it", "licence"],
-        [
-            [
-                "avdigits",
-                "1,797 handwritten digits, each spoken by eSpeak NG",
-                "made on the spot, nothing to download",
-                "digits CC BY 4.0, eSpeak NG GPL-3.0",
-            ],
-            [
-                "avmnist",
-                "MNIST reduced by PCA, recordings of spoken digits in noise",
-                "MNIST's IDX files and the Free Spoken Digit Dataset; then `g2d data prepare`",
-                "MNIST CC BY-SA 3.0, FSDD CC BY-SA 4.0",
-            ],
-            [
-                "avmnist_archive",
-                "the avmnist.tar.gz that papers use; check it first, audio and labels may disagree",
-                "link in the readme of MultiBench",
-                "none stated",
-            ],
-        ],
-    )
+    for name, facts in _DATASETS.items():
+        print(name)
+        for key, text in facts.items():
+            print(f"  {key:8} {text}")
+
+
+# Longer than a table has room for in a terminal of 80 columns.
+_DATASETS = {
+    "avdigits": {
+        "what": "1,797 handwritten digits, each spoken by eSpeak NG in noise",
+        "obtain": "nothing to do: made at the first use, in seconds",
+        "licence": "digits CC BY 4.0, eSpeak NG GPL-3.0",
+    },
+    "avmnist": {
+        "what": "MNIST reduced by PCA, with recordings of spoken digits in noise",
+        "obtain": "MNIST's IDX files, the Free Spoken Digit Dataset; g2d data prepare",
+        "licence": "MNIST CC BY-SA 3.0, FSDD CC BY-SA 4.0",
+    },
+    "avmnist_archive": {
+        "what": "the avmnist.tar.gz of many papers; sound and label may disagree",
+        "obtain": "link in the readme of MultiBench; then g2d data check",
+        "licence": "none stated",
+    },
+}
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
@@ -119,9 +146,17 @@ def _check(arguments: argparse.Namespace) -> None:
 
         if arguments.root is None:
             raise UserError("--root: give the folder of the archive")
-        for line in check(arguments.root).lines():
+        found = check(arguments.root)
+        for line in found.lines():
             print(line)
+        if found.problems:
+            raise UserError(
+                f"{arguments.root} has the faults listed above; `g2d data prepare avmnist` makes a "
+                "set without them"
+            )
         return
+    if arguments.dataset == "avmnist" and arguments.root is None:
+        raise UserError("--root: give the folder that `g2d data prepare` made")
     options = {"root": str(arguments.root)} if arguments.root is not None else {}
     dataset = build(locate(arguments.dataset, DATASETS, "data"), options, "data")
     if hasattr(dataset, "verify"):

@@ -7,6 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 import g2d
 from g2d.cli import data, demo, evaluate, methods, recipes, teach, train
@@ -31,13 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments, those of the process when not given.
     """
     parser = _parser()
-    arguments, changes = parser.parse_known_args(argv)
+    rest, dotted = _take_changes(sys.argv[1:] if argv is None else argv)
+    arguments, changes = parser.parse_known_args(rest)
+    changes += dotted
     command: Command | None = getattr(arguments, "command", None)
     if command is None:
         parser.print_help()
         return 2
     if changes and not command.takes_changes:
-        print(f"g2d {command.name}: unexpected argument {changes[0]!r}", file=sys.stderr)
+        said = f"unexpected argument {changes[0]!r}; see g2d {command.name} --help"
+        print(f"g2d {command.name}: {said}", file=sys.stderr)
         return 2
     _set_up_logging(arguments.verbose or arguments.debug)
     try:
@@ -48,15 +52,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"g2d {command.name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"g2d {command.name}: stopped; --resume goes on from here", file=sys.stderr)
+        print(f"g2d {command.name}: stopped{_ONWARDS.get(command.name, '')}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if arguments.debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"g2d {command.name}: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
     return 0
 
 
+_ONWARDS = {
+    "train": "; the same command with --resume goes on from here",
+    "teach": "; the same command goes on from here",
+    "demo": "; the same command goes on from here",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; `--help` has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _take_changes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Takes `--key.of.recipe VALUE` out, wherever it stands: argparse would read VALUE as RECIPE.
+
+    Example:
+        >>> _take_changes(["train", "--training.epochs", "2", "avdigits", "--seed", "1"])
+        (['train', 'avdigits', '--seed', '1'], ['--training.epochs', '2'])
+    """
+    rest: list[str] = []
+    changes: list[str] = []
+    waiting = list(argv)
+    while waiting:
+        argument = waiting.pop(0)
+        key, equals, _ = argument.partition("=")
+        if not (key.startswith("--") and "." in key):
+            rest.append(argument)
+            continue
+        changes.append(argument)
+        if not equals and waiting and not waiting[0].startswith("--"):
+            changes.append(waiting.pop(0))
+    return rest, changes
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="g2d",
         description="Multimodal training in which no modality drowns out the others.",
         epilog="example: g2d demo",

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if arguments.action == "show":
         print(text, end="")
         return
-    to = arguments.to or Path(f"{arguments.recipe}.yaml")
+    to = arguments.to or Path(f"{Path(arguments.recipe).stem}.yaml")
     if to.exists():
         raise UserError(f"{to} exists; name another file")
     to.write_text(text)

@@ -20,7 +20,14 @@ def show_table(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption=note or None)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption=note or None,
+    )
     table.caption_justify = "left"
     for position, column in enumerate(columns):
         numeric = position > 0 and all(_is_number(row[position]) for row in rows)
@@ -49,19 +56,23 @@ def show_run(folder: Path, out: Path) -> None:
     """Prints the result of a run beside its teachers'."""
     run = RunFolder(folder)
     result = run.read_json("result.json")
-    metrics = {name: values for name, values in result["test"].items() if name != "loss"}
-    show_metrics(metrics, f"{result['dataset']}, {result['method']}, test")
-    for modality, name in result.get("teachers", {}).get("folders", {}).items():
-        taught = RunFolder(out / name)
-        if taught.finished:
-            values = taught.read_json("result.json")["test"]
-            said = ", ".join(
-                f"{metric} {value['fused']:.4f}"
-                for metric, value in values.items()
-                if metric != "loss"
-            )
-            print(f"  teacher {modality}: {said}")
-    print(f"  run folder: {folder}")
+    taught = {
+        name: RunFolder(out / place).read_json("result.json")["test"]
+        for name, place in result.get("teachers", {}).get("folders", {}).items()
+        if RunFolder(out / place).finished
+    }
+    shown: dict[str, dict[str, float]] = {}
+    for metric, values in result["test"].items():
+        if metric == "loss":
+            continue
+        shown[metric] = values
+        if taught:
+            shown[f"{metric}, teachers"] = {name: own[metric][name] for name, own in taught.items()}
+    show_metrics(shown, f"{result['dataset']}, {result['method']}, test split")
+    figure = folder / "learning_curves.png"
+    if figure.exists():
+        print(f"  figure      {figure}")
+    print(f"  run folder  {folder}")
 
 
 def show_teachers(folders: Sequence[Path]) -> None:
@@ -70,20 +81,23 @@ def show_teachers(folders: Sequence[Path]) -> None:
     metrics = [name for name in results[0]["test"] if name != "loss"]
     rows = [
         [
-            result["modality"],
-            *(f"{result[split][metric]['fused']:.4f}" for metric in metrics for split in SPLITS),
+            f"{result['modality']}, {split}",
+            *(f"{result[split][metric]['fused']:.4f}" for metric in metrics),
             str(result["best_epoch"] + 1),
         ]
         for result in results
+        for split in ("train", "val", "test")
     ]
-    columns = [f"{metric} {split}" for metric in metrics for split in SPLITS]
-    show_table("Teachers", ["modality", *columns, "best epoch"], rows)
+    show_table("Teachers", ["", *metrics, "best epoch"], rows)
     for folder in folders:
-        print(f"  {folder}")
-
-
-SPLITS = ("train", "val", "test")
+        print(f"  teacher  {folder}")
 
 
 def _is_number(text: Any) -> bool:
-    return str(text).replace(".", "").replace("-", "").replace("±", "").replace(" ", "").isdigit()
+    """Whether a cell belongs in a column of numbers.
+
+    Example:
+        >>> _is_number("0.41"), _is_number("70.3 ± 0.4"), _is_number("-"), _is_number("late")
+        (True, True, True, False)
+    """
+    return text == "-" or str(text).translate(str.maketrans("", "", ".-±+ ")).isdigit()

@@ -7,18 +7,23 @@ import argparse
 from g2d.cli.command import Command
 from g2d.cli.show import show_teachers
 from g2d.cli.train import add_recipe_arguments, recipe_changes
+from g2d.ranks import first_process
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains whichever teachers are not there yet."""
-    from g2d.experiment.build import build_splits, teacher_settings
+    from g2d.experiment.build import build_splits, teacher_settings, training_settings
     from g2d.experiment.recipe import load_recipe
-    from g2d.experiment.teach import teach, teacher_folder
+    from g2d.experiment.teach import check_teachers, teach, teacher_folder
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
-    splits = build_splits(recipe)
+    training_settings(recipe)
     settings, _ = teacher_settings(recipe)
+    splits = build_splits(recipe)
+    check_teachers(recipe, splits)
     teach(recipe, splits, arguments.out, settings.make_fabric())
+    if not first_process():
+        return
     show_teachers(
         [teacher_folder(recipe, splits, name, arguments.out) for name in splits.spec.modalities]
     )

@@ -8,12 +8,14 @@ from typing import Any
 
 from g2d.cli.command import Command
 from g2d.cli.show import show_run
+from g2d.ranks import first_process
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     add_recipe_arguments(parser)
     parser.add_argument("--method", help="a method of `g2d methods`, or a dotted path")
+    parser.add_argument("--fusion", help="a fusion of the paper, or a dotted path")
     parser.add_argument(
         "--resume", action="store_true", help="go on with an unfinished run, or show a finished one"
     )
@@ -36,7 +38,7 @@ def recipe_changes(arguments: argparse.Namespace, changes: list[str]) -> list[tu
 
     named = [
         (key, getattr(arguments, key))
-        for key in ("method", "seed")
+        for key in ("method", "fusion", "seed")
         if getattr(arguments, key, None) is not None
     ]
     return [*named, *parse_changes(changes)]
@@ -50,6 +52,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     folder = train(recipe, arguments.out, resume=arguments.resume, name=arguments.name)
+    if not first_process():
+        return
     figure = folder / "learning_curves.png"
     curves = learning_curves([folder], arguments.out)
     if curves.curves:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from g2d.engine.evaluate import Evaluation
 
@@ -68,12 +69,21 @@ class RunFolder:
     def write_predictions(self, split: str, evaluation: Evaluation) -> None:
         """Writes the logits of a split, one array a modality and one fused."""
         arrays = {f"logits/{name}": rows.numpy() for name, rows in evaluation.logits.items()}
-        np.savez_compressed(
-            self.path / f"predictions-{split}.npz",
-            index=evaluation.index.numpy(),
-            target=evaluation.target.numpy(),
-            **arrays,  # type: ignore[arg-type]
-        )
+        path = self.path / f"predictions-{split}.npz"
+        temporary = path.with_name(path.name + ".tmp")
+        with temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                index=evaluation.index.numpy(),
+                target=evaluation.target.numpy(),
+                **arrays,  # type: ignore[arg-type]
+            )
+        temporary.replace(path)
+
+    def read_predictions(self, split: str) -> dict[str, NDArray[np.generic]]:
+        """What `write_predictions` wrote: `index`, `target` and `logits/<name>`."""
+        with np.load(self.path / f"predictions-{split}.npz", allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
 
 
 def write_whole(path: Path, text: str) -> None:

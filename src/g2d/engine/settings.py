@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -62,8 +63,15 @@ class TrainingSettings:
         for name in ("epochs", "batch_size", "accumulate", "devices"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise UserError(f"learning_rate must be above 0, got {self.learning_rate}")
+        for name in ("learning_rate", "lr_factor", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"{name} must be above 0, got {value}")
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"momentum must be 0 or more and below 1, got {self.momentum}")
+        for name in ("weight_decay", "workers"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if any(not 0 < share < 1 for share in self.lr_steps):
             raise UserError(
                 f"lr_steps are shares of the epochs between 0 and 1, got {list(self.lr_steps)}"

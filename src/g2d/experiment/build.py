@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import torch
 from torch import nn
 
 from g2d.catalog import DATASETS, ENCODERS, FUSIONS, METHODS, SMP
@@ -19,7 +20,7 @@ from g2d.experiment.recipe import Component, Recipe
 from g2d.methods.base import Method
 from g2d.methods.schedule import Schedule
 from g2d.models.encoders import feature_widths
-from g2d.models.fusion import Fusion
+from g2d.models.fusion import Fusion, LateFusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Task
@@ -37,6 +38,8 @@ def build_splits(recipe: Recipe) -> Splits:
     """
     name, options = split_spec(recipe.data, "data")
     dataset = build(locate(name, DATASETS, "data"), options, "data")
+    if not callable(getattr(dataset, "splits", None)):
+        raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
     splits = cast(Splits, dataset.splits())
     check_splits(splits)
     wanted, got = list(recipe.encoders), list(splits.spec.modalities)
@@ -49,7 +52,10 @@ def build_encoder(recipe: Recipe, modality: str) -> nn.Module:
     """A new encoder for a modality."""
     name, options = split_spec(recipe.encoders[modality], f"encoders.{modality}")
     where = f"encoders.{modality}"
-    return cast(nn.Module, build(locate(name, ENCODERS, where), options, where))
+    encoder = build(locate(name, ENCODERS, where), options, where)
+    if not isinstance(encoder, nn.Module):
+        raise UserError(f"{where}: {name!r} is no encoder; expected a torch.nn.Module")
+    return encoder
 
 
 def build_teacher(recipe: Recipe, modality: str, task: Task) -> UnimodalModel:
@@ -65,7 +71,31 @@ def build_student(recipe: Recipe, modalities: tuple[str, ...], task: Task) -> Mu
     given = {"widths": feature_widths(encoders), "outputs": task.outputs}
     name, options = split_spec(recipe.fusion, "fusion")
     fusion = build(locate(name, FUSIONS, "fusion"), options, "fusion", given)
-    return MultimodalModel(encoders, cast(Fusion, fusion))
+    if not isinstance(fusion, Fusion):
+        raise UserError(f"fusion: {name!r} is no fusion; expected a subclass of g2d.Fusion")
+    return MultimodalModel(encoders, fusion)
+
+
+def check_model(model: nn.Module, splits: Splits) -> None:
+    """Asks a model about the first two training samples, before anything is written.
+
+    Raises:
+        UserError: It cannot take them.
+    """
+    batch = splits.train.__getitems__(list(range(min(2, len(splits.train)))))
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(batch)
+    except UserError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{name} {list(shape)}" for name, shape in splits.spec.shapes.items())
+        raise UserError(
+            f"encoders: the model cannot take a sample of the data ({shapes}): "
+            f"{' '.join(str(error).split())}; choose encoders for these shapes"
+        ) from error
+    model.train(was_training)
 
 
 def training_settings(recipe: Recipe) -> TrainingSettings:
@@ -141,14 +171,18 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     """
     label, options = split_spec(recipe.method, "method")
     if label == "ume":
-        if options:
-            raise UserError(f"method.{next(iter(options))}: the ensemble has no options")
+        _check_ensemble(recipe, options)
         return MethodPlan(label, True, None, {}, (), None)
     base, plus, wrapper = label.partition("+")
     if plus and wrapper != "smp":
         raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
     known = {name: entry.path for name, entry in METHODS.items()}
     targets = [locate(base, known, "method")]
+    if not (inspect.isclass(targets[0]) and issubclass(targets[0], Method)):
+        what = "nothing to prioritize in" if base == "ume" else "no method"
+        raise UserError(f"method: there is {what} {base!r}; expected a subclass of g2d.Method")
+    if plus and "schedule" in inspect.signature(targets[0]).parameters:
+        raise UserError(f"method: {base!r} prioritizes by itself; give {base!r}, without +smp")
     if plus:
         targets.append(locate(SMP, {}, "method"))
     options = _with_preset(targets, options)
@@ -232,12 +266,23 @@ def _share_options(
 def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
     """A branch gate needs a fusion with a head for each modality: say so before training."""
     name, _ = split_spec(recipe.fusion, "fusion")
-    fusion = cast("type[Fusion]", locate(name, FUSIONS, "fusion"))
-    has_heads = fusion.head_parameters_of is not Fusion.head_parameters_of
-    if options.get("scope") == "branch" and not has_heads:
+    own = getattr(locate(name, FUSIONS, "fusion"), "head_parameters_of", None)
+    if options.get("scope") == "branch" and own is Fusion.head_parameters_of:
         raise UserError(
             f"method.scope: the fusion {name!r} has no head for each modality, so a branch cannot "
             "be closed; use --method.scope encoder, or late or sum fusion"
+        )
+
+
+def _check_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """The average of teachers is late fusion, and there is nothing to choose."""
+    if options:
+        raise UserError(f"method.{next(iter(options))}: the ensemble has no options")
+    name, _ = split_spec(recipe.fusion, "fusion")
+    if locate(name, FUSIONS, "fusion") is not LateFusion:
+        raise UserError(
+            f"fusion: ume averages the teachers, which is late fusion, got {name!r}; "
+            "use --fusion late"
         )
 
 

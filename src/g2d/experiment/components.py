@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from g2d.errors import UserError, require
 
@@ -44,7 +46,10 @@ def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any
             raise UserError(
                 f"{where}: {path} needs {error.name}, which is not installed"
             ) from error
-        raise UserError(f"{where}: there is no module {module!r}; is it on PYTHONPATH?") from None
+        raise UserError(
+            f"{where}: there is no module {module!r}; if it is your own, name its folder: "
+            "PYTHONPATH=FOLDER g2d ..."
+        ) from None
     except AttributeError:
         raise UserError(f"{where}: {module} has no {attribute!r}") from None
     return cast("Callable[..., Any]", found)
@@ -83,10 +88,15 @@ def check_options(
     if unknown:
         choices = ", ".join(name for name in signature if name not in skip) or "none"
         raise UserError(f"{where}.{unknown[0]}: no such option; known: {choices}")
+    hints = _hints(target)
+    plain = {name: _as_meant(value, hints.get(name)) for name, value in options.items()}
+    for name, value in plain.items():
+        if value is None and name in hints and not _takes_none(hints[name]):
+            raise UserError(_expected(f"{where}.{name}", hints[name], value))
     try:
-        parsed = parser.parse_object(dict(options))
+        parsed = parser.parse_object(plain)
     except ArgumentError as error:
-        raise UserError(_one_line(str(error), where, target, options)) from None
+        raise UserError(_one_line(str(error), where, hints, plain)) from None
     return dict(vars(parser.instantiate_classes(parsed)))
 
 
@@ -105,7 +115,7 @@ def build(
         >>> build(TrainingSettings, {"epochs": "three"}, "training")
         Traceback (most recent call last):
         ...
-        g2d.errors.UserError: training.epochs: expected int, got 'three'
+        g2d.errors.UserError: training.epochs: expected a whole number, got 'three'
     """
     accepted = inspect.signature(target).parameters
     passed = {name: value for name, value in (given or {}).items() if name in accepted}
@@ -131,17 +141,78 @@ def split_spec(spec: Any, where: str) -> tuple[str, dict[str, Any]]:
 
 
 def _one_line(
-    message: str, where: str, target: Callable[..., Any], options: Mapping[str, Any]
+    message: str, where: str, hints: Mapping[str, Any], options: Mapping[str, Any]
 ) -> str:
     missing = re.search(r"required: (.+)", message)
     if missing:
         return f"{where}.{missing.group(1)}: this must be given"
     key = re.search(r'Parser key "([^"]+)"', message)
-    if not key:
+    name = key.group(1).split(".")[0] if key else ""
+    if name not in options:
         return f"{where}: {' '.join(message.split())}"
-    name = key.group(1)
-    parameter = inspect.signature(target).parameters.get(name.split(".")[0])
-    expected = parameter.annotation if parameter else "another type"
-    if not isinstance(expected, str):
-        expected = getattr(expected, "__name__", str(expected))
-    return f"{where}.{name}: expected {expected}, got {options.get(name)!r}"
+    return _expected(f"{where}.{name}", hints.get(name, "another type"), options[name])
+
+
+def _expected(where: str, hint: Any, value: Any) -> str:
+    got = {None: "null", True: "true", False: "false"}.get(value) if _is_switch(value) else None
+    return f"{where}: expected {_in_words(hint)}, got {got or repr(value)}"
+
+
+def _is_switch(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    """Types of the arguments; as they are written where they cannot be resolved."""
+    written = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.annotation is not inspect.Parameter.empty
+    }
+    try:
+        found = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except Exception:  # names that exist for the type checker alone
+        return written
+    return {name: found.get(name, hint) for name, hint in written.items()}
+
+
+def _as_meant(value: Any, hint: Any) -> Any:
+    """`precision: 32` is a number in YAML and a choice of `Literal["32", "bf16"]`."""
+    if get_origin(hint) is Literal and str(value) in get_args(hint) and not _is_switch(value):
+        return value if value in get_args(hint) else str(value)
+    return value
+
+
+def _takes_none(hint: Any) -> bool:
+    return isinstance(hint, str) or hint in {Any, None, type(None)} or type(None) in get_args(hint)
+
+
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    Path: "a path",
+    type(None): "null",
+}
+
+
+def _in_words(hint: Any) -> str:
+    """A type, for people.
+
+    Example:
+        >>> _in_words(Literal["sgd", "adamw"]), _in_words(tuple[float, ...] | None)
+        ('sgd or adamw', 'a list (each a number) or null')
+    """
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(map(str, inner))
+    if origin in {Union, UnionType}:
+        return " or ".join(_in_words(one) for one in inner)
+    if inspect.isclass(origin) and issubclass(origin, Mapping):
+        return "keys and values"
+    if inspect.isclass(origin) and issubclass(origin, Iterable):
+        return f"a list (each {_in_words(inner[0])})" if inner else "a list"
+    if hint in _WORDS:
+        return _WORDS[hint]
+    return str(getattr(hint, "__name__", hint))

@@ -28,6 +28,8 @@ def evaluate_run(folder: Path, split: str, changes: Sequence[tuple[str, Any]] = 
     Raises:
         UserError: This is no finished run, or the data is not what it was trained on.
     """
+    if split not in ("train", "val", "test"):
+        raise UserError(f"there is no split {split!r}; expected train, val or test")
     model, recipe = load_run(folder)
     for key, _ in changes:
         if not key.startswith("data."):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
@@ -64,7 +65,10 @@ def recipe_text(name: str) -> str:
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise UserError(f"there is no recipe file {name}")
-        return path.read_text()
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"{name} is not a text file; expected a recipe in YAML") from None
     if name not in shipped_recipes():
         known = ", ".join(shipped_recipes())
         raise UserError(f"there is no recipe {name!r}; shipped: {known}; or give a .yaml file")
@@ -87,9 +91,11 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
     """
     yaml = require("yaml", "train")
     try:
-        content = yaml.safe_load(recipe_text(name))
-    except yaml.YAMLError as error:
+        content = _read_yaml(recipe_text(name))
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        raise UserError(f"{name} is empty; a recipe has at least data and encoders")
     if not isinstance(content, dict):
         raise UserError(f"{name} is not a recipe: expected keys and values")
     return recipe_from(_changed(content, changes))
@@ -103,6 +109,7 @@ def with_changes(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
 def recipe_from(content: Mapping[str, Any]) -> Recipe:
     """A recipe from plain values, its top-level keys checked."""
     known = tuple(Recipe.__dataclass_fields__)
+    _check_plain(content)
     for key, value in content.items():
         if key not in known:
             raise UserError(f"{key}: no such key in a recipe; known: {', '.join(known)}")
@@ -132,8 +139,8 @@ def parse_changes(arguments: Sequence[str]) -> list[tuple[str, Any]]:
         if not flag.startswith("--") or not key:
             raise UserError(f"unexpected argument {flag!r}; a change of the recipe is --key value")
         if not equals:
-            if not rest:
-                raise UserError(f"--{key} has no value")
+            if not rest or rest[0].startswith("--"):
+                raise UserError(f"--{key} has no value; expected --{key} VALUE")
             text = rest.pop(0)
         changes.append((key, _value(text)))
     return changes
@@ -150,18 +157,69 @@ def digest(content: Any) -> str:
 
 
 def _value(text: str) -> Any:
-    """YAML, except that on, off, yes and no stay words."""
-    if text.lower() in {"on", "off", "yes", "no"}:
-        return text
+    """YAML where it is, else the text itself."""
     yaml = require("yaml", "train")
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return _read_yaml(text)
+    except (yaml.YAMLError, ValueError):
         return text
+
+
+def _read_yaml(text: str) -> Any:
+    """YAML 1.2's plain values.
+
+    PyYAML reads 1.1, where `off` is false, `1e-3` a word, `1:30` a number, `2024-01-01` a date.
+    """
+    yaml = require("yaml", "train")
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]
+        yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own name)
+            first: [
+                (tag, pattern)
+                for tag, pattern in resolvers
+                if tag.rpartition(":")[2] not in {"bool", "int", "float", "timestamp"}
+            ]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"
+    )
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), "-+0123456789"
+    )
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(
+            r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$|^[-+]?[0-9]+[eE][-+]?[0-9]+$"
+            r"|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
+        ),
+        "-+.0123456789",
+    )
+    return yaml.load(text, Loader=Loader)
+
+
+def _check_plain(content: Any, where: str = "") -> None:
+    """Only what JSON holds: a recipe is written into every run folder."""
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            if not isinstance(key, str):
+                raise UserError(f"{where}{key}: expected a word as the key, got {key!r}; quote it")
+            _check_plain(value, f"{where}{key}.")
+    elif isinstance(content, list | tuple):
+        for value in content:
+            _check_plain(value, where)
+    elif content is not None and not isinstance(content, str | int | float | bool):
+        kind = type(content).__name__
+        raise UserError(f"{where[:-1]}: expected a plain value, got a {kind}: {content!r}")
 
 
 def _changed(content: dict[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    fields = Recipe.__dataclass_fields__
     for key, value in changes:
+        first = key.partition(".")[0]
+        if first in {"fusion", "method"} and first not in content:
+            content[first] = fields[first].default
         _set(content, key, value)
     return content
 

@@ -16,8 +16,8 @@ from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError
-from g2d.experiment.build import build_teacher, teacher_settings
+from g2d.errors import UserError, require
+from g2d.experiment.build import build_teacher, check_model, teacher_settings
 from g2d.experiment.environment import environment
 from g2d.experiment.recipe import Recipe, digest
 from g2d.methods.joint import JointTraining
@@ -39,7 +39,12 @@ def teach(recipe: Recipe, splits: Splits, out: Path, fabric: Fabric) -> dict[str
 
     Each has a run folder of its own under `out/teachers`, named by a hash of all that decides
     it; a finished one is loaded, an unfinished one goes on where it stopped.
+
+    Raises:
+        UserError: A teacher cannot take the data.
     """
+    for name in splits.spec.modalities:
+        check_model(build_teacher(recipe, name, splits.spec.task), splits)
     return {name: _teacher(recipe, splits, name, out, fabric) for name in splits.spec.modalities}
 
 
@@ -109,6 +114,22 @@ def _teacher(
     return model
 
 
+def check_teachers(recipe: Recipe, splits: Splits) -> None:
+    """Looks at the teachers' settings before anything is written.
+
+    Raises:
+        UserError: One is wrong, or a cache is asked for and the data changes from look to look.
+    """
+    settings, cache = teacher_settings(recipe)
+    if settings.tensorboard:
+        require("tensorboard", "tensorboard")
+    if splits.train.augmented and cache == "on":
+        raise UserError(
+            "teachers.cache: the training data is augmented at random, so what teachers say of it "
+            "cannot be kept; use auto or off"
+        )
+
+
 def make_bank(
     recipe: Recipe,
     splits: Splits,
@@ -119,15 +140,10 @@ def make_bank(
     """The teachers as training asks them, and as they answer to any batch.
 
     Raises:
-        UserError: A cache is asked for and the training data changes from look to look.
+        UserError: What lies where the cache would be is of other teachers or other data.
     """
     settings, cache = teacher_settings(recipe)
     online = OnlineTeachers(teachers, splits.spec.task)
-    if splits.train.augmented and cache == "on":
-        raise UserError(
-            "teachers.cache: the training data is augmented at random, so what teachers say of it "
-            "cannot be kept; use auto or off"
-        )
     if splits.train.augmented or cache == "off":
         logger.info("teachers run online%s", " (augmented data)" if splits.train.augmented else "")
         return online, online

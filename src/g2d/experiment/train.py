@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,11 +17,12 @@ from g2d.engine.evaluate import FUSED, evaluate
 from g2d.engine.loop import FitResult, fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError
+from g2d.errors import UserError, require
 from g2d.experiment.build import (
     MethodPlan,
     build_splits,
     build_student,
+    check_model,
     describe_model,
     plan_method,
     teacher_settings,
@@ -29,6 +31,7 @@ from g2d.experiment.build import (
 from g2d.experiment.environment import environment
 from g2d.experiment.recipe import Recipe, recipe_from
 from g2d.experiment.teach import (
+    check_teachers,
     evaluation_loader,
     make_bank,
     measure_confidence,
@@ -40,6 +43,7 @@ from g2d.experiment.teach import (
 from g2d.methods.base import Method
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
+from g2d.ranks import first_process
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import rank
 from g2d.teachers.ensemble import ensemble
@@ -83,20 +87,23 @@ def train(
     Raises:
         UserError: The recipe or the data cannot be used, or the run exists.
     """
-    splits = splits or build_splits(recipe)
     settings = training_settings(recipe)
     teacher_settings(recipe)
+    splits = splits or build_splits(recipe)
     plan = plan_method(recipe, splits.spec.modalities)
+    if plan.needs_teachers:
+        check_teachers(recipe, splits)
+    if settings.tensorboard:
+        require("tensorboard", "tensorboard")
     student = _new_student(recipe, splits)
+    check_model(student, splits)
     run = RunFolder(out / (name or run_name(recipe, splits, plan)))
-    _check_folder(run, recipe, resume)
+    if first_process():
+        _check_folder(run, recipe, splits, resume)
     if run.finished:
         logger.info("%s is finished already", run.path)
         return run.path
     fabric = fabric or settings.make_fabric()
-    if fabric.is_global_zero:
-        run.write_json("run.json", _about(recipe, splits, plan, settings))
-        run.write_json("model.json", describe_model(recipe, splits, recipe.method))
     confidence: dict[str, dict[str, float]] = {}
     method: Method | None = None
     if plan.needs_teachers:
@@ -109,6 +116,11 @@ def train(
             method = _with_ranking(plan, splits, bank, confidence)
     elif plan.trains:
         method = plan.make(splits.spec.task, None, None)
+    if fabric.is_global_zero:
+        run.write_json("run.json", _about(recipe, splits, plan, settings))
+        run.write_json("model.json", describe_model(recipe, splits, recipe.method))
+    # Whether its teachers were trained just now or long ago must not matter to the student.
+    torch.manual_seed(recipe.seed)
     if method is None:
         result = FitResult(best_epoch=-1, best=float("nan"), seconds=0.0)
         student.to(fabric.device)
@@ -176,7 +188,7 @@ def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
     return build_student(recipe, splits.spec.modalities, splits.spec.task)
 
 
-def _check_folder(run: RunFolder, recipe: Recipe, resume: bool) -> None:
+def _check_folder(run: RunFolder, recipe: Recipe, splits: Splits, resume: bool) -> None:
     if not run.started:
         return
     if not resume:
@@ -184,9 +196,15 @@ def _check_folder(run: RunFolder, recipe: Recipe, resume: bool) -> None:
         raise UserError(
             f"{run.path} {what}; add --resume to keep it or go on with it, or give another --out"
         )
-    if run.read_json("run.json")["recipe"] != recipe.as_dict():
+    about = run.read_json("run.json")
+    if about["recipe"] != json.loads(json.dumps(recipe.as_dict())):
         raise UserError(
             f"{run.path} was made from another recipe; give another --out, or repeat the first one"
+        )
+    if about["fingerprint"] != splits.spec.fingerprint:
+        raise UserError(
+            f"{run.path} was made from other data (fingerprint {about['fingerprint'][:12]}, now "
+            f"{splits.spec.fingerprint[:12]}); give another --out, or put the first data back"
         )
 
 
@@ -202,7 +220,7 @@ def _with_ranking(
     if by_train != by_heldout:
         logger.warning(
             "teachers rank the modalities differently on training data (weakest first: %s) and on "
-            "held-out data (%s): a teacher has memorised its training data; ranking by %s",
+            "held-out data (%s); a teacher that memorises looks strong on the first; ranking by %s",
             ", ".join(by_train),
             ", ".join(by_heldout),
             plan.rank_by,

@@ -77,7 +77,7 @@ class CachedTeachers(TeacherBank):
         }
 
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
-        """Eq. 5 before the mean, on the CPU."""
+        """Eq. 5 before the mean, on the CPU; `nan` where the modality is absent."""
         rows = batch.index.numpy()
         return {
             name: torch.from_numpy(arrays["confidence"][rows])
@@ -85,11 +85,12 @@ class CachedTeachers(TeacherBank):
         }
 
     def mean_confidence(self) -> dict[str, float]:
-        """Mean confidence over the whole split."""
-        return {
-            name: float(np.mean(arrays["confidence"], dtype=np.float64))
-            for name, arrays in self._arrays.items()
-        }
+        """Mean confidence over the samples of the split that have the modality, as Eq. 5."""
+        means = {}
+        for name, arrays in self._arrays.items():
+            there = arrays["confidence"][~np.isnan(arrays["confidence"])]
+            means[name] = float(np.mean(there, dtype=np.float64)) if len(there) else float("inf")
+        return means
 
 
 def cache_key(teachers: Mapping[str, UnimodalModel], data_fingerprint: str) -> str:
@@ -148,7 +149,7 @@ def write_cache(
             values = {
                 "features": said.features.float(),
                 "logits": said.logits.float(),
-                "confidence": confidence[name].float(),
+                "confidence": _where_present(confidence[name].float(), batch.present.get(name)),
             }
             for kind, value in values.items():
                 # what lies there before the first row is done is nobody's: it is written over
@@ -158,6 +159,10 @@ def write_cache(
                 array.flush()
         state["done"] = stop
         _write_state(folder, state)
+
+
+def _where_present(values: Tensor, present: Tensor | None) -> Tensor:
+    return values if present is None else values.masked_fill(~present.to(values.device), torch.nan)
 
 
 def _send(rows: NDArray[np.float32], device: torch.device) -> Tensor:

@@ -1,0 +1,195 @@
+"""The arrows run one way, and each duty lies in one place: read off the source itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "g2d"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# What the files of each part may import from g2d, besides their own part.
+BASIS = {"batch", "errors", "tasks", "ranks"}
+MODELS = BASIS | {"models"}
+TEACHERS = MODELS | {"teachers"}
+METHODS = TEACHERS | {"methods"}
+ENGINE = METHODS | {"engine"}
+ALLOWED = {
+    "batch": set(),
+    "errors": set(),
+    "ranks": {"errors"},
+    "tasks": {"errors"},
+    "models": {"batch", "errors", "tasks"},
+    "teachers": MODELS,
+    "methods": TEACHERS,
+    "data": {"batch", "errors", "tasks"},
+    "engine": METHODS,
+    "analysis": ENGINE,
+    "catalog": set(),
+    "experiment": ENGINE | {"data", "catalog", "__init__"},
+    "cli": ENGINE | {"data", "catalog", "experiment", "analysis", "__init__"},
+    "recipes": set(),
+    "__init__": METHODS,
+}
+
+# Where the kinds of data may be called by their names: where data is read, and what lists it.
+SPEAKS_OF_DATA = ("data/", "recipes/", "catalog.py", "cli/data.py")
+KINDS_OF_DATA = {"audio", "video", "image"}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+def name_of(path: Path) -> str:
+    """`src/g2d/models/fusion/late.py` is `g2d.models.fusion.late`."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in FILES}
+
+
+def part_of(module: str) -> str:
+    pieces = module.split(".")
+    return pieces[1] if len(pieces) > 1 else "__init__"
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Modules of g2d that a file names in an import, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                below = f"{node.module}.{alias.name}"
+                found.add(below if below in MODULES else node.module)
+    return frozenset(name for name in found if name.split(".")[0] == "g2d")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+files = pytest.mark.parametrize("path", FILES, ids=relative)
+
+
+@files
+def test_arrows_run_one_way(path: Path) -> None:
+    own = part_of(name_of(path))
+    assert own in ALLOWED, f"say in this test what {own} may import"
+    reached = {part_of(module) for module in imports(path)} - {own}
+    assert reached <= ALLOWED[own]
+
+
+@files
+def test_imports_name_files_that_exist_and_are_absolute(path: Path) -> None:
+    assert all(module in MODULES for module in imports(path))
+    levels = [node.level for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom)]
+    assert not any(levels)
+
+
+def test_no_file_imports_itself_in_a_circle() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for other in sorted(imports(MODULES[module])):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+@files
+def test_only_gates_write_gradients(path: Path) -> None:
+    """No assignment to `.grad`, no method called on it, nowhere else."""
+    touched = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and node.attr == "grad":
+            touched.append(node.lineno)
+    assert not touched or relative(path) == "methods/gates.py"
+
+
+def docstrings(path: Path) -> set[int]:
+    """The nodes of docstrings, by identity."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                found.add(id(first.value))
+    return found
+
+
+def words(path: Path) -> Iterator[tuple[int, str]]:
+    """Identifiers and string literals of a file with their lines; docstrings are left out."""
+    told = docstrings(path)
+    for node in ast.walk(tree(path)):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Name):
+            yield line, node.id
+        elif isinstance(node, ast.Attribute):
+            yield line, node.attr
+        elif isinstance(node, ast.arg | ast.keyword) and node.arg:
+            yield line, node.arg
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield line, node.name
+        elif isinstance(node, ast.alias):
+            yield line, node.asname or node.name
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+        ):
+            yield line, node.value
+
+
+@files
+def test_a_modality_is_a_key_and_never_a_word_of_the_code(path: Path) -> None:
+    """`text` is also Python's word for a string, so it is looked for as a whole literal only."""
+    if relative(path).startswith(SPEAKS_OF_DATA):
+        return
+    found = [
+        (line, word)
+        for line, word in words(path)
+        if KINDS_OF_DATA & set(re.split(r"[^a-z]+", word.lower()))
+    ]
+    literals = [
+        node.lineno
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Constant) and node.value == "text"
+    ]
+    assert not found
+    assert not literals
+
+
+@files
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = [
+        node.lineno
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+    ]
+    assert not calls or relative(path).startswith("cli/")
+
+
+@files
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda p: p.name)
+def test_an_example_fits_on_two_screens(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 120

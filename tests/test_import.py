@@ -1,0 +1,120 @@
+"""`import g2d` costs torch and numpy; what an extra brings is asked for when it is needed."""
+
+from __future__ import annotations
+
+import importlib.abc
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from g2d.engine import TrainingSettings
+from g2d.errors import UserError, require
+
+EXTRAS = {
+    "lightning_fabric": "train",
+    "jsonargparse": "train",
+    "yaml": "train",
+    "safetensors": "train",
+    "matplotlib": "train",
+    "rich": "train",
+    "soundfile": "audio",
+    "sklearn": "demo",
+}
+NEVER = {*EXTRAS, "soxr", "scipy", "pandas", "tensorboard", "lightning", "torchvision", "librosa"}
+
+ADDED = """
+import json, sys
+import torch, numpy
+before = set(sys.modules)
+import g2d
+print(json.dumps(sorted({name.split(".")[0] for name in set(sys.modules) - before})))
+"""
+
+HIDING = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {hidden!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def python(code: str, where: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=where
+    )
+
+
+def test_importing_g2d_brings_nothing_that_torch_does_not() -> None:
+    done = python(ADDED)
+    assert done.returncode == 0, done.stderr
+    added = set(json.loads(done.stdout))
+    assert {name for name in added if name not in sys.stdlib_module_names} == {"g2d"}
+    assert not added & NEVER
+
+
+def test_without_any_extra_there_is_still_g2d() -> None:
+    done = python(HIDING.format(hidden=sorted(NEVER)) + "import g2d; print(g2d.G2D.__name__)")
+    assert (done.returncode, done.stdout) == (0, "G2D\n"), done.stderr
+
+
+def test_a_missing_extra_is_one_line_on_the_command_line(tmp_path: Path) -> None:
+    command = "from g2d.cli.main import main; sys.exit(main(['train', 'avdigits']))"
+    done = python(HIDING.format(hidden=["jsonargparse"]) + command, tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert 'jsonargparse is not installed; run: pip install "g2d[train]"' in done.stderr
+
+
+class Hide(importlib.abc.MetaPathFinder):
+    """Makes one package look as if it were not installed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.split(".")[0] == self.name:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return None
+
+
+@pytest.mark.parametrize("module", EXTRAS)
+def test_what_is_missing_is_named_with_its_remedy(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Hide(module), *sys.meta_path])
+    extra = EXTRAS[module]
+    with pytest.raises(UserError) as error:
+        require(module, extra)
+    assert str(error.value) == f'{module} is not installed; run: pip install "g2d[{extra}]"'
+
+
+def test_training_without_its_extra_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "lightning_fabric"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Hide("lightning_fabric"), *sys.meta_path])
+    with pytest.raises(UserError, match="lightning_fabric is not installed"):
+        TrainingSettings().make_fabric()
+
+
+def test_a_package_that_breaks_for_another_reason_says_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_package.py").write_text("import what_it_needs\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="what_it_needs") as error:
+        require("broken_package", "train")
+    assert not isinstance(error.value, UserError)
