@@ -26,6 +26,10 @@ def smp(base: str, **options: Any) -> dict[str, Any]:
     return {"name": f"{base}+smp", **options}
 
 
+# The weights and the temperature of the paper; g2d's defaults differ.
+PRINTED = {"alpha": 1.0, "beta": 1.0, "temperature": 1.0}
+
+
 def rows() -> dict[str, dict[str, Any]]:
     """Every row of the table: a label and the method of the recipe."""
     table: dict[str, dict[str, Any]] = {
@@ -33,8 +37,9 @@ def rows() -> dict[str, dict[str, Any]]:
         "UME (mean of teachers)": {"name": "ume"},
         "UMT, mean": {"name": "umt"},
         "UMT, sum": {"name": "umt", "feature_reduction": "sum"},
-        "G²D loss, mean": {"name": "g2d_loss", "feature_reduction": "mean"},
-        "G²D loss, sum": {"name": "g2d_loss", "feature_reduction": "sum"},
+        "G²D loss, mean": {"name": "g2d_loss", **PRINTED, "feature_reduction": "mean"},
+        "G²D loss, sum": {"name": "g2d_loss", **PRINTED, "feature_reduction": "sum"},
+        "G²D loss, default": {"name": "g2d_loss"},
         "joint + SMP, heldout, encoder": smp("joint", scope="encoder"),
         "joint + SMP, heldout, branch": smp("joint", scope="branch"),
         "joint + SMP, batch, encoder": smp("joint", preset="paper"),
@@ -48,19 +53,22 @@ def rows() -> dict[str, dict[str, Any]]:
             ("train", "branch"),
             ("train_batch", "encoder"),
         ):
+            paper = (reduction, rank_by) == ("mean", "train_batch")
             label = f"G²D, {reduction}, {rank_by.replace('train_batch', 'batch')}, {scope}"
-            table[label] = {
+            table[label + (" (preset paper)" if paper else "")] = {
                 "name": "g2d",
+                **PRINTED,
                 "feature_reduction": reduction,
                 "rank_by": rank_by,
                 "scope": scope,
             }
     table["G²D, sum, heldout, branch, partial"] = {
         "name": "g2d",
-        "feature_reduction": "sum",
+        **PRINTED,
         "scope": "branch",
         "suppression": "partial",
     }
+    table["G²D, default but ranked by train"] = {"name": "g2d", "rank_by": "train"}
     table["G²D, default"] = {"name": "g2d"}
     return table
 
@@ -178,6 +186,8 @@ def main() -> None:
         f"--seeds {' '.join(map(str, arguments.seeds))}",
         "dataset": {key: manifest[key] for key in ("fingerprint", "options", "counts")},
         "protocol": "best epoch on val, test once",
+        "tuning": "alpha, beta, temperature and schedule of G²D's default were chosen on the "
+        "validation split with seed 0, among 19 settings; no other row was tuned",
         "seeds": arguments.seeds,
         "environment": environment(),
         "teachers": {

@@ -31,9 +31,10 @@ NEVER = {*EXTRAS, "soxr", "scipy", "pandas", "tensorboard", "lightning", "torchv
 ADDED = """
 import json, sys
 import torch, numpy
-before = set(sys.modules)
+packages = lambda: {name.split(".")[0] for name in sys.modules}
+before = packages()
 import g2d
-print(json.dumps(sorted({name.split(".")[0] for name in set(sys.modules) - before})))
+print(json.dumps(sorted(packages() - before)))
 """
 
 HIDING = """

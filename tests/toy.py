@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from g2d import Classification, Regression
+from g2d import Batch, Classification, JointTraining, Regression, Task, UserError
 from g2d.data.arrays import ArraySplit
 from g2d.data.splits import DatasetSpec, Splits
 
@@ -20,8 +24,12 @@ class ToyData:
         fault: str | None = None,
         regression: bool = False,
         salt: int = 0,
+        test_salt: int = 0,
+        root: Path | None = None,
     ) -> None:
-        self.samples, self.fault, self.salt = samples, fault, salt
+        if root is not None and not root.is_dir():
+            raise UserError(f"{root} is not there; expected the folder of the toys")
+        self.samples, self.fault, self.salt, self.test_salt = samples, fault, salt, test_salt
         self.names = ["near", "far", "deep"][:modalities]
         self.regression = regression
 
@@ -33,12 +41,12 @@ class ToyData:
             task=task,
             shapes=dict.fromkeys(self.names, (6,)),
             protocol="clean",
-            fingerprint=parts["train"].fingerprint(),
+            fingerprint="".join(part.fingerprint()[:12] for part in parts.values()),
         )
         return Splits(spec, **parts)
 
     def _part(self, number: int, name: str) -> ArraySplit:
-        rng = np.random.default_rng([number, self.salt])
+        rng = np.random.default_rng([number, self.salt + (self.test_salt if number == 2 else 0)])
         samples = 0 if self.fault == "empty" and name == "val" else self.samples
         target = np.arange(samples) % 3
         if self.fault == "absent" and name == "train":
@@ -52,10 +60,80 @@ class ToyData:
         }
         if self.fault == "nan" and name == "train":
             inputs[self.names[0]][3, 2] = np.nan
+        if self.fault == "leak" and name == "train":
+            # Only in training does this sensor know the answer: its teacher will look strong.
+            inputs[self.names[0]][:, :3] = 5 * np.eye(3)[target]
+        elif self.fault == "leak":
+            inputs[self.names[0]] = rng.normal(size=(samples, 6)).astype(np.float32)
         if self.regression:
             values = 20.0 + 5.0 * target + rng.normal(size=samples)
             return ArraySplit(inputs, values.astype(np.float32))
         return ArraySplit(inputs, target)
+
+
+class WatchedSplit:
+    """Notes who is read in `READS`, and fails where the number of reads left comes to 0."""
+
+    def __init__(self, name: str, split: ArraySplit, noise: float = 0.0) -> None:
+        self.name, self.split, self.noise = name, split, noise
+        self.target, self.augmented = split.target, noise > 0
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        if LEFT and LEFT[0] == 0:
+            raise PowerCutError
+        if LEFT:
+            LEFT[0] -= 1
+        READS.append((self.name, tuple(indices)))
+        batch = self.split.__getitems__(indices)
+        inputs = {
+            name: value + self.noise * torch.randn_like(value)
+            for name, value in batch.inputs.items()
+        }
+        return Batch(inputs, batch.target, batch.index)
+
+
+READS: list[tuple[str, tuple[int, ...]]] = []
+LEFT: list[int] = []
+
+
+class PowerCutError(Exception):
+    """What a test stops a run with."""
+
+
+class WatchedData(ToyData):
+    """The same data behind splits that are watched; with `noise`, augmented at random."""
+
+    def __init__(self, noise: float = 0.0, test_salt: int = 0, salt: int = 0) -> None:
+        super().__init__(test_salt=test_salt, salt=salt)
+        self.noise = noise
+
+    def splits(self) -> Splits:
+        whole = super().splits()
+        return Splits(
+            whole.spec,
+            train=WatchedSplit("train", whole.train, self.noise),
+            val=WatchedSplit("val", whole.val),
+            test=WatchedSplit("test", whole.test),
+        )
+
+
+class Picky(JointTraining):
+    """A user's method, with an option that must be given and some that need not."""
+
+    def __init__(
+        self,
+        task: Task,
+        strength: float,
+        mode: Literal["soft", "hard"] = "soft",
+        layers: tuple[int, ...] = (),
+        flag: bool = True,
+        limit: int | None = 3,
+    ) -> None:
+        super().__init__(task)
+        self.options = (strength, mode, layers, flag, limit)
 
 
 class ToyEncoder(nn.Module):
@@ -63,10 +141,10 @@ class ToyEncoder(nn.Module):
 
     feature_width = 8
 
-    def __init__(self, dropout: float = 0.1) -> None:
+    def __init__(self, dropout: float = 0.1, inputs: int = 6) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(dropout)
+            nn.Linear(inputs, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(dropout)
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -70,7 +70,8 @@ def test_the_default_fills_the_epochs_and_gives_equal_shares(k: int, epochs: int
     schedule.check(k, epochs)
     assert sum(schedule.tau) == epochs
     assert len(set(schedule.tau[:-1])) == 1
-    assert sum(schedule.tau[:-1]) == pytest.approx(epochs / 3, abs=(k - 1) / 2)
+    # the published schedules: half of the epochs before all learn together
+    assert epochs / 2 - (k - 1) < sum(schedule.tau[:-1]) <= epochs / 2
 
 
 @pytest.mark.parametrize("tau", [(), (3,), (1, -1), (1.5, 2), ("1", 2)])

@@ -19,3 +19,9 @@ def test_refuses(name: str) -> None:
 
 def test_lets_everything_else_be() -> None:
     check_names(["gene expression", "Δ", "1", "head", "weight", "a_from_b", "sums", "get"])
+
+
+@pytest.mark.parametrize("name", ["left/right", "a\\b"])
+def test_a_slash_is_refused_since_files_are_named_after_modalities(name):
+    with pytest.raises(UserError, match="slash"):
+        check_names(["sound", name])

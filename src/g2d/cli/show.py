@@ -20,21 +20,18 @@ def show_table(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        caption=note or None,
-    )
-    table.caption_justify = "left"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for position, column in enumerate(columns):
         numeric = position > 0 and all(_is_number(row[position]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    # Title and note stand outside the table, which would fold them to its own width.
+    console = Console(highlight=False)
+    console.print(f"[bold]{title}[/bold]")
+    console.print(table)
+    if note:
+        console.print(f"{note}\n", style="dim")
 
 
 def show_metrics(

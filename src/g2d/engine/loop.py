@@ -24,6 +24,7 @@ from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.methods.base import Method, Student
+from g2d.ranks import sum_over_ranks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -190,7 +191,8 @@ def _train_epoch(
         optimizer.zero_grad(set_to_none=True)
         count += size
         bar.advance()
-    mean = (total / max(count, 1)).item()
+    total, samples = sum_over_ranks(torch.stack([total, torch.full_like(total, count)]))
+    mean = (total / samples).item()
     if not math.isfinite(mean):
         raise UserError(
             f"the training loss became {mean}; lower training.learning_rate or set "

@@ -266,8 +266,8 @@ def _share_options(
 def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
     """A branch gate needs a fusion with a head for each modality: say so before training."""
     name, _ = split_spec(recipe.fusion, "fusion")
-    own = getattr(locate(name, FUSIONS, "fusion"), "head_parameters_of", None)
-    if options.get("scope") == "branch" and own is Fusion.head_parameters_of:
+    has_heads = getattr(locate(name, FUSIONS, "fusion"), "has_own_heads", False)
+    if options.get("scope") == "branch" and not has_heads:
         raise UserError(
             f"method.scope: the fusion {name!r} has no head for each modality, so a branch cannot "
             "be closed; use --method.scope encoder, or late or sum fusion"

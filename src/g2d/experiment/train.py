@@ -197,9 +197,12 @@ def _check_folder(run: RunFolder, recipe: Recipe, splits: Splits, resume: bool) 
             f"{run.path} {what}; add --resume to keep it or go on with it, or give another --out"
         )
     about = run.read_json("run.json")
-    if about["recipe"] != json.loads(json.dumps(recipe.as_dict())):
+    now = json.loads(json.dumps(recipe.as_dict()))
+    differ = [key for key in now if now[key] != about["recipe"].get(key)]
+    if differ:
         raise UserError(
-            f"{run.path} was made from another recipe; give another --out, or repeat the first one"
+            f"{run.path} was made from another recipe (not the same: {', '.join(differ)}); give "
+            "another --out or --name, or repeat the first recipe"
         )
     if about["fingerprint"] != splits.spec.fingerprint:
         raise UserError(

@@ -18,6 +18,10 @@ class Student(Protocol):
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities, in the declared order."""
 
+    @property
+    def has_branches(self) -> bool:
+        """Whether every modality has a head of its own."""
+
     def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
         """Every parameter of one encoder."""
 

@@ -25,12 +25,13 @@ class G2D(SequentialPrioritization):
         teachers: Trained, one a modality.
         schedule: Epochs of every stage, τ_1 .. τ_k.
         confidence: Each teacher's confidence on held-out data; `None` ranks every batch anew.
-        alpha: Weight of the feature distances, Eq. 2.
+        alpha: Weight of the feature distances, Eq. 2. The squared norm grows with the width of
+            the feature: lower alpha if the training loss rises.
         beta: Weight of the divergences, Eq. 3.
         temperature: Softens both sides of Eq. 3.
         feature_reduction: `"sum"` (Eq. 2 as printed) or `"mean"` (the authors' code).
         suppression: `"complete"` or `"partial"`.
-        scope: `"encoder"` or `"branch"`.
+        scope: `"encoder"`, `"branch"`, or `"auto"`: the branch where the fusion has one.
 
     Example:
         >>> import torch, g2d
@@ -52,12 +53,12 @@ class G2D(SequentialPrioritization):
         schedule: Schedule | Sequence[int],
         *,
         confidence: Mapping[str, float] | None = None,
-        alpha: float = 1.0,
+        alpha: float = 0.1,
         beta: float = 1.0,
-        temperature: float = 1.0,
+        temperature: float = 3.0,
         feature_reduction: FeatureReduction = "sum",
         suppression: Suppression = "complete",
-        scope: Scope = "branch",
+        scope: Scope = "auto",
     ) -> None:
         loss = G2DLoss(
             task,

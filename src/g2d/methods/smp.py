@@ -17,7 +17,7 @@ from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence, rank
 
 Suppression = Literal["complete", "partial"]
-Scope = Literal["encoder", "branch"]
+Scope = Literal["auto", "encoder", "branch"]
 
 
 class SequentialPrioritization(Method):
@@ -36,7 +36,8 @@ class SequentialPrioritization(Method):
         suppression: `"complete"` closes the gradient; `"partial"` scales it by 1 - tanh(r), r the
             ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6).
         scope: What a gate closes: the `"encoder"`, or the `"branch"`, which is the encoder and
-            the modality's own head (late and sum fusion).
+            the modality's own head (late and sum fusion); `"auto"` is the branch where there are
+            such heads, else the encoder.
 
     Example:
         >>> import torch, g2d
@@ -69,7 +70,7 @@ class SequentialPrioritization(Method):
         *,
         confidence: Mapping[str, float] | None = None,
         suppression: Suppression = "complete",
-        scope: Scope = "branch",
+        scope: Scope = "auto",
     ) -> None:
         super().__init__(method.task)
         self.method = method
@@ -165,7 +166,7 @@ class SequentialPrioritization(Method):
         self.method.load_state_dict(state["method"])
 
     def _gated(self, model: Student, name: str) -> list[nn.Parameter]:
-        if self.scope == "branch":
+        if self.scope == "branch" or (self.scope == "auto" and model.has_branches):
             return model.branch_parameters(name)
         return model.encoder_parameters(name)
 

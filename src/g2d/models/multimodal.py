@@ -114,6 +114,11 @@ class MultimodalModel(nn.Module):
         """Every parameter of one encoder, norms and biases included."""
         return list(self.encoders[modality].parameters())
 
+    @property
+    def has_branches(self) -> bool:
+        """Whether every modality has a head of its own, so that its whole branch can be closed."""
+        return self.fusion.has_own_heads
+
     def branch_parameters(self, modality: str) -> list[nn.Parameter]:
         """The encoder's parameters and those of the modality's own head.
 

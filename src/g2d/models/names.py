@@ -10,7 +10,7 @@ from g2d.errors import UserError
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Makes sure that PyTorch can hold modules under these names.
+    """Makes sure that PyTorch can hold modules, and folders files, under these names.
 
     Args:
         names: Names of the modalities.
@@ -29,6 +29,11 @@ these names, which must not be empty, have a dot or be a word of its own; rename
     """
     probe = nn.ModuleDict()
     for name in names:
+        if isinstance(name, str) and ("/" in name or "\\" in name):
+            raise UserError(
+                f"no modality can be called {name!r}: files are named after it, and it holds a "
+                "slash; rename it"
+            )
         try:
             probe[name] = nn.Identity()
         except (KeyError, TypeError):

@@ -32,9 +32,11 @@ class Fusion(nn.Module, ABC):
 
     Attributes:
         needs_tokens: Whether `forward` wants token sequences instead of pooled features.
+        has_own_heads: Whether each modality has a head that serves it alone.
     """
 
     needs_tokens = False
+    has_own_heads = False
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()

@@ -32,6 +32,8 @@ class SumFusion(Fusion):
         True
     """
 
+    has_own_heads = True
+
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__(widths, outputs)
         self.heads = linear_heads(widths, outputs)
