@@ -10,7 +10,6 @@ import torch
 
 from g2d import (
     G2D,
-    Classification,
     JointTraining,
     LateFusion,
     MultimodalModel,
@@ -21,26 +20,11 @@ from g2d import (
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, evaluate, fit
 from g2d.engine.records import RunFolder
-from toy import ToyData, ToyEncoder
-
-TASK = Classification(3)
-SPLITS = ToyData().splits()
-
-
-def student(seed=0, dropout=0.1):
-    torch.manual_seed(seed)
-    encoders = {name: ToyEncoder(dropout) for name in SPLITS.spec.modalities}
-    return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
-
-
-def teachers():
-    torch.manual_seed(5)
-    models = {name: UnimodalModel(name, ToyEncoder(), 8, 3) for name in SPLITS.spec.modalities}
-    return OnlineTeachers(models, TASK)
+from toy_parts import SPLITS, TASK, bank, student
 
 
 def g2d(confidence=None):
-    return G2D(TASK, teachers(), (3, 1), confidence=confidence)
+    return G2D(TASK, bank(), (3, 1), confidence=confidence)
 
 
 def loaders(batch=16):

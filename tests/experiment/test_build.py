@@ -32,7 +32,10 @@ def plan(method, fusion="late", epochs=4, modalities=PAIR):
         ({"name": "umt", "alpha": 1}, "method.alpha: no such option; known: feature_reduction"),
         ({"name": "joint", "schedule": [1, 3]}, "method.schedule: no such option; known: none"),
         ({"name": "g2d", "alpha": "much"}, "method.alpha: expected a number, got 'much'"),
-        ({"name": "g2d", "scope": "all"}, "method.scope: expected auto, encoder or branch, got 'all'"),
+        (
+            {"name": "g2d", "scope": "all"},
+            "method.scope: expected auto or encoder or branch, got 'all'",
+        ),
         ({"name": "g2d", "rank_by": "test"}, "method.rank_by: expected heldout, train or train_b"),
         ({"name": "g2d", "preset": "best"}, "method.preset: there is no 'best'; known: paper"),
         ({"name": "umt", "preset": "paper"}, "method.preset: there is no 'paper'; known: none"),
@@ -145,7 +148,10 @@ def test_data_that_is_refused(changes, line):
     [
         ({"fusion": "torch.nn.Identity"}, "fusion: 'torch.nn.Identity' is no fusion; expected a"),
         ({"fusion": {"name": "late", "depth": 1}}, "fusion.depth: no such option; known: none"),
-        ({"encoders": {"near": "toy.ToyData", "far": "toy.ToyEncoder"}}, "encoders.near: 'toy.ToyD"),
+        (
+            {"encoders": {"near": "toy.ToyData", "far": "toy.ToyEncoder"}},
+            "encoders.near: 'toy.ToyD",
+        ),
         ({"encoders": {"near": "mlp", "far": "toy.ToyEncoder"}}, "encoders.near.inputs: this must"),
     ],
 )
@@ -163,4 +169,3 @@ def test_teachers_train_as_the_student_does_where_nothing_else_is_said():
         teacher_settings(recipe(teachers={"cache": "no"}))
     with pytest.raises(UserError, match=r"teachers\.epoch: no such option"):
         teacher_settings(recipe(teachers={"epoch": 2}))
-

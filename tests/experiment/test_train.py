@@ -281,7 +281,9 @@ def test_rankings_that_disagree_are_warned_of(tmp_path, caplog):
     assert confidence["heldout"]["near"] < confidence["heldout"]["far"]
 
     by_train = {"name": "g2d", "rank_by": "train"}
-    other = train(recipe(by_train, data=leak, epochs=6, learning_rate=0.1), tmp_path, name="by-train")
+    other = train(
+        recipe(by_train, data=leak, epochs=6, learning_rate=0.1), tmp_path, name="by-train"
+    )
     assert RunFolder(other).epochs()[0]["stage"] == "far alone"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 from pathlib import Path
 
 from g2d.cli.command import Command
@@ -23,7 +25,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if arguments.action == "ls":
         for name in shipped_recipes():
             first = recipe_text(name).splitlines()[0].lstrip("# ")
-            print(f"{name:12} {first}")
+            width = shutil.get_terminal_size().columns
+            print(textwrap.fill(f"{name:12} {first}", width, subsequent_indent=" " * 13))
         return
     if arguments.recipe is None:
         raise UserError(f"{arguments.action} what? one of: {', '.join(shipped_recipes())}")

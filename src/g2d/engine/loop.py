@@ -186,13 +186,16 @@ def _train_epoch(
             total += loss.detach() * len(batch)
         method.adjust_gradients(cast(Student, student.module))
         if settings.clip_norm is not None:
-            fabric.clip_gradients(student, optimizer, max_norm=settings.clip_norm)
+            # Asking in every step whether the norm is finite would wait for the device.
+            fabric.clip_gradients(
+                student, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False
+            )
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         count += size
         bar.advance()
     total, samples = sum_over_ranks(torch.stack([total, torch.full_like(total, count)]))
-    mean = (total / samples).item()
+    mean = float(total / samples)
     if not math.isfinite(mean):
         raise UserError(
             f"the training loss became {mean}; lower training.learning_rate or set "

@@ -18,9 +18,9 @@ class G2DLoss(Method):
     """L = L_S + α Σ_m L_feat^m + β Σ_m L_logit^m, Eq. 4.
 
     Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
-    ICCV 2025 (arXiv 2506.21514). The defaults are the best on validation of
-    `benchmarks/accuracy.py`; the preset `paper` has α = β = T = 1 and means. With α = β = 0 this is joint training bit for bit, with β = 0
-    it is UMT.
+    ICCV 2025 (arXiv 2506.21514). With α = β = 0 this is joint training bit for bit, with β = 0
+    it is UMT. The defaults are the best on validation of `benchmarks/accuracy.py`; the preset
+    `paper` has α = β = T = 1 and means.
 
     Args:
         task: What is to be predicted.

@@ -79,7 +79,6 @@ class SequentialPrioritization(Method):
         self.suppression: Suppression = suppression
         self.scope: Scope = scope
         self.epoch = 0
-        self._confidence: dict[str, Tensor] | None = None
         if len(self.schedule.tau) != len(teachers.modalities):
             self.schedule.check(len(teachers.modalities), sum(self.schedule.tau))
         if confidence is not None:
@@ -88,10 +87,8 @@ class SequentialPrioritization(Method):
                     f"confidence is given for {sorted(confidence)} and the teachers are for "
                     f"{sorted(teachers.modalities)}; give one value for each"
                 )
-            self._confidence = {
-                name: torch.tensor(confidence[name], dtype=torch.float32)
-                for name in teachers.modalities
-            }
+            confidence = {name: float(confidence[name]) for name in teachers.modalities}
+        self._confidence = confidence
         self._closed: tuple[str, ...] = ()
         self._factors: dict[str, Tensor] = {}
 
@@ -111,9 +108,12 @@ class SequentialPrioritization(Method):
         self._closed, self._factors = (), {}
         if not self.prioritizing:
             return learning
+        # Measured once, the ranking is known; measured on this step, it is read back from tensors.
         confidence = self._confidence or batch_confidence(self.teachers, batches)
         if self.suppression == "partial":
-            self._factors = partial_factors(confidence)
+            self._factors = partial_factors(
+                {name: torch.as_tensor(value) for name, value in confidence.items()}
+            )
             return learning
         active = self.schedule.active(self.epoch, rank(confidence))
         assert active is not None
@@ -144,25 +144,20 @@ class SequentialPrioritization(Method):
         """Which modality leads, as far as that is fixed for the epoch."""
         if not self.prioritizing:
             return self.method.stage()
+        if self.suppression == "partial":
+            return "partial"
         stage = self.schedule.stage(self.epoch)
         if self._confidence is None:
             return f"weakest of each batch ({stage + 1})" if stage else "weakest of each batch"
-        if self.suppression == "partial":
-            return "partial"
         return f"{rank(self._confidence)[stage]} alone"
 
     def state_dict(self) -> dict[str, Any]:
         """The ranking's confidence and the wrapped method's state."""
-        confidence = self._confidence
-        return {
-            "confidence": confidence and {name: v.item() for name, v in confidence.items()},
-            "method": self.method.state_dict(),
-        }
+        return {"confidence": self._confidence, "method": self.method.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up the ranking it was saved with."""
-        saved = state["confidence"]
-        self._confidence = saved and {name: torch.tensor(v) for name, v in saved.items()}
+        self._confidence = state["confidence"]
         self.method.load_state_dict(state["method"])
 
     def _gated(self, model: Student, name: str) -> list[nn.Parameter]:

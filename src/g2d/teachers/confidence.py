@@ -54,7 +54,7 @@ def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str
     return {name: value.item() for name, value in batch_confidence(teachers, batches).items()}
 
 
-def rank(confidence: Mapping[str, float | Tensor]) -> tuple[str, ...]:
+def rank(confidence: Mapping[str, float] | Mapping[str, Tensor]) -> tuple[str, ...]:
     """Modalities from the least to the most confident; ties keep the declared order.
 
     Example:

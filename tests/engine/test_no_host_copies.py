@@ -1,0 +1,77 @@
+"""No step of training reads a number back: on a GPU each such read waits for the whole queue."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from g2d import G2D, UMT, G2DLoss, JointTraining, SequentialPrioritization
+from g2d.data.loader import make_loader
+from g2d.engine.loop import _train_epoch
+from g2d.engine.progress import Silent
+from g2d.engine.settings import TrainingSettings
+from toy_parts import SPLITS, TASK, bank, cached, student
+
+CONFIDENCE = {"near": 0.9, "far": 0.2}
+
+
+class Reads(TorchDispatchMode):
+    """Counts the operations that give the host a value to wait for."""
+
+    WAIT = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal")
+
+    def __init__(self):
+        super().__init__()
+        self.seen = Counter()
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        name = function.name().split(".")[0]
+        if name in self.WAIT:
+            self.seen[name] += 1
+        return function(*arguments, **(options or {}))
+
+
+METHODS = {
+    "joint": lambda teachers: JointTraining(TASK),
+    "umt": lambda teachers: UMT(TASK, teachers),
+    "g2d loss": lambda teachers: G2DLoss(TASK, teachers),
+    "g2d, one alone": lambda teachers: G2D(TASK, teachers, (1, 1), confidence=CONFIDENCE),
+    "g2d, all": lambda teachers: G2D(TASK, teachers, (0, 1), confidence=CONFIDENCE),
+    "g2d, partial": lambda teachers: G2D(
+        TASK, teachers, (1, 1), confidence=CONFIDENCE, suppression="partial"
+    ),
+    "joint+smp": lambda teachers: SequentialPrioritization(
+        JointTraining(TASK), teachers, (1, 1), confidence=CONFIDENCE
+    ),
+}
+
+
+def reads_of_an_epoch(method, optimizer, tmp_path, online):
+    settings = TrainingSettings(accelerator="cpu", optimizer=optimizer, clip_norm=1.0)
+    fabric = settings.make_fabric()
+    model = student()
+    wrapped, stepper = fabric.setup(model, settings.make_optimizer(model.parameters()))
+    batches = list(make_loader(SPLITS.train, 16, shuffle=False))
+    made = METHODS[method](bank() if online else cached(tmp_path))
+    made.on_epoch_start(0)
+    with Reads() as reads:
+        _train_epoch(fabric, wrapped, made, stepper, batches, settings, Silent())
+    return reads.seen, len(batches)
+
+
+@pytest.mark.parametrize("online", [True, False], ids=["online", "cached"])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_epoch_reads_its_loss_once_whatever_the_number_of_steps(method, online, tmp_path):
+    seen, steps = reads_of_an_epoch(method, "sgd", tmp_path, online)
+    assert steps > 3
+    assert seen == {"aten::_local_scalar_dense": 1}
+
+
+def test_the_counter_counts():
+    with Reads() as reads:
+        torch.ones(3).sum().item()
+        torch.ones(3).nonzero()
+    assert reads.seen == {"aten::_local_scalar_dense": 1, "aten::nonzero": 1}
