@@ -139,7 +139,11 @@ def test_a_place_that_cannot_be_written(g2d, toy_file, tmp_path):
         (["data", "check", "avmnist"], "data", "--root: give the folder that `g2d data prepare`"),
         (["data", "check", "avmnist", "--root", "/none"], "data", "/none is no prepared avmnist"),
         (["data", "check", "avmnist_archive", "--root", "/none"], "data", "/none/image/train_data"),
-        (["demo", "--epochs", "0", "--out", "/none/x"], "demo", "--epochs: expected 1 or more, got 0"),
+        (
+            ["demo", "--epochs", "0", "--out", "/none/x"],
+            "demo",
+            "--epochs: expected 1 or more, got 0",
+        ),
     ],
 )
 def test_other_commands_refuse(g2d, arguments, command, line):

@@ -389,7 +389,7 @@ def test_another_recipe_or_other_data_does_not_go_on_with_a_run(tmp_path, shared
     before = files(tmp_path)
     with pytest.raises(UserError, match=r"another recipe \(not the same: training\); give"):
         train(recipe("joint", epochs=3), tmp_path, resume=True)
-    with pytest.raises(UserError, match="was made from other data .* put the first data back"):
+    with pytest.raises(UserError, match=r"was made from other data .* put the first data back"):
         train(recipe("joint"), tmp_path, resume=True, splits=ToyData(salt=1).splits())
     assert files(tmp_path) == before
     assert RunFolder(path).finished

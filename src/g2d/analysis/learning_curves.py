@@ -60,14 +60,7 @@ class LearningCurves:
         colours = _colours(self.curves)
         for axis, panel in zip(axes, self.panels, strict=True):
             for boundary in self.boundaries:
-                axis.axvline(
-                    boundary + 0.5,
-                    color="0.6",
-                    linewidth=1,
-                    linestyle=":",
-                    zorder=0,
-                    label="a stage ends",
-                )
+                axis.axvline(boundary + 0.5, color="0.6", linewidth=1, linestyle=":", zorder=0)
             for curve in self.curves:
                 if curve.panel != panel:
                     continue

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 from pathlib import Path
 
 from g2d.cli.command import Command
 from g2d.cli.show import show_table
+from g2d.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +27,16 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.analysis.learning_curves import learning_curves
     from g2d.experiment.demo import run_demo
 
+    if arguments.epochs is not None and arguments.epochs < 1:
+        raise UserError(f"--epochs: expected 1 or more, got {arguments.epochs}")
     print("AV-Digits: handwritten digits, each also spoken by eSpeak NG, in noise.")
     print("Two teachers, then joint training and G²D for the same number of epochs.")
     folders = run_demo(arguments.out, seed=arguments.seed, epochs=arguments.epochs)
     found = compare_runs(folders, arguments.out)
     figure = learning_curves(folders, arguments.out).plot(arguments.out / "learning_curves.png")
     show_table("Accuracy on the test split, %", *found.table())
-    print(found.sentence(before="joint", after="g2d"))
+    sentence = found.sentence(before="joint", after="g2d")
+    print(textwrap.fill(sentence, shutil.get_terminal_size().columns))
     print()
     print(f"  figure      {figure}")
     for folder in folders:

@@ -1,0 +1,96 @@
+"""Learning curves are the numbers of the run folders, drawn."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from g2d.analysis.learning_curves import Curve, LearningCurves, learning_curves
+from g2d.engine.records import RunFolder
+from g2d.experiment.recipe import recipe_from
+from g2d.experiment.train import train
+from toy import toy_recipe
+
+
+def recipe(method, **changes):
+    return recipe_from({**toy_recipe(epochs=3), "method": method, **changes})
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    staged = {"name": "g2d", "schedule": [1, 2]}
+    return out, [train(recipe(method), out) for method in ("joint", staged)]
+
+
+def colours(path):
+    pixels = (imread(path)[..., :3] * 255).astype(int)
+    return len(np.unique(pixels.reshape(-1, 3), axis=0))
+
+
+def test_every_value_is_a_line_of_metrics_jsonl(runs):
+    out, folders = runs
+    found = learning_curves(folders, out)
+    assert found.metric == "accuracy"
+    assert found.panels == ("near", "far", "fused")
+    by_name = {(curve.label, curve.panel): curve.values for curve in found.curves}
+    for folder, method in zip(folders, ("joint", "g2d"), strict=True):
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        for panel in found.panels:
+            expected = tuple(line["val"]["accuracy"][panel] for line in lines)
+            assert by_name[method, panel] == expected
+    places = RunFolder(folders[1]).read_json("result.json")["teachers"]["folders"]
+    for name, place in places.items():
+        lines = RunFolder(out / place).epochs()
+        expected = tuple(line["val"]["accuracy"]["fused"] for line in lines)
+        assert by_name["teacher alone", name] == expected
+    assert len(found.curves) == 2 * 3 + 2
+    assert sum(curve.teacher for curve in found.curves) == 2
+
+
+def test_the_boundary_is_where_the_stage_ends(runs):
+    out, (joint, staged) = runs
+    assert learning_curves([joint, staged], out).boundaries == (1,)
+    assert learning_curves([joint], out).boundaries == ()
+    stages = [line["stage"].endswith("alone") for line in RunFolder(staged).epochs()]
+    assert stages == [True, False, False]
+
+
+def test_teachers_are_found_beside_the_runs(runs):
+    out, folders = runs
+    assert learning_curves(folders) == learning_curves(folders, out)
+
+
+def test_the_figure_is_a_picture(runs, tmp_path):
+    out, folders = runs
+    path = learning_curves(folders, out).plot(tmp_path / "new" / "figure.png")
+    height, width = imread(path).shape[:2]
+    assert width > 2 * height  # three panels in a row
+    assert colours(path) > 20
+
+
+def test_one_epoch_is_still_seen(tmp_path):
+    def drawn(values):
+        curves = (Curve("joint", "fused", values),)
+        return LearningCurves("accuracy", ("fused",), curves).plot(tmp_path / "one.png")
+
+    blank = colours(drawn((float("nan"),) * 2))
+    assert colours(drawn((0.5,))) > blank
+
+
+def test_regression_is_drawn_by_the_metric_that_selects(tmp_path):
+    data = {"name": "toy.ToyData", "regression": True}
+    path = train(recipe("g2d", data=data), tmp_path)
+    found = learning_curves([path], tmp_path)
+    assert found.metric == "rmse"
+    lines = RunFolder(path).epochs()
+    fused = next(c for c in found.curves if (c.label, c.panel) == ("g2d", "fused"))
+    assert fused.values == tuple(line["val"]["rmse"]["fused"] for line in lines)
+    assert colours(found.plot(tmp_path / "figure.png")) > 20
+
+
+def test_an_ensemble_has_no_curves(tmp_path):
+    assert learning_curves([train(recipe("ume"), tmp_path)], tmp_path).curves == ()
