@@ -192,6 +192,7 @@ def main() -> None:
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--result", type=Path, help="the JSON file to write")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -236,7 +237,7 @@ def main() -> None:
     for name, row in found.items():
         print(f"{name:36}{row['median_ms']:8.0f}{row['ratio']:8.3f}{row['peak_MiB']:10.0f}")
     print(f"whole run, equal stages: {result['whole_run_equal_stages']['ratio']:.3f} x joint")
-    path = HERE / "results" / f"step-{device.type}.json"
+    path = arguments.result or HERE / "results" / f"step-{device.type}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     print(f"written to {path}")

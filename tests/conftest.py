@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import settings
 
@@ -11,3 +15,12 @@ torch.set_num_threads(1)
 # The time of one example depends on what else the machine does; no test is about that.
 settings.register_profile("g2d", deadline=None)
 settings.load_profile("g2d")
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder with the real `mnist/` and `fsdd/`."""
+    place = os.environ.get("G2D_DATA")
+    if not place or not (Path(place) / "mnist").is_dir() or not (Path(place) / "fsdd").is_dir():
+        pytest.skip("G2D_DATA names no folder that holds mnist/ and fsdd/")
+    return Path(place)

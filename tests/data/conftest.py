@@ -1,8 +1,5 @@
 """Miniatures of the original files, and the real ones where they are at hand."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -32,12 +29,3 @@ def originals(tmp_path_factory):
                 wave = wave + 0.001 * rng.standard_normal(len(time))
                 soundfile.write(root / "fsdd" / f"{digit}_{speaker}_{index}.wav", wave, 8000)
     return root
-
-
-@pytest.fixture(scope="session")
-def real_data():
-    """The folder with the real `mnist/` and `fsdd/`."""
-    place = os.environ.get("G2D_DATA")
-    if not place or not (Path(place) / "mnist").is_dir() or not (Path(place) / "fsdd").is_dir():
-        pytest.skip("G2D_DATA names no folder that holds mnist/ and fsdd/")
-    return Path(place)

@@ -16,7 +16,6 @@ from distributed.cases import BATCH, CASES, TRAIN, bank, loaders, run, worker
 from g2d.teachers import batch_confidence
 
 pytest.importorskip("lightning_fabric")
-pytestmark = pytest.mark.slow  # starting two processes takes ten seconds
 
 
 @pytest.fixture(scope="module")
