@@ -42,6 +42,26 @@ class Batch:
         """The names of the modalities, in the declared order."""
         return tuple(self.inputs)
 
+    def input_of(self, modality: str) -> Tensor:
+        """The input of a modality, zero where it is absent: whatever stands there is not read.
+
+        Example:
+            >>> import torch
+            >>> batch = Batch(
+            ...     {"sound": torch.tensor([[1.0], [torch.nan]])},
+            ...     target=torch.tensor([0, 1]),
+            ...     index=torch.arange(2),
+            ...     present={"sound": torch.tensor([True, False])},
+            ... )
+            >>> batch.input_of("sound")
+            tensor([[1.],
+                    [0.]])
+        """
+        inputs, mask = self.inputs[modality], self.present.get(modality)
+        if mask is None:
+            return inputs
+        return torch.where(mask.view(-1, *[1] * (inputs.ndim - 1)), inputs, 0)
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch on another device (`index` stays on the CPU)."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))

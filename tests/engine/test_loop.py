@@ -199,3 +199,17 @@ def test_evaluation_leaves_the_model_in_the_mode_it_found_it():
     model = student().train()
     evaluate(model, loaders()[1], TASK)
     assert model.training
+
+
+def test_a_record_torn_by_a_kill_does_not_keep_the_run_from_going_on(tmp_path):
+    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "stage": "jo')
+    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
+    assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
+
+
+def test_a_single_epoch_starts_at_the_rate_that_was_asked_for(tmp_path):
+    chosen = settings(epochs=1, lr_steps=(0.3,))
+    fit(student(), JointTraining(TASK), *loaders(), chosen, folder=tmp_path)
+    assert RunFolder(tmp_path).epochs()[0]["learning_rate"] == 0.01

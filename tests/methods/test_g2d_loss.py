@@ -233,3 +233,21 @@ def test_the_loss_does_not_depend_on_the_precision_it_is_handed() -> None:
     loss = method.loss(low, data)
     assert loss.dtype == torch.float32
     assert torch.equal(loss, method.loss(high, data))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"alpha": -1.0}, "alpha must be 0 or more"),
+        ({"beta": float("nan")}, "beta must be 0 or more"),
+        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"feature_reduction": "avg"}, "feature_reduction: expected mean or sum"),
+        ({"scope": "brnch"}, "scope: expected auto or encoder or branch"),
+        ({"suppression": "hard"}, "suppression: expected complete or partial"),
+    ],
+)
+def test_options_are_checked_outside_of_recipes_too(options: dict, words: str) -> None:
+    task = g2d.Classification(3)
+    models = {n: g2d.UnimodalModel(n, torch.nn.Linear(2, 2), 2, 3) for n in ("a", "b")}
+    with pytest.raises(g2d.UserError, match=words):
+        g2d.G2D(task, g2d.OnlineTeachers(models, task), (1, 1), **options)

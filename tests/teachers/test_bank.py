@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -78,3 +81,28 @@ def test_a_teacher_of_another_modality_is_refused() -> None:
     models = teacher_models(NAMES[:2], TASK)
     with pytest.raises(UserError, match="given for 'sound' was made for 'image'"):
         g2d.OnlineTeachers({"sound": models["image"]}, TASK)
+
+
+def test_a_batch_changed_in_place_is_asked_about_anew() -> None:
+    task = g2d.Classification(3)
+    teacher = g2d.UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=3)
+    teachers = g2d.OnlineTeachers({"sound": teacher}, task)
+    data = g2d.Batch({"sound": torch.randn(2, 4)}, torch.tensor([0, 2]), torch.arange(2))
+    before = teachers.outputs(data)["sound"].logits
+    assert teachers.outputs(data)["sound"].logits is before
+    data.inputs["sound"].add_(1.0)
+    after = teachers.outputs(data)["sound"].logits
+    torch.testing.assert_close(after, teacher(data).logits)
+    assert not torch.equal(after, before)
+
+
+def test_answers_to_batches_kept_in_a_list_are_let_go() -> None:
+    teacher = g2d.UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=3)
+    teachers = g2d.OnlineTeachers({"sound": teacher}, g2d.Classification(3))
+    batches = [
+        g2d.Batch({"sound": torch.randn(2, 4)}, torch.tensor([0, 2]), torch.arange(2))
+        for _ in range(50)
+    ]
+    alive = [weakref.ref(teachers.outputs(batch)["sound"].logits) for batch in batches]
+    gc.collect()
+    assert sum(answer() is not None for answer in alive) <= 8

@@ -13,6 +13,7 @@ import torch
 import g2d
 from g2d import Batch
 from g2d.errors import UserError
+from g2d.teachers import batch_confidence
 from g2d.teachers.cache import cache_key, write_cache
 from methods.small import NAMES, TASKS, bank, batch, sgd, student, teacher_models, train
 
@@ -114,8 +115,17 @@ def test_a_modality_that_no_row_has_is_never_the_weakest(tmp_path: Path) -> None
     write_cache(tmp_path, bank(MODALITIES, task), "k", lambda start: [data], ROWS)
     found = g2d.CachedTeachers(tmp_path, "k", task).mean_confidence()
     assert g2d.rank(found)[-1] == "image"
-    again = g2d.mean_confidence(g2d.CachedTeachers(tmp_path, "k", task), [data])
-    assert found == pytest.approx(again, rel=1e-5)
+    again = batch_confidence(g2d.CachedTeachers(tmp_path, "k", task), [data])
+    assert found == pytest.approx({name: v.item() for name, v in again.items()}, rel=1e-5)
+
+
+def test_it_does_not_pass_its_own_split_off_as_any_other(tmp_path: Path) -> None:
+    """Asked for the confidence on held-out batches it would answer with the training rows."""
+    teachers, task = bank(MODALITIES, TASKS["classification"]), TASKS["classification"]
+    write_cache(tmp_path, teachers, "k", Reader(), ROWS)
+    heldout = rows("classification", torch.arange(4))
+    with pytest.raises(UserError, match="their own split only"):
+        g2d.mean_confidence(g2d.CachedTeachers(tmp_path, "k", task), [heldout])
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 3])

@@ -26,6 +26,8 @@ class Evaluation:
     Attributes:
         logits: `(N, C)` under `"fused"` and under the name of every modality.
         target: `(N, ...)`.
+        present: For every modality that can be missing, bool `(N,)`; its metrics are over the
+            samples that have it.
         index: Position of every row in the split.
         loss: The task's loss of the fused logits.
         metrics: `{"accuracy": {"fused": 0.7, "<modality>": 0.4}, "confidence": {...}}`.
@@ -34,6 +36,7 @@ class Evaluation:
     logits: dict[str, Tensor]
     target: Tensor
     index: Tensor
+    present: dict[str, Tensor]
     loss: float
     metrics: dict[str, dict[str, float]]
 
@@ -66,6 +69,7 @@ def evaluate(
     rows: dict[str, list[Tensor]] = {}
     targets: list[Tensor] = []
     indices: list[Tensor] = []
+    there: dict[str, list[Tensor]] = {}
     with torch.no_grad():
         for batch in batches:
             outputs = model(batch)
@@ -74,13 +78,17 @@ def evaluate(
                 rows.setdefault(name, []).append(logits.float())
             targets.append(batch.target)
             indices.append(batch.index)
+            for name, mask in batch.present.items():
+                there.setdefault(name, []).append(mask)
     model.train(was_training)
     index = torch.cat(indices)
     logits = {name: torch.cat(parts) for name, parts in rows.items()}
+    present = {name: torch.cat(parts) for name, parts in there.items()}
     target = torch.cat(targets)
     if fabric is not None and fabric.world_size > 1:
-        logits, target, index = _gather(fabric, logits, target, index)
+        logits, present, target, index = _gather(fabric, logits, present, target, index)
     logits = {name: values.cpu() for name, values in logits.items()}
+    present = {name: mask.cpu() for name, mask in present.items()}
     target = target.cpu()
     if not bool(torch.isfinite(logits[FUSED]).all()):
         raise UserError(
@@ -91,32 +99,50 @@ def evaluate(
         logits=logits,
         target=target,
         index=index,
+        present=present,
         loss=task.loss(logits[FUSED], target).item(),
-        metrics=_metrics(task, logits, target),
+        metrics=_metrics(task, logits, present, target),
     )
 
 
-def _metrics(task: Task, logits: dict[str, Tensor], target: Tensor) -> dict[str, dict[str, float]]:
+def _metrics(
+    task: Task, logits: dict[str, Tensor], present: dict[str, Tensor], target: Tensor
+) -> dict[str, dict[str, float]]:
     by_metric: dict[str, dict[str, float]] = {}
     for name, values in logits.items():
-        found = task.metrics(values, target)
-        found["confidence"] = task.confidence(values, target).double().mean().item()
+        has = present.get(name, torch.ones(len(target), dtype=torch.bool))
+        if not bool(has.any()):
+            continue
+        found = task.metrics(values[has], target[has])
+        found["confidence"] = task.confidence(values[has], target[has]).double().mean().item()
         for metric, value in found.items():
             by_metric.setdefault(metric, {})[name] = value
     return by_metric
 
 
 def _gather(
-    fabric: Fabric, logits: dict[str, Tensor], target: Tensor, index: Tensor
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    fabric: Fabric,
+    logits: dict[str, Tensor],
+    present: dict[str, Tensor],
+    target: Tensor,
+    index: Tensor,
+) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor, Tensor]:
     """Every process's rows, without the repeats that make the shares equal in size."""
-    mine = {"index": index.to(target.device), "target": target, **logits}
-    parts = cast("dict[str, Tensor]", fabric.all_gather(mine))
-    joined = {name: values.flatten(0, 1) for name, values in parts.items()}
-    order = joined.pop("index").cpu()
-    index, first = _first_of_each(order)
-    joined = {name: values[first.to(values.device)] for name, values in joined.items()}
-    return {name: joined[name] for name in logits}, joined["target"], index
+
+    def whole(rows: Tensor) -> Tensor:
+        return cast(Tensor, fabric.all_gather(rows)).flatten(0, 1)
+
+    index, first = _first_of_each(whole(index.to(target.device)).cpu())
+
+    def distinct(rows: Tensor) -> Tensor:
+        return whole(rows)[first.to(rows.device)]
+
+    return (
+        {name: distinct(rows) for name, rows in logits.items()},
+        {name: distinct(rows) for name, rows in present.items()},
+        distinct(target),
+        index,
+    )
 
 
 def _first_of_each(index: Tensor) -> tuple[Tensor, Tensor]:

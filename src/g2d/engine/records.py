@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.engine.evaluate import Evaluation
+from g2d.errors import UserError
 
 
 class RunFolder:
@@ -56,9 +57,23 @@ class RunFolder:
             file.write(json.dumps(record) + "\n")
 
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`."""
+        """The lines of `metrics.jsonl`, without the last if a killed run left half of it.
+
+        Raises:
+            UserError: Another line is damaged.
+        """
         path = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = path.read_text().splitlines() if path.exists() else []
+        records: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, 1):
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                if number < len(lines):
+                    raise UserError(
+                        f"{path}: line {number} is damaged; start the run anew"
+                    ) from None
+        return records
 
     def keep_epochs(self, count: int) -> None:
         """Drops the lines of epochs that a resumed run will repeat."""

@@ -94,7 +94,8 @@ class TrainingSettings:
         """The learning-rate schedule, stepped once an epoch."""
         if self.lr_schedule == "cosine":
             return CosineAnnealingLR(optimizer, T_max=self.epochs)
-        milestones = [round(share * self.epochs) for share in self.lr_steps]
+        # In so few epochs that a step would fall before the first, there is none.
+        milestones = [m for share in self.lr_steps if (m := round(share * self.epochs)) > 0]
         return MultiStepLR(
             optimizer, milestones if self.lr_schedule == "step" else [], gamma=self.lr_factor
         )
@@ -106,6 +107,12 @@ class TrainingSettings:
 
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise UserError("accelerator is gpu and PyTorch sees none; use cpu or auto")
+        there = torch.cuda.device_count() if self.accelerator != "cpu" else 0
+        if 0 < there < self.devices:
+            raise UserError(
+                f"devices is {self.devices} and PyTorch sees {there} GPU; lower it, or set "
+                "accelerator to cpu"
+            )
         fabric = Fabric(
             accelerator={"gpu": "cuda"}.get(self.accelerator, self.accelerator),
             devices=self.devices,

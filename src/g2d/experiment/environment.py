@@ -17,7 +17,7 @@ _PACKAGES = ("numpy", "lightning-fabric", "safetensors")
 
 
 def environment() -> dict[str, Any]:
-    """Versions, machine, and the commit of the working directory if it is a repository."""
+    """Versions, machine, and the commit of g2d where it is installed from a checkout."""
     versions = {"g2d": g2d.__version__, "torch": torch.__version__}
     for package in _PACKAGES:
         try:
@@ -53,10 +53,24 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    try:
-        asked = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    """The checkout's commit, with `+changes` where files of the package differ from it."""
+    package = Path(__file__).parents[1]
+
+    def ask(*words: str) -> str | None:
+        try:
+            asked = subprocess.run(
+                ["git", "-C", str(package), *words],
+                capture_output=True,
+                text=True,
+                timeout=5,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return asked.stdout.strip()
+
+    # A package in a virtual environment may lie inside some other repository.
+    if not ask("ls-files", "__init__.py"):
         return None
-    return asked.stdout.strip() or None
+    commit = ask("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and ask("status", "--porcelain", ".") else commit

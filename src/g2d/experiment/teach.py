@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from filelock import FileLock
 
-from g2d.data.loader import make_loader
+from g2d.data.loader import Subset, make_loader
 from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
@@ -62,30 +65,45 @@ def teacher_folder(recipe: Recipe, splits: Splits, modality: str, out: Path) -> 
     return out / "teachers" / name
 
 
-# Where and how watched a teacher is trained is not part of what it is.
-_PLACE = ("accelerator", "devices", "workers", "tensorboard")
+# Where and how watched a teacher is trained is not part of what it is. The number of devices is:
+# with it grow the samples of a step.
+_PLACE = ("accelerator", "workers", "tensorboard")
 
 
 def _teacher(
     recipe: Recipe, splits: Splits, modality: str, out: Path, fabric: Fabric
 ) -> UnimodalModel:
     settings, _ = teacher_settings(recipe)
-    task = splits.spec.task
     order = splits.spec.modalities.index(modality)
     torch.manual_seed(1000 * (recipe.seed + 1) + order)
-    model = build_teacher(recipe, modality, task)
+    model = build_teacher(recipe, modality, splits.spec.task)
     run = RunFolder(teacher_folder(recipe, splits, modality, out))
+    with _alone_in(run.path, fabric):
+        return _load_or_train(recipe, splits, modality, model, run, settings, fabric)
+
+
+def _load_or_train(
+    recipe: Recipe,
+    splits: Splits,
+    modality: str,
+    model: UnimodalModel,
+    run: RunFolder,
+    settings: TrainingSettings,
+    fabric: Fabric,
+) -> UnimodalModel:
+    task = splits.spec.task
     if run.finished:
         load_weights(run.path / "model.safetensors", model)
         logger.info("teacher %s: loaded from %s", modality, run.path)
         return model.to(fabric.device)
     if fabric.is_global_zero:
         run.write_json("run.json", _about(recipe, splits, modality, settings))
+    own = {name: having(split, modality) for name, split in splits.named().items()}
     result = fit(
         model,
         JointTraining(task),
-        train_loader(splits.train, settings, recipe.seed, fabric),
-        evaluation_loader(splits.val, settings, fabric),
+        train_loader(own["train"], settings, recipe.seed, fabric),
+        evaluation_loader(own["val"], settings, fabric),
         settings,
         fabric=fabric,
         folder=run.path,
@@ -94,7 +112,7 @@ def _teacher(
     )
     measured = {
         name: evaluate(model, to_device(evaluation_loader(split, settings), fabric), task).record()
-        for name, split in splits.named().items()
+        for name, split in own.items()
     }
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", model)
@@ -112,6 +130,33 @@ def _teacher(
         run.write_json("result.json", outcome)
     fabric.barrier()
     return model
+
+
+def having(split: Split, modality: str) -> Split:
+    """The samples of a split in which a modality is there; the split itself where it always is."""
+    present = getattr(split, "present", {}).get(modality)
+    if present is None or bool(present.all()):
+        return split
+    return Subset(split, [row for row, there in enumerate(present) if there])
+
+
+@contextmanager
+def _alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """Keeps runs that share a teacher or a cache from writing it at the same time.
+
+    The first process of a run takes the lock and the others of that run wait for it; another run
+    waits until the folder is finished, and then finds it so.
+    """
+    locks = folder.parents[1] / ".locks"
+    lock = FileLock(locks / f"{folder.parent.name}-{folder.name}")
+    if fabric.is_global_zero:
+        locks.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    fabric.barrier()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_teachers(recipe: Recipe, splits: Splits) -> None:
@@ -133,31 +178,31 @@ def check_teachers(recipe: Recipe, splits: Splits) -> None:
 def make_bank(
     recipe: Recipe,
     splits: Splits,
-    teachers: dict[str, UnimodalModel],
+    online: OnlineTeachers,
     out: Path,
     fabric: Fabric,
-) -> tuple[TeacherBank, OnlineTeachers]:
-    """The teachers as training asks them, and as they answer to any batch.
+) -> TeacherBank:
+    """The teachers as training asks them: from a cache, or online where they have to be.
 
     Raises:
         UserError: What lies where the cache would be is of other teachers or other data.
     """
     settings, cache = teacher_settings(recipe)
-    online = OnlineTeachers(teachers, splits.spec.task)
     if splits.train.augmented or cache == "off":
         logger.info("teachers run online%s", " (augmented data)" if splits.train.augmented else "")
-        return online, online
-    key = cache_key(teachers, splits.spec.fingerprint)
+        return online
+    key = cache_key(online.models, splits.spec.fingerprint)
     folder = out / "cache" / f"{splits.spec.name}-{key[:12]}"
-    if fabric.is_global_zero:
 
-        def batches(start: int) -> Any:
-            rest = _Rows(splits.train, start)
-            return to_device(evaluation_loader(rest, settings), fabric)
+    def batches(start: int) -> Any:
+        rest = _Rows(splits.train, start)
+        return to_device(evaluation_loader(rest, settings), fabric)
 
-        write_cache(folder, online, key, batches, len(splits.train))
-    fabric.barrier()
-    return CachedTeachers(folder, key, splits.spec.task), online
+    with _alone_in(folder, fabric):
+        if fabric.is_global_zero:
+            write_cache(folder, online, key, batches, len(splits.train))
+        fabric.barrier()
+    return CachedTeachers(folder, key, splits.spec.task)
 
 
 def measure_confidence(

@@ -44,7 +44,7 @@ from g2d.methods.base import Method
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
-from g2d.teachers.bank import TeacherBank
+from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.confidence import rank
 from g2d.teachers.ensemble import ensemble
 
@@ -95,6 +95,10 @@ def train(
         check_teachers(recipe, splits)
     if settings.tensorboard:
         require("tensorboard", "tensorboard")
+    if plan.options.get("suppression") == "partial" and settings.optimizer == "adamw":
+        logger.warning(
+            "partial suppression scales gradients, and adamw divides that out again; use sgd"
+        )
     student = _new_student(recipe, splits)
     check_model(student, splits)
     run = RunFolder(out / (name or run_name(recipe, splits, plan)))
@@ -108,7 +112,8 @@ def train(
     method: Method | None = None
     if plan.needs_teachers:
         teachers = teach(recipe, splits, out, fabric)
-        bank, online = make_bank(recipe, splits, teachers, out, fabric)
+        online = OnlineTeachers(teachers, splits.spec.task)
+        bank = make_bank(recipe, splits, online, out, fabric) if plan.trains else online
         confidence = measure_confidence(bank, online, splits, fabric)
         if not plan.trains:
             student = ensemble(teachers)

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
+from g2d.errors import UserError
 from g2d.tasks import Task
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuses an option that is none of the choices.
+
+    Raises:
+        UserError: It is not.
+    """
+    if value not in choices:
+        raise UserError(f"{name}: expected {' or '.join(choices)}, got {value!r}")
+
+
+def check_weight(name: str, value: float, above: float | None = None) -> None:
+    """Refuses an option that is not a finite number, 0 or more (or above a bound).
+
+    Raises:
+        UserError: It is not.
+    """
+    if not math.isfinite(value) or value < 0 or (above is not None and value <= above):
+        wanted = "0 or more" if above is None else f"above {above:g}"
+        raise UserError(f"{name} must be {wanted}, got {value}")
 
 
 class Student(Protocol):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from torch import Tensor
 
 from g2d.batch import Batch, Outputs
-from g2d.methods.base import Method
+from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import FeatureReduction, feature_distance, logit_distance
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -47,6 +47,10 @@ class G2DLoss(Method):
         feature_reduction: FeatureReduction = "sum",
     ) -> None:
         super().__init__(task)
+        check_weight("alpha", alpha)
+        check_weight("beta", beta)
+        check_weight("temperature", temperature, above=0)
+        check_choice("feature_reduction", feature_reduction, get_args(FeatureReduction))
         self.teachers = teachers
         self.alpha = alpha
         self.beta = beta

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student
+from g2d.methods.base import Method, Student, check_choice
 from g2d.methods.gates import freeze, scale
 from g2d.methods.schedule import Schedule
 from g2d.teachers.bank import TeacherBank
@@ -73,6 +73,8 @@ class SequentialPrioritization(Method):
         scope: Scope = "auto",
     ) -> None:
         super().__init__(method.task)
+        check_choice("suppression", suppression, get_args(Suppression))
+        check_choice("scope", scope, get_args(Scope))
         self.method = method
         self.teachers = teachers
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from torch import Tensor
 
 from g2d.batch import Batch, Outputs
-from g2d.methods.base import Method
+from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import FeatureReduction, feature_distance
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -33,6 +35,8 @@ class UMT(Method):
         feature_reduction: FeatureReduction = "mean",
     ) -> None:
         super().__init__(task)
+        check_weight("weight", weight)
+        check_choice("feature_reduction", feature_reduction, get_args(FeatureReduction))
         self.teachers = teachers
         self.weight = weight
         self.feature_reduction: FeatureReduction = feature_reduction

@@ -97,7 +97,7 @@ class MultimodalModel(nn.Module):
         features: dict[str, Tensor] = {}
         fused_from: dict[str, Tensor] = {}
         for name in self.modalities:
-            encoder, inputs = self.encoders[name], batch.inputs[name]
+            encoder, inputs = self.encoders[name], batch.input_of(name)
             learns = learning is None or name in learning
             with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
                 if self.fusion.needs_tokens:

@@ -27,13 +27,14 @@ def fit_readout(model: MultimodalModel, batches: Iterable[Batch]) -> None:
         return
     was_training = model.training
     model.eval()
+    # Summed in float64 on the CPU: not every device has it.
     sums: dict[str, Tensor] = {}
     counts: dict[str, Tensor] = {}
     for batch in batches:
         for name, feature in model(batch).features.items():
-            rows = feature.double()
+            rows = feature.cpu().double()
             mask = batch.present.get(name)
-            there = rows.new_ones(len(rows)) if mask is None else mask.to(rows)
+            there = rows.new_ones(len(rows)) if mask is None else mask.cpu().to(rows)
             sums[name] = sums.get(name, 0) + torch.where(there[:, None] > 0, rows, 0).sum(dim=0)
             counts[name] = counts.get(name, 0) + there.sum()
     model.fusion.set_means({name: sums[name] / counts[name].clamp(min=1) for name in sums})

@@ -43,7 +43,7 @@ class UnimodalModel(nn.Module):
 
     def forward(self, batch: Batch, learning: Collection[str] | None = None) -> Outputs:
         """Encodes and predicts; `learning` is there for the shared loop and changes nothing."""
-        feature = self.encoder(batch.inputs[self.modality])
+        feature = self.encoder(batch.input_of(self.modality))
         logits = self.head(feature)
         return Outputs(
             logits=logits, features={self.modality: feature}, unimodal={self.modality: logits}

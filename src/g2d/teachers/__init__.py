@@ -1,7 +1,7 @@
 """Frozen unimodal teachers: their outputs, online or from a cache, and their confidence."""
 
 from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
-from g2d.teachers.cache import CachedTeachers
+from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
 from g2d.teachers.confidence import batch_confidence, mean_confidence, rank
 from g2d.teachers.ensemble import ensemble
 
@@ -11,7 +11,9 @@ __all__ = [
     "TeacherBank",
     "TeacherOutputs",
     "batch_confidence",
+    "cache_key",
     "ensemble",
     "mean_confidence",
     "rank",
+    "write_cache",
 ]

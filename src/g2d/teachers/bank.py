@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -29,8 +30,10 @@ class TeacherBank(ABC):
     Attributes:
         task: What they predict.
         modalities: Whose teachers are here, in the declared order.
+        any_data: Whether it answers to any batch, or only to those of one split.
     """
 
+    any_data = True
     task: Task
     modalities: tuple[str, ...]
 
@@ -43,10 +46,23 @@ class TeacherBank(ABC):
         """Each teacher's confidence in the right answer, `(B,)`, Eq. 5 before the mean."""
 
 
+class _Said(NamedTuple):
+    """An answer, and the batch (as it then was) that it was given to."""
+
+    batch: ref[Batch]
+    versions: list[int]
+    outputs: dict[str, TeacherOutputs]
+
+
+# Ranking and loss ask about the same batch, and a step may have several of them; whoever keeps
+# all batches in a list should not keep all answers as well.
+_REMEMBERED = 8
+
+
 class OnlineTeachers(TeacherBank):
     """Teachers that run on every batch, in eval mode and without a graph.
 
-    Each batch is computed once, however often it is asked for.
+    A batch is computed once, however often a training step asks.
 
     Args:
         models: A trained model for each modality. They are frozen here, for good.
@@ -73,18 +89,22 @@ class OnlineTeachers(TeacherBank):
         self.models = dict(models)
         self.task = task
         self.modalities = tuple(models)
-        self._known: WeakKeyDictionary[Batch, dict[str, TeacherOutputs]] = WeakKeyDictionary()
+        self._said: deque[_Said] = deque(maxlen=_REMEMBERED)
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Runs the teachers, or repeats what they said of this very batch."""
-        if batch not in self._known:
-            with torch.no_grad():
-                said = {name: model.eval()(batch) for name, model in self.models.items()}
-            self._known[batch] = {
-                name: TeacherOutputs(outputs.features[name], outputs.logits)
-                for name, outputs in said.items()
-            }
-        return self._known[batch]
+        versions = [tensor._version for tensor in batch.inputs.values()]
+        for said in self._said:
+            if said.batch() is batch and said.versions == versions:
+                return said.outputs
+        with torch.no_grad():
+            answers = {name: model.eval()(batch) for name, model in self.models.items()}
+        outputs = {
+            name: TeacherOutputs(answer.features[name], answer.logits)
+            for name, answer in answers.items()
+        }
+        self._said.append(_Said(ref(batch), versions, outputs))
+        return outputs
 
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
         """Eq. 5 before the mean, on the batch's device."""

@@ -45,6 +45,8 @@ class CachedTeachers(TeacherBank):
         UserError: There is no finished cache, or it was computed from something else.
     """
 
+    any_data = False
+
     def __init__(self, folder: Path, key: str, task: Task) -> None:
         state = _read_state(folder)
         if state is None:

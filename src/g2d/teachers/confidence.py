@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.errors import UserError
 from g2d.ranks import sum_over_ranks
 from g2d.teachers.bank import TeacherBank
 
@@ -43,6 +44,9 @@ def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str
     On validation data this is the held-out confidence: what a teacher has learned rather than
     what it has memorised.
 
+    Raises:
+        UserError: The teachers are cached, and so know one split only.
+
     Example:
         >>> from g2d import Batch, Classification, OnlineTeachers, UnimodalModel
         >>> sound = UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=2)
@@ -51,6 +55,11 @@ def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str
         >>> mean_confidence(OnlineTeachers({"sound": sound}, Classification(2)), [batch])
         {'sound': 0.5}
     """
+    if not teachers.any_data:
+        raise UserError(
+            "cached teachers answer for the samples of their own split only; measure confidence "
+            "with OnlineTeachers, or take the cache's own mean_confidence()"
+        )
     return {name: value.item() for name, value in batch_confidence(teachers, batches).items()}
 
 
