@@ -84,7 +84,14 @@ def run_cell(dataset: str, root: str, label: str, method: Any, seed: int, out: s
     changes = [("data.root", root), ("seed", seed), ("method", method)]
     recipe = load_recipe(dataset, changes)
     folder = train(recipe, Path(out), resume=True, name=f"{digest(recipe.as_dict())}")
-    return json.loads((folder / "result.json").read_text())
+    return _result(folder)
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    """A run's result, and what it was made with."""
+    about = json.loads((folder / "run.json").read_text())
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return {**result, "environment": about["environment"]}
 
 
 def teach_cell(dataset: str, root: str, seed: int, out: str) -> Any:
@@ -100,7 +107,7 @@ def teach_cell(dataset: str, root: str, seed: int, out: str) -> Any:
     splits = build_splits(recipe)
     teach(recipe, splits, Path(out), teacher_settings(recipe)[0].make_fabric())
     folders = {m: teacher_folder(recipe, splits, m, Path(out)) for m in splits.spec.modalities}
-    return {m: json.loads((f / "result.json").read_text()) for m, f in folders.items()}
+    return {modality: _result(folder) for modality, folder in folders.items()}
 
 
 def summary(values: list[float]) -> dict[str, Any]:
@@ -139,9 +146,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="only these rows")
     parser.add_argument("--result", type=Path, help="the JSON file to write")
     arguments = parser.parse_args()
+    if arguments.only and arguments.result is None:
+        parser.error("--only makes part of the table: name its file with --result")
     from tables import accuracy_table
-
-    from g2d.experiment.environment import environment
 
     table = {k: v for k, v in rows().items() if arguments.only is None or k in arguments.only}
     common = (arguments.dataset, str(Path(arguments.data).resolve()))
@@ -159,16 +166,28 @@ def main() -> None:
             label, seed = jobs[job]
             fused = cells[label, seed]["test"]["accuracy"]["fused"]
             print(f"[{len(cells)}/{len(jobs)}] {label}, seed {seed}: {fused:.4f}", flush=True)
+    everything = [*cells.values(), *(teacher for seed in taught for teacher in seed.values())]
+    commits = sorted({str(cell["environment"]["commit"]) for cell in everything})
+    if len(commits) > 1:
+        print(
+            f"the cells come from different code ({', '.join(commits)}); begin with another --out"
+        )
+        raise SystemExit(1)
     manifest = json.loads((Path(arguments.data) / "manifest.json").read_text())
     result = {
         "command": f"python benchmarks/accuracy.py {arguments.dataset} --data DIR "
         f"--seeds {' '.join(map(str, arguments.seeds))}",
+        "prepared_by": "g2d data prepare avmnist --images DIR --speech DIR --out DIR "
+        + " ".join(
+            f"--{key.replace('_', '-')} {manifest['options'][key]}"
+            for key in ("snr_db", "image_energy", "seed")
+        ),
         "dataset": {key: manifest[key] for key in ("fingerprint", "options", "counts")},
         "protocol": "best epoch on val, test once",
         "tuning": "alpha, beta, temperature and schedule of G²D's default were chosen on the "
         "validation split with seed 0, among 17 settings; no other row was tuned",
         "seeds": arguments.seeds,
-        "environment": environment(),
+        "environment": everything[0]["environment"],
         "teachers": {
             name: {
                 split: summary([seed[name][split]["accuracy"]["fused"] for seed in taught])

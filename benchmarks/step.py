@@ -4,21 +4,23 @@
 
 ResNet-18 at CREMA-D shapes (audio 1 x 257 x 188, one frame 3 x 224 x 224), batch 16. The variants
 take turns, step by step, so that a drift of the machine's speed reaches all of them alike; the
-ratio is the median over rounds of variant / joint within the same round. Peak memory is measured
-in a process of its own for each variant. Writes `benchmarks/results/step-<device>.json`.
+ratio is the median over rounds of variant / joint within the same round. Every step gets a batch
+object of its own, so online teachers run in each. Peak memory is that of a process of its own for
+each variant, less what the process held before its first step. Whole runs are real calls of `fit`,
+loader and validation included, on random data. Writes `benchmarks/results/step-<device>.json`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,9 @@ import torch
 from torch import nn
 
 import g2d
-from g2d.engine.loop import _train_epoch
+from g2d.data.arrays import ArraySplit
+from g2d.data.loader import make_loader
+from g2d.engine.loop import _train_epoch, fit
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
 from g2d.experiment.environment import environment
@@ -100,7 +104,7 @@ def engine(model: g2d.MultimodalModel, batch: g2d.Batch, method: g2d.Method, epo
     bar = Silent()
 
     def step() -> None:
-        _train_epoch(fabric, student, method, optimizer, [batch], settings, bar)
+        _train_epoch(fabric, student, method, optimizer, [replace(batch)], settings, bar)
 
     return step
 
@@ -125,34 +129,66 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
             make_model(shapes).to(device), make_batch(shapes, device), g2d.JointTraining(task), 0
         )
 
-    def joint_stage(cached: bool) -> Step:
-        batch = make_batch(SHAPES, device)
-        bank: g2d.TeacherBank = make_online(SHAPES, device)
-        if cached:
-            assert isinstance(bank, g2d.OnlineTeachers)
-            bank = make_cached(bank, batch, folder / "joint")
-        confidence = dict.fromkeys(SHAPES, 0.5)
-        method = g2d.G2D(task, bank, (0, 1), confidence=confidence)
-        return engine(make_model(SHAPES).to(device), batch, method, epoch=0)
+    def joint_stage(shapes: dict[str, tuple[int, ...]], cached: bool) -> Step:
+        batch = make_batch(shapes, device)
+        online = make_online(shapes, device)
+        bank = make_cached(online, batch, folder / "-".join(shapes)) if cached else online
+        method = g2d.G2D(task, bank, (0, 1), confidence=dict.fromkeys(shapes, 0.5))
+        return engine(make_model(shapes).to(device), batch, method, epoch=0)
 
     return {
         "bare PyTorch loop, joint": lambda: bare(
             make_model(SHAPES).to(device), make_batch(SHAPES, device)
         ),
         "engine, joint": lambda: joint(SHAPES),
-        "G²D joint stage, cached teachers": lambda: joint_stage(cached=True),
-        "G²D joint stage, online teachers": lambda: joint_stage(cached=False),
+        "G²D joint stage, cached teachers": lambda: joint_stage(SHAPES, cached=True),
+        "G²D joint stage, online teachers": lambda: joint_stage(SHAPES, cached=False),
         "G²D, audio alone": lambda: prioritised(SHAPES, "audio"),
         "G²D, video alone": lambda: prioritised(SHAPES, "video"),
         "equal encoders: engine, joint": lambda: joint(EQUAL),
+        "equal encoders: G²D joint stage, cached teachers": lambda: joint_stage(EQUAL, cached=True),
         "equal encoders: G²D, one alone": lambda: prioritised(EQUAL, "first"),
     }
 
 
-REFERENCE = {
-    "equal encoders: engine, joint": "equal encoders: engine, joint",
-    "equal encoders: G²D, one alone": "equal encoders: engine, joint",
-}
+def reference(name: str) -> str:
+    """The variant that a variant is compared with: joint training at the same shapes."""
+    equal = "equal encoders: "
+    return f"{equal}engine, joint" if name.startswith(equal) else "engine, joint"
+
+
+def whole_runs(device: torch.device, folder: Path) -> dict[str, Callable[[], float]]:
+    """Seconds of a real run of 2 epochs: joint training, and G²D with one epoch a stage."""
+    task, samples = g2d.Classification(CLASSES), 3 * BATCH
+    rng = torch.Generator().manual_seed(0)
+    arrays = {n: torch.randn(samples, *s, generator=rng).numpy() for n, s in EQUAL.items()}
+    target = torch.randint(CLASSES, (samples,), generator=rng).numpy()
+    train = ArraySplit(arrays, target)
+    val = ArraySplit({name: rows[:BATCH] for name, rows in arrays.items()}, target[:BATCH])
+    online = make_online(EQUAL, device)
+    key = cache_key(online.models, "run")
+
+    def batches(start: int) -> Iterator[g2d.Batch]:
+        return (batch.to(device) for batch in make_loader(train, BATCH, shuffle=False))
+
+    write_cache(folder / "run", online, key, batches, samples)
+    cached = g2d.CachedTeachers(folder / "run", key, task)
+    del online
+
+    def timed_run(make: Callable[[], g2d.Method]) -> float:
+        settings = TrainingSettings(epochs=2, batch_size=BATCH, learning_rate=1e-3)
+        loaders = (make_loader(train, BATCH, shuffle=True), make_loader(val, BATCH, shuffle=False))
+        model = make_model(EQUAL)
+        fabric = replace(settings, accelerator="gpu" if device.type == "cuda" else "cpu")
+        started = time.perf_counter()
+        fit(model, make(), *loaders, settings, fabric=fabric.make_fabric())
+        return time.perf_counter() - started
+
+    confidence = dict(zip(EQUAL, (0.1, 0.9), strict=True))
+    return {
+        "joint": lambda: timed_run(lambda: g2d.JointTraining(task)),
+        "G²D": lambda: timed_run(lambda: g2d.G2D(task, cached, (1, 1), confidence=confidence)),
+    }
 
 
 def timed(step: Step, device: torch.device) -> float:
@@ -175,14 +211,32 @@ def turns(steps: dict[str, Step], rounds: int, device: torch.device) -> Iterator
 
 
 def peak_memory(name: str, device: torch.device) -> float:
-    """MiB at the peak of three steps of one variant, run by itself in this process."""
+    """MiB that three steps of one variant add to what its process holds before them."""
     with tempfile.TemporaryDirectory() as folder:
         step = variants(device, Path(folder))[name]()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            # Resets the high-water mark VmHWM of this process (Linux).
+            Path("/proc/self/clear_refs").write_text("5")
         for _ in range(3):
             step()
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**10 - IMPORTED
+
+
+def resident() -> float:
+    """MiB that this process holds now."""
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 2**10
+
+
+# What the interpreter and the libraries take is no part of a step.
+IMPORTED = resident() if Path("/proc/self/status").exists() else 0.0
 
 
 def main() -> None:
@@ -190,6 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=3, help="whole runs of each kind")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--result", type=Path, help="the JSON file to write")
@@ -200,43 +255,56 @@ def main() -> None:
     if arguments.peak_of:
         print(peak_memory(arguments.peak_of, device))
         return
+    peaks = {}
+    for name in variants(device, Path()):  # before this process grows: a child starts as large
+        command = [sys.executable, __file__, "--peak-of", name, "--device", arguments.device]
+        command += ["--threads", str(arguments.threads)]
+        peaks[name] = float(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        )
     with tempfile.TemporaryDirectory() as folder:
         steps = {name: make() for name, make in variants(device, Path(folder)).items()}
         for _ in turns(steps, arguments.warmup, device):
             pass
         measured = list(turns(steps, arguments.rounds, device))
+        names = list(steps)
+        steps.clear()
+        runs = whole_runs(device, Path(folder))
+        for run in runs.values():
+            run()
+        whole = [{name: run() for name, run in runs.items()} for _ in range(arguments.runs)]
     result: dict[str, Any] = {
         "command": f"python benchmarks/step.py --rounds {arguments.rounds} "
         f"--threads {arguments.threads}",
-        "what": "ResNet-18, audio 1x257x188 and one frame 3x224x224, batch 16, SGD, float32",
+        "what": "ResNet-18, audio 1x257x188 and one frame 3x224x224, batch 16, SGD, float32; "
+        "equal encoders: 1x257x188 twice",
         "environment": environment(),
         "variants": {},
     }
-    for name in steps:
-        base = REFERENCE.get(name, "engine, joint")
+    for name in names:
+        base = reference(name)
         ratios = sorted(turn[name] / turn[base] for turn in measured)
-        over_bare = statistics.median(t[name] / t["bare PyTorch loop, joint"] for t in measured)
-        command = [sys.executable, __file__, "--peak-of", name, "--device", arguments.device]
-        command += ["--threads", str(arguments.threads)]
-        peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         result["variants"][name] = {
             "median_ms": 1000 * statistics.median(turn[name] for turn in measured),
             "over": base,
             "ratio": statistics.median(ratios),
             "ratio_quartiles": [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]],
-            "over_bare": over_bare,
-            "peak_MiB": round(peak, 1),
+            "peak_MiB": round(peaks[name], 1),
         }
-    found = result["variants"]
-    alone = found["equal encoders: G²D, one alone"]["ratio"]
-    result["whole_run_equal_stages"] = {
-        "ratio": (alone + found["G²D joint stage, cached teachers"]["ratio"]) / 2,
-        "how": "mean of a prioritised and a joint step, equal encoders, cached teachers",
+    bare_ratios = [turn["engine, joint"] / turn["bare PyTorch loop, joint"] for turn in measured]
+    result["engine_over_bare"] = statistics.median(bare_ratios)
+    result["whole_run"] = {
+        "what": "fit, 2 epochs of 3 steps and validation, equal encoders, cached teachers; G²D "
+        "with one epoch a stage over joint training; training the teachers is not in it",
+        "ratio": statistics.median(turn["G²D"] / turn["joint"] for turn in whole),
+        "seconds": whole,
     }
-    print(f"{'':36}{'ms':>8}{'ratio':>8}{'peak MiB':>10}")
+    found = result["variants"]
+    print(f"{'':52}{'ms':>8}{'ratio':>8}{'peak MiB':>10}")
     for name, row in found.items():
-        print(f"{name:36}{row['median_ms']:8.0f}{row['ratio']:8.3f}{row['peak_MiB']:10.0f}")
-    print(f"whole run, equal stages: {result['whole_run_equal_stages']['ratio']:.3f} x joint")
+        print(f"{name:52}{row['median_ms']:8.0f}{row['ratio']:8.3f}{row['peak_MiB']:10.0f}")
+    print(f"engine over bare loop: {result['engine_over_bare']:.3f}")
+    print(f"whole run, equal stages, over joint training: {result['whole_run']['ratio']:.3f}")
     path = arguments.result or HERE / "results" / f"step-{device.type}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
