@@ -26,8 +26,9 @@ def smp(base: str, **options: Any) -> dict[str, Any]:
     return {"name": f"{base}+smp", **options}
 
 
-# The weights and the temperature of the paper; g2d's defaults differ.
+# The weights and the temperature of the paper, which are g2d's defaults as well.
 PRINTED = {"alpha": 1.0, "beta": 1.0, "temperature": 1.0}
+DEFAULT = "G²D, sum, heldout, branch (default)"
 
 
 def rows() -> dict[str, dict[str, Any]]:
@@ -39,12 +40,15 @@ def rows() -> dict[str, dict[str, Any]]:
         "UMT, sum": {"name": "umt", "feature_reduction": "sum"},
         "G²D loss, mean": {"name": "g2d_loss", **PRINTED, "feature_reduction": "mean"},
         "G²D loss, sum": {"name": "g2d_loss", **PRINTED, "feature_reduction": "sum"},
-        "G²D loss, default": {"name": "g2d_loss"},
         "joint + SMP, heldout, encoder": smp("joint", scope="encoder"),
         "joint + SMP, heldout, branch": smp("joint", scope="branch"),
         "joint + SMP, batch, encoder": smp("joint", preset="paper"),
         "UMT + SMP, mean, heldout, branch": smp("umt", scope="branch"),
         "UMT + SMP, sum, heldout, branch": smp("umt", scope="branch", feature_reduction="sum"),
+    }
+    marks = {
+        ("sum", "heldout", "branch"): " (default)",
+        ("mean", "train_batch", "encoder"): " (preset paper)",
     }
     for reduction in ("mean", "sum"):
         for rank_by, scope in (
@@ -53,9 +57,8 @@ def rows() -> dict[str, dict[str, Any]]:
             ("train", "branch"),
             ("train_batch", "encoder"),
         ):
-            paper = (reduction, rank_by) == ("mean", "train_batch")
             label = f"G²D, {reduction}, {rank_by.replace('train_batch', 'batch')}, {scope}"
-            table[label + (" (preset paper)" if paper else "")] = {
+            table[label + marks.get((reduction, rank_by, scope), "")] = {
                 "name": "g2d",
                 **PRINTED,
                 "feature_reduction": reduction,
@@ -68,8 +71,15 @@ def rows() -> dict[str, dict[str, Any]]:
         "scope": "branch",
         "suppression": "partial",
     }
-    table["G²D, default but ranked by train"] = {"name": "g2d", "rank_by": "train"}
-    table["G²D, default"] = {"name": "g2d"}
+    table["G²D, sum, heldout, branch, α 0.1, T 3"] = {
+        "name": "g2d",
+        "alpha": 0.1,
+        "beta": 1.0,
+        "temperature": 3.0,
+        "feature_reduction": "sum",
+        "rank_by": "heldout",
+        "scope": "branch",
+    }
     return table
 
 
@@ -184,8 +194,9 @@ def main() -> None:
         ),
         "dataset": {key: manifest[key] for key in ("fingerprint", "options", "counts")},
         "protocol": "best epoch on val, test once",
-        "tuning": "alpha, beta, temperature and schedule of G²D's default were chosen on the "
-        "validation split with seed 0, among 17 settings; no other row was tuned",
+        "tuning": "no row is tuned: weights, temperature and schedule are the paper's; α 0.1 with "
+        "T 3 was the best of 17 settings on the validation split with seed 0 and is no better than "
+        "the default on the validation splits of all seeds",
         "seeds": arguments.seeds,
         "environment": everything[0]["environment"],
         "teachers": {

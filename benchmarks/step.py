@@ -67,10 +67,30 @@ def make_online(shapes: dict[str, tuple[int, ...]], device: torch.device) -> g2d
     return g2d.OnlineTeachers(models, g2d.Classification(CLASSES))
 
 
-def make_cached(online: g2d.OnlineTeachers, batch: g2d.Batch, folder: Path) -> g2d.CachedTeachers:
-    """The same teachers, answering from disk."""
+class Tiny(nn.Module):
+    """An encoder of no size, with features of the full width."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, WIDTH)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The mean of the input, mapped to the width."""
+        feature: torch.Tensor = self.linear(inputs.flatten(1).mean(dim=1, keepdim=True))
+        return feature
+
+
+def make_cached(
+    shapes: dict[str, tuple[int, ...]], batches: list[g2d.Batch], folder: Path
+) -> g2d.CachedTeachers:
+    """Teachers that answer from disk; who they were is no matter then, so they are tiny."""
+    models = {n: g2d.UnimodalModel(n, Tiny(), WIDTH, CLASSES) for n in shapes}
+    online = g2d.OnlineTeachers(
+        {n: model.to(batches[0].target.device) for n, model in models.items()},
+        g2d.Classification(CLASSES),
+    )
     key = cache_key(online.models, "step")
-    write_cache(folder, online, key, lambda start: [batch], BATCH)
+    write_cache(folder, online, key, lambda start: batches, sum(map(len, batches)))
     return g2d.CachedTeachers(folder, key, online.task)
 
 
@@ -119,7 +139,7 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
 
     def prioritised(shapes: dict[str, tuple[int, ...]], leader: str) -> Step:
         batch = make_batch(shapes, device)
-        cached = make_cached(make_online(shapes, device), batch, folder / f"{leader}")
+        cached = make_cached(shapes, [batch], folder / leader)
         confidence = {name: 0.1 if name == leader else 0.9 for name in shapes}
         method = g2d.G2D(task, cached, (1, 1), confidence=confidence)
         return engine(make_model(shapes).to(device), batch, method, epoch=0)
@@ -131,8 +151,11 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
 
     def joint_stage(shapes: dict[str, tuple[int, ...]], cached: bool) -> Step:
         batch = make_batch(shapes, device)
-        online = make_online(shapes, device)
-        bank = make_cached(online, batch, folder / "-".join(shapes)) if cached else online
+        bank: g2d.TeacherBank
+        if cached:
+            bank = make_cached(shapes, [batch], folder / "-".join(shapes))
+        else:
+            bank = make_online(shapes, device)
         method = g2d.G2D(task, bank, (0, 1), confidence=dict.fromkeys(shapes, 0.5))
         return engine(make_model(shapes).to(device), batch, method, epoch=0)
 
@@ -165,15 +188,8 @@ def whole_runs(device: torch.device, folder: Path) -> dict[str, Callable[[], flo
     target = torch.randint(CLASSES, (samples,), generator=rng).numpy()
     train = ArraySplit(arrays, target)
     val = ArraySplit({name: rows[:BATCH] for name, rows in arrays.items()}, target[:BATCH])
-    online = make_online(EQUAL, device)
-    key = cache_key(online.models, "run")
-
-    def batches(start: int) -> Iterator[g2d.Batch]:
-        return (batch.to(device) for batch in make_loader(train, BATCH, shuffle=False))
-
-    write_cache(folder / "run", online, key, batches, samples)
-    cached = g2d.CachedTeachers(folder / "run", key, task)
-    del online
+    batches = [batch.to(device) for batch in make_loader(train, BATCH, shuffle=False)]
+    cached = make_cached(EQUAL, batches, folder / "run")
 
     def timed_run(make: Callable[[], g2d.Method]) -> float:
         settings = TrainingSettings(epochs=2, batch_size=BATCH, learning_rate=1e-3)

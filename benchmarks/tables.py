@@ -16,10 +16,10 @@ README_ROWS = (
     "UME (mean of teachers)",
     "UMT, mean",
     "joint + SMP, heldout, branch",
-    "G²D loss, default",
+    "G²D loss, sum",
     "G²D, mean, batch, encoder (preset paper)",
-    "G²D, default but ranked by train",
-    "G²D, default",
+    "G²D, sum, train, branch",
+    "G²D, sum, heldout, branch (default)",
 )
 
 

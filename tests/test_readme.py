@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+
+import g2d
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -43,3 +46,18 @@ def test_every_committed_mean_is_the_mean_of_its_values(tables):
             assert values["mean"] == pytest.approx(sum(values["values"]) / len(values["values"]))
             for value in values["values"]:
                 assert value * samples == pytest.approx(round(value * samples), abs=1e-6)
+
+
+def test_the_default_row_is_the_default(tables):
+    result = tables.read("accuracy-avmnist.json")
+    (row,) = (row for label, row in result["rows"].items() if label.endswith("(default)"))
+    options = {key: value for key, value in row["method"].items() if key != "name"}
+    signature = inspect.signature(g2d.G2D).parameters
+    assert options.pop("rank_by") == "heldout"
+    assert options.pop("scope") == "branch"  # what "auto" is with late fusion
+    assert signature["scope"].default == "auto"
+    assert options == {key: signature[key].default for key in options}
+
+
+def test_nothing_is_left_to_be_filled_in():
+    assert not re.search(r"[A-Z]+-TEXT|TODO|TBD", README)

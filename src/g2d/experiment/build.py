@@ -258,6 +258,7 @@ def _share_options(
     if rest:
         names = {name for target in targets for name in inspect.signature(target).parameters}
         extra = {"rank_by", "schedule"} if "confidence" in names else set()
+        extra |= {"preset"} if any(getattr(target, "presets", {}) for target in targets) else set()
         known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
     return parts

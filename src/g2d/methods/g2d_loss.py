@@ -19,8 +19,7 @@ class G2DLoss(Method):
 
     Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
     ICCV 2025 (arXiv 2506.21514). With α = β = 0 this is joint training bit for bit, with β = 0
-    it is UMT. The defaults are the best on validation of `benchmarks/accuracy.py`; the preset
-    `paper` has α = β = T = 1 and means.
+    it is UMT. The preset `paper` takes means over the feature, as the authors' code does.
 
     Args:
         task: What is to be predicted.
@@ -32,18 +31,16 @@ class G2DLoss(Method):
             authors' code has it.
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "paper": {"alpha": 1.0, "beta": 1.0, "temperature": 1.0, "feature_reduction": "mean"}
-    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"feature_reduction": "mean"}}
 
     def __init__(
         self,
         task: Task,
         teachers: TeacherBank,
         *,
-        alpha: float = 0.1,
+        alpha: float = 1.0,
         beta: float = 1.0,
-        temperature: float = 3.0,
+        temperature: float = 1.0,
         feature_reduction: FeatureReduction = "sum",
     ) -> None:
         super().__init__(task)

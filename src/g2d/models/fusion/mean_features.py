@@ -23,7 +23,7 @@ class MeanFeatures(nn.Module):
     the mean token is kept, over samples and positions: one vector whatever the length.
 
     The means are part of the state dict and get no gradient. Before the first batch they are zero.
-    Each process of a distributed run has the mean of its own share of the data.
+    In a distributed run the means are those of the first process's share of the data.
 
     Args:
         widths: Feature width of every modality.
