@@ -61,3 +61,12 @@ def test_the_default_row_is_the_default(tables):
 
 def test_nothing_is_left_to_be_filled_in():
     assert not re.search(r"[A-Z]+-TEXT|TODO|TBD", README)
+
+
+def test_where_it_fails_is_quoted_from_its_result(tables):
+    result = tables.read("accuracy-avmnist-5db.json")
+    quoted = [result["teachers"][name]["test"] for name in ("audio", "image")]
+    assert all(f"{100 * values['mean']:.1f} %" in README for values in quoted)
+    for row in result["rows"].values():
+        fused = row["accuracy"]["test"]["fused"]
+        assert f"{100 * fused['mean']:.1f} ± {100 * fused['std']:.1f}" in README

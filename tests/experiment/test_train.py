@@ -470,3 +470,17 @@ def test_what_is_no_finished_run_is_not_loaded(shared, tmp_path):
     for folder in (tmp_path, tmp_path / "none", teacher):
         with pytest.raises(UserError, match="is not a finished run folder of a multimodal model"):
             load_run(folder)
+
+
+def test_an_order_given_by_hand_is_the_order(tmp_path):
+    for order in (["near", "far"], ["far", "near"]):
+        folder = train(recipe({"name": "g2d", "rank_by": order}), tmp_path, name=order[0])
+        assert RunFolder(folder).epochs()[0]["stage"] == f"{order[0]} alone"
+        assert RunFolder(folder).read_json("run.json")["method"]["rank_by"] == order
+
+
+@pytest.mark.parametrize("order", [["near"], ["near", "near"], ["near", "up"], [1, 2], {"a": 1}])
+def test_an_order_of_other_modalities_is_refused(tmp_path, order):
+    with pytest.raises(UserError, match=r"method\.rank_by: expected heldout, train or train_batch"):
+        train(recipe({"name": "g2d", "rank_by": order}), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -121,13 +121,13 @@ class MethodPlan:
     Attributes:
         label: Its name, as run folders and tables show it.
         needs_teachers: Whether it wants any.
-        rank_by: What modalities are ranked by, where the method ranks them.
+        rank_by: What modalities are ranked by, where the method ranks them, or their order.
         options: All options, defaults filled in.
     """
 
     label: str
     needs_teachers: bool
-    rank_by: RankBy | None
+    rank_by: RankBy | tuple[str, ...] | None
     options: dict[str, Any]
     _parts: tuple[tuple[Callable[..., Any], dict[str, Any]], ...]
     _schedule: Schedule | None
@@ -163,7 +163,8 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
 
     A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
     prioritization around it. Beside the options in its signature, a method that ranks
-    modalities takes `rank_by` (`heldout`, `train` or `train_batch`), `schedule` (epochs of each
+    modalities takes `rank_by` (`heldout`, `train`, `train_batch`, or the modalities themselves in
+    the order in which they are to learn), `schedule` (epochs of each
     stage), and any method that has presets takes `preset`.
 
     Raises:
@@ -187,16 +188,15 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
         targets.append(locate(SMP, {}, "method"))
     options = _with_preset(targets, options)
     ranks = any("confidence" in inspect.signature(target).parameters for target in targets)
-    rank_by, schedule = (
-        _ranking_options(options, recipe, len(modalities)) if ranks else (None, None)
-    )
+    rank_by, schedule = _ranking_options(options, recipe, modalities) if ranks else (None, None)
     parts = _share_options(targets, options)
     needs = any("teachers" in inspect.signature(target).parameters for target in targets)
     resolved: dict[str, Any] = {}
     for _, checked in parts:
         resolved |= checked
     if schedule is not None:
-        resolved |= {"rank_by": rank_by, "schedule": list(schedule.tau)}
+        shown = list(rank_by) if isinstance(rank_by, tuple) else rank_by
+        resolved |= {"rank_by": shown, "schedule": list(schedule.tau)}
     if plus or ranks:
         _check_scope(recipe, resolved)
     return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule)
@@ -225,11 +225,17 @@ def _with_preset(targets: list[Callable[..., Any]], options: dict[str, Any]) -> 
 
 
 def _ranking_options(
-    options: dict[str, Any], recipe: Recipe, modalities: int
-) -> tuple[RankBy, Schedule]:
+    options: dict[str, Any], recipe: Recipe, names: tuple[str, ...]
+) -> tuple[RankBy | tuple[str, ...], Schedule]:
+    modalities = len(names)
     rank_by = options.pop("rank_by", "heldout")
-    if rank_by not in {"heldout", "train", "train_batch"}:
-        raise UserError(f"method.rank_by: expected heldout, train or train_batch, got {rank_by!r}")
+    if isinstance(rank_by, list | tuple) and sorted(map(str, rank_by)) == sorted(names):
+        rank_by = tuple(rank_by)
+    elif rank_by not in ("heldout", "train", "train_batch"):
+        raise UserError(
+            f"method.rank_by: expected heldout, train or train_batch, or {list(names)} in some "
+            f"order, got {rank_by!r}"
+        )
     epochs = training_settings(recipe).epochs
     tau = options.pop("schedule", None)
     if tau is None:

@@ -224,6 +224,9 @@ def _with_ranking(
 ) -> Method:
     if plan.rank_by is None:
         return plan.make(splits.spec.task, bank, None)
+    if isinstance(plan.rank_by, tuple):
+        order = {name: place / len(plan.rank_by) for place, name in enumerate(plan.rank_by)}
+        return plan.make(splits.spec.task, bank, order)
     by_train, by_heldout = rank(confidence["train"]), rank(confidence["heldout"])
     if by_train != by_heldout:
         logger.warning(
