@@ -47,4 +47,9 @@ def test_means_are_exact_for_tokens_too() -> None:
 
 def test_a_sum_over_modalities_needs_no_means() -> None:
     encoders = {"a": MLP(2), "b": MLP(2)}
-    fit_readout(MultimodalModel(encoders, LateFusion(feature_widths(encoders), 2)), [])
+    model = MultimodalModel(encoders, LateFusion(feature_widths(encoders), 2))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    untouched = iter([None])  # not even a batch is asked for
+    fit_readout(model, untouched)
+    assert list(untouched) == [None]
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
