@@ -84,7 +84,7 @@ def test_every_method_has_the_same_budget_of_tuning():
     grid = yaml.safe_load((ROOT / "benchmarks" / "grid.yaml").read_text())
     assert set(METHODS) <= set(grid["methods"])
     for name, settings in grid["methods"].items():
-        assert len(settings) == (1 if name == "ume" else 2), name
+        assert len(settings) == (1 if name == "ume" else 3), name
         assert settings[0] == {}, "the first setting of each is the recipe as it is"
         for setting in settings:
             options = {k.removeprefix("method."): v for k, v in setting.items() if "method." in k}
