@@ -136,7 +136,11 @@ def test_a_place_that_cannot_be_written(g2d, toy_file, tmp_path):
         (["recipes", "show", "x"], "recipes", "there is no recipe 'x'; shipped: avdigits, avmnist"),
         (["recipes", "drop"], "recipes", "argument action: invalid choice: 'drop'"),
         (["data"], "data", "the following arguments are required"),
-        (["data", "check", "avmnist"], "data", "--root: give the folder that `g2d data prepare`"),
+        (
+            ["data", "check", "avmnist"],
+            "data",
+            "--root: give the folder of the original files, or of the prepared store",
+        ),
         (["data", "check", "avmnist", "--root", "/none"], "data", "/none is no prepared avmnist"),
         (["data", "check", "avmnist_archive", "--root", "/none"], "data", "/none/image/train_data"),
         (
@@ -156,10 +160,11 @@ def test_prepare_refuses_what_is_not_there(g2d, tmp_path):
     assert (said.status, said.err.count("\n"), said.out) == (2, 1, "")
     assert not list(tmp_path.iterdir())
     said = g2d("data", "prepare", "avmnist", "--images", tmp_path, "--out", tmp_path / "out")
-    assert said.err == (
-        "g2d data prepare: the following arguments are required: --speech; "
-        "see g2d data prepare --help\n"
-    )
+    assert said.err == "g2d data: --speech: this must be given; see g2d data ls avmnist\n"
+    said = g2d("data", "prepare", "avmnist", *arguments, "--snr-db", "loud")
+    assert said.err == "g2d data: --snr-db: expected a number, got 'loud'\n"
+    said = g2d("data", "prepare", "avmnist", *arguments, "--noises", "4")
+    assert said.err.startswith("g2d data: --noises: no such option; known: images, speech, ")
 
 
 def test_an_unknown_command(g2d):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from data.conftest import originals  # noqa: F401 (a fixture)
-from g2d.catalog import METHODS
+from g2d.catalog import DATASETS, METHODS
 from g2d.cli.main import COMMANDS
 from g2d.engine.records import RunFolder
 from g2d.experiment.recipe import recipe_text
@@ -164,6 +164,26 @@ def test_avmnist_is_prepared_checked_and_trained(g2d, originals, tmp_path):  # n
         file.write_bytes(bytes(data))
     said = g2d("data", "check", "avmnist", "--root", made)
     assert (said.status, said.err.count("\n")) == (2, 1)
+
+
+def test_a_dataset_is_described_with_its_options(g2d):
+    said = g2d("data", "ls", "avmnist")
+    assert said.status == 0
+    assert "--speaker-disjoint (default: False)" in said.out
+    assert "Divide by speaker and not by index." in said.out
+    whole = g2d("data", "ls").out
+    assert all(f"\n{name}\n" in f"\n{whole}" for name in DATASETS)
+
+
+def test_a_switch_needs_no_value(g2d, originals, tmp_path):  # noqa: F811
+    said = g2d(
+        *("data", "prepare", "avmnist", "--speaker-disjoint", "--out", tmp_path / "made"),
+        *("--images", originals / "mnist", "--speech", originals / "fsdd"),
+        *("--train-pairs", 30, "--val-pairs", 10, "--test-pairs", 10),
+    )
+    assert (said.status, said.err) == (0, "")
+    options = json.loads((tmp_path / "made" / "manifest.json").read_text())["options"]
+    assert options["speaker_disjoint"] is True
 
 
 def test_avdigits_is_checked(g2d):

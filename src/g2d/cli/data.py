@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from g2d.catalog import DATASETS
 from g2d.cli.command import Command
 from g2d.cli.show import show_table
 from g2d.errors import UserError
@@ -16,39 +20,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ls|prepare|check", required=True)
     ls = _action(actions, "ls", "datasets, how to obtain them, their licences", "  g2d data ls")
+    ls.add_argument("dataset", nargs="?", choices=DATASETS, help="one, with its options")
     ls.set_defaults(action=_ls)
     prepare = _action(
         actions,
         "prepare",
         "make a prepared store from original files",
-        "  g2d data prepare avmnist --images mnist --speech fsdd/recordings --out avmnist",
+        "  g2d data prepare cremad --root CREMA-D --out cremad\n"
+        "  g2d data prepare avmnist --images mnist --speech fsdd/recordings --out avmnist\n"
+        "\nThe options of a dataset: g2d data ls DATASET. Whoever is stopped goes on with\n"
+        "the same command.",
     )
-    prepare.add_argument("dataset", choices=("avmnist",))
-    prepare.add_argument("--images", type=Path, required=True, help="folder of MNIST's IDX files")
-    prepare.add_argument("--speech", type=Path, required=True, help="folder of FSDD's WAV files")
-    prepare.add_argument("--noise", type=Path, help="folder of WAV files to mix in (ESC-50)")
-    prepare.add_argument("--out", type=Path, required=True, help="folder to make")
-    prepare.add_argument("--snr-db", type=float, help="signal-to-noise ratio (default: -5)")
-    prepare.add_argument("--image-energy", type=float, help="share of variance to keep (0.25)")
-    prepare.add_argument("--train-pairs", type=int, help="rows of train (default: 3000)")
-    prepare.add_argument("--val-pairs", type=int, help="rows of val (default: 1000)")
-    prepare.add_argument("--test-pairs", type=int, help="rows of test (default: 2000)")
-    prepare.add_argument("--seed", type=int, help="seed of every draw (default: 999)")
-    prepare.add_argument(
-        "--speaker-disjoint",
-        action="store_true",
-        default=None,
-        help="no speaker in two splits (default: no recording in two)",
-    )
+    prepare.add_argument("dataset", choices=[n for n, e in DATASETS.items() if e.prepare])
     prepare.set_defaults(action=_prepare)
     check = _action(
         actions,
         "check",
-        "look for what is wrong with a dataset",
-        "  g2d data check avmnist --root avmnist",
+        "look for what is wrong with original files or a store",
+        "  g2d data check cremad --root CREMA-D",
     )
-    check.add_argument("dataset", choices=("avdigits", "avmnist", "avmnist_archive"))
-    check.add_argument("--root", type=Path, help="where it is")
+    check.add_argument("dataset", choices=DATASETS)
+    check.add_argument("--root", type=Path, help="the original files, or a prepared store")
     check.set_defaults(action=_check)
 
 
@@ -66,106 +58,136 @@ def _action(actions: Any, name: str, summary: str, example: str) -> argparse.Arg
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Does what is asked."""
-    action: Callable[[argparse.Namespace], None] = arguments.action
-    action(arguments)
+    action: Callable[[argparse.Namespace, list[str]], None] = arguments.action
+    action(arguments, changes)
 
 
-def _ls(arguments: argparse.Namespace) -> None:
-    for name, facts in _DATASETS.items():
+def _ls(arguments: argparse.Namespace, changes: list[str]) -> None:
+    _nothing_more(changes)
+    names = [arguments.dataset] if arguments.dataset else list(DATASETS)
+    for name in names:
+        entry = DATASETS[name]
         print(name)
-        for key, text in facts.items():
-            print(f"  {key:8} {text}")
+        for key in ("what", "obtain", "licence", "size"):
+            print(f"  {key:8} {getattr(entry, key)}")
+    if not arguments.dataset or not DATASETS[names[0]].prepare:
+        return
+    print("  options of g2d data prepare:")
+    function = _function(DATASETS[names[0]].prepare)
+    described = _described(function)
+    for option, parameter in inspect.signature(function).parameters.items():
+        if option == "progress":
+            continue
+        given = "" if parameter.default is parameter.empty else f" (default: {parameter.default})"
+        print(f"    --{option.replace('_', '-')}{given}\n        {described.get(option, '')}")
 
 
-# Longer than a table has room for in a terminal of 80 columns.
-_DATASETS = {
-    "avdigits": {
-        "what": "1,797 handwritten digits, each spoken by eSpeak NG in noise",
-        "obtain": "nothing to do: made at the first use, in seconds",
-        "licence": "digits CC BY 4.0, eSpeak NG GPL-3.0",
-    },
-    "avmnist": {
-        "what": "MNIST reduced by PCA, with recordings of spoken digits in noise",
-        "obtain": "MNIST's IDX files, the Free Spoken Digit Dataset; g2d data prepare",
-        "licence": "MNIST CC BY-SA 3.0, FSDD CC BY-SA 4.0",
-    },
-    "avmnist_archive": {
-        "what": "the avmnist.tar.gz of many papers; sound and label may disagree",
-        "obtain": "link in the readme of MultiBench; then g2d data check",
-        "licence": "none stated",
-    },
-}
+def _described(function: Callable[..., Any]) -> dict[str, str]:
+    """The first sentence on each argument, from the docstring."""
+    _, _, rest = (inspect.getdoc(function) or "").partition("Args:\n")
+    found = re.findall(r"^    (\w+): (.+(?:\n      .+)*)", rest.partition("\n\n")[0], re.M)
+    return {name: " ".join(said.split()) for name, said in found}
 
 
-def _prepare(arguments: argparse.Namespace) -> None:
-    from g2d.data.datasets.avmnist.prepare import prepare
+def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:
+    from g2d.experiment.components import build
+    from g2d.experiment.recipe import parse_changes
+
+    name = arguments.dataset
+    options = {key.replace("-", "_"): value for key, value in parse_changes(_switches(changes))}
+    with _following(f"preparing {name}") as progress:
+        try:
+            function = _function(DATASETS[name].prepare)
+            folder = build(function, options, "prepare", {"progress": progress})
+        except UserError as error:
+            hint = f"; see g2d data ls {name}" if "must be given" in str(error) else ""
+            raise UserError(_as_flags(str(error)) + hint) from None
+    print(f"prepared {folder}; train on it with: g2d train {name} --data.root {folder}")
+
+
+def _switches(changes: list[str]) -> list[str]:
+    """`--flag` without a value is `--flag=true`."""
+    following = [*changes, "--"][1:]
+    return [
+        f"{word}=true" if word.startswith("--") and "=" not in word and then[:2] == "--" else word
+        for word, then in zip(changes, following, strict=True)
+    ]
+
+
+def _as_flags(message: str) -> str:
+    """The options of a function as they are typed.
+
+    Example:
+        >>> _as_flags("prepare.snr_db: expected a number, got 'loud'")
+        "--snr-db: expected a number, got 'loud'"
+    """
+    flag = re.match(r"prepare\.(\w+): ", message)
+    if flag:
+        return f"--{flag[1].replace('_', '-')}: {message[flag.end() :]}"
+    return message.removeprefix("prepare: ")
+
+
+@contextmanager
+def _following(text: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that begins where the work does."""
     from g2d.engine.progress import progress_bar
 
-    names = (
-        "snr_db",
-        "image_energy",
-        "train_pairs",
-        "val_pairs",
-        "test_pairs",
-        "seed",
-        "speaker_disjoint",
-    )
-    options: dict[str, Any] = {
-        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
-    }
-    total = sum(
-        options.get(name, default)
-        for name, default in (("train_pairs", 3000), ("val_pairs", 1000), ("test_pairs", 2000))
-    )
-    with progress_bar(total, "preparing avmnist") as bar:
-        folder = prepare(
-            arguments.images,
-            arguments.speech,
-            arguments.out,
-            arguments.noise,
-            progress=_follow(bar),
-            **options,
-        )
-    print(f"prepared {folder}; train on it with: g2d train avmnist --data.root {folder}")
+    with ExitStack() as stack:
+        state: dict[str, Any] = {}
+
+        def progress(done: int, total: int) -> None:
+            if not state:
+                state["bar"] = stack.enter_context(progress_bar(total, text, done))
+            else:
+                for _ in range(done - state["done"]):
+                    state["bar"].advance()
+            state["done"] = done
+
+        yield progress
 
 
-def _follow(bar: Any) -> Callable[[int, int], None]:
-    def progress(done: int, total: int) -> None:
-        bar.advance()
+def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
+    from g2d.experiment.components import build
+    from g2d.experiment.recipe import parse_changes
 
-    return progress
+    name, root = arguments.dataset, arguments.root
+    entry = DATASETS[name]
+    options = {key.replace("-", "_"): value for key, value in parse_changes(_switches(changes))}
+    if root is None and (entry.check or entry.prepare):
+        raise UserError("--root: give the folder of the original files, or of the prepared store")
+    if entry.check and not (root / "manifest.json").exists():
+        with _following(f"checking {name}") as progress:
+            given = {"root": root, "progress": progress}
+            report = build(_function(entry.check), options, "check", given)
+    else:
+        from g2d.data.preparation.stored import check_stored
 
-
-def _check(arguments: argparse.Namespace) -> None:
-    from g2d.catalog import DATASETS
-    from g2d.data.checks import check_splits
-    from g2d.experiment.components import build, locate
-
-    if arguments.dataset == "avmnist_archive":
-        from g2d.data.datasets.avmnist import check
-
-        if arguments.root is None:
-            raise UserError("--root: give the folder of the archive")
-        found = check(arguments.root)
-        for line in found.lines():
-            print(line)
-        if found.problems:
-            raise UserError(
-                f"{arguments.root} has the faults listed above; `g2d data prepare avmnist` makes a "
-                "set without them"
-            )
-        return
-    if arguments.dataset == "avmnist" and arguments.root is None:
-        raise UserError("--root: give the folder that `g2d data prepare` made")
-    options = {"root": str(arguments.root)} if arguments.root is not None else {}
-    dataset = build(locate(arguments.dataset, DATASETS, "data"), options, "data")
-    if hasattr(dataset, "verify"):
-        dataset.verify()
-    splits = dataset.splits()
-    check_splits(splits)
-    rows = [[name, str(len(split))] for name, split in splits.named().items()]
-    show_table(f"{splits.spec.name}, policy {splits.spec.protocol}", ["split", "samples"], rows)
+        if root is not None:
+            options["root"] = str(root)
+        dataset = build(_function(entry.path), options, "data")
+        if hasattr(dataset, "verify"):
+            dataset.verify()
+        splits = dataset.splits()
+        report = check_stored(splits, root)
+        rows = [[part, str(len(split))] for part, split in splits.named().items()]
+        show_table(f"{splits.spec.name}, policy {splits.spec.protocol}", ["split", "samples"], rows)
+    for line in report.lines():
+        print(line)
+    if report.problems:
+        count = len(report.problems)
+        raise UserError(f"{root} has {'a fault' if count == 1 else f'{count} faults'}, see above")
     print("no fault found")
+
+
+def _function(path: str) -> Callable[..., Any]:
+    from g2d.experiment.components import locate
+
+    return locate(path, {}, "data")
+
+
+def _nothing_more(changes: list[str]) -> None:
+    if changes:
+        raise UserError(f"unexpected argument {changes[0]!r}; see g2d data --help")
 
 
 COMMAND = Command(
@@ -178,4 +200,5 @@ COMMAND = Command(
     ),
     configure=configure,
     run=run,
+    takes_changes=True,
 )

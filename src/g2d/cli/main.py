@@ -69,6 +69,7 @@ _ONWARDS = {
     "train": "; the same command with --resume goes on from here",
     "teach": "; the same command goes on from here",
     "demo": "; the same command goes on from here",
+    "data": "; the same command goes on from here",
 }
 
 

@@ -154,6 +154,14 @@ class Store:
             raise UserError(f"{file} holds {got}, expected {expected}; {self._mend}")
         return array
 
+    def ragged(self, name: str) -> RaggedArray:
+        """Samples of different shapes under one name, memory-mapped."""
+        return RaggedArray(self, name)
+
+    def column(self, name: str) -> NDArray[np.generic]:
+        """What is known of every sample under a name (`id`, `target`, ...), in memory."""
+        return np.array(self.array(f"sample-{name}"))
+
     def split(self, name: str, modalities: Sequence[str]) -> StoredSplit:
         """One split, with the modalities in the order given."""
         return StoredSplit(self, name, tuple(modalities))
@@ -169,6 +177,61 @@ class Store:
             file = self.folder / f"{name}.npy"
             if _sha256(file) != about["sha256"]:
                 raise UserError(f"{file} is damaged: its SHA-256 differs; {self._mend}")
+
+
+class StoredArray:
+    """An array of a store. Sent to another process it is opened there, not copied.
+
+    Args:
+        store: Holds it.
+        name: What it is called there.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._origin = (store, name)
+        self._array = store.array(name)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __getitem__(self, rows: Any) -> NDArray[np.generic]:
+        return np.asarray(self._array[rows])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredArray, self._origin
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole array."""
+        return self._array.shape
+
+
+class RaggedArray:
+    """Samples of different shapes, one after the other in one array.
+
+    Args:
+        store: Holds `<name>`, `<name>-offsets` and `<name>-shapes`.
+        name: What they are called there.
+
+    Attributes:
+        shapes: Shape of every sample, `(N, ndim)`.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._origin = (store, name)
+        self._values = store.array(name)
+        self._offsets = np.array(store.array(f"{name}-offsets"))
+        self.shapes: NDArray[np.int64] = np.array(store.array(f"{name}-shapes"))
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, row: int) -> NDArray[np.generic]:
+        values = self._values[self._offsets[row] : self._offsets[row + 1]]
+        return np.asarray(values).reshape(self.shapes[row])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RaggedArray, self._origin
 
 
 class StoredSplit(ArraySplit):

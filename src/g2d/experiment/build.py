@@ -38,7 +38,8 @@ def build_splits(recipe: Recipe) -> Splits:
         UserError: It is not there, or there is something in it that no model can be trained on.
     """
     name, options = split_spec(recipe.data, "data")
-    dataset = build(locate(name, DATASETS, "data"), options, "data")
+    known = {name: entry.path for name, entry in DATASETS.items()}
+    dataset = build(locate(name, known, "data"), options, "data")
     if not callable(getattr(dataset, "splits", None)):
         raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
     splits = cast(Splits, dataset.splits())

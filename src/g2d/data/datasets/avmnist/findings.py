@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from g2d.data.datasets.avmnist.layout import ArchivePart, open_part
+from g2d.data.report import Report
 from g2d.data.threads import one_thread
 
 _CHUNK = 4096
@@ -63,7 +64,7 @@ class Findings:
     problems: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """The findings in words, for a terminal."""
+        """The facts in words, for a terminal."""
         facts = [
             f"{name}: {part.rows} rows, {part.audio_distinct} different sounds, label purity of "
             f"equal sounds {part.audio_purity:.4f}, image rank {part.image_rank}, "
@@ -73,7 +74,13 @@ class Findings:
             )
             for name, part in (("train", self.train), ("test", self.test))
         ]
-        return facts + ([f"problem: {problem}" for problem in self.problems] or ["no fault found"])
+        return facts
+
+
+def check_archive(root: str | Path) -> Report:
+    """`check`, for people."""
+    found = check(root)
+    return Report(tuple(found.lines()), found.problems)
 
 
 def check(root: str | Path) -> Findings:

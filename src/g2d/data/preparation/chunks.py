@@ -1,0 +1,86 @@
+"""Decoded samples on disk, a few at a time: what a killed preparation goes on from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from g2d.data.preparation.sample import Decode, Sample
+from g2d.errors import UserError
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What became of a few samples.
+
+    Attributes:
+        ids: The samples that could be used, in order.
+        skipped: The others, and why.
+        shapes: By array, the shape of each sample's, `(n, ndim)`.
+        dtypes: By array, its type.
+    """
+
+    ids: tuple[str, ...]
+    skipped: dict[str, str]
+    shapes: dict[str, NDArray[np.int64]]
+    dtypes: dict[str, np.dtype[np.generic]]
+
+
+def write_chunk(file: Path, samples: Sequence[Sample], decode: Decode) -> None:
+    """Decodes samples and writes what comes out, under its name only when it is complete."""
+    kept: dict[str, list[NDArray[np.generic]]] = {}
+    ids, skipped = [], {}
+    for sample in samples:
+        try:
+            arrays = decode(sample)
+        except UserError as reason:
+            skipped[sample.id] = str(reason)
+            continue
+        ids.append(sample.id)
+        for name, array in arrays.items():
+            kept.setdefault(name, []).append(np.asarray(array))
+    content: dict[str, NDArray[np.generic]] = {
+        "about": np.frombuffer(json.dumps({"ids": ids, "skipped": skipped}).encode(), np.uint8)
+    }
+    for name, rows in kept.items():
+        content[f"values:{name}"] = np.concatenate([row.reshape(-1) for row in rows])
+        content[f"shapes:{name}"] = np.array([row.shape for row in rows], dtype=np.int64)
+    partial = file.with_suffix(".writing")
+    with partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **content)
+    os.replace(partial, file)  # noqa: PTH105 (Path.replace says less of what is meant)
+
+
+def one_thread_each() -> None:
+    """Called at the start of every worker: there is a worker for every core already."""
+    torch.set_num_threads(1)
+
+
+def read_chunk(file: Path) -> Chunk:
+    """What is in a chunk, without its values."""
+    with np.load(file) as content:
+        about = json.loads(content["about"].tobytes())
+        names = [key.partition(":")[2] for key in content.files if key.startswith("shapes:")]
+        shapes = {name: content[f"shapes:{name}"] for name in names}
+        dtypes = {name: content[f"values:{name}"].dtype for name in names}
+    return Chunk(tuple(about["ids"]), about["skipped"], shapes, dtypes)
+
+
+def values_of(file: Path, name: str) -> Iterator[NDArray[np.generic]]:
+    """The values of one array, sample by sample, flat."""
+    with np.load(file) as content:
+        if f"values:{name}" not in content.files:
+            return
+        values, shapes = content[f"values:{name}"], content[f"shapes:{name}"]
+    stops = np.cumsum(shapes.prod(axis=1))
+    for start, stop in zip([0, *stops[:-1]], stops, strict=True):
+        yield values[start:stop]

@@ -1,0 +1,67 @@
+"""A split as some rows of a store, each modality read in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from g2d.batch import Batch
+
+
+class Reader(Protocol):
+    """How one modality comes out of a store.
+
+    Attributes:
+        augments: Whether reading twice may give different inputs. The draws are torch's own, so
+            that they follow the seed of the run, or of the loader's worker.
+    """
+
+    augments: bool
+
+    def read(self, rows: NDArray[np.int64]) -> Tensor:
+        """The inputs of some rows of the store, `(B, ...)` float32."""
+
+
+class PreparedSplit:
+    """Rows of a store.
+
+    Args:
+        rows: Which, `(N,)`; sample i of the split is row `rows[i]`.
+        readers: One a modality, in the declared order.
+        target: Of the whole store, `(M,)`.
+
+    Example:
+        >>> class Squares:
+        ...     augments = False
+        ...
+        ...     def read(self, rows):
+        ...         return torch.from_numpy(rows).float()[:, None] ** 2
+        >>> split = PreparedSplit(np.array([3, 1]), {"a": Squares()}, np.array([0, 1, 0, 1]))
+        >>> split.__getitems__([0]).inputs, split.target
+        ({'a': tensor([[9.]])}, tensor([1, 1]))
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.integer],
+        readers: Mapping[str, Reader],
+        target: NDArray[np.generic],
+    ) -> None:
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.readers = dict(readers)
+        self.target: Tensor = torch.from_numpy(np.array(target)[self.rows])
+        self.augmented = any(reader.augments for reader in self.readers.values())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        rows = self.rows[index.numpy()]
+        inputs = {name: reader.read(rows) for name, reader in self.readers.items()}
+        return Batch(inputs, self.target[index], index)
