@@ -268,6 +268,12 @@ METHODS = {
         regression=False,
         fusions="own",
     ),
+    "mis_me": MethodEntry(
+        f"{_HERE}.mis_me.MISME",
+        "loss",
+        "a deep joint head, each branch trained beside it",
+        fusions="own",
+    ),
 }
 
 SMP = "g2d.methods.smp.SequentialPrioritization"
