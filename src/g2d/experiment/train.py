@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from g2d.catalog import ENCODERS
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import FUSED, evaluate
@@ -193,9 +194,19 @@ def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
     about = run.read_json("model.json")
     from g2d.tasks import task_from
 
-    model = build_student(recipe, tuple(about["modalities"]), task_from(about["task"]))
+    bare = _without_pretrained(recipe)
+    model = build_student(bare, tuple(about["modalities"]), task_from(about["task"]))
     load_weights(path / "model.safetensors", model)
     return model.eval(), recipe
+
+
+def _without_pretrained(recipe: Recipe) -> Recipe:
+    """Encoders that begin anew: where the run's own weights follow, no other file is needed."""
+    encoders = dict(recipe.encoders)
+    for name, spec in recipe.encoders.items():
+        if isinstance(spec, dict) and ENCODERS.get(spec["name"], spec["name"]).startswith("g2d."):
+            encoders[name] = {key: value for key, value in spec.items() if key != "weights"}
+    return replace(recipe, encoders=encoders)
 
 
 def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:

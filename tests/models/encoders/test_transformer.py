@@ -12,6 +12,7 @@ from g2d.errors import UserError
 from g2d.models.encoders import Transformer, agm_transformer
 from g2d.models.encoders.transformer import Pooling, Positions
 from g2d.models.multimodal import TokenEncoder
+from host_reads import Reads
 from reference import transformer as equations
 
 INPUTS, WIDTH, HEADS = 5, 12, 3
@@ -221,3 +222,12 @@ def test_says_which_shape_it_wants(shape: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match=r"expected \(B, T, 5\) with a step or more") as error:
         small()(torch.zeros(shape))
     assert str(shape) in str(error.value)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_reads_nothing_back_from_the_device(training: bool) -> None:
+    for pooling in POOLINGS:
+        encoder, inputs = small(pooling=pooling).train(training), padded([3, 5])
+        with Reads() as reads, torch.set_grad_enabled(training):
+            encoder(inputs)
+        assert not reads.seen
