@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -55,6 +59,25 @@ def test_options_that_are_wrong(name, options, line):
     with pytest.raises(UserError) as caught, torch.device("meta"):
         build(locate(name, ENCODERS, "encoders"), options, "encoders")
     assert line in str(caught.value)
+
+
+def test_the_page_tells_the_truth():
+    text = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text("utf-8")
+    rows = {row[1]: row[0] for row in re.finditer(r"^\| `(\w+)` .*$", text, re.MULTILINE)}
+    assert set(rows) == set(ENCODERS)
+    for name, row in rows.items():
+        _, _, _, width, size, _, listed, _ = row.split("|")
+        made = locate(ENCODERS[name], {}, "encoders")
+        options = OPTIONS[name] | ({"inputs": 8} if "inputs" in OPTIONS[name] else {})
+        options.pop("heads", None)
+        with torch.device("meta"):
+            encoder = made(**options)
+        count = sum(parameter.numel() for parameter in encoder.parameters())
+        if "transformer" in name:
+            count -= 768 * 8
+        assert f" {count:,} " in size
+        assert encoder.feature_width == int(width)
+        assert re.findall(r"`(\w+)`", listed) == list(inspect.signature(made).parameters)
 
 
 def test_a_finished_run_does_not_need_the_weights_it_began_with(tmp_path):
