@@ -30,8 +30,9 @@ from g2d.experiment.build import (
     teacher_settings,
     training_settings,
 )
+from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
-from g2d.experiment.recipe import Recipe, recipe_from
+from g2d.experiment.recipe import Component, Recipe, recipe_from
 from g2d.experiment.teach import (
     check_teachers,
     evaluation_loader,
@@ -202,10 +203,12 @@ def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
 
 def _without_pretrained(recipe: Recipe) -> Recipe:
     """Encoders that begin anew: where the run's own weights follow, no other file is needed."""
-    encoders = dict(recipe.encoders)
-    for name, spec in recipe.encoders.items():
-        if isinstance(spec, dict) and ENCODERS.get(spec["name"], spec["name"]).startswith("g2d."):
-            encoders[name] = {key: value for key, value in spec.items() if key != "weights"}
+    encoders: dict[str, Component] = {}
+    for modality, spec in recipe.encoders.items():
+        name, options = split_spec(spec, f"encoders.{modality}")
+        if ENCODERS.get(name, name).startswith("g2d."):
+            options.pop("weights", None)
+        encoders[modality] = {"name": name, **options}
     return replace(recipe, encoders=encoders)
 
 
