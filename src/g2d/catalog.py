@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENCODERS = {
+    "agm_transformer": "g2d.models.encoders.transformer.agm_transformer",
     "mlp": "g2d.models.encoders.mlp.MLP",
+    "mobilenet_v2": "g2d.models.encoders.mobilenet_v2.MobileNetV2",
     "resnet18": "g2d.models.encoders.resnet18.ResNet18",
     "small_cnn": "g2d.models.encoders.small_cnn.SmallCNN",
+    "tabular": "g2d.models.encoders.tabular.TabularNet",
+    "transformer": "g2d.models.encoders.transformer.Transformer",
     "words": "g2d.models.encoders.words.Words",
 }
 

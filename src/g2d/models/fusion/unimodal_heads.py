@@ -58,10 +58,7 @@ class UnimodalHeads(Fusion):
 
     def read(self, features: Features, present: Present | None = None) -> dict[str, Tensor]:
         """What each modality's head says."""
-        pooled = {
-            name: value.flatten(1, -2).mean(dim=1) if value.ndim > 2 else value
-            for name, value in features.items()
-        }
+        pooled = self.pooled(features)
         if self.detached:
             pooled = {name: value.detach() for name, value in pooled.items()}
         return head_readouts(self.heads, pooled, presence(features, present))
