@@ -96,7 +96,7 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     if content is None:
-        raise UserError(f"{name} is empty; a recipe has at least data and encoders")
+        raise UserError(f"{name} is empty; a recipe has at least data")
     if not isinstance(content, dict):
         raise UserError(f"{name} is not a recipe: expected keys and values")
     return recipe_from(_changed(content, changes))
