@@ -18,6 +18,7 @@ ENCODERS = {
     "small_cnn": "g2d.models.encoders.small_cnn.SmallCNN",
     "tabular": "g2d.models.encoders.tabular.TabularNet",
     "transformer": "g2d.models.encoders.transformer.Transformer",
+    "words": "g2d.models.encoders.words.Words",
 }
 
 FUSIONS = {
@@ -56,6 +57,13 @@ class DatasetEntry:
 _SETS = "g2d.data.datasets"
 
 DATASETS = {
+    "table": DatasetEntry(
+        "g2d.data.manifest.dataset.TableData",
+        what="a table of your own: files, text, numbers",
+        obtain="CSV, TSV, Parquet or JSON Lines",
+        licence="yours",
+        size="decoded files are kept in the cache",
+    ),
     "avdigits": DatasetEntry(
         f"{_SETS}.avdigits.AVDigits",
         what="1,797 handwritten digits, each spoken by eSpeak NG in noise",

@@ -30,6 +30,7 @@ from g2d.experiment.build import (
     teacher_settings,
     training_settings,
 )
+from g2d.experiment.completing import complete
 from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
 from g2d.experiment.recipe import Component, Recipe, recipe_from
@@ -95,6 +96,7 @@ def train(
     settings = training_settings(recipe)
     teacher_settings(recipe)
     splits = splits or build_splits(recipe)
+    recipe = complete(recipe, splits.spec)
     plan = plan_method(recipe, splits.spec.modalities)
     plan.check_task(splits.spec.task)
     if plan.needs_teachers:
@@ -135,6 +137,8 @@ def train(
     if fabric.is_global_zero:
         run.write_json("run.json", _about(recipe, splits, plan, settings))
         run.write_json("model.json", describe_model(recipe, splits, recipe.method))
+        if splits.spec.preprocessing is not None:
+            run.write_json("preprocessing.json", splits.spec.preprocessing)
     # Whether its teachers were trained just now or long ago must not matter to the student.
     torch.manual_seed(recipe.seed)
     if method is None:
