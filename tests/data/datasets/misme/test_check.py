@@ -23,7 +23,7 @@ def test_nothing_is_wrong_with_a_good_copy(root):
     assert report.facts[0] == "30 samples, 0 of them unusable"
     vwc = [row["vwc"] for row in make_rows(captures=5)["test"]]
     assert report.facts[-1] == (
-        f"test: 6 rows (the release has 900), vwc {min(vwc):g} to {max(vwc):g}, "
+        f"test: 6 of the 900 rows of the release, vwc {min(vwc):g} to {max(vwc):g}, "
         "station OK001 2, station OK002 2, station OK003 2"
     )
     assert heard[-1] == (30, 30)

@@ -57,7 +57,7 @@ def _facts(layout: Layout) -> list[str]:
         stations = Counter(sample.columns["station"] or "unknown" for sample in rows)
         extent = f"{TARGET} {min(targets):g} to {max(targets):g}, " if targets else ""
         lines.append(
-            f"{part}: {len(rows)} rows (the release has {_RELEASE[part]}), {extent}"
+            f"{part}: {len(rows)} of the {_RELEASE[part]} rows of the release, {extent}"
             + ", ".join(f"station {name} {count}" for name, count in sorted(stations.items()))
         )
     gaps = {name: sum(not s.columns[name] for s in layout.samples) for name in WEATHER}
