@@ -66,17 +66,22 @@ def summary(values: list[float]) -> dict[str, Any]:
     }
 
 
-def summarise(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def summarise(
+    cells: Sequence[dict[str, Any]], metrics: Sequence[str] = ("accuracy",)
+) -> dict[str, Any]:
     """One row of the table from its cells, one a seed."""
-    accuracy = {
-        split: {
-            name: summary([cell[split]["accuracy"][name] for cell in cells])
-            for name in cells[0][split]["accuracy"]
+    measured = {
+        metric: {
+            split: {
+                name: summary([cell[split][metric][name] for cell in cells])
+                for name in cells[0][split][metric]
+            }
+            for split in ("val", "test")
         }
-        for split in ("val", "test")
+        for metric in metrics
     }
     return {
-        "accuracy": accuracy,
+        **measured,
         "seconds": summary([cell["seconds"] for cell in cells]),
         "best_epoch": [cell["best_epoch"] for cell in cells],
     }
@@ -99,15 +104,16 @@ def summarise_teachers(taught: Sequence[dict[str, dict[str, Any]]]) -> dict[str,
     }
 
 
-def about_data(data: Path) -> dict[str, Any]:
+def about_data(
+    data: Path,
+    sources: str = "--images DIR --speech DIR",
+    options: Sequence[str] = ("snr_db", "image_energy", "seed"),
+) -> dict[str, Any]:
     """The store that was used, and the command that makes it."""
     manifest = json.loads((data / "manifest.json").read_text())
     return {
-        "prepared_by": "g2d data prepare avmnist --images DIR --speech DIR --out DIR "
-        + " ".join(
-            f"--{key.replace('_', '-')} {manifest['options'][key]}"
-            for key in ("snr_db", "image_energy", "seed")
-        ),
+        "prepared_by": f"g2d data prepare {manifest['kind']} {sources} --out DIR "
+        + " ".join(f"--{key.replace('_', '-')} {manifest['options'][key]}" for key in options),
         "dataset": {key: manifest[key] for key in ("fingerprint", "options", "counts")},
     }
 

@@ -87,6 +87,15 @@ DATASETS = {
         size="1.3 GB unpacked",
         check=f"{_SETS}.avmnist.findings.check_archive",
     ),
+    "misme": DatasetEntry(
+        f"{_SETS}.misme.dataset.MISME",
+        what="soil moisture from pictures of the soil and the weather",
+        obtain="release v1 of github.com/OSU-Complex-Systems/MIS-ME",
+        licence="MIT",
+        size="originals: see the release; store 0.7 GB",
+        prepare=f"{_SETS}.misme.prepare.prepare",
+        check=f"{_SETS}.misme.check.check",
+    ),
 }
 
 

@@ -34,7 +34,7 @@ def colours(path):
 def test_every_value_is_a_line_of_metrics_jsonl(runs):
     out, folders = runs
     found = learning_curves(folders, out)
-    assert found.metric == "accuracy"
+    assert (found.metric, found.label) == ("accuracy", "validation accuracy")
     assert found.panels == ("near", "far", "fused")
     by_name = {(curve.label, curve.panel): curve.values for curve in found.curves}
     for folder, method in zip(folders, ("joint", "g2d"), strict=True):
@@ -85,7 +85,7 @@ def test_regression_is_drawn_by_the_metric_that_selects(tmp_path):
     data = {"name": "toy.ToyData", "regression": True}
     path = train(recipe("g2d", data=data), tmp_path)
     found = learning_curves([path], tmp_path)
-    assert found.metric == "rmse"
+    assert (found.metric, found.label) == ("rmse", "validation RMSE (lower is better)")
     lines = RunFolder(path).epochs()
     fused = next(c for c in found.curves if (c.label, c.panel) == ("g2d", "fused"))
     assert fused.values == tuple(line["val"]["rmse"]["fused"] for line in lines)

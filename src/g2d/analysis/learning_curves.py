@@ -39,12 +39,26 @@ class LearningCurves:
         panels: The modalities in order, then `"fused"`.
         curves: All curves.
         boundaries: Epochs at which a stage of prioritization ends.
+        higher_is_better: Whether the metric grows with quality; else it is an error.
     """
 
     metric: str
     panels: tuple[str, ...]
     curves: tuple[Curve, ...]
     boundaries: tuple[int, ...] = field(default=())
+    higher_is_better: bool = True
+
+    @property
+    def label(self) -> str:
+        """What stands beside the vertical axis.
+
+        Example:
+            >>> LearningCurves("rmse", ("fused",), (), higher_is_better=False).label
+            'validation RMSE (lower is better)'
+        """
+        if self.higher_is_better:
+            return f"validation {self.metric}"
+        return f"validation {self.metric.upper()} (lower is better)"
 
     def plot(self, path: Path) -> Path:
         """Draws the figure into a file."""
@@ -83,7 +97,9 @@ class LearningCurves:
             axis.spines[["top", "right"]].set_visible(False)
         if self.metric == "accuracy":
             axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes[0].set_ylabel(f"validation {self.metric}")
+        if not self.higher_is_better:
+            axes[0].set_ylim(bottom=0)  # how far an error still is from none
+        axes[0].set_ylabel(self.label)
         handles: dict[str, Any] = {}
         if self.boundaries:
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
@@ -113,7 +129,7 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
     curves: list[Curve] = []
     panels: dict[str, None] = {}
     boundaries: tuple[int, ...] = ()
-    metric = ""
+    metric, higher_is_better = "", True
     taught: set[str] = set()
     for folder in folders:
         run = RunFolder(folder)
@@ -122,7 +138,9 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
             run.read_json("result.json"),
             run.epochs(),
         )
-        metric = metric or task_from(run.read_json("model.json")["task"]).metric
+        if not metric:
+            task = task_from(run.read_json("model.json")["task"])
+            metric, higher_is_better = task.metric, task.higher_is_better
         for name, place in result.get("teachers", {}).get("folders", {}).items():
             lines = RunFolder((out or folder.parent) / place).epochs()
             if name not in taught and lines:
@@ -138,7 +156,7 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
         boundaries = boundaries or _boundaries(about["method"].get("schedule"))
     order = tuple(name for name in panels if name != FUSED) + ((FUSED,) if FUSED in panels else ())
     shown = tuple(curve for curve in curves if curve.panel in order)
-    return LearningCurves(metric, order, shown, boundaries)
+    return LearningCurves(metric, order, shown, boundaries, higher_is_better)
 
 
 def _boundaries(tau: list[int] | None) -> tuple[int, ...]:

@@ -14,13 +14,13 @@ from g2d.data.checks import check_splits
 from g2d.data.preparation.inspection import some
 from g2d.data.report import Report
 from g2d.data.splits import Split, Splits
-from g2d.tasks import Classification
+from g2d.tasks import Classification, Regression
 
 _CHUNK = 64
 
 
 def check_stored(splits: Splits, folder: Path | None = None) -> Report:
-    """Classes of every split, what was skipped, and samples that come twice.
+    """Targets of every split, what was skipped, and samples that come twice.
 
     Args:
         splits: Of the store.
@@ -34,7 +34,7 @@ def check_stored(splits: Splits, folder: Path | None = None) -> Report:
         UserError: Something is in the data that no model can be trained on.
     """
     check_splits(splits)
-    facts = _classes(splits)
+    facts = _targets(splits)
     skipped = _skipped(folder)
     facts += [f"skipped in preparation: {len(skipped)}"] if skipped else []
     facts += some([f"  {id}: {reason}" for id, reason in skipped])
@@ -47,8 +47,15 @@ def check_stored(splits: Splits, folder: Path | None = None) -> Report:
     return Report(tuple(facts), tuple(problems))
 
 
-def _classes(splits: Splits) -> list[str]:
+def _targets(splits: Splits) -> list[str]:
+    """How many of each class, or from where to where the numbers go."""
     task = splits.spec.task
+    if isinstance(task, Regression):
+        targets = {part: split.target.double() for part, split in splits.named().items()}
+        return [
+            f"{part}: target {values.min():g} to {values.max():g}, mean {values.mean():g}"
+            for part, values in targets.items()
+        ]
     if not isinstance(task, Classification):
         return []
     lines = []
