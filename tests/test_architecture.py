@@ -34,8 +34,9 @@ ALLOWED = {
     "catalog": set(),
     "experiment": ENGINE | {"data", "catalog", "__init__"},
     "cli": ENGINE | {"data", "catalog", "experiment", "analysis", "__init__"},
+    "estimators": ENGINE | {"data", "experiment"},
     "recipes": set(),
-    "__init__": METHODS,
+    "__init__": METHODS | {"estimators"},
 }
 
 # Where the kinds of data may be called by their names: where data is read, and what lists it.

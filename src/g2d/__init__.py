@@ -4,6 +4,8 @@ The parts for your own loop need torch and numpy, nothing else; `pip install "g2
 the engine and the command line.
 """
 
+from typing import Any
+
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods import (
@@ -75,7 +77,9 @@ __all__ = [
     "CachedTeachers",
     "Classification",
     "Fusion",
+    "G2DClassifier",
     "G2DLoss",
+    "G2DRegressor",
     "GradientBlending",
     "Greedy",
     "JointTraining",
@@ -103,3 +107,13 @@ __all__ = [
     "mean_confidence",
     "rank",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators, which need the engine and scikit-learn, when they are asked for."""
+    if name in ("G2DClassifier", "G2DRegressor"):
+        from g2d.errors import require
+
+        require("sklearn", "demo")
+        return getattr(require("g2d.estimators", "all"), name)
+    raise AttributeError(f"module 'g2d' has no attribute {name!r}")

@@ -129,14 +129,22 @@ class TableData:
         self.skipped: dict[int, str] = {}
         self.absent: list[tuple[int, str, str]] = []
 
-    def splits(self) -> Splits:
-        """Decodes what has to be decoded, divides, fits on train."""
+    def splits(self, division: Division | None = None) -> Splits:
+        """Decodes what has to be decoded, divides, fits on train.
+
+        Args:
+            division: Rows of the table that train, validate and test, in the place of `split`;
+                those that cannot be used are left out of it.
+        """
         store = self._store()
         rows = store.column("id").astype(np.int64)  # of the table, by row of the store
         place = {row: position for position, row in enumerate(rows.tolist())}
         usable = np.zeros(len(self.table), bool)
         usable[rows] = True
-        division = divide(self.table, self.target, self.split, usable)
+        if division is None:
+            division = divide(self.table, self.target, self.split, usable)
+        else:
+            division = Division(*(part[usable[part]] for part in division))
         by_store = Division(*(np.array([place[r] for r in part]) for part in division))
         present = {name: self._present(store, name) for name in self.kinds}
         decoded = {name: _array(store, name, kind) for name, kind in self.kinds.items()}

@@ -1,0 +1,91 @@
+"""What users of scikit-learn hand over, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from g2d.errors import UserError, require
+
+if TYPE_CHECKING:
+    import pandas
+
+Spec = Mapping[str, Any]
+
+
+def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Spec | None]:
+    """A DataFrame of any input, and its modalities as a recipe says them.
+
+    Args:
+        inputs: A DataFrame; an array `(N, d)`, whose columns `modalities` shares out; or a mapping
+            of arrays by modality, `(N, d)` vectors or `(N, T, d)` sequences.
+        modalities: For a DataFrame as in recipes, or `None` to read them off the cells; for an
+            array, columns by modality: a slice, or numbers.
+
+    Raises:
+        UserError: It is something else, or of unequal lengths.
+
+    Example:
+        >>> frame, spec = as_frame(np.zeros((2, 3)), {"a": slice(0, 2), "b": [2]})
+        >>> list(frame), spec["b"]
+        (['a 0', 'a 1', 'b 0'], {'kind': 'features', 'columns': ['b 0']})
+    """
+    pandas = require("pandas", "tables")
+    if isinstance(inputs, pandas.DataFrame):
+        return inputs, modalities
+    if isinstance(inputs, Mapping):
+        return _from_arrays({name: np.asarray(array) for name, array in inputs.items()})
+    array = np.asarray(inputs)
+    if array.ndim != 2:
+        raise UserError(
+            f"got X of shape {array.shape}, expected a DataFrame, an array (N, d), or a mapping of "
+            "arrays by modality"
+        )
+    if not modalities:
+        raise UserError(
+            f"got X as an array of {array.shape[1]} columns, and no modalities; say which columns "
+            'belong together, as modalities={"left": slice(0, 32), "right": slice(32, 64)}'
+        )
+    return _from_arrays(
+        {name: _columns(array, name, chosen) for name, chosen in modalities.items()}
+    )
+
+
+def _columns(array: np.ndarray[Any, Any], name: str, chosen: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(chosen, slice | Sequence | np.ndarray) or isinstance(chosen, str):
+        raise UserError(f"modalities[{name!r}]: got {chosen!r}, expected a slice or numbers")
+    try:
+        picked = array[:, chosen]
+    except IndexError:
+        raise UserError(
+            f"modalities[{name!r}]: got columns {chosen!r} of an X with {array.shape[1]}"
+        ) from None
+    if picked.shape[1] == 0:
+        raise UserError(f"modalities[{name!r}]: {chosen!r} is no column of X")
+    return picked
+
+
+def _from_arrays(
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+) -> tuple[pandas.DataFrame, dict[str, Any]]:
+    pandas = require("pandas", "tables")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise UserError(f"got arrays of different lengths, {lengths}; expected one row a sample")
+    columns: dict[str, Any] = {}
+    spec: dict[str, Any] = {}
+    for name, array in arrays.items():
+        if array.ndim == 2:
+            names = [f"{name} {number}" for number in range(array.shape[1])]
+            columns |= dict(zip(names, array.T, strict=True))
+            spec[name] = {"kind": "features", "columns": names}
+        elif array.ndim == 3:
+            columns[name] = [step.tolist() for step in array]
+            spec[name] = {"kind": "sequence", "column": name}
+        else:
+            raise UserError(
+                f"{name}: got an array of shape {array.shape}, expected (N, d) or (N, T, d)"
+            )
+    return pandas.DataFrame(columns), spec
