@@ -75,6 +75,15 @@ DATASETS = {
         size="1.3 GB unpacked",
         check=f"{_SETS}.avmnist.findings.check_archive",
     ),
+    "urfunny": DatasetEntry(
+        f"{_SETS}.urfunny.dataset.URFunny",
+        what="punchlines of talks: sound, face and words, one row of features a word",
+        obtain="feature pickles of github.com/ROC-HCI/UR-FUNNY, or MultiBench's humor.pkl",
+        licence="none stated; the talks are CC BY-NC-ND",
+        size="originals several GB; store 0.5 GB, with context 2 GB",
+        prepare=f"{_SETS}.urfunny.prepare.prepare",
+        check=f"{_SETS}.urfunny.check.check",
+    ),
 }
 
 
