@@ -75,6 +75,15 @@ DATASETS = {
         size="1.3 GB unpacked",
         check=f"{_SETS}.avmnist.findings.check_archive",
     ),
+    "iemocap": DatasetEntry(
+        f"{_SETS}.iemocap.dataset.IEMOCAP",
+        what="turns of acted dialogues with one of 4 (or 6) emotions: sound, face, words",
+        obtain="by request at sail.usc.edu/iemocap; features as MMIN distributes, or your own",
+        licence="research only, not to be passed on",
+        size="originals about 12 GB; store about 1.5 GB with MMIN's features",
+        prepare=f"{_SETS}.iemocap.prepare.prepare",
+        check=f"{_SETS}.iemocap.check.check",
+    ),
     "urfunny": DatasetEntry(
         f"{_SETS}.urfunny.dataset.URFunny",
         what="punchlines of talks: sound, face and words, one row of features a word",

@@ -18,11 +18,11 @@ def random_sequences(lengths, width=3, seed=0):
 lengths = st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any)
 
 
-@given(lengths=lengths, seed=st.integers(0, 99))
-def test_the_scale_is_that_of_all_steps_together(lengths, seed):
+@given(lengths=lengths, seed=st.integers(0, 99), at_once=st.integers(1, 80))
+def test_the_scale_is_that_of_all_steps_together(lengths, seed, at_once):
     sequences = random_sequences(lengths, seed=seed)
     together = np.concatenate(sequences).astype(np.float64)
-    scale = fit_scale(sequences)
+    scale = fit_scale(sequences, at_once)
     np.testing.assert_allclose(scale.mean, together.mean(axis=0), rtol=1e-12)
     expected = together.std(axis=0)
     np.testing.assert_allclose(scale.std, np.where(expected > 0, expected, 1), rtol=1e-9)
@@ -66,5 +66,6 @@ def test_what_is_not_finite_is_zero_before_anything_else():
 def test_a_feature_that_never_changes_does_not_blow_up():
     sequences = [np.tile(np.array([0.1, 3e7 + 0.3]), (n, 1)) for n in (3, 4)]
     assert fit_scale(sequences).std.tolist() == [1, 1]
+    assert fit_scale(sequences, at_once=1).std.tolist() == [1, 1]
     batch = SequenceReader(sequences, 4, np.array([0, 1])).read(np.array([0]))
     assert batch.abs().max() < 1e-6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -24,16 +24,17 @@ class Scale(NamedTuple):
     std: NDArray[np.float64]
 
 
-def fit_scale(arrays: Iterable[NDArray[np.generic]]) -> Scale:
+def fit_scale(arrays: Iterable[NDArray[np.generic]], at_once: int = 4096) -> Scale:
     """Mean and population standard deviation over all steps of some sequences.
 
-    Sequences are taken one at a time, and moments put together as in Chan, Golub and LeVeque,
-    *Updating formulae and a pairwise algorithm for computing sample variances*, 1979, Eq. 2.1, so
-    that a feature with a mean far from zero loses no digits. A feature that never changes has the
-    standard deviation 1.
+    A few thousand steps are taken at a time, and moments put together as in Chan, Golub and
+    LeVeque, *Updating formulae and a pairwise algorithm for computing sample variances*, 1979,
+    Eq. 2.1, so that a feature with a mean far from zero loses no digits. A feature that never
+    changes has the standard deviation 1.
 
     Args:
         arrays: `(T, d)` each; numbers that are not finite count as 0.
+        at_once: Steps that are held in memory at a time, or those of the longest sequence.
 
     Example:
         >>> fit_scale([np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[5.0, 5.0]])]).mean.tolist()
@@ -41,9 +42,7 @@ def fit_scale(arrays: Iterable[NDArray[np.generic]]) -> Scale:
     """
     count, mean, squares = 0, np.zeros(1), np.zeros(1)
     lowest, highest = np.full(1, np.inf), np.full(1, -np.inf)
-    for array in arrays:
-        if not len(array):
-            continue
+    for array in _gathered(arrays, at_once):
         values = _finite(array)
         own = values.mean(axis=0)
         apart = own - mean
@@ -57,6 +56,20 @@ def fit_scale(arrays: Iterable[NDArray[np.generic]]) -> Scale:
     # Said by the values themselves: rounding leaves a constant a tiny deviation.
     constant = (lowest >= highest) | (squares <= 0)
     return Scale(mean, np.where(constant, 1.0, np.sqrt(squares / max(count, 1))))
+
+
+def _gathered(arrays: Iterable[NDArray[np.generic]], at_once: int) -> Iterator[NDArray[np.generic]]:
+    """The same steps in fewer arrays."""
+    held: list[NDArray[np.generic]] = []
+    steps = 0
+    for array in arrays:
+        held.append(array)
+        steps += len(array)
+        if steps >= at_once:
+            yield np.concatenate(held)
+            held, steps = [], 0
+    if steps:
+        yield np.concatenate(held)
 
 
 class SequenceReader:

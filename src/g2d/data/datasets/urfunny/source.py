@@ -80,5 +80,7 @@ def checked_label(value: Any, allowed: tuple[int, ...]) -> int:
     except (ValueError, TypeError):
         number = float("nan")
     if number not in allowed:
-        raise UnusableError(f"its label is {str(value).strip('[]')[:20]}, expected one of {allowed}")
+        raise UnusableError(
+            f"its label is {str(value).strip('[]')[:20]}, expected one of {allowed}"
+        )
     return int(number >= 1)
