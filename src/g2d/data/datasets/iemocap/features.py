@@ -143,7 +143,7 @@ def _width_of(file: Path) -> int:
 def _read_npz(file: Path) -> dict[str, NDArray[np.generic]]:
     readable(file)
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError):
         raise UnusableError(f"{file.name} is no npz file of numbers, or damaged") from None
