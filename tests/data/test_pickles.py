@@ -126,6 +126,8 @@ def test_python_2(file):
     values = np.array([[1.5, -2.25], [3e300, 255]])
     got = read(file, b"\x80\x02}(U\x03id1" + python2_array(values) + b"U\x03id\xe9K\x01u.")
     assert same(got, {"id1": values, "idé": 1})
+    unversioned = python2_array(values).replace(b"R(K\x01(K", b"R((K", 1)
+    assert same(read(file, unversioned + b"."), values)
     assert read(file, b"c__builtin__\nset\n((lp0\nI1\naI2\natR.") == {1, 2}
     assert read(file, b"(dp0\nS'a'\np1\n(lp2\nF1.5\naL7L\nasS'b'\nI01\ns.") == {
         "a": [1.5, 7],

@@ -120,7 +120,7 @@ class _HeldArray(_Held):
     __slots__ = ()
 
     def __setstate__(self, state: Any) -> None:
-        _, shape, dtype, in_columns, data = state
+        shape, dtype, in_columns, data = state[-4:]  # oldest numpy gives no version before
         self.value = _array(data, _dtype_of(dtype), shape, "F" if in_columns else "C")
 
 

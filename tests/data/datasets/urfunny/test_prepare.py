@@ -16,7 +16,7 @@ from data.datasets.urfunny.miniature import (
     write_multibench,
     write_sdk,
 )
-from g2d.data.datasets.urfunny import check, prepare
+from g2d.data.datasets.urfunny import URFunny, check, prepare
 from g2d.data.store import Store
 from g2d.errors import UserError
 
@@ -230,3 +230,22 @@ def test_folders_of_something_else(sdk, tmp_path):
     ):
         with pytest.raises(UserError, match=said):
             check(write_multibench(tmp_path / "humor", change))
+
+
+@pytest.mark.slow
+def test_the_folds_of_later_work_are_known(tmp_path):
+    """As many punchlines as there are, of one word each."""
+    rng = np.random.default_rng(0)
+    told = {}
+    for fold, size in {"train": 7614, "valid": 980, "test": 994}.items():
+        keys = {"audio": 81, "vision": 371, "text": 300}
+        told[fold] = {
+            key: rng.normal(size=(size, 1, width)).astype(np.float32) for key, width in keys.items()
+        }
+        told[fold]["labels"] = np.arange(size) % 2
+    root = write_multibench(tmp_path / "in", lambda content: content.update(told))
+    report = check(root)
+    assert report.problems == ()
+    assert "the folds are those of version 2, cleaned" in report.facts
+    splits = URFunny(prepare(root, tmp_path / "out")).splits()
+    assert [len(split) for split in splits.named().values()] == [7614, 980, 994]
