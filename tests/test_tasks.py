@@ -138,13 +138,40 @@ def test_accuracy_is_that_of_scikit_learn() -> None:
     logits, _, target = samples("classification", 200, seed=3)
     task = TASKS["classification"]
     expected = sk.accuracy_score(target.numpy(), logits.numpy().argmax(axis=1))
-    assert task.metrics(logits, target) == {"accuracy": pytest.approx(expected)}
+    assert task.metrics(logits, target)["accuracy"] == pytest.approx(expected)
 
     logits, _, target = samples("multilabel", 200, seed=3)
     bits = expit(logits.numpy()) > 0.5
     found = TASKS["multilabel"].metrics(logits, target)
     assert found["accuracy"] == pytest.approx(1 - sk.hamming_loss(target.numpy(), bits))
     assert found["exact_match"] == pytest.approx(sk.accuracy_score(target.numpy(), bits))
+
+
+@given(st.integers(1, 30), st.integers(1, 5), st.integers(1, 5), seeds)
+def test_recalls_and_f1_are_those_of_scikit_learn(
+    size: int, truths: int, answers: int, seed: int
+) -> None:
+    """With classes that the split has not, that are never answered, or neither."""
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randint(truths, (size,), generator=generator)
+    prediction = 4 - torch.randint(answers, (size,), generator=generator)
+    logits = torch.nn.functional.one_hot(prediction, 5).float()
+    found = TASKS["classification"].metrics(logits, target)
+    said, truth = prediction.numpy(), target.numpy()
+    there = np.unique(truth)  # classes without samples have no recall
+    recall = sk.recall_score(truth, said, labels=there, average="macro", zero_division=0)
+    assert found["uar"] == pytest.approx(recall)
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(truth, said, average="macro"))
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, said))
+
+
+def test_uar_weighs_classes_alike() -> None:
+    """One class with all its 9 right, one with its only sample wrong."""
+    target = torch.tensor([0] * 9 + [1])
+    logits = torch.nn.functional.one_hot(torch.zeros(10, dtype=torch.long), 5).float()
+    found = TASKS["classification"].metrics(logits, target)
+    assert (found["accuracy"], found["uar"]) == (0.9, 0.5)
+    assert found["macro_f1"] == pytest.approx((18 / 19 + 0) / 2)
 
 
 def test_regression_metrics_are_those_of_scikit_learn_on_the_original_scale() -> None:
@@ -157,6 +184,7 @@ def test_regression_metrics_are_those_of_scikit_learn_on_the_original_scale() ->
         "r2": sk.r2_score(truth, prediction),
         "rmse": sk.root_mean_squared_error(truth, prediction),
         "mae": sk.mean_absolute_error(truth, prediction),
+        "mpe": np.mean(1 - prediction / truth),
     }
     assert found == pytest.approx(expected, rel=1e-5)
 
@@ -168,7 +196,19 @@ def test_what_a_split_does_not_define_is_nan() -> None:
     assert constant["rmse"] == 0
     zeros = task.metrics(torch.zeros(3, 1), torch.zeros(3))
     assert math.isnan(zeros["mape"])
+    assert math.isnan(zeros["mpe"])
     assert zeros["mae"] == 2
+    some = task.metrics(torch.zeros(2, 1), torch.tensor([0.0, 4.0]))  # the prediction is 2
+    assert (some["mape"], some["mpe"]) == (0.5, 0.5)
+
+
+def test_mpe_has_a_sign() -> None:
+    task, predicted = g2d.Regression(0.0, 4.0, 1.0), torch.zeros(2, 1)  # 2, twice
+    assert task.metrics(predicted, torch.tensor([4.0, 4.0]))["mpe"] == 0.5
+    assert task.metrics(predicted, torch.tensor([1.0, 1.0]))["mpe"] == -1
+    both = task.metrics(predicted, torch.tensor([4.0, 4 / 3]))
+    assert both["mpe"] == pytest.approx(0, abs=1e-6)
+    assert both["mape"] == pytest.approx(0.5)
 
 
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20))

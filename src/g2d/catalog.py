@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENCODERS = {
+    "agm_transformer": "g2d.models.encoders.transformer.agm_transformer",
     "mlp": "g2d.models.encoders.mlp.MLP",
+    "mobilenet_v2": "g2d.models.encoders.mobilenet_v2.MobileNetV2",
     "resnet18": "g2d.models.encoders.resnet18.ResNet18",
     "small_cnn": "g2d.models.encoders.small_cnn.SmallCNN",
+    "tabular": "g2d.models.encoders.tabular.TabularNet",
+    "transformer": "g2d.models.encoders.transformer.Transformer",
+    "words": "g2d.models.encoders.words.Words",
 }
 
 FUSIONS = {
@@ -52,6 +57,13 @@ class DatasetEntry:
 _SETS = "g2d.data.datasets"
 
 DATASETS = {
+    "table": DatasetEntry(
+        "g2d.data.manifest.dataset.TableData",
+        what="a table of your own: files, text, numbers",
+        obtain="CSV, TSV, Parquet or JSON Lines",
+        licence="yours",
+        size="decoded files are kept in the cache",
+    ),
     "avdigits": DatasetEntry(
         f"{_SETS}.avdigits.AVDigits",
         what="1,797 handwritten digits, each spoken by eSpeak NG in noise",
@@ -284,6 +296,12 @@ METHODS = {
         "encoders apart, dimensions handed over, then fused",
         cost="1, 1/3",
         regression=False,
+        fusions="own",
+    ),
+    "mis_me": MethodEntry(
+        f"{_HERE}.mis_me.MISME",
+        "loss",
+        "a deep joint head, each branch trained beside it",
         fusions="own",
     ),
 }

@@ -90,7 +90,7 @@ class Classification(Task):
         >>> task = Classification(["cat", "dog"])
         >>> logits, target = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0])
         >>> task.metrics(logits, target)
-        {'accuracy': 0.5}
+        {'accuracy': 0.5, 'uar': 0.5, 'macro_f1': 0.3333333333333333}
         >>> task.confidence(logits, target)
         tensor([0.8808, 0.2689])
     """
@@ -138,8 +138,22 @@ class Classification(Task):
         return logits.argmax(dim=1)
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
-        """Accuracy."""
-        return {"accuracy": (self.predict(logits) == target).double().mean().item()}
+        """Accuracy, unweighted average recall (UAR) and macro F1.
+
+        UAR is the mean of the recalls of the classes that the split has; macro F1 that of the F1
+        of the classes that it has or that were answered.
+        """
+        prediction = self.predict(logits)
+        right, answered, there = (
+            classes.bincount(minlength=self.outputs).double()
+            for classes in (target[prediction == target], prediction, target)
+        )
+        seen = answered + there
+        return {
+            "accuracy": (prediction == target).double().mean().item(),
+            "uar": (right / there)[there > 0].mean().item(),
+            "macro_f1": (2 * right / seen)[seen > 0].mean().item(),
+        }
 
     def describe(self) -> dict[str, object]:
         """The class names."""
@@ -292,17 +306,22 @@ class Regression(Task):
         return self.low + (self.high - self.low) * self._unit(logits)
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
-        """MAPE, R², RMSE and MAE on the original scale."""
+        """MAPE, R², RMSE, MAE and signed MPE on the original scale.
+
+        MPE is the mean of (target - prediction) / target: positive targets are predicted too low
+        where it is positive. Like MAPE it leaves targets of 0 out.
+        """
         prediction, truth = self.predict(logits).double(), target.double()
         error = prediction - truth
         spread = ((truth - truth.mean()) ** 2).sum()
-        nonzero = truth != 0
+        share = (-error / truth)[truth != 0]  # nan where no target is left
         nan = float("nan")
         return {
-            "mape": (error[nonzero] / truth[nonzero]).abs().mean().item() if nonzero.any() else nan,
+            "mape": share.abs().mean().item(),
             "r2": (1 - (error**2).sum() / spread).item() if spread > 0 else nan,
             "rmse": (error**2).mean().sqrt().item(),
             "mae": error.abs().mean().item(),
+            "mpe": share.mean().item(),
         }
 
     def describe(self) -> dict[str, object]:

@@ -52,6 +52,18 @@ def test_train_prints_the_numbers_of_its_result(g2d, toy_file, tmp_path):
     assert str(out / "toy-g2d-seed3") in said.out
 
 
+def test_a_run_is_shown_in_few_metrics_and_evaluated_in_all(g2d, toy_file, tmp_path):
+    trained = g2d("train", toy_file(), "--out", tmp_path)
+    taught = g2d("teach", toy_file(), "--out", tmp_path)
+    evaluated = g2d("evaluate", tmp_path / "toy-g2d-seed0")
+    for said, all_of_them in ((trained, False), (taught, False), (evaluated, True)):
+        assert said.status == 0
+        assert "accuracy" in said.out
+        assert "confidence" in said.out
+        for metric in ("loss", "uar", "macro_f1"):
+            assert (metric in said.out) == all_of_them, metric
+
+
 def test_changes_may_stand_before_the_recipe(g2d, toy_file, tmp_path):
     said = g2d("train", "--training.epochs", "1", toy_file(), "--method=joint", "--out", tmp_path)
     assert said.status == 0
@@ -103,6 +115,8 @@ def test_regression_is_shown_in_its_own_metrics(g2d, toy_file, tmp_path):
     for metric in ("mape", "r2", "rmse", "mae"):
         assert f"{metric}, teachers" in said.out
     assert "accuracy" not in said.out
+    assert "mpe" not in said.out
+    assert "mpe" in g2d("evaluate", tmp_path / "toy-g2d-seed0").out
 
 
 @pytest.mark.parametrize("columns", ["80", "120"])

@@ -14,10 +14,11 @@ from distributed.catalog import TRAINED, train, worker
 pytest.importorskip("lightning_fabric")
 pytestmark = pytest.mark.conformance
 
-# Methods whose loss compares the samples of a batch with each other, and so knows only those of
-# its own process: why.
+# Methods in which the samples of a batch matter to each other, and which so know only those of
+# their own process: why.
 WITHIN_THE_PROCESS: dict[str, str] = {
     "di_mml": "its contrastive loss has the samples of its own process as negatives",
+    "mis_me": "its heads normalise over the samples of their own process",
 }
 
 

@@ -112,13 +112,15 @@ def test_every_method_leaves_a_complete_run_folder(shared, kind, method):
     assert result["epochs"] == (0 if method == "ume" else 2)
     assert result["seconds"] >= 0
     assert result["samples"] == {"train": 96, "val": 96, "test": 96}
-    metrics = {"mape", "r2", "rmse", "mae"} if kind == "regression" else {"accuracy"}
+    regression, classes = {"mape", "r2", "rmse", "mae", "mpe"}, {"accuracy", "uar", "macro_f1"}
+    metrics = regression if kind == "regression" else classes
     for split in ("val", "test"):
         assert set(result[split]) == {"loss", "confidence"} | metrics
         for metric in (*metrics, "confidence"):
             assert set(result[split][metric]) == {"fused", *splits.spec.modalities}
     if kind != "regression":
-        assert all(0 <= value <= 1 for value in result["test"]["accuracy"].values())
+        for metric in metrics:
+            assert all(0 <= value <= 1 for value in result["test"][metric].values())
     assert ("teachers" in result) == (method != "joint")
 
 
@@ -158,6 +160,7 @@ def test_errors_of_regression_are_what_numpy_says_of_the_predictions(shared):
         "rmse": np.sqrt((error**2).mean()),
         "mae": np.abs(error).mean(),
         "mape": np.abs(error / truth).mean(),
+        "mpe": -(error / truth).mean(),
         "r2": 1 - (error**2).sum() / ((truth - truth.mean()) ** 2).sum(),
     }
     found = {metric: read(path)["test"][metric]["fused"] for metric in expected}

@@ -126,7 +126,7 @@ def test_rates_follow_the_schedule_and_a_checkpoint() -> None:
         method.on_validation_end(measured(names, epoch))
 
 
-@pytest.mark.parametrize("schedule", ["step", "cosine"])
+@pytest.mark.parametrize("schedule", ["step", "cosine", "plateau"])
 def test_the_engines_schedules_act_on_all_rates(schedule: str) -> None:
     names = NAMES[:2]
     model = student(names, CLASSES.outputs)
@@ -144,7 +144,7 @@ def test_the_engines_schedules_act_on_all_rates(schedule: str) -> None:
         for one in (optimizer, alone):
             one.step()
         for one in schedulers:
-            one.step()
+            one.step(*[1.0] if schedule == "plateau" else [])
 
 
 def test_gradients_are_left_alone() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.models import MultimodalModel
-from g2d.models.encoders import MLP, ResNet18, SmallCNN, feature_widths
+from g2d.models.encoders import MLP, ResNet18, SmallCNN, Transformer, feature_widths
 from g2d.models.fusion import (
     BiGatedFusion,
     ConcatFusion,
@@ -226,3 +226,53 @@ def test_the_papers_encoder_fits() -> None:
     with torch.no_grad():
         assert model(batch).logits.shape == (2, 6)
     assert sum(p.numel() for p in model.parameters()) == 11_170_240 + 11_176_512 + 2 * (512 * 6 + 6)
+
+
+def sequences(more: int = 0) -> Batch:
+    """Words of 4, 2 and no steps beside a picture that is black in places."""
+    batch = a_batch()
+    generator = torch.Generator().manual_seed(2)
+    words = torch.zeros(3, 4 + more, 5)
+    for row, length in enumerate((4, 2)):
+        words[row, :length] = torch.randn(length, 5, generator=generator)
+    batch.inputs["picture"][:, :, :6] = 0
+    return Batch(
+        {"picture": batch.inputs["picture"], "words": words},
+        batch.target,
+        batch.index,
+        {"words": torch.tensor([True, True, False])},
+    )
+
+
+def reader(fusion: type[Fusion], **options: object) -> MultimodalModel:
+    torch.manual_seed(0)
+    words = Transformer(5, width=16, heads=2, layers=2, feedforward=24, dropout=0.0)
+    parts = {"picture": SmallCNN(width=24), "words": words}
+    return MultimodalModel(parts, fusion(feature_widths(parts), 4, **options))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_the_length_of_the_batch_says_nothing(fusion: type[Fusion]) -> None:
+    by_tokens = {"tokens": "sequence"} if fusion is CrossAttentionFusion else {}
+    model = reader(fusion, **by_tokens)
+    assert model.fusion.padded == {"words"}
+    model(sequences())  # gives the means something to hold
+    model.eval()
+    expected, outputs = model(sequences()), model(sequences(more=3))
+    torch.testing.assert_close(outputs.logits, expected.logits, rtol=1e-4, atol=1e-5)
+    for name, value in expected.features.items():
+        torch.testing.assert_close(outputs.features[name], value, rtol=1e-4, atol=1e-5)
+        said = outputs.unimodal[name]
+        torch.testing.assert_close(said, expected.unimodal[name], rtol=1e-4, atol=1e-5)
+    assert (outputs.features["words"][2] == 0).all()
+
+
+def test_sequences_of_padding_leave_finite_gradients() -> None:
+    model = reader(CrossAttentionFusion, tokens="sequence")
+    batch = sequences()
+    batch.present = {}  # nobody says that the third sample has no words
+    outputs = model(batch)
+    outputs.logits.square().sum().backward()
+    for parameter in model.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.isfinite().all()

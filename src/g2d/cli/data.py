@@ -18,7 +18,9 @@ from g2d.errors import UserError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
-    actions = parser.add_subparsers(title="actions", metavar="ls|prepare|check", required=True)
+    actions = parser.add_subparsers(
+        title="actions", metavar="ls|prepare|check|inspect", required=True
+    )
     ls = _action(actions, "ls", "datasets, how to obtain them, their licences", "  g2d data ls")
     ls.add_argument("dataset", nargs="?", choices=DATASETS, help="one, with its options")
     ls.set_defaults(action=_ls)
@@ -33,6 +35,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     prepare.add_argument("dataset", choices=[n for n, e in DATASETS.items() if e.prepare])
     prepare.set_defaults(action=_prepare)
+    inspect_ = _action(
+        actions,
+        "inspect",
+        "read a table of your own, write a recipe for it",
+        "  g2d data inspect data.csv --target price > recipe.yaml",
+    )
+    inspect_.add_argument("table", type=Path, help="CSV, TSV, Parquet or JSON Lines")
+    inspect_.add_argument("--target", required=True, help="the column to predict")
+    inspect_.add_argument(
+        "--task",
+        choices=("auto", "classification", "multilabel", "regression"),
+        default="auto",
+        help="what kind of target it is (default: auto)",
+    )
+    inspect_.set_defaults(action=_inspect)
     check = _action(
         actions,
         "check",
@@ -177,6 +194,14 @@ def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
         count = len(report.problems)
         raise UserError(f"{root} has {'a fault' if count == 1 else f'{count} faults'}, see above")
     print("no fault found")
+
+
+def _inspect(arguments: argparse.Namespace, changes: list[str]) -> None:
+    from g2d.experiment.own_data import as_yaml, inspect_table
+
+    _nothing_more(changes)
+    recipe, notes = inspect_table(arguments.table, arguments.target, arguments.task)
+    print(as_yaml(recipe, notes), end="")
 
 
 def _function(path: str) -> Callable[..., Any]:

@@ -10,6 +10,9 @@ from typing import Any
 from g2d.engine.records import RunFolder
 from g2d.errors import require
 
+# Recorded with every run, and left to `g2d evaluate`: a run is read by fewer.
+_DETAILS = ("loss", "uar", "macro_f1", "mpe")
+
 
 def show_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
@@ -52,7 +55,7 @@ def show_metrics(
 
 
 def show_run(folder: Path, out: Path) -> None:
-    """Prints the result of a run beside its teachers'."""
+    """Prints the result of a run beside its teachers', in its main metrics."""
     run = RunFolder(folder)
     result = run.read_json("result.json")
     taught = {
@@ -62,7 +65,7 @@ def show_run(folder: Path, out: Path) -> None:
     }
     shown: dict[str, dict[str, float]] = {}
     for metric, values in result["test"].items():
-        if metric == "loss":
+        if metric in _DETAILS:
             continue
         shown[metric] = values
         if taught:
@@ -75,9 +78,9 @@ def show_run(folder: Path, out: Path) -> None:
 
 
 def show_teachers(folders: Sequence[Path]) -> None:
-    """Prints each teacher's metrics."""
+    """Prints each teacher's main metrics."""
     results = [RunFolder(folder).read_json("result.json") for folder in folders]
-    metrics = [name for name in results[0]["test"] if name != "loss"]
+    metrics = [name for name in results[0]["test"] if name not in _DETAILS]
     rows = [
         [
             f"{result['modality']}, {split}",

@@ -13,6 +13,7 @@ from g2d.ranks import first_process
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains whichever teachers are not there yet."""
     from g2d.experiment.build import build_splits, teacher_settings, training_settings
+    from g2d.experiment.completing import complete
     from g2d.experiment.recipe import load_recipe
     from g2d.experiment.teach import check_teachers, teach, teacher_folder
 
@@ -20,6 +21,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     training_settings(recipe)
     settings, _ = teacher_settings(recipe)
     splits = build_splits(recipe)
+    recipe = complete(recipe, splits.spec)
     check_teachers(recipe, splits)
     teach(recipe, splits, arguments.out, settings.make_fabric())
     if not first_process():

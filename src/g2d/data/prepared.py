@@ -34,6 +34,7 @@ class PreparedSplit:
         rows: Which, `(N,)`; sample i of the split is row `rows[i]`.
         readers: One a modality, in the declared order.
         target: Of the whole store, `(M,)`.
+        present: Of the whole store, bool `(M,)`, for modalities that can be missing.
 
     Example:
         >>> class Squares:
@@ -51,10 +52,13 @@ class PreparedSplit:
         rows: NDArray[np.integer],
         readers: Mapping[str, Reader],
         target: NDArray[np.generic],
+        present: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> None:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.readers = dict(readers)
         self.target: Tensor = torch.from_numpy(np.array(target)[self.rows])
+        masks = present or {}
+        self.present = {name: np.asarray(mask)[self.rows] for name, mask in masks.items()}
         self.augmented = any(reader.augments for reader in self.readers.values())
 
     def __len__(self) -> int:
@@ -64,4 +68,5 @@ class PreparedSplit:
         index = torch.as_tensor(indices, dtype=torch.int64)
         rows = self.rows[index.numpy()]
         inputs = {name: reader.read(rows) for name, reader in self.readers.items()}
-        return Batch(inputs, self.target[index], index)
+        present = {name: torch.from_numpy(mask)[index] for name, mask in self.present.items()}
+        return Batch(inputs, self.target[index], index, present)

@@ -40,6 +40,9 @@ class DatasetSpec:
         shapes: Shape of one sample of every modality, in the declared order.
         protocol: Name of the split policy; results of different policies are not comparable.
         fingerprint: Hash of the data behind the splits; the key of everything cached.
+        notes: What else is worth keeping with a run, as plain values.
+        preprocessing: What was fitted to the training split and new data needs, as plain values.
+        encoders: For each modality an encoder as recipes say it, for recipes that name none.
     """
 
     name: str
@@ -48,6 +51,8 @@ class DatasetSpec:
     protocol: str
     fingerprint: str
     notes: dict[str, object] = field(default_factory=dict)
+    preprocessing: dict[str, object] | None = None
+    encoders: dict[str, object] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:

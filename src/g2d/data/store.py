@@ -158,6 +158,11 @@ class Store:
         """Samples of different shapes under one name, memory-mapped."""
         return RaggedArray(self, name)
 
+    def present(self, name: str) -> NDArray[np.bool_] | None:
+        """Which samples have a modality; `None` where all have it."""
+        mask = f"{name}-present"
+        return np.array(self.array(mask)) if mask in self.manifest["arrays"] else None
+
     def column(self, name: str) -> NDArray[np.generic]:
         """What is known of every sample under a name (`id`, `target`, ...), in memory."""
         return np.array(self.array(f"sample-{name}"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from g2d.batch import Batch
@@ -99,7 +100,7 @@ def fit(
     fabric = fabric or settings.make_fabric()
     run = RunFolder(folder) if folder is not None else None
     optimizer = settings.make_optimizer(method.parameter_groups(cast(Student, model)))
-    scheduler = settings.make_scheduler(optimizer)
+    scheduler = settings.make_scheduler(optimizer, method.task.higher_is_better)
     student, stepper = cast("tuple[_FabricModule, Optimizer]", fabric.setup(model, optimizer))
     steps = math.ceil(len(train) / settings.accumulate)
     method.on_fit_start(
@@ -138,10 +139,13 @@ def fit(
             batches = _on_device(train, fabric)
             loss = train_epoch(method, batches, settings.accumulate, bar)
             seconds = time.perf_counter() - started
-            scheduler.step()
             measured = evaluate(student, _on_device(val, fabric), method.task, fabric)
-            method.on_validation_end(measured.record())
             value = measured.metrics[method.task.metric][FUSED]
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(value)
+            else:
+                scheduler.step()
+            method.on_validation_end(measured.record())
             state.epoch, state.seconds = epoch + 1, state.seconds + seconds
             if method.task.better(value, state.best):
                 state.best, state.best_epoch = value, epoch

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LRScheduler,
+    MultiStepLR,
+    ReduceLROnPlateau,
+)
 
 from g2d.errors import UserError, require
 
@@ -30,9 +35,12 @@ class TrainingSettings:
         momentum: Of SGD.
         weight_decay: Of either.
         lr_schedule: `step` multiplies the rate by `lr_factor` after each share of the epochs in
-            `lr_steps`, `cosine` lets it fade to 0, `constant` leaves it.
+            `lr_steps`, `cosine` lets it fade to 0, `plateau` multiplies it by `lr_factor` when
+            the metric that selects has not improved on validation for more than `lr_patience`
+            epochs, `constant` leaves it.
         lr_steps: Shares of the epochs, between 0 and 1.
         lr_factor: See `lr_schedule`.
+        lr_patience: See `lr_schedule`.
         clip_norm: Largest gradient norm; none when null.
         precision: `32` or `bf16` (mixed).
         accelerator: `auto`, `cpu` or `gpu`.
@@ -48,9 +56,10 @@ class TrainingSettings:
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    lr_schedule: Literal["step", "cosine", "constant"] = "step"
+    lr_schedule: Literal["step", "cosine", "plateau", "constant"] = "step"
     lr_steps: tuple[float, ...] = (2 / 3,)
     lr_factor: float = 0.1
+    lr_patience: int = 2
     clip_norm: float | None = None
     precision: Literal["32", "bf16"] = "32"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -69,7 +78,9 @@ class TrainingSettings:
                 raise UserError(f"{name} must be above 0, got {value}")
         if not 0 <= self.momentum < 1:
             raise UserError(f"momentum must be 0 or more and below 1, got {self.momentum}")
-        for name in ("weight_decay", "workers"):
+        if self.lr_schedule == "plateau" and self.lr_factor >= 1:
+            raise UserError(f"lr_factor must be below 1 with plateau, got {self.lr_factor}")
+        for name in ("weight_decay", "workers", "lr_patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if any(not 0 < share < 1 for share in self.lr_steps):
@@ -92,8 +103,27 @@ class TrainingSettings:
             weight_decay=self.weight_decay,
         )
 
-    def make_scheduler(self, optimizer: torch.optim.Optimizer) -> LRScheduler:
-        """The learning-rate schedule, stepped once an epoch."""
+    def make_scheduler(
+        self, optimizer: torch.optim.Optimizer, higher_is_better: bool = True
+    ) -> LRScheduler:
+        """The learning-rate schedule, stepped once an epoch.
+
+        Args:
+            optimizer: Whose rates follow it.
+            higher_is_better: Of the metric that `plateau` is stepped with.
+        """
+        if self.lr_schedule == "plateau":
+            for group in optimizer.param_groups:  # the other schedules note it by themselves
+                group.setdefault("initial_lr", group["lr"])
+            return ReduceLROnPlateau(
+                optimizer,
+                mode="max" if higher_is_better else "min",
+                factor=self.lr_factor,
+                patience=self.lr_patience,
+                threshold=0.0,
+                threshold_mode="abs",
+                eps=0.0,
+            )
         if self.lr_schedule == "cosine":
             return CosineAnnealingLR(optimizer, T_max=self.epochs)
         # In so few epochs that a step would fall before the first, there is none.

@@ -15,6 +15,7 @@ from g2d.data.checks import check_splits
 from g2d.data.splits import Splits
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
+from g2d.experiment.completing import complete
 from g2d.experiment.components import build, check_options, locate, split_spec
 from g2d.experiment.recipe import Component, Recipe
 from g2d.methods.base import Method
@@ -44,9 +45,7 @@ def build_splits(recipe: Recipe) -> Splits:
         raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
     splits = cast(Splits, dataset.splits())
     check_splits(splits)
-    wanted, got = list(recipe.encoders), list(splits.spec.modalities)
-    if set(wanted) != set(got):
-        raise UserError(f"encoders: given for {wanted}, and the data has {got}; give one for each")
+    complete(recipe, splits.spec)  # refuses encoders that do not fit
     return splits
 
 

@@ -23,7 +23,8 @@ class Recipe:
 
     Attributes:
         data: The dataset: a name or dotted path, and its options.
-        encoders: One for each modality; a new one is made for each teacher and student. With
+        encoders: One for each modality; a new one is made for each teacher and student. Of a
+            dataset that suggests encoders, those left out or `auto` are the suggested ones. With
             `modalities` among the options of the data, those of other modalities are left out.
         fusion: Of the student.
         method: Of the student.
@@ -34,7 +35,7 @@ class Recipe:
     """
 
     data: Component
-    encoders: dict[str, Component]
+    encoders: dict[str, Component] = field(default_factory=dict)
     fusion: Component = "late"
     method: Component = "g2d"
     training: dict[str, Any] = field(default_factory=dict)
@@ -96,7 +97,7 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     if content is None:
-        raise UserError(f"{name} is empty; a recipe has at least data and encoders")
+        raise UserError(f"{name} is empty; a recipe has at least data")
     if not isinstance(content, dict):
         raise UserError(f"{name} is not a recipe: expected keys and values")
     return recipe_from(_changed(content, changes))
@@ -116,9 +117,8 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
             raise UserError(f"{key}: no such key in a recipe; known: {', '.join(known)}")
         if key in {"encoders", "training", "teachers"} and not isinstance(value, Mapping):
             raise UserError(f"{key}: expected keys and values, got {value!r}")
-    for key in ("data", "encoders"):
-        if key not in content:
-            raise UserError(f"{key}: this must be given")
+    if "data" not in content:
+        raise UserError("data: this must be given")
     seed = content.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UserError(f"seed: expected a whole number, 0 or more, got {seed!r}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from g2d.catalog import ENCODERS
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import FUSED, evaluate
@@ -29,8 +30,10 @@ from g2d.experiment.build import (
     teacher_settings,
     training_settings,
 )
+from g2d.experiment.completing import complete
+from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
-from g2d.experiment.recipe import Recipe, recipe_from
+from g2d.experiment.recipe import Component, Recipe, recipe_from
 from g2d.experiment.teach import (
     check_teachers,
     evaluation_loader,
@@ -93,6 +96,7 @@ def train(
     settings = training_settings(recipe)
     teacher_settings(recipe)
     splits = splits or build_splits(recipe)
+    recipe = complete(recipe, splits.spec)
     plan = plan_method(recipe, splits.spec.modalities)
     plan.check_task(splits.spec.task)
     if plan.needs_teachers:
@@ -133,6 +137,8 @@ def train(
     if fabric.is_global_zero:
         run.write_json("run.json", _about(recipe, splits, plan, settings))
         run.write_json("model.json", describe_model(recipe, splits, recipe.method))
+        if splits.spec.preprocessing is not None:
+            run.write_json("preprocessing.json", splits.spec.preprocessing)
     # Whether its teachers were trained just now or long ago must not matter to the student.
     torch.manual_seed(recipe.seed)
     if method is None:
@@ -193,9 +199,21 @@ def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
     about = run.read_json("model.json")
     from g2d.tasks import task_from
 
-    model = build_student(recipe, tuple(about["modalities"]), task_from(about["task"]))
+    bare = _without_pretrained(recipe)
+    model = build_student(bare, tuple(about["modalities"]), task_from(about["task"]))
     load_weights(path / "model.safetensors", model)
     return model.eval(), recipe
+
+
+def _without_pretrained(recipe: Recipe) -> Recipe:
+    """Encoders that begin anew: where the run's own weights follow, no other file is needed."""
+    encoders: dict[str, Component] = {}
+    for modality, spec in recipe.encoders.items():
+        name, options = split_spec(spec, f"encoders.{modality}")
+        if ENCODERS.get(name, name).startswith("g2d."):
+            options.pop("weights", None)
+        encoders[modality] = {"name": name, **options}
+    return replace(recipe, encoders=encoders)
 
 
 def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:

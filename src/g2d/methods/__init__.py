@@ -14,6 +14,7 @@ from g2d.methods.greedy import Greedy
 from g2d.methods.joint import JointTraining
 from g2d.methods.loop import Loop
 from g2d.methods.mbsd import MBSD
+from g2d.methods.mis_me import MISME
 from g2d.methods.mla import MLA
 from g2d.methods.mmcosine import MMCosine
 from g2d.methods.mmpareto import MMPareto
@@ -38,6 +39,7 @@ __all__ = [
     "DLMG",
     "G2D",
     "MBSD",
+    "MISME",
     "MLA",
     "MSES",
     "MSLR",

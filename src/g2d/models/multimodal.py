@@ -15,7 +15,11 @@ from g2d.models.fusion.base import Fusion
 
 @runtime_checkable
 class TokenEncoder(Protocol):
-    """An encoder that can also give the token sequence it pools its feature from."""
+    """An encoder that can also give the token sequence it pools its feature from.
+
+    One whose sequences differ in length has an attribute `pads` that is true, and gives tokens
+    that are all zero for padding.
+    """
 
     def tokens(self, inputs: Tensor) -> Tensor:
         """`(B, N, d)` tokens."""
@@ -70,6 +74,7 @@ class MultimodalModel(nn.Module):
             _check_width(name, getattr(encoder, "feature_width", None), fusion)
         self.encoders = nn.ModuleDict(encoders)
         self.fusion = fusion
+        fusion.expect_padding([n for n, e in encoders.items() if getattr(e, "pads", False)])
 
     @property
     def modalities(self) -> tuple[str, ...]:

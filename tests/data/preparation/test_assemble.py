@@ -193,6 +193,36 @@ def test_what_cannot_be_used_is_left_out_and_named(samples, tmp_path):
     assert store.manifest["counts"] == {"samples": 6, "skipped": 4}
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 20])
+def test_what_a_sample_lacks_is_marked(samples, tmp_path, chunk):
+    def lacking(sample: Sample):
+        found = dict(decode(sample))
+        if sample.id in {"s02", "s03", "s09"}:
+            found["all"] = None
+        if sample.id in {"s00", "s03"}:
+            found["first"] = UserError("the first is illegible")
+        return found
+
+    made = make(tmp_path / "out", samples, decode=lacking, chunk=chunk)
+    store = Store(made, "numbers", "make it")
+    assert np.flatnonzero(~store.present("all")).tolist() == [2, 3, 9]
+    assert np.flatnonzero(~store.present("first")).tolist() == [0, 3]
+    ragged = store.ragged("all")
+    assert [ragged[i].size for i in range(10)] == [2, 4, 0, 0, 10, 12, 14, 16, 18, 0]
+    assert ragged[8].tolist() == [[80.0 + k] * 2 for k in range(9)]
+    assert store.array("first")[:, 0, 0].tolist() == [0, 10, 20, 0, 40, 50, 60, 70, 80, 90]
+    assert (made / "absent.csv").read_text().splitlines() == [
+        "id,modality,reason",
+        "s00,first,the first is illegible",
+        "s03,first,the first is illegible",
+    ]
+
+
+def test_a_modality_that_all_have_needs_no_mask(samples, tmp_path):
+    store = Store(make(tmp_path / "out", samples), "numbers", "make it")
+    assert store.present("all") is None
+
+
 def test_nothing_usable_is_an_error_whatever_is_tolerated(samples, tmp_path):
     for sample in samples:
         sample.sources["numbers"].unlink()

@@ -29,6 +29,7 @@ VARIANTS: dict[str, Any] = {
     "concat-learned": partial(ConcatFusion, absent="learned"),
     "film": FiLMFusion,
     "film-one-plus": partial(FiLMFusion, target="north", one_plus=True),
+    "film-projected": partial(FiLMFusion, width=6),
     "bigated-symmetric": BiGatedFusion,
     "bigated-official": partial(BiGatedFusion, mode="official"),
     "attention-pooled": CrossAttentionFusion,

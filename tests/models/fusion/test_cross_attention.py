@@ -6,6 +6,9 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from g2d.errors import UserError
@@ -89,6 +92,93 @@ def test_equals_its_equation(k: int, tokens: str, training: bool) -> None:
         torch.testing.assert_close(logits[i], expected, rtol=1e-4, atol=1e-5)
         expected = from_equation(fusion, sample, there)
         torch.testing.assert_close(masked[i], expected, rtol=1e-4, atol=1e-5)
+
+
+LENGTHS = {"north": 5, "south": 3, "east": 2}
+# How many of these tokens are none of padding, in four samples.
+FILLED = {"north": [5, 2, 0, 1], "south": [1, 3, 2, 0], "east": [2, 2, 2, 2]}
+
+
+def padded_case() -> tuple[CrossAttentionFusion, dict[str, Tensor]]:
+    """North and south come padded with zeros, east is never padded."""
+    torch.manual_seed(0)
+    fusion = CrossAttentionFusion(WIDTHS, 5, tokens="sequence", heads=HEADS)
+    for parameter in fusion.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    fusion.expect_padding({"north", "south"})
+    features = {name: torch.randn(4, LENGTHS[name], width) for name, width in WIDTHS.items()}
+    for name, lengths in FILLED.items():
+        for row, length in enumerate(lengths):
+            features[name][row, length:] = 0
+    return fusion, features
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_padding_is_as_if_it_were_not_there(training: bool) -> None:
+    fusion, features = padded_case()
+    present = {"north": torch.tensor([True, False, True, True])}
+    logits = fusion.train(training)(features)[0]
+    masked = fusion(features, present)[0]
+    for i in range(4):
+        cut = {name: feature[i, : FILLED[name][i]] for name, feature in features.items()}
+        there = {name for name in WIDTHS if FILLED[name][i]}
+        torch.testing.assert_close(
+            logits[i], from_equation(fusion, cut, there), rtol=1e-4, atol=1e-5
+        )
+        there -= {"north"} if i == 1 else set()
+        torch.testing.assert_close(
+            masked[i], from_equation(fusion, cut, there), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_zero_tokens_of_an_encoder_that_does_not_pad_are_tokens() -> None:
+    fusion, features = padded_case()
+    fusion.expect_padding(set())
+    logits = fusion(features)[0]
+    for i in range(4):
+        sample = {name: feature[i] for name, feature in features.items()}
+        expected = from_equation(fusion, sample, set(WIDTHS))
+        torch.testing.assert_close(logits[i], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_expecting_padding_changes_nothing_where_there_is_none() -> None:
+    fusion, features = padded_case()
+    features = {name: torch.randn_like(feature) for name, feature in features.items()}
+    expected = fusion.eval()(features)[0]
+    fusion.expect_padding(set())
+    torch.testing.assert_close(fusion(features)[0], expected)
+
+
+def test_nothing_but_padding_stays_finite_and_gets_no_gradient() -> None:
+    fusion, features = padded_case()
+    features = {name: torch.zeros_like(f).requires_grad_() for name, f in features.items()}
+    fusion.expect_padding(WIDTHS)
+    logits, _ = fusion(features)
+    logits.square().sum().backward()
+    assert logits.isfinite().all()
+    for feature in features.values():
+        assert feature.grad is not None
+        assert (feature.grad == 0).all()
+    for parameter in fusion.parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(more=st.fixed_dictionaries({"north": st.integers(0, 4), "south": st.integers(0, 4)}))
+def test_more_padding_changes_no_prediction_and_no_mean(more: dict[str, int]) -> None:
+    fusion, features = padded_case()
+    longer = {
+        name: F.pad(feature, (0, 0, 0, more.get(name, 0))) for name, feature in features.items()
+    }
+    twin, _ = padded_case()
+    for one, given_features in ((fusion, features), (twin, longer)):
+        one.train()(given_features)
+    for name, mean in fusion.means.read().items():
+        torch.testing.assert_close(mean, twin.means.read()[name])
+    (expected, alone), (logits, again) = fusion.eval()(features), twin.eval()(longer)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    for name, value in alone.items():
+        torch.testing.assert_close(again[name], value, rtol=1e-4, atol=1e-5)
 
 
 def test_attention_to_one_token_does_not_depend_on_the_question() -> None:

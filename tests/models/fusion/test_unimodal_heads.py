@@ -82,6 +82,21 @@ def test_tokens_are_averaged() -> None:
     torch.testing.assert_close(said["east"], head(tokens["east"].mean(dim=1)))
 
 
+def test_padding_is_no_token() -> None:
+    widths = dict.fromkeys(WIDTHS, 8)
+    fusion = UnimodalHeads(CrossAttentionFusion(widths, outputs=2, tokens="sequence"))
+    fusion.expect_padding({"east"})
+    tokens = {name: torch.randn(3, 5, 8) for name in widths}
+    for name in ("east", "north"):
+        tokens[name][1, 2:] = 0
+    _, said = fusion(tokens)
+    east, north = fusion.heads["east"], fusion.heads["north"]
+    torch.testing.assert_close(said["east"][1], east(tokens["east"][1, :2].mean(dim=0)))
+    torch.testing.assert_close(said["east"][0], east(tokens["east"][0].mean(dim=0)))
+    torch.testing.assert_close(said["north"][1], north(tokens["north"][1].mean(dim=0)))
+    assert fusion.fusion.padded == {"east"}
+
+
 def test_heads_come_only_where_a_fusion_shows_no_terms() -> None:
     for inner in (LateFusion, SumFusion, ConcatFusion):
         fusion = inner(WIDTHS, outputs=2)

@@ -48,7 +48,9 @@ def assemble(
     where samples differ in shape (`ragged`) their values one after the other, with
     `<modality>-offsets.npy` and `<modality>-shapes.npy`. What is known of the samples lies beside
     them as `sample-id.npy`, `sample-target.npy`, and one such file a column; `samples.csv` says
-    the same for people, `skipped.csv` names what could not be used, and why.
+    the same for people, `skipped.csv` names what could not be used, and why. A modality that
+    samples may lack has its mask in `<modality>-present.npy`, and `absent.csv` says why it is
+    absent where there is more to say than that.
 
     Samples are decoded a few at a time in several processes. Whoever is stopped goes on where it
     stopped when called again, and ends with the same bytes; files that changed in between are
@@ -90,6 +92,9 @@ def assemble(
         usable = [sample for sample in samples if sample.id not in skipped]
         write_samples(store, usable)
         write_csv(store / "skipped.csv", ["id", "reason"], sorted(skipped.items()))
+        notes = [note for found in chunks.values() for note in found.notes]
+        if notes:
+            write_csv(store / "absent.csv", ["id", "modality", "reason"], sorted(notes))
         counts = {"samples": len(usable), "skipped": len(skipped)}
         write_manifest(store, kind, options=chosen, counts=counts, ragged=sorted(ragged), **facts)
         os.replace(store, out)  # noqa: PTH105 (Path.replace says less of what is meant)

@@ -25,12 +25,16 @@ class Chunk:
     Attributes:
         ids: The samples that could be used, in order.
         skipped: The others, and why.
-        shapes: By array, the shape of each sample's, `(n, ndim)`.
+        absent: By array, the samples that have none.
+        notes: Why some of those have none: sample, array, reason.
+        shapes: By array, the shape of each sample's that has one, `(n, ndim)`.
         dtypes: By array, its type.
     """
 
     ids: tuple[str, ...]
     skipped: dict[str, str]
+    absent: dict[str, list[str]]
+    notes: list[tuple[str, str, str]]
     shapes: dict[str, NDArray[np.int64]]
     dtypes: dict[str, np.dtype[np.generic]]
 
@@ -38,7 +42,8 @@ class Chunk:
 def write_chunk(file: Path, samples: Sequence[Sample], decode: Decode) -> None:
     """Decodes samples and writes what comes out, under its name only when it is complete."""
     kept: dict[str, list[NDArray[np.generic]]] = {}
-    ids, skipped = [], {}
+    absent: dict[str, list[str]] = {}
+    ids, skipped, notes = [], {}, []
     for sample in samples:
         try:
             arrays = decode(sample)
@@ -47,9 +52,15 @@ def write_chunk(file: Path, samples: Sequence[Sample], decode: Decode) -> None:
             continue
         ids.append(sample.id)
         for name, array in arrays.items():
-            kept.setdefault(name, []).append(np.asarray(array))
+            if array is None or isinstance(array, UserError):
+                absent.setdefault(name, []).append(sample.id)
+                if array is not None:
+                    notes.append((sample.id, name, str(array)))
+            else:
+                kept.setdefault(name, []).append(np.asarray(array))
+    about = {"ids": ids, "skipped": skipped, "absent": absent, "notes": notes}
     content: dict[str, NDArray[np.generic]] = {
-        "about": np.frombuffer(json.dumps({"ids": ids, "skipped": skipped}).encode(), np.uint8)
+        "about": np.frombuffer(json.dumps(about).encode(), np.uint8)
     }
     for name, rows in kept.items():
         content[f"values:{name}"] = np.concatenate([row.reshape(-1) for row in rows])
@@ -72,7 +83,8 @@ def read_chunk(file: Path) -> Chunk:
         names = [key.partition(":")[2] for key in content.files if key.startswith("shapes:")]
         shapes = {name: content[f"shapes:{name}"] for name in names}
         dtypes = {name: content[f"values:{name}"].dtype for name in names}
-    return Chunk(tuple(about["ids"]), about["skipped"], shapes, dtypes)
+    notes = [(id, name, reason) for id, name, reason in about["notes"]]
+    return Chunk(tuple(about["ids"]), about["skipped"], about["absent"], notes, shapes, dtypes)
 
 
 def values_of(file: Path, name: str) -> Iterator[NDArray[np.generic]]:

@@ -51,11 +51,11 @@ class Sample:
 class Decode(Protocol):
     """Turns a sample into one array for each modality; it has to be picklable."""
 
-    def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic]]:
-        """The arrays.
+    def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic] | UserError | None]:
+        """The arrays; in the place of one that the sample lacks, `None`, or why it lacks it.
 
         Raises:
-            UnusableError: They cannot be had.
+            UnusableError: The sample cannot be used at all.
         """
 
 

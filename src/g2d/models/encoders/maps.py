@@ -72,6 +72,21 @@ def initialise(module: nn.Module) -> None:
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def refuse_single_value(encoder: nn.Module, frames: Tensor, stride: int) -> None:
+    """Refuses to train on one frame whose map, a `stride`-th in size, is a single position.
+
+    Raises:
+        UserError: Batch norm would have one value to take the variance of.
+    """
+    count, _, height, width = frames.shape
+    if encoder.training and count == 1 and max(height, width) <= stride:
+        raise UserError(
+            f"{type(encoder).__name__} got one frame of {height} x {width} to train on, expected 2 "
+            "or more because batch norm cannot normalise a single value; use larger batches, or "
+            "drop the last one"
+        )
+
+
 def _frames(inputs: Tensor) -> Tensor:
     """Frames `(N, C, H, W)` in channels-last memory, with one copy at the most."""
     if inputs.ndim == 4:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from g2d.errors import UserError
-from g2d.models.encoders.maps import MapEncoder, initialise
+from g2d.models.encoders.maps import MapEncoder, initialise, refuse_single_value
+from g2d.models.encoders.pretrained import load_pretrained
 
 
 class ResNet18(MapEncoder):
@@ -16,13 +18,16 @@ class ResNet18(MapEncoder):
     Stem (7 × 7 convolution with stride 2, batch norm, ReLU, 3 × 3 max-pool with stride 2), then
     four stages of two basic blocks with 64, 128, 256 and 512 channels, the last three of them
     halving the map. The feature is the mean of the map over positions, and over frames for clips;
-    it is never negative. Initialised as in the paper, trained from scratch.
+    it is never negative. Initialised as in the paper, which trains it from scratch.
 
-    The parts carry torchvision's names, so that its weights load with
-    `load_state_dict(weights, strict=False)` where the channels are 3.
+    The parts carry torchvision's names, so that its published weights fit where the channels are 3.
 
     Args:
         channels: Channels of the input.
+        weights: A file of published weights (`.pt`, `.pth` or `.safetensors`) to begin with.
+
+    Raises:
+        UserError: The weights cannot be read or belong to another network.
 
     Attributes:
         feature_width: 512.
@@ -37,7 +42,7 @@ class ResNet18(MapEncoder):
         (torch.Size([2, 512]), torch.Size([2, 6, 512]))
     """
 
-    def __init__(self, channels: int = 1) -> None:
+    def __init__(self, channels: int = 1, weights: str | Path | None = None) -> None:
         super().__init__(channels, feature_width=512)
         self.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -46,6 +51,8 @@ class ResNet18(MapEncoder):
         self.layer3 = _stage(128, 256, stride=2)
         self.layer4 = _stage(256, 512, stride=2)
         initialise(self)
+        if weights is not None:
+            load_pretrained(self, weights)
 
     def feature_map(self, frames: Tensor) -> Tensor:
         """The map `(N, 512, ⌈H/32⌉, ⌈W/32⌉)`.
@@ -54,13 +61,7 @@ class ResNet18(MapEncoder):
             UserError: Training on a single frame of at most 32 × 32: batch norm would have one
                 value to take the variance of.
         """
-        count, _, height, width = frames.shape
-        if self.training and count == 1 and max(height, width) <= 32:
-            raise UserError(
-                f"ResNet18 got one frame of {height} x {width} to train on, expected 2 or more "
-                "because batch norm cannot normalise a single value; use larger batches, or drop "
-                "the last one"
-            )
+        refuse_single_value(self, frames, stride=32)
         x = F.relu(self.bn1(self.conv1(frames)), inplace=True)
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         maps: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))

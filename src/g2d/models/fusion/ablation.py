@@ -88,6 +88,11 @@ class AblationFusion(Fusion):
         """
         self.means.set(means)
 
+    def follow(self, features: Features, masks: Mapping[str, Tensor]) -> None:
+        """Takes the features of a training batch into the means; padding is no token."""
+        means = {**features, **self.pooled({name: features[name] for name in self.padded})}
+        self.means.update(means, masks)
+
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -96,7 +101,7 @@ class AblationFusion(Fusion):
         declared = {name: features[name] for name in self.modalities}
         features = without_absent(declared, masks)
         if self.training:
-            self.means.update(features, masks)
+            self.follow(features, masks)
             return self.fuse(features, masks), {}
         alone = mean_ablation(self.fuse, features, self.means.read(), masks)
         return self.fuse(features, masks), alone

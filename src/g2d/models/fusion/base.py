@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError
 from g2d.models.names import check_names
+from g2d.models.tokens import filled_mean
 
 Features = Mapping[str, Tensor]
 Present = Mapping[str, Tensor]
@@ -34,11 +35,14 @@ class Fusion(nn.Module, ABC):
         needs_tokens: Whether `forward` wants token sequences instead of pooled features.
         has_own_heads: Whether each modality has a head that serves it alone.
         additive: Whether the logits are a sum over modalities, and the read-outs its terms.
+        padded: Modalities of whose tokens those that are all zero are padding. A model says which
+            when it is built with encoders that pad (`expect_padding`).
     """
 
     needs_tokens = False
     has_own_heads = False
     additive = False
+    padded: frozenset[str] = frozenset()
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
@@ -52,6 +56,23 @@ class Fusion(nn.Module, ABC):
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities, in the declared order."""
         return tuple(self.widths)
+
+    def expect_padding(self, modalities: Collection[str]) -> None:
+        """Takes tokens of these modalities that are all zero for padding, here and in all parts.
+
+        For other modalities they are tokens like any other: a map has such positions where its
+        last ReLU lets nothing through.
+        """
+        for part in self.modules():
+            if isinstance(part, Fusion):
+                part.padded = frozenset(modalities)
+
+    def pooled(self, features: Features) -> dict[str, Tensor]:
+        """Features `(B, d_m)`: tokens are averaged, without padding."""
+        return {
+            name: _mean_token(value, name in self.padded) if value.ndim > 2 else value
+            for name, value in features.items()
+        }
 
     @abstractmethod
     def forward(
@@ -75,6 +96,10 @@ class Fusion(nn.Module, ABC):
             f"{type(self).__name__} has no head of its own for {modality!r}, so the gate cannot "
             "close a branch; use scope 'encoder', or late or sum fusion"
         )
+
+
+def _mean_token(tokens: Tensor, padded: bool) -> Tensor:
+    return filled_mean(tokens) if padded else tokens.flatten(1, -2).mean(dim=1)
 
 
 def presence(features: Features, present: Present | None) -> dict[str, Tensor]:

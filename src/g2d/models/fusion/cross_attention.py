@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from g2d.errors import UserError
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Features, kept, xavier
+from g2d.models.tokens import attendable, filled, masked_mean
 
 
 class CrossAttentionFusion(AblationFusion):
@@ -26,8 +27,9 @@ class CrossAttentionFusion(AblationFusion):
     - `pooled`: X_m is the feature, a single token. Attention to a single token has weight 1
       whatever asks, so attend_ij(X_i, X_j) = O_ij V_ij f_j, and no keys or queries are learned.
 
-    An absent modality adds nothing to the others, and its z_i is zero. Features of other widths
-    are first projected to the common one.
+    An absent modality adds nothing to the others, and its z_i is zero. So it is with padding, which
+    is no key and has no part in the mean. Features of other widths are first projected to the
+    common one.
 
     Args:
         widths: Feature width of every modality, in the declared order.
@@ -88,6 +90,7 @@ class CrossAttentionFusion(AblationFusion):
 
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
         """The fused logits."""
+        there = self._filled(features)
         tokens = {
             name: self.projections[name](feature) if name in self.projections else feature
             for name, feature in features.items()
@@ -97,13 +100,28 @@ class CrossAttentionFusion(AblationFusion):
             assert isinstance(others, nn.ModuleDict)
             found = tokens[query]
             for key, attend in others.items():
+                mask = masks.get(key)
+                if key in there:
+                    seen = attend(tokens[query], tokens[key], there[key])
+                    mask = there[key].any(dim=1)
+                else:
+                    seen = attend(tokens[query], tokens[key])
                 # whatever the biases make of an absent modality is dropped with it
-                found = found + kept(attend(tokens[query], tokens[key]), masks.get(key))
+                found = found + kept(seen, mask)
             found = self.norms[query](found)
-            pooled = found.mean(dim=1) if self.needs_tokens else found
-            united.append(kept(pooled, masks.get(query)))
+            if query in there:
+                found = masked_mean(found, there[query])
+            elif self.needs_tokens:
+                found = found.mean(dim=1)
+            united.append(kept(found, masks.get(query)))
         logits: Tensor = self.head(self.unite(torch.cat(united, dim=-1)))
         return logits
+
+    def _filled(self, features: Features) -> dict[str, Tensor]:
+        """Which tokens are none of padding, `(B, N_m)`, for every modality that may have any."""
+        if not self.needs_tokens:
+            return {}
+        return {name: filled(features[name]) for name in self.widths if name in self.padded}
 
 
 class _Look(nn.Module):
@@ -129,6 +147,9 @@ class _Attend(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         xavier(self.attention.out_proj)
 
-    def forward(self, query: Tensor, key: Tensor) -> Tensor:
-        found: Tensor = self.attention(query, key, key, need_weights=False)[0]
+    def forward(self, query: Tensor, key: Tensor, there: Tensor | None = None) -> Tensor:
+        padding = None if there is None else ~attendable(there)
+        found: Tensor = self.attention(
+            query, key, key, key_padding_mask=padding, need_weights=False
+        )[0]
         return found

@@ -82,10 +82,7 @@ class CrossGates(Fusion):
 
     def gates(self, features: Features) -> dict[str, Tensor]:
         """σ(…), `(B, d_m)`, from what all modalities have."""
-        pooled = {
-            name: value.flatten(1, -2).mean(dim=1) if value.ndim > 2 else value
-            for name, value in features.items()
-        }
+        pooled = self.pooled(features)
         hidden = self.squeeze(torch.cat([pooled[name] for name in sorted(pooled)], dim=1)).relu()
         return {name: excite(hidden).sigmoid() for name, excite in self.excite.items()}
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from g2d.errors import UserError
 from g2d.models.fusion.ablation import AblationFusion
-from g2d.models.fusion.base import Features, xavier
+from g2d.models.fusion.base import Features, linear_heads, without_absent, xavier
 
 
 class FiLMFusion(AblationFusion):
@@ -17,13 +17,16 @@ class FiLMFusion(AblationFusion):
 
     h ← f_t, then for every c ≠ t in the declared order [g; e] = F_c f_c + a_c and h ← g ⊙ h + e;
     in the end z = W h + b. With `one_plus` the scale is 1 + g. An absent conditioner changes
-    nothing (g = 1, e = 0); where the target is absent h starts from zero.
+    nothing (g = 1, e = 0); where the target is absent h starts from zero. With `width` every f_m is
+    first projected to that width.
 
     Args:
         widths: Feature width of every modality, in the declared order.
         outputs: Width of the logits.
         target: The modality that is modulated; the last declared one if `None`.
         one_plus: Scale by 1 + g instead of g, so that F_c = 0 changes nothing.
+        width: Width of the projections; `None` for features as they are, with h as wide as the
+            target.
 
     Raises:
         UserError: There is no such target.
@@ -42,6 +45,7 @@ class FiLMFusion(AblationFusion):
         outputs: int,
         target: str | None = None,
         one_plus: bool = False,
+        width: int | None = None,
     ) -> None:
         super().__init__(widths, outputs)
         if target is not None and target not in widths:
@@ -50,19 +54,21 @@ class FiLMFusion(AblationFusion):
             )
         self.target = self.modalities[-1] if target is None else target
         self.one_plus = one_plus
+        self.projections = nn.ModuleDict() if width is None else linear_heads(widths, width)
+        inner = dict(widths) if width is None else dict.fromkeys(widths, width)
+        hidden = inner[self.target]
         self.conditioners = nn.ModuleDict(
-            {
-                name: nn.Linear(width, 2 * widths[self.target])
-                for name, width in widths.items()
-                if name != self.target
-            }
+            {name: nn.Linear(own, 2 * hidden) for name, own in inner.items() if name != self.target}
         )
-        self.head = nn.Linear(widths[self.target], outputs)
+        self.head = nn.Linear(hidden, outputs)
         for linear in [*self.conditioners.values(), self.head]:
             xavier(linear)
 
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
         """The fused logits."""
+        if self.projections:
+            features = {name: self.projections[name](f) for name, f in features.items()}
+            features = without_absent(features, masks)
         hidden = features[self.target]
         for name, conditioner in self.conditioners.items():
             scale, shift = conditioner(features[name]).chunk(2, dim=-1)

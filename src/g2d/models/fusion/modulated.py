@@ -60,7 +60,7 @@ class ModulatedFusion(Fusion):
         if isinstance(self.fusion, AblationFusion):
             # It follows the mean features, which are not to be those of changed ones.
             masks = presence(features, present)
-            self.fusion.means.update(without_absent(features, masks), masks)
+            self.fusion.follow(without_absent(features, masks), masks)
             return self.fusion.fuse(without_absent(changed, masks), masks), {}
         return self.fusion(changed, present)[0], self.fusion(features, present)[1]
 

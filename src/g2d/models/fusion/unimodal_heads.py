@@ -15,7 +15,7 @@ from g2d.models.fusion.base import (
 
 
 class UnimodalHeads(Fusion):
-    """Any fusion, with a linear classifier on each modality's feature as its read-out.
+    """Any fusion, with a head on each modality's feature as its read-out.
 
     Methods that score or train each modality by itself need such heads where the fusion has no
     terms of its own to show in training. Tokens are averaged first.
@@ -25,6 +25,8 @@ class UnimodalHeads(Fusion):
         detached: The heads learn from features but send no gradient back to the encoders: they
             only watch. In eval mode the fusion's own read-out is given then, so that every method
             is read alike.
+        heads: From a feature `(B, d_m)` to logits `(B, C)`, for every modality in the declared
+            order; linear when not given.
 
     Example:
         >>> import torch
@@ -35,13 +37,15 @@ class UnimodalHeads(Fusion):
         torch.Size([2, 3])
     """
 
-    def __init__(self, fusion: Fusion, detached: bool = False) -> None:
+    def __init__(
+        self, fusion: Fusion, detached: bool = False, heads: nn.ModuleDict | None = None
+    ) -> None:
         super().__init__(fusion.widths, fusion.outputs)
         self.fusion = fusion
         self.detached = detached
         self.needs_tokens = fusion.needs_tokens
         self.has_own_heads = fusion.has_own_heads
-        self.heads = linear_heads(fusion.widths, fusion.outputs)
+        self.heads = heads if heads is not None else linear_heads(fusion.widths, fusion.outputs)
 
     def forward(
         self, features: Features, present: Present | None = None
@@ -54,10 +58,7 @@ class UnimodalHeads(Fusion):
 
     def read(self, features: Features, present: Present | None = None) -> dict[str, Tensor]:
         """What each modality's head says."""
-        pooled = {
-            name: value.flatten(1, -2).mean(dim=1) if value.ndim > 2 else value
-            for name, value in features.items()
-        }
+        pooled = self.pooled(features)
         if self.detached:
             pooled = {name: value.detach() for name, value in pooled.items()}
         return head_readouts(self.heads, pooled, presence(features, present))

@@ -105,17 +105,18 @@ def test_refusals(root, options, said):
         IEMOCAP(root, **options).splits()
 
 
-def small():
-    for name, width in WIDTHS.items():
-        yield f"--encoders.{name}"
-        yield f"{{name: data.datasets.small_encoder.Pooled, inputs: {width}}}"
+SMALL = [
+    f"--encoders.{name}.{option}={value}"
+    for name in WIDTHS
+    for option, value in {"width": 8, "heads": 2, "layers": 1, "feedforward": 8}.items()
+]
 
 
 @pytest.mark.parametrize("method", ["joint", "g2d"])
 def test_the_recipe_trains(g2d, root, tmp_path, method):  # noqa: F811
     said = g2d(
         *("train", "iemocap", "--method", method, "--data.root", root, "--out", tmp_path),
-        *("--training.epochs", 3, "--data.fold", 2, *small()),
+        *("--training.epochs", 3, "--data.fold", 2, *SMALL),
     )
     assert said.status == 0, said.err
     result = json.loads((tmp_path / f"iemocap-{method}-seed0" / "result.json").read_text())

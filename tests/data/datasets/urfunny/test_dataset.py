@@ -119,12 +119,9 @@ def test_refusals(root, options, said):
 
 
 SMALL = [
-    word
-    for name, width in WIDTHS.items()
-    for word in (
-        f"--encoders.{name}",
-        f"{{name: data.datasets.small_encoder.Pooled, inputs: {width}}}",
-    )
+    f"--encoders.{name}.{option}={value}"
+    for name in WIDTHS
+    for option, value in {"width": 8, "heads": 2, "layers": 1, "feedforward": 8}.items()
 ]
 
 

@@ -82,7 +82,7 @@ class _Look:
     features: Features | None
     seconds: Mapping[str, float]
 
-    def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic]]:
+    def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic] | UserError | None]:
         file = readable(sample.sources["speech"])
         try:
             wave = read_wav(file, _RATE)

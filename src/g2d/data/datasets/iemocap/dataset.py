@@ -85,6 +85,7 @@ class IEMOCAP:
             protocol=name,
             fingerprint=_fingerprint(store, name, steps),
             notes={"options": options, "counts": store.manifest["counts"]},
+            encoders={m: {"name": "transformer", "inputs": width} for m, width in widths.items()},
         )
         return Splits(spec, train, val, test)
 

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.data.preparation import Decode, Sample, UnusableError
+from g2d.data.preparation import Sample, UnusableError
 
 # COVAREP, OpenFace 2, GloVe: features of one word
 WIDTHS = {"audio": 81, "visual": 371, "text": 300}
 CLASSES = ("not humorous", "humorous")
 Arrays = Mapping[str, NDArray[np.generic]]
+
+
+class Decode(Protocol):
+    """Picks out the arrays of a sample."""
+
+    def __call__(self, sample: Sample) -> Arrays:
+        """The arrays.
+
+        Raises:
+            UnusableError: Something is wrong with them.
+        """
 
 
 @dataclass(frozen=True)

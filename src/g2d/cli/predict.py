@@ -1,0 +1,41 @@
+"""`g2d predict`: what a trained run says of new rows."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from g2d.cli.command import Command
+
+# Of what could not be used, as much is shown; the file has all.
+_SHOWN = 5
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run on a table")
+    parser.add_argument("--data", type=Path, required=True, help="the table of new rows")
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions.csv"), help="file to write (CSV)"
+    )
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Predicts, and says where the predictions are."""
+    from g2d.experiment.predict import Predictor, write_predictions
+
+    count, notes = write_predictions(Predictor(arguments.run), arguments.data, arguments.out)
+    for note in notes[:_SHOWN]:
+        print(f"not used, {note}")
+    if len(notes) > _SHOWN:
+        print(f"and {len(notes) - _SHOWN} more rows with parts that could not be used")
+    print(f"{count} rows predicted, in {arguments.out}")
+
+
+COMMAND = Command(
+    name="predict",
+    summary="Predict the rows of a new table with a trained run.",
+    example="  g2d predict runs/data-g2d-seed0 --data new.csv --out predictions.csv",
+    configure=configure,
+    run=run,
+)

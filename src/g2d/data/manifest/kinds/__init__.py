@@ -1,0 +1,24 @@
+"""The kinds of modality that a table can hold, one file each."""
+
+from g2d.data.manifest.kinds.audio import Audio
+from g2d.data.manifest.kinds.base import Kind
+from g2d.data.manifest.kinds.features import Features
+from g2d.data.manifest.kinds.image import Image
+from g2d.data.manifest.kinds.sequence import SequenceOfVectors
+from g2d.data.manifest.kinds.tabular import Tabular
+from g2d.data.manifest.kinds.text import Text
+
+KINDS: dict[str, type[Kind]] = {
+    kind.name: kind for kind in (Audio, Features, Image, SequenceOfVectors, Tabular, Text)
+}
+
+__all__ = [
+    "KINDS",
+    "Audio",
+    "Features",
+    "Image",
+    "Kind",
+    "SequenceOfVectors",
+    "Tabular",
+    "Text",
+]

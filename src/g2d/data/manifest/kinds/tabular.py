@@ -1,0 +1,204 @@
+"""Columns of numbers, categories and dates, as one vector."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments
+from g2d.data.manifest.source import Cell
+from g2d.errors import UserError
+
+ColumnKind = Literal["number", "category", "date"]
+_YEAR = 365.25 * 24 * 3600
+
+
+def number_of(cell: Cell) -> float:
+    """The number in a cell, `nan` where there is none.
+
+    Example:
+        >>> number_of("3.5"), number_of("1e3"), number_of("about 4"), number_of("inf")
+        (3.5, 1000.0, nan, nan)
+    """
+    try:
+        value = float(str(cell))
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
+
+
+def date_of(cell: Cell) -> datetime | None:
+    """The date in a cell, if it is written as ISO 8601 has it.
+
+    Example:
+        >>> date_of("2024-02-29"), date_of("29 Feb")
+        (datetime.datetime(2024, 2, 29, 0, 0), None)
+    """
+    try:
+        return datetime.fromisoformat(str(cell)).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+class Tabular(Kind):
+    """Each column becomes a few numbers, and all of them one vector.
+
+    A number is standardised and, where it can be missing, joined by a bit that says so. A
+    category becomes one bit for each of its commonest values. A date becomes the years since the
+    mean date, and sine and cosine of its places in the year, the week and the day.
+
+    Args:
+        columns: The columns.
+        types: `number`, `category` or `date` of columns, found out from the training rows for
+            those not given.
+        categories: The most values that a category keeps.
+    """
+
+    name = "tabular"
+    ragged = True
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        types: Mapping[str, ColumnKind] | None = None,
+        categories: int = 32,
+    ) -> None:
+        super().__init__(columns, types=dict(types or {}), categories=categories)
+        for column, kind in (types or {}).items():
+            if column not in columns or kind not in ("number", "category", "date"):
+                raise UserError(
+                    f"{self.name}: types: got {kind!r} for {column!r}, expected number, category "
+                    f"or date for one of {', '.join(columns)}"
+                )
+        if categories < 1:
+            raise UserError(f"{self.name}: got categories={categories}, expected 1 or more")
+        self._types = dict(types or {})
+        self._categories = categories
+        self._fitted: dict[str, dict[str, Any]] = {}
+
+    def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
+        """The cells as JSON, `(n,)` uint8; `None` where all are empty."""
+        values = [cells[name] for name in self.columns]
+        if all(value is None for value in values):
+            return None
+        return np.frombuffer(json.dumps(values).encode(), np.uint8)
+
+    def fit(self, arrays: Arrays) -> None:
+        """What each column is, and what it takes to make numbers of it."""
+        rows = [json.loads(array.tobytes()) for array in arrays()]
+        for place, name in enumerate(self.columns):
+            cells = [row[place] for row in rows]
+            kind = self._types.get(name) or kind_of_column(cells)
+            self._fitted[name] = {"type": kind, **_FITS[kind](cells, self._categories)}
+
+    def finish(self, array: Array) -> Array:
+        """The vector, float32."""
+        cells = json.loads(array.tobytes())
+        parts: list[float] = []
+        for name, cell in zip(self.columns, cells, strict=True):
+            fitted = self._fitted[name]
+            parts += _MAKES[fitted["type"]](cell, fitted)
+        return np.array(parts, np.float32)
+
+    @property
+    def names(self) -> list[str]:
+        """What each number of the vector is of, for people."""
+        found = []
+        for name in self.columns:
+            fitted = self._fitted[name]
+            if fitted["type"] == "category":
+                found += [f"{name} is {value}" for value in fitted["values"]]
+            else:
+                count = len(_MAKES[fitted["type"]](None, fitted))
+                found += [name] if count == 1 else [f"{name} {i}" for i in range(count)]
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(d,)`."""
+        return (len(self.names),)
+
+    @property
+    def suggested(self) -> dict[str, Any]:
+        """A small perceptron."""
+        return {"name": "mlp", "inputs": self.shape[0], "width": 64}
+
+    def state(self) -> dict[str, Any]:
+        """What was fitted, by column."""
+        return {"fitted": self._fitted}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes it up."""
+        self._fitted = {name: dict(fitted) for name, fitted in state["fitted"].items()}
+
+
+def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
+    """What most of the cells that are not empty are (95 %; a few broken ones do not decide).
+
+    Example:
+        >>> kind_of_column(["1", "2.5", None]), kind_of_column(["2024-01-01"])
+        ('number', 'date')
+    """
+    there = [cell for cell in cells if cell is not None]
+    enough = 0.95 * len(there)
+    if there and sum(not math.isnan(number_of(cell)) for cell in there) >= enough:
+        return "number"
+    if there and sum(date_of(cell) is not None for cell in there) >= enough:
+        return "date"
+    return "category"
+
+
+def _fit_number(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
+    values = np.array([number_of(cell) for cell in cells])
+    moments = Moments(1)
+    moments.add(values[:, None])
+    return {
+        "mean": moments.mean.item(),
+        "scale": moments.scale.item(),
+        "gaps": bool(np.isnan(values).any()),
+    }
+
+
+def _make_number(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
+    value = number_of(cell)
+    missing = math.isnan(value)
+    standard = 0.0 if missing else (value - fitted["mean"]) / fitted["scale"]
+    standard = max(-10.0, min(10.0, standard))  # a slip of the pen must not drown the others
+    return [standard, float(missing)] if fitted["gaps"] else [standard]
+
+
+def _fit_category(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
+    counts = Counter(cell for cell in cells if cell is not None)
+    common = sorted(counts, key=lambda value: (-counts[value], value))[:categories]
+    return {"values": sorted(common)}
+
+
+def _make_category(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
+    return [float(cell == value) for value in fitted["values"]]
+
+
+def _fit_date(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
+    stamps = [found.timestamp() for cell in cells if (found := date_of(cell)) is not None]
+    return {"mean": float(np.mean(stamps)) if stamps else 0.0}
+
+
+def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
+    found = date_of(cell)
+    if found is None:
+        return [0.0] * 7
+    years = (found.timestamp() - fitted["mean"]) / _YEAR
+    day = (found.hour * 3600 + found.minute * 60 + found.second) / 86400
+    places = (found.timetuple().tm_yday / 365.25, found.weekday() / 7, day)
+    circle = [f(2 * math.pi * place) for place in places for f in (math.sin, math.cos)]
+    return [max(-10.0, min(10.0, years)), *circle]
+
+
+_FITS = {"number": _fit_number, "category": _fit_category, "date": _fit_date}
+_MAKES = {"number": _make_number, "category": _make_category, "date": _make_date}

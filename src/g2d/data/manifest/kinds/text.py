@@ -1,0 +1,119 @@
+"""Text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column
+from g2d.data.manifest.source import Cell
+from g2d.errors import UserError
+
+# Words and single signs, in any script; what is neither separates.
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+PADDING, UNKNOWN = 0, 1
+
+
+def words_of(said: str) -> list[str]:
+    """The words and signs of a text, in lower case.
+
+    Example:
+        >>> words_of("Don't panic!")
+        ['don', "'", 't', 'panic', '!']
+    """
+    return _TOKEN.findall(said.lower())
+
+
+class Text(Kind):
+    """Text as numbers of its words, from a vocabulary of the training rows.
+
+    Args:
+        columns: One column of text.
+        vocabulary: The most words to know.
+        least: How often a word must come to be known.
+        length: The most words to read of a text; as long as 95 % of the training texts, and at
+            most 256, when not given.
+    """
+
+    name = "text"
+    ragged = True
+    dtype = np.int64
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        vocabulary: int = 10_000,
+        least: int = 2,
+        length: int | None = None,
+    ) -> None:
+        super().__init__(columns, vocabulary=vocabulary, least=least, length=length)
+        self._column = one_column(self.name, columns)
+        if vocabulary < 1 or least < 1 or (length is not None and length < 1):
+            raise UserError(
+                f"{self.name}: got vocabulary={vocabulary}, least={least}, length={length}; "
+                "expected 1 or more of each"
+            )
+        self._size, self._least, self._length = vocabulary, least, length
+        self._words: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
+        """The text's UTF-8 bytes, `(n,)` uint8."""
+        cell = cells[self._column]
+        if cell is None or not words_of(cell):
+            return None
+        return np.frombuffer(cell.encode("utf-8", errors="replace"), np.uint8)
+
+    def fit(self, arrays: Arrays) -> None:
+        """The vocabulary, commonest first, and the length."""
+        counts: Counter[str] = Counter()
+        lengths = []
+        for array in arrays():
+            words = words_of(_decoded(array))
+            counts.update(words)
+            lengths.append(len(words))
+        known = [(word, n) for word, n in counts.items() if n >= self._least]
+        known.sort(key=lambda pair: (-pair[1], pair[0]))
+        self._know([word for word, _ in known[: self._size]])
+        if self._length is None:
+            self._length = int(min(256, max(1, np.quantile(lengths, 0.95)))) if lengths else 1
+
+    def finish(self, array: Array) -> Array:
+        """Numbers of the words, `(length,)` int64: 0 is padding, 1 an unknown word."""
+        numbers = [self._numbers.get(word, UNKNOWN) for word in words_of(_decoded(array))]
+        padded = np.full(self.shape, PADDING, np.int64)
+        kept = numbers[: self.shape[0]]
+        padded[: len(kept)] = kept
+        return padded
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(length,)`."""
+        return (self._length or 1,)
+
+    @property
+    def suggested(self) -> dict[str, Any]:
+        """Word vectors and what attention picks of them."""
+        return {"name": "words", "vocabulary": len(self._words) + 2}
+
+    def state(self) -> dict[str, Any]:
+        """The words in order, and the length."""
+        return {"words": self._words, "length": self._length}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes them up."""
+        self._know(list(state["words"]))
+        self._length = int(state["length"])
+
+    def _know(self, words: list[str]) -> None:
+        self._words = words
+        self._numbers = {word: number + 2 for number, word in enumerate(words)}
+
+
+def _decoded(array: Array) -> str:
+    return array.tobytes().decode("utf-8")

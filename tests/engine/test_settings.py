@@ -1,0 +1,80 @@
+"""The plateau schedule: when the rate falls, that it resumes, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from g2d import JointTraining, UserError
+from g2d.data.loader import make_loader
+from g2d.engine import TrainingSettings, fit
+from g2d.engine.records import RunFolder
+from toy_parts import SPLITS, TASK, student
+
+PLATEAU = {"lr_schedule": "plateau", "lr_factor": 0.5, "accelerator": "cpu", "batch_size": 16}
+
+
+def rates_of(values: list[float], higher: bool, patience: int) -> list[float]:
+    """The rate of every epoch and of the one after, by the rule: halved when patience is spent."""
+    rates, best, waited = [1.0], None, 0
+    for value in values:
+        improved = best is None or (value > best if higher else value < best)
+        best, waited = (value, 0) if improved else (best, waited + 1)
+        spent = waited > patience
+        rates.append(rates[-1] * (0.5 if spent else 1.0))
+        waited = 0 if spent else waited
+    return rates
+
+
+@pytest.mark.parametrize("higher", [True, False])
+@pytest.mark.parametrize("patience", [0, 1, 2])
+def test_the_rate_falls_when_patience_is_spent(higher: bool, patience: int) -> None:
+    generator = torch.Generator().manual_seed(patience)
+    values = torch.randint(6, (40,), generator=generator).tolist()  # with ties
+    settings = TrainingSettings(**PLATEAU, learning_rate=1.0, lr_patience=patience)
+    optimizer = settings.make_optimizer([nn.Parameter(torch.ones(1))])
+    scheduler = settings.make_scheduler(optimizer, higher)
+    found = [optimizer.param_groups[0]["lr"]]
+    for value in values:
+        optimizer.step()
+        scheduler.step(value)
+        found.append(optimizer.param_groups[0]["lr"])
+    assert found == rates_of(values, higher, patience)
+    assert len(set(found)) > 3
+
+
+def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> None:
+    settings = TrainingSettings(**PLATEAU, epochs=8, learning_rate=0.02, lr_patience=0)
+    ends = []
+    for name, stops in (("whole", [None]), ("parts", [2, 3, 6, None])):
+        torch.manual_seed(1)
+        for seed, stop in enumerate(stops):
+            model = student(seed=seed)
+            fit(
+                model,
+                JointTraining(TASK),
+                make_loader(SPLITS.train, 16, shuffle=True, seed=3),
+                make_loader(SPLITS.val, 64, shuffle=False),
+                settings,
+                folder=tmp_path / name,
+                resume=True,
+                stop_after=stop,
+            )
+        lines = RunFolder(tmp_path / name).epochs()
+        values = [line["val"]["accuracy"]["fused"] for line in lines]
+        rates = [line["learning_rate"] for line in lines]
+        assert rates == [0.02 * rate for rate in rates_of(values, True, 0)[:-1]]
+        assert rates[-1] < rates[0]
+        ends.append((rates, torch.load(tmp_path / name / "last.ckpt", weights_only=True)["model"]))
+    (rates, weights), (again, resumed) = ends
+    assert rates == again
+    assert all(torch.equal(weights[key], resumed[key]) for key in weights)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"), [({"lr_factor": 1.0}, "below 1"), ({"lr_patience": -1}, "lr_patience")]
+)
+def test_what_cannot_be_is_refused(change: dict[str, float], word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        TrainingSettings(**{**PLATEAU, **change})
