@@ -14,6 +14,9 @@ from g2d.data.checks import check_splits
 from g2d.data.datasets.iemocap import IEMOCAP, prepare
 from g2d.data.store import Store
 from g2d.errors import UserError
+from g2d.experiment.build import build_splits
+from g2d.experiment.completing import complete
+from g2d.experiment.recipe import load_recipe
 
 WIDTHS = {"audio": 130, "visual": 342, "text": 1024}
 
@@ -122,6 +125,19 @@ def test_the_recipe_trains(g2d, root, tmp_path, method):  # noqa: F811
     result = json.loads((tmp_path / f"iemocap-{method}-seed0" / "result.json").read_text())
     assert result["protocol"] == "clean-fold2"
     assert result["samples"] == {"train": 64, "val": 8, "test": 8}
+
+
+def test_other_features_take_the_encoders_that_fit_them(originals, tmp_path):
+    places = (originals / "release", originals / "npz", tmp_path / "store")
+    root = prepare(*places, features="precomputed", workers=0)
+    changes = [("data.root", str(root)), ("data.modalities", ["audio", "text"])]
+    fitting = [("encoders.audio", "auto"), ("encoders.text", "auto")]
+    recipe = load_recipe("iemocap", [*changes, *fitting])
+    splits = build_splits(recipe)
+    assert complete(recipe, splits.spec).encoders == {
+        "audio": {"name": "transformer", "inputs": 5},
+        "text": {"name": "transformer", "inputs": 7},
+    }
 
 
 def test_the_commands(g2d, originals, tmp_path):  # noqa: F811
