@@ -89,8 +89,8 @@ DATASETS = {
     ),
     "iemocap": DatasetEntry(
         f"{_SETS}.iemocap.dataset.IEMOCAP",
-        what="turns of acted dialogues with one of 4 (or 6) emotions: sound, face, words",
-        obtain="by request at sail.usc.edu/iemocap; features as MMIN distributes, or your own",
+        what="turns of acted dialogues, 4 or 6 emotions: sound, face, words",
+        obtain="by request at sail.usc.edu/iemocap; features of MMIN, or yours",
         licence="research only, not to be passed on",
         size="originals about 12 GB; store about 1.5 GB with MMIN's features",
         prepare=f"{_SETS}.iemocap.prepare.prepare",
@@ -98,8 +98,8 @@ DATASETS = {
     ),
     "urfunny": DatasetEntry(
         f"{_SETS}.urfunny.dataset.URFunny",
-        what="punchlines of talks: sound, face and words, one row of features a word",
-        obtain="feature pickles of github.com/ROC-HCI/UR-FUNNY, or MultiBench's humor.pkl",
+        what="punchlines of talks, word by word: sound, face and words",
+        obtain="github.com/ROC-HCI/UR-FUNNY, or the humor.pkl of MultiBench",
         licence="none stated; the talks are CC BY-NC-ND",
         size="originals several GB; store 0.5 GB, with context 2 GB",
         prepare=f"{_SETS}.urfunny.prepare.prepare",

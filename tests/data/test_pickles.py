@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -195,6 +195,10 @@ ATTACKS = {
         b"\x80\x02c_codecs\nencode\nN}X\x09\x00\x00\x00_functionK\x01s\x86b.",
         "a change of a function",
     ),
+    "a change of an array": (
+        pickle.dumps(np.arange(2), 5)[:-1] + b"N}(X\x05\x00\x00\x00value(lu\x86b.",
+        "a change of an array",
+    ),
     "addresses as numbers": (
         python2_array(np.arange(2)).replace(b"U\x02i8", b"U\x02O8") + b".",
         "an array of addresses",
@@ -213,6 +217,12 @@ ATTACKS = {
         "a kind of its own",
     ),
 }  # fmt: skip
+
+
+def test_a_name_does_not_write_on_the_terminal(file):
+    program = b"\x80\x04" + word("os\n\x1b[2J") + word("system") + b"\x93."
+    with pytest.raises(UserError, match=r"it holds os\?\?\[2J\.system, and"):
+        read(file, program)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -270,6 +280,7 @@ def test_files_cut_short(file, protocol):
             read(file, whole[:length])
 
 
+@example(place=128, byte=10, protocol=5)
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255), protocol=st.sampled_from(PROTOCOLS))
 def test_a_flipped_byte_is_data_or_an_error_in_words(file, place, byte, protocol):
     content = bytearray(pickle.dumps({"a": [np.arange(6), "text", {1}], "b": (1, 2.5)}, protocol))

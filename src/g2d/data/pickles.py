@@ -62,20 +62,25 @@ def load_pickle(path: str | Path) -> Any:
             return _released(content)
         except _RefusedError as error:
             raise UserError(
-                f"{path} was refused: it holds {error}, and only numpy arrays and plain "
+                f"{path} was refused: it holds {_shown(error)}, and only numpy arrays and plain "
                 "containers are read; ask its maker for such a file"
             ) from None
         except MemoryError:
             raise UserError(f"{path} is damaged, or larger than the memory") from None
         except Exception as error:  # a broken program fails in any way
-            why = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
-                f"{path} is no pickle, or damaged ({why[:120]}); obtain it again"
+                f"{path} is no pickle, or damaged ({_shown(error)}); obtain it again"
             ) from None
 
 
 class _RefusedError(Exception):
     """What was asked for, in words."""
+
+
+def _shown(error: Exception) -> str:
+    """One line of an error, fit for a terminal: the words may be the file's own."""
+    said = str(error) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in said)[:120]
 
 
 class _Unpickler(pickle.Unpickler):
@@ -112,6 +117,9 @@ class _Held:
 
     def __init__(self, value: Any = None) -> None:
         self.value = value
+
+    def __setstate__(self, state: Any) -> None:
+        raise _RefusedError("a change of an array")
 
 
 class _HeldArray(_Held):
