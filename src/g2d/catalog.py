@@ -96,6 +96,24 @@ DATASETS = {
         prepare=f"{_SETS}.misme.prepare.prepare",
         check=f"{_SETS}.misme.check.check",
     ),
+    "iemocap": DatasetEntry(
+        f"{_SETS}.iemocap.dataset.IEMOCAP",
+        what="turns of acted dialogues, 4 or 6 emotions: sound, face, words",
+        obtain="by request at sail.usc.edu/iemocap; features of MMIN, or yours",
+        licence="research only, not to be passed on",
+        size="originals about 12 GB; store about 1.5 GB with MMIN's features",
+        prepare=f"{_SETS}.iemocap.prepare.prepare",
+        check=f"{_SETS}.iemocap.check.check",
+    ),
+    "urfunny": DatasetEntry(
+        f"{_SETS}.urfunny.dataset.URFunny",
+        what="punchlines of talks, word by word: sound, face and words",
+        obtain="github.com/ROC-HCI/UR-FUNNY, or the humor.pkl of MultiBench",
+        licence="none stated; the talks are CC BY-NC-ND",
+        size="originals several GB; store 0.5 GB, with context 2 GB",
+        prepare=f"{_SETS}.urfunny.prepare.prepare",
+        check=f"{_SETS}.urfunny.check.check",
+    ),
 }
 
 

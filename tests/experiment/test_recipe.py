@@ -179,3 +179,11 @@ def test_a_recipe_that_is_not_there_is_told_apart_from_one_not_shipped(tmp_path)
 def test_every_shipped_recipe_begins_with_what_it_is(name):
     assert recipe_text(name).startswith("# ")
     assert load_recipe(name).seed == 0
+
+
+def test_a_choice_of_modalities_leaves_out_the_encoders_of_the_others():
+    recipe = load_recipe("urfunny", [("data.modalities", ["text", "audio"])])
+    assert list(recipe.encoders) == ["audio", "text"]
+    assert list(load_recipe("urfunny").encoders) == ["audio", "visual", "text"]
+    counted = {"data": {"name": "toy.ToyData", "modalities": 2}, "encoders": {"near": "mlp"}}
+    assert recipe_from(counted).encoders == {"near": "mlp"}

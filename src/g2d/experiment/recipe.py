@@ -24,7 +24,8 @@ class Recipe:
     Attributes:
         data: The dataset: a name or dotted path, and its options.
         encoders: One for each modality; a new one is made for each teacher and student. Of a
-            dataset that suggests encoders, those left out or `auto` are the suggested ones.
+            dataset that suggests encoders, those left out or `auto` are the suggested ones. With
+            `modalities` among the options of the data, those of other modalities are left out.
         fusion: Of the student.
         method: Of the student.
         training: Settings of the student's training (`TrainingSettings`).
@@ -121,7 +122,22 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
     seed = content.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UserError(f"seed: expected a whole number, 0 or more, got {seed!r}")
-    return Recipe(**content)
+    return _without_unused(Recipe(**content))
+
+
+def _without_unused(recipe: Recipe) -> Recipe:
+    """Where the data is to have some of its modalities only, the encoders of the others go.
+
+    Example:
+        >>> data = {"name": "urfunny", "modalities": ["b"]}
+        >>> list(_without_unused(Recipe(data, {"a": "mlp", "b": "mlp"})).encoders)
+        ['b']
+    """
+    chosen = recipe.data.get("modalities") if isinstance(recipe.data, Mapping) else None
+    if not isinstance(chosen, list | tuple):
+        return recipe
+    kept = {name: encoder for name, encoder in recipe.encoders.items() if name in chosen}
+    return replace(recipe, encoders=kept)
 
 
 def parse_changes(arguments: Sequence[str]) -> list[tuple[str, Any]]:
