@@ -23,6 +23,7 @@ from g2d.experiment.build import (
     MethodPlan,
     build_splits,
     build_student,
+    check_method,
     check_model,
     describe_model,
     plan_method,
@@ -94,7 +95,7 @@ def train(
     teacher_settings(recipe)
     splits = splits or build_splits(recipe)
     plan = plan_method(recipe, splits.spec.modalities)
-    plan.check_task(splits.spec.task)
+    check_method(recipe, plan, splits)
     if plan.needs_teachers:
         check_teachers(recipe, splits)
     if settings.tensorboard:
