@@ -93,7 +93,8 @@ class MMPareto(Method):
         total, fused, unimodal = self._gradients(batches[0], len(batches[0]) / size, parameters)
         for batch in batches[1:]:
             loss, more, alone = self._gradients(batch, len(batch) / size, parameters)
-            total, fused, unimodal = total + loss, _added(fused, more), _added(unimodal, alone)
+            total = total + loss
+            fused, unimodal = gates.added(fused, more), gates.added(unimodal, alone)
         place = {parameter: i for i, parameter in enumerate(parameters)}
         for name in model.modalities:
             there = [place[p] for p in model.encoder_parameters(name) if p in place]
@@ -107,7 +108,7 @@ class MMPareto(Method):
                 )
                 for i, gradient in zip(own, found, strict=True):
                     fused[i], unimodal[i] = gradient, None
-        gates.assign(parameters, _added(fused, unimodal))
+        gates.assign(parameters, gates.added(fused, unimodal))
         self.loop.update()
         return total
 
@@ -181,10 +182,6 @@ def stretch(products: Tensor, weight: Tensor) -> Tensor:
     squared = terms + 8 * weight * (1 - weight) * fu
     ratio = ((ff + 2 * fu + uu) / squared).sqrt().clamp(min=1)
     return torch.where(squared > 1e-4 * terms, ratio, 0.0)
-
-
-def _added(old: Gradients, new: Gradients) -> Gradients:
-    return [b if a is None else a if b is None else a + b for a, b in zip(old, new, strict=True)]
 
 
 def _flat(shapes: Sequence[Tensor], gradients: Gradients) -> Tensor:
