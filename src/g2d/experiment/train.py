@@ -132,7 +132,7 @@ def train(
     elif plan.trains:
         method = plan.make(splits.spec.task, None, None)
     if fabric.is_global_zero:
-        run.write_json("run.json", _about(recipe, splits, plan, settings))
+        run.begin(_about(recipe, splits, plan, settings))
         run.write_json("model.json", describe_model(recipe, splits, recipe.method))
     # Whether its teachers were trained just now or long ago must not matter to the student.
     torch.manual_seed(recipe.seed)
