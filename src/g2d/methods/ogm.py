@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, Student, check_choice, check_weight
-from g2d.methods.gates import scale, scale_with_noise
+from g2d.methods.gates import freeze, scale, scale_with_noise
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.methods.window import check_window, in_window
 from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import with_unimodal
+from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
 from g2d.tasks import Task
 
 Scope = Literal["encoder", "conv4d"]
@@ -117,6 +117,10 @@ class OGM(Method):
 
     def adjust_gradients(self, model: Student) -> None:
         """Scales every encoder's gradient, and adds the noise."""
+        fusion = getattr(model, "fusion", None)
+        if not self._watching and isinstance(fusion, UnimodalHeads):
+            # Among several processes they have gradients of zero, which momentum would go on from.
+            freeze(fusion.heads.parameters())
         if not self._modulating:
             return
         factors = modulation(self._scores.read(), self.alpha, self.ratio)
