@@ -76,7 +76,8 @@ def scale_with_noise(
 ) -> None:
     """Multiplies the gradients, and adds noise as large as each was: factor g + N(0, std(g)²).
 
-    All is done in place: on a CPU, fresh memory for a tensor takes longer than what is done in it.
+    All is done in place. Noise is drawn in the order of the indices, and so is the same however
+    the weights lie in memory; into a tensor that lies otherwise it would take several times longer.
 
     Args:
         parameters: Of two elements or more.
