@@ -90,7 +90,8 @@ def contest_table(
             f"{key.removeprefix('method.').removeprefix('training.')} {_plain(value)}"
             for key, value in row["setting"].items()
         )
-        linked = f"[{label}]({pages}{label}.md)" if pages and "+" not in label else label
+        page = label.rpartition("+")[2]
+        linked = f"[{label}]({pages}{page}.md)" if pages else label
         lines.append(f"| {linked} | {' | '.join(cells)} | {chosen or 'defaults'} |")
     return "\n".join(lines)
 

@@ -28,6 +28,26 @@ FAULTS = {
         ["--method", "umt", "--method.alpha", "1"],
         "method.alpha: no such option; known: feature_reduction, preset, weight",
     ),
+    "a value out of bounds": (
+        ["--method", "g2d", "--method.alpha", "-1"],
+        "method: alpha must be 0 or more, got -1",
+    ),
+    "a value out of bounds, beside teachers": (
+        ["--method", "umt", "--method.weight", "-0.5"],
+        "method: weight must be 0 or more, got -0.5",
+    ),
+    "a value out of bounds, of a gradient": (
+        ["--method", "pdmp", "--method.gamma_p", "-2"],
+        "method: gamma_p must be 0 or more, got -2",
+    ),
+    "a value out of bounds, inside a wrapper": (
+        ["--method", "g2d_loss+smp", "--method.temperature", "0"],
+        "method: temperature must be above 0, got 0",
+    ),
+    "a value out of bounds, of a fusion that the method brings": (
+        ["--method", "di_mml", "--method.certainty_temperature", "0"],
+        "method: certainty_temperature must be above 0, got 0",
+    ),
     "missing file": (
         ["--data.root", "/no/such/place"],
         "/no/such/place is not there; expected the folder of the toys",

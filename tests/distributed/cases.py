@@ -14,7 +14,7 @@ from torch import nn
 import g2d
 from g2d.data.arrays import ArraySplit
 from g2d.data.loader import make_loader
-from g2d.engine import TrainingSettings, fit
+from g2d.engine import TrainingSettings, evaluate, fit
 from g2d.teachers import batch_confidence
 from methods.small import NAMES, TASKS
 
@@ -122,6 +122,23 @@ def run(name: str, folder: Path, rank: int = 0, world_size: int = 1) -> dict[str
     return found
 
 
+def evaluated(rank: int = 0, world_size: int = 1) -> dict[str, Any]:
+    """What evaluation finds where one batch alone, of one process, has a mask."""
+    fabric = TrainingSettings(accelerator="cpu", devices=world_size).make_fabric()
+    names = NAMES[:2]
+    torch.manual_seed(5)
+    model = g2d.MultimodalModel(
+        {n: encoder() for n in names}, g2d.LateFusion(dict.fromkeys(names, WIDTH), TASK.outputs)
+    )
+    share = {"rank": rank, "world_size": world_size}
+    batches = list(make_loader(split(2, VAL, seed=3), 2, shuffle=False, **share))
+    for batch in batches:
+        if (batch.index == 0).any():
+            batch.present[names[1]] = batch.index > 0
+    found = evaluate(model, batches, TASK, fabric)
+    return {"present": found.present, "metrics": found.metrics}
+
+
 def worker(rank: int, world_size: int, port: int, folder: Path) -> None:
     """One of the processes: all cases, one after the other."""
     torch.set_num_threads(1)
@@ -133,5 +150,6 @@ def worker(rank: int, world_size: int, port: int, folder: Path) -> None:
         LOCAL_RANK=str(rank),
     )
     found = {name: run(name, folder, rank, world_size) for name in CASES}
+    found["evaluated"] = evaluated(rank, world_size)
     torch.save(found, folder / f"rank{rank}.pt")
     torch.distributed.destroy_process_group()

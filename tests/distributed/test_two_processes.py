@@ -12,7 +12,7 @@ import torch
 from torch import multiprocessing
 
 import g2d
-from distributed.cases import BATCH, CASES, TRAIN, bank, loaders, run, worker
+from distributed.cases import BATCH, CASES, TRAIN, VAL, bank, evaluated, loaders, run, worker
 from g2d.teachers import batch_confidence
 
 pytest.importorskip("lightning_fabric")
@@ -65,6 +65,17 @@ def test_the_confidence_of_a_batch_is_that_of_all_processes(
     joined = next(iter(loaders(CASES[name].k, 0, 1)[0]))
     expected = g2d.mean_confidence(teachers, [joined])
     assert first == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_mask_that_one_process_alone_has_counts_on_all(
+    pair: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    first, second, alone = (*(found["evaluated"] for found in pair[1]), evaluated())
+    assert first["present"]["image"].tolist() == [False] + [True] * (VAL - 1)
+    for found in (first, second):
+        torch.testing.assert_close(found["present"], alone["present"])
+        for metric, values in found["metrics"].items():
+            assert values == pytest.approx(alone["metrics"][metric]), metric
 
 
 @pytest.mark.parametrize("k", [2, 3])

@@ -64,3 +64,15 @@ def test_a_modality_that_no_sample_has_gets_no_metric():
     )
     found = evaluate(student(), make_loader(split, 48, shuffle=False), TASK)
     assert set(found.metrics["accuracy"]) == {"fused", "near"}
+
+
+def test_a_batch_without_a_mask_has_the_modality_in_every_sample():
+    """The second of three batches, and so some rows in the middle."""
+    whole = list(make_loader(masked(0.0), 40, shuffle=False))
+    del whole[1].present["far"]
+    found = evaluate(student().eval(), whole, TASK)
+    there = torch.from_numpy(THERE).clone()
+    there[40:80] = True
+    assert torch.equal(found.present["far"], there)
+    right = found.logits["far"].argmax(1) == found.target
+    assert found.metrics["accuracy"]["far"] == pytest.approx(right[there].double().mean().item())

@@ -7,9 +7,11 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from g2d import (
     G2D,
+    Classification,
     JointTraining,
     LateFusion,
     MultimodalModel,
@@ -20,6 +22,7 @@ from g2d import (
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, evaluate, fit
 from g2d.engine.records import RunFolder
+from toy import PowerCutError
 from toy_parts import SPLITS, TASK, bank, student
 
 
@@ -73,6 +76,75 @@ def test_a_method_that_was_killed_after_its_record_leaves_no_line_twice(tmp_path
     RunFolder(tmp_path).append_epoch({"epoch": 2, "killed": True})
     fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
     assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
+
+
+class Always(Classification):
+    """Takes every epoch for the best."""
+
+    def better(self, candidate, best):
+        return True
+
+
+class First(Classification):
+    """Takes no epoch for better than the best so far."""
+
+    def better(self, candidate, best):
+        return best is None
+
+
+class CutIn(JointTraining):
+    """The power fails while the checkpoint of an epoch is written."""
+
+    def __init__(self, epoch):
+        super().__init__(Always(3))
+        self.last = epoch
+
+    def on_epoch_start(self, epoch):
+        self.now = epoch
+
+    def state_dict(self):
+        if self.now == self.last:
+            raise PowerCutError
+        return {}
+
+
+def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path):
+    """On a device that is not exact, the epoch that was cut off may come out worse again."""
+    two, cut = tmp_path / "two", tmp_path / "cut"
+    fit(student(), JointTraining(Always(3)), *loaders(), settings(), folder=two, stop_after=2)
+    with pytest.raises(PowerCutError):
+        fit(student(), CutIn(2), *loaders(), settings(), folder=cut)
+    model = student(seed=8)
+    result = fit(model, JointTraining(First(3)), *loaders(), settings(), folder=cut, resume=True)
+    assert result.best_epoch == 1
+    expected = load_file(two / "model.safetensors")
+    assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
+    assert {path.name for path in cut.iterdir()} == {path.name for path in two.iterdir()}
+
+
+def test_a_first_epoch_that_was_cut_off_leaves_nothing_behind(tmp_path):
+    with pytest.raises(PowerCutError):
+        fit(student(), CutIn(0), *loaders(), settings(), folder=tmp_path)
+    model = student()
+    result = fit(model, JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path)
+    assert result.best_epoch == 3
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)["model"]
+    assert all(torch.equal(value, last[key]) for key, value in model.state_dict().items())
+    assert not list(tmp_path.glob("best-*"))
+
+
+def test_best_weights_that_waited_for_their_checkpoint_are_taken_up(tmp_path):
+    """The other moment: the checkpoint is written, its best weights have no name yet."""
+    fit(student(), JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path, stop_after=2)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    fit(student(), JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path, resume=True)
+    (tmp_path / "model.safetensors").rename(tmp_path / "best-3.safetensors")
+    (tmp_path / "model.safetensors").write_bytes(before)
+    model = student(seed=8)
+    fit(model, JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path, resume=True)
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)["model"]
+    assert all(torch.equal(value, last[key]) for key, value in model.state_dict().items())
+    assert not list(tmp_path.glob("best-*"))
 
 
 def test_accumulated_batches_equal_one_large_batch():

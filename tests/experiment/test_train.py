@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -389,6 +390,30 @@ def test_a_power_cut_changes_nothing(tmp_path, uncut, moment):
         for first, second in zip(*records, strict=True):
             assert {**first, "seconds": 0} == {**second, "seconds": 0}
         assert {**read(one), "seconds": 0} == {**read(other), "seconds": 0}
+
+
+def test_every_session_of_a_run_is_recorded_and_the_first_kept(tmp_path, uncut):
+    _, steps, _ = uncut
+    toy.LEFT[:] = [steps[2 * STEPS + 15]]
+    chosen = recipe(data=data(), epochs=EPOCHS)
+    with pytest.raises(PowerCutError):
+        train(chosen, tmp_path)
+    toy.LEFT.clear()
+    run = RunFolder(tmp_path / "toy-g2d-seed0")
+    begun = run.read_json("run.json")
+    (first,) = begun["sessions"]
+    assert first["environment"] == begun["environment"]
+    first["environment"]["commit"] = begun["environment"]["commit"] = "of the first session"
+    run.write_json("run.json", begun)
+    train(chosen, tmp_path, resume=True)
+    ended = run.read_json("run.json")
+    assert ended["environment"] == begun["environment"]
+    assert ended["sessions"][0] == first
+    (second,) = ended["sessions"][1:]
+    assert second["environment"]["commit"] != "of the first session"
+    assert datetime.fromisoformat(first["started"]) <= datetime.fromisoformat(second["started"])
+    teacher = next(iter((tmp_path / "teachers").iterdir()))
+    assert len(read(teacher, "run.json")["sessions"]) == 1  # it was finished
 
 
 def test_a_finished_run_is_not_touched(shared):

@@ -338,6 +338,16 @@ def test_it_has_a_page_that_names_its_options(name: str) -> None:
             assert f"`{option}`" in page, option
 
 
+def test_prioritization_has_a_page_that_names_its_options_and_what_it_goes_around() -> None:
+    page = (DOCS / "smp.md").read_text()
+    for option in (*plan(recipe("joint+smp", 2, {"schedule": [2, 2]})).options, "preset"):
+        assert f"`{option}`" in page, option
+    around, refused = re.search(r"\n(Any method.*?)(Refused.*?)\n\n", page, re.DOTALL).groups()
+    usual = {name for name in TRAINED if can_prioritize(class_of(name))}
+    assert set(re.findall(r"\[(\w+)\]", around)) == usual
+    assert set(re.findall(r"\[(\w+)\]", refused)) == set(METHODS) - usual
+
+
 # --- from a recipe to a run folder and back -------------------------------------------------------
 
 

@@ -88,8 +88,9 @@ def test_training_follows_the_equations(k: int, n: int, missing: bool, accumulat
         n=n,
         floor=0.02,
         rate=0.3,
+        least=0.2,
     )
-    method = started(model, super_epoch=n, overfitting_floor=0.02)
+    method = started(model, super_epoch=n, overfitting_floor=0.02, weight_floor=0.2)
     for epoch, steps in enumerate(parts):
         model.train()
         method.on_epoch_start(epoch)
@@ -144,17 +145,38 @@ loss_values = st.floats(0.01, 10.0)
 @given(
     st.lists(st.tuples(*[loss_values] * 4), min_size=2, max_size=5),
     st.floats(0.001, 1.0),
+    st.floats(0.0, 1.0),
 )
-def test_weights_are_shares_of_one(losses: list[tuple[float, ...]], floor: float) -> None:
+def test_weights_are_shares_of_one(
+    losses: list[tuple[float, ...]], floor: float, least: float
+) -> None:
     names = [f"m{i}" for i in range(len(losses))]
     start = {name: [t, v] for name, (t, v, _, _) in zip(names, losses, strict=True)}
     end = {name: [t, v] for name, (_, _, t, v) in zip(names, losses, strict=True)}
     before = dict.fromkeys(names, 1 / len(names))
-    found = blend(before, start, end, floor)
+    found = blend(before, start, end, floor, least)
     assert sum(found.values()) == pytest.approx(1)
-    assert all(weight >= 0 for weight in found.values())
+    assert all(weight >= least / len(names) * (1 - 1e-9) for weight in found.values())
     tuples = [{n: (t, v) for n, (t, v) in side.items()} for side in (start, end)]
-    assert found == pytest.approx(equations.weights_of(*tuples, before, floor))
+    assert found == pytest.approx(equations.weights_of(*tuples, before, floor, least))
+
+
+@pytest.mark.parametrize(("floor", "learns"), [({}, True), ({"weight_floor": 0.0}, False)])
+def test_the_fused_head_goes_on_learning_where_its_loss_has_not_fallen(
+    floor: dict[str, float], learns: bool
+) -> None:
+    """At weight 0 it would stand still under encoders that move, and stay at 0 for that reason."""
+    model = student(2)
+    method = started(model, super_epoch=1, **floor)
+    for epoch, fused in enumerate([1.0, 1.1]):  # noise, or chance
+        method.on_epoch_start(epoch)
+        method.step(data(2, epoch, False))
+        alone = dict.fromkeys(NAMES[:2], 1.5 - 0.1 * epoch)
+        method.on_validation_end({"loss": {"fused": fused, **alone}})
+    before = params_of(model)["fusion"]
+    method.on_epoch_start(2)
+    method.step(data(2, 2, False))
+    assert torch.equal(params_of(model)["fusion"], before) != learns
 
 
 def test_a_loss_that_was_not_measured_keeps_its_weight() -> None:
@@ -226,6 +248,7 @@ def test_weights_of_modalities_that_are_not_there_are_refused() -> None:
     [
         ({"super_epoch": 0}, "super_epoch must be 1 or more"),
         ({"overfitting_floor": 0.0}, "overfitting_floor must be above 0"),
+        ({"weight_floor": 1.5}, "weight_floor must be between 0 and 1"),
         ({"weights": {"fused": -1.0}}, r"weights.fused must be 0 or more"),
         ({"weights": {"fused": 0.0}}, "weights must have a sum above 0"),
         ({"weights": {}}, "weights must have a sum above 0"),

@@ -99,6 +99,25 @@ def final(g_f: Tensor, g_u: Tensor) -> Tensor:
     return method._reconciled([torch.empty_like(g_f)], [g_f], [g_u])[0]
 
 
+@pytest.mark.parametrize("rescale", ["per_encoder", "per_tensor"])
+def test_how_the_weights_lie_in_memory_does_not_matter(rescale: Any) -> None:
+    random = torch.Generator().manual_seed(0)
+    shapes = [(4, 3, 3, 3), (4,), (5, 4, 1, 1), (2, 5), ()]
+    fused, unimodal = ([torch.randn(s, generator=random) for s in shapes] for _ in range(2))
+    expected = MMPareto(TASK, rescale=rescale)._reconciled(fused, fused, unimodal)
+
+    def lying(tensors: list[Tensor]) -> list[Tensor]:
+        return [
+            t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors
+        ]
+
+    weights = lying(fused)
+    for g_f, g_u in ((lying(fused), lying(unimodal)), (fused, lying(unimodal))):
+        found = MMPareto(TASK, rescale=rescale)._reconciled(weights, g_f, g_u)
+        torch.testing.assert_close(found, expected)
+        assert [g.stride() for g in found] == [p.stride() for p in weights]
+
+
 def test_in_conflict_it_descends_on_both_losses_and_keeps_its_length() -> None:
     for g_f, g_u in pairs(conflict=True):
         found = final(g_f, g_u)

@@ -200,6 +200,26 @@ def test_noise_has_the_deviation_of_the_gradient_before_it_is_scaled() -> None:
         assert torch.equal(both[key], raw[key])
 
 
+def test_the_noise_is_the_same_however_the_weights_lie_in_memory() -> None:
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        encoders = {
+            name: torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())
+            for name in ("sound", "depth")
+        }
+        model = g2d.MultimodalModel(encoders, ConcatFusion(dict.fromkeys(encoders, 8), 4))
+        model.to(memory_format=layout)
+        method = looped(OGM(CLASSES, noise=True, window=(0, 1)), model)
+        method.on_epoch_start(0)
+        inputs = {name: torch.ones(2, 3, 3, 3) for name in encoders}
+        data = g2d.Batch(inputs, torch.tensor([0, 1]), torch.arange(2))
+        method.loss(model(data), data).backward()
+        method.adjust_gradients(model)
+        found.append({key: parameter.grad for key, parameter in model.named_parameters()})
+    torch.testing.assert_close(*found)
+
+
 def test_noise_goes_on_from_its_saved_state() -> None:
     model, method = wide(True)
     first = gradients(model, method)

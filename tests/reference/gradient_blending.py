@@ -24,8 +24,9 @@ def weights_of(
     after: Mapping[str, tuple[float, float]],
     present: Mapping[str, float],
     floor: float,
+    least: float = 0.0,
 ) -> dict[str, float]:
-    """w = G / O², a sum of 1, from (L^T, L^V) at two checkpoints."""
+    """w = G / O², a sum of 1, from (L^T, L^V) at two checkpoints; a part of it in equal shares."""
     raw = {}
     for name, (train0, val0) in before.items():
         train1, val1 = after[name]
@@ -34,7 +35,10 @@ def weights_of(
         overfitting = max(overfitting, floor)
         raw[name] = generalisation / overfitting**2 if generalisation > 0 else 0.0
     total = sum(raw.values())
-    return {name: value / total for name, value in raw.items()} if total else dict(present)
+    if not total:
+        return dict(present)
+    blended = {name: value / total for name, value in raw.items()}
+    return {name: w - least * (w - 1 / len(raw)) for name, w in blended.items()}
 
 
 def train(
@@ -45,6 +49,7 @@ def train(
     floor: float,
     rate: float,
     fixed: Mapping[str, float] | None = None,
+    least: float = 0.0,
 ) -> list[tuple[list[float], dict[str, float], Params]]:
     """Losses of every epoch, the weights it was trained with, and the parameters after it."""
     params = {key: value.double() for key, value in start.items()}
@@ -84,6 +89,6 @@ def train(
         if e == 0:
             checkpoint = now
         elif e % n == 0 and not fixed:
-            w = weights_of(checkpoint, now, w, floor)
+            w = weights_of(checkpoint, now, w, floor, least)
             checkpoint = now
     return history

@@ -91,6 +91,24 @@ def save_weights(path: Path, model: nn.Module) -> None:
     temporary.replace(path)
 
 
+def waiting_weights(folder: Path, epoch: int) -> Path:
+    """Where the weights of an epoch wait until a checkpoint says that they are the best."""
+    return folder / f"best-{epoch}.safetensors"
+
+
+def settle_weights(folder: Path, best_epoch: int) -> None:
+    """Makes the weights that waited for the checkpoint's best epoch the best, and drops others.
+
+    Asked after every checkpoint, and when a run goes on: a run killed between the two writes has
+    weights that no checkpoint knows, or a checkpoint whose weights still wait.
+    """
+    waiting = waiting_weights(folder, best_epoch)
+    if waiting.exists():
+        waiting.replace(folder / "model.safetensors")
+    for unknown in folder.glob("best-*.safetensors*"):
+        unknown.unlink()
+
+
 def load_weights(path: Path, model: nn.Module) -> None:
     """Reads weights and buffers into a model.
 

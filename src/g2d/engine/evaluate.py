@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -66,7 +66,7 @@ def evaluate(
     rows: dict[str, list[Tensor]] = {}
     targets: list[Tensor] = []
     indices: list[Tensor] = []
-    there: dict[str, list[Tensor]] = {}
+    there: list[Mapping[str, Tensor]] = []
     with torch.no_grad():
         for batch in batches:
             outputs = model(batch)
@@ -75,12 +75,11 @@ def evaluate(
                 rows.setdefault(name, []).append(logits.float())
             targets.append(batch.target)
             indices.append(batch.index)
-            for name, mask in batch.present.items():
-                there.setdefault(name, []).append(mask)
+            there.append(batch.present)
     model.train(was_training)
     index = torch.cat(indices)
     logits = {name: torch.cat(parts) for name, parts in rows.items()}
-    present = {name: torch.cat(parts) for name, parts in there.items()}
+    present = _joined(there, targets, fabric)
     target = torch.cat(targets)
     if fabric is not None and fabric.world_size > 1:
         logits, present, target, index = _gather(fabric, logits, present, target, index)
@@ -99,6 +98,20 @@ def evaluate(
         present=present,
         metrics=_metrics(task, logits, present, target),
     )
+
+
+def _joined(
+    masks: list[Mapping[str, Tensor]], targets: list[Tensor], fabric: Fabric | None
+) -> dict[str, Tensor]:
+    """One mask for each modality that some batch has one for; in other batches all are there."""
+    names = sorted({name for batch in masks for name in batch})
+    if fabric is not None and fabric.world_size > 1:
+        every: list[list[str]] = [[] for _ in range(fabric.world_size)]
+        torch.distributed.all_gather_object(every, names)
+        names = sorted({name for some in every for name in some})
+    everyone = [torch.ones(len(t), dtype=torch.bool, device=t.device) for t in targets]
+    pairs = list(zip(masks, everyone, strict=True))
+    return {name: torch.cat([batch.get(name, ones) for batch, ones in pairs]) for name in names}
 
 
 def _metrics(

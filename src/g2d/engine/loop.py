@@ -18,7 +18,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from g2d.batch import Batch
-from g2d.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from g2d.engine.checkpoint import (
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+    settle_weights,
+    waiting_weights,
+)
 from g2d.engine.evaluate import FUSED, Evaluation, evaluate
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.progress import Progress, progress_bar
@@ -119,6 +126,7 @@ def fit(
         logger.info("%s: going on after epoch %d", title, state.epoch)
     if run is not None and fabric.is_global_zero:
         run.keep_epochs(state.epoch)
+        settle_weights(run.path, state.best_epoch)
     board = _TensorBoard(folder) if settings.tensorboard and fabric.is_global_zero else None
     best_weights: dict[str, Tensor] = {}
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
@@ -152,7 +160,7 @@ def fit(
                 if run is None:
                     best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
                 elif fabric.is_global_zero:
-                    save_weights(run.path / "model.safetensors", model)
+                    save_weights(waiting_weights(run.path, epoch), model)
             record = _record(epoch, stage, loss, rate, seconds, measured)
             logger.info("%s: %s", title, record)
             if run is not None and fabric.is_global_zero:
@@ -165,6 +173,7 @@ def fit(
                     method=method,
                     progress=vars(state),
                 )
+                settle_weights(run.path, state.best_epoch)
             if board is not None:
                 board.write(record)
     fabric.barrier()

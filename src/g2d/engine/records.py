@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class RunFolder:
 
     | file | what |
     |---|---|
-    | `run.json` | resolved recipe, versions, seed, data fingerprint, protocol |
+    | `run.json` | resolved recipe, versions, seed, data fingerprint, protocol, sessions |
     | `metrics.jsonl` | one line an epoch |
     | `model.safetensors`, `model.json` | the best model on validation, and how to build it |
     | `last.ckpt` | everything needed to go on |
@@ -39,6 +40,19 @@ class RunFolder:
     def started(self) -> bool:
         """Whether there is anything of the run."""
         return (self.path / "run.json").exists()
+
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """Writes `run.json`; where the run goes on, adds a session to the one that is there.
+
+        Args:
+            about: What the run is; `environment` in it is that of this session.
+        """
+        known = self.read_json("run.json") if self.started else dict(about)
+        session = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": about["environment"],
+        }
+        self.write_json("run.json", {**known, "sessions": [*known.get("sessions", []), session]})
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a JSON file in one piece."""

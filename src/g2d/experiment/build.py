@@ -26,7 +26,7 @@ from g2d.models.fusion import Fusion, LateFusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Task
-from g2d.teachers.bank import TeacherBank
+from g2d.teachers.bank import OnlineTeachers, TeacherBank
 
 RankBy = Literal["speed", "heldout", "train", "train_batch"]
 CacheMode = Literal["auto", "on", "off"]
@@ -79,6 +79,28 @@ def build_student(recipe: Recipe, modalities: tuple[str, ...], task: Task) -> Mu
     except UserError as error:
         raise UserError(f"fusion: {error}") from None
     return MultimodalModel(encoders, fusion)
+
+
+def check_method(recipe: Recipe, plan: MethodPlan, splits: Splits) -> None:
+    """Makes the method once, with untrained teachers where it wants any.
+
+    A class looks at the values of its options when it is made, and after teaching is too late.
+
+    Raises:
+        UserError: The method is not defined for the task, or refuses a value.
+    """
+    task, names = splits.spec.task, splits.spec.modalities
+    plan.check_task(task)
+    if not plan.trains:
+        return
+    teachers = None
+    if plan.needs_teachers:
+        untrained = {name: build_teacher(recipe, name, task) for name in names}
+        teachers = OnlineTeachers(untrained, task)
+    try:
+        plan.make(task, teachers, dict.fromkeys(names, 0.5))
+    except UserError as error:
+        raise UserError(f"method: {error}") from None
 
 
 def check_model(model: nn.Module, splits: Splits) -> None:

@@ -97,7 +97,7 @@ def _load_or_train(
         logger.info("teacher %s: loaded from %s", modality, run.path)
         return model.to(fabric.device)
     if fabric.is_global_zero:
-        run.write_json("run.json", _about(recipe, splits, modality, settings))
+        run.begin(_about(recipe, splits, modality, settings))
     own = {name: having(split, modality) for name, split in splits.named().items()}
     result = fit(
         model,

@@ -24,6 +24,7 @@ from g2d.experiment.build import (
     MethodPlan,
     build_splits,
     build_student,
+    check_method,
     check_model,
     describe_model,
     plan_method,
@@ -98,7 +99,7 @@ def train(
     splits = splits or build_splits(recipe)
     recipe = complete(recipe, splits.spec)
     plan = plan_method(recipe, splits.spec.modalities)
-    plan.check_task(splits.spec.task)
+    check_method(recipe, plan, splits)
     if plan.needs_teachers:
         check_teachers(recipe, splits)
     if settings.tensorboard:
@@ -135,7 +136,7 @@ def train(
     elif plan.trains:
         method = plan.make(splits.spec.task, None, None)
     if fabric.is_global_zero:
-        run.write_json("run.json", _about(recipe, splits, plan, settings))
+        run.begin(_about(recipe, splits, plan, settings))
         run.write_json("model.json", describe_model(recipe, splits, recipe.method))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)

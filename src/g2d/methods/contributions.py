@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from itertools import combinations
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
+from g2d.methods.coalitions import coalitions, shapley
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Fusion, presence, without_absent
 from g2d.models.fusion.late import LateFusion
@@ -89,13 +87,13 @@ def _coalition_shares(
     absent: Mapping[str, Tensor],
 ) -> Tensor:
     """By the definition, all coalitions in one pass of the fusion."""
-    names, size = tuple(there), len(batch)
-    groups = coalitions(len(names))
+    whole = frozenset(there)
+    groups = [group for group in coalitions(tuple(there)) if group != whole]
     features = {
         name: torch.cat(
-            [there[name] if m in group else absent[name].expand_as(there[name]) for group in groups]
+            [feature if name in group else absent[name].expand_as(feature) for group in groups]
         )
-        for m, name in enumerate(names)
+        for name, feature in there.items()
     }
     present = {name: mask.repeat(len(groups)) for name, mask in batch.present.items()}
     if isinstance(fusion, AblationFusion):  # without its read-outs, k more passes in eval mode
@@ -103,40 +101,9 @@ def _coalition_shares(
         logits = fusion.fuse(without_absent(features, masks), masks)
     else:
         logits = fusion(features, present or None)[0]
-    values = logits.float().view(len(groups), size, -1)
-    weights = coalition_weights(len(names), values.device)[:, :, None, None]
-    return (weights * values).sum(dim=1) + outputs.logits.float() / len(names)
-
-
-def coalitions(k: int) -> list[tuple[int, ...]]:
-    """All but the empty one and the whole.
-
-    Example:
-        >>> coalitions(3)
-        [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2)]
-    """
-    return [group for size in range(1, k) for group in combinations(range(k), size)]
-
-
-@cache
-def coalition_weights(k: int, device: torch.device) -> Tensor:
-    """The factor of every z(S) in every n_m, `(k, 2^k - 2)`; that of the whole is 1/k.
-
-    Example:
-        >>> coalition_weights(2, torch.device("cpu"))
-        tensor([[ 0.5000, -0.5000],
-                [-0.5000,  0.5000]])
-    """
-    rows = []
-    for m in range(k):
-        row = []
-        for group in coalitions(k):
-            n = len(group)
-            # m came last into the group, or comes next to it
-            before, sign = (n - 1, 1) if m in group else (n, -1)
-            row.append(sign / (k * math.comb(k - 1, before)))
-        rows.append(row)
-    return torch.tensor(rows, device=device)
+    worth = dict(zip(groups, logits.float().split(len(batch)), strict=True))
+    values = shapley({**worth, whole: outputs.logits.float()})
+    return torch.stack([values[name] for name in there])
 
 
 @contextmanager

@@ -122,14 +122,12 @@ class DIMML(Method):
         size = sum(len(batch) for batch in batches)
         parameters = self._trained()
         total: Tensor | None = None
-        gradients: list[Tensor | None] = []
+        gradients: list[Tensor | None] = [None] * len(parameters)
         for batch in batches:
             loss = self._fused_loss(batch) if self.fusing else self._detached_loss(batch)
             loss = loss * (len(batch) / size)
-            more = self.loop.gradients(loss, parameters)
+            gradients = gates.added(gradients, self.loop.gradients(loss, parameters))
             total = loss.detach() if total is None else total + loss.detach()
-            pairs = zip(gradients or [None] * len(more), more, strict=True)
-            gradients = [b if a is None else a if b is None else a + b for a, b in pairs]
         gates.assign(parameters, gradients)
         self.loop.update()
         assert total is not None

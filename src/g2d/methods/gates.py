@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -68,20 +68,35 @@ def scale(parameters: Iterable[nn.Parameter], factor: Tensor | float) -> None:
             parameter.grad.mul_(factor)
 
 
-def change(parameters: Iterable[nn.Parameter], function: Callable[[Tensor], Tensor]) -> None:
-    """Puts `function(gradient)` in the place of every gradient that is there.
+def scale_with_noise(
+    parameters: Iterable[nn.Parameter],
+    factor: Tensor | float,
+    room: Tensor,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Multiplies the gradients, and adds noise as large as each was: factor g + N(0, std(g)²).
+
+    All is done in place. Noise is drawn in the order of the indices, and so is the same however
+    the weights lie in memory; into a tensor that lies otherwise it would take several times longer.
+
+    Args:
+        parameters: Of two elements or more.
+        factor: For all of them.
+        room: A flat tensor, as large as the largest gradient; the noise is drawn into it.
+        generator: Of the noise.
 
     Example:
-        >>> import torch
-        >>> layer = torch.nn.Linear(2, 1, bias=False)
+        >>> layer = nn.Linear(2, 1, bias=False)
         >>> layer(torch.ones(1, 2)).sum().backward()
-        >>> change(layer.parameters(), lambda gradient: gradient - 1)
+        >>> scale_with_noise(layer.parameters(), 0.5, torch.empty(2))
         >>> layer.weight.grad
-        tensor([[0., 0.]])
+        tensor([[0.5000, 0.5000]])
     """
     for parameter in parameters:
         if parameter.grad is not None:
-            parameter.grad = function(parameter.grad)
+            noise = room[: parameter.numel()].view(parameter.shape).normal_(generator=generator)
+            deviation = parameter.grad.std()
+            parameter.grad.mul_(factor).addcmul_(noise, deviation)
 
 
 def assign(parameters: Iterable[nn.Parameter], gradients: Iterable[Tensor | None]) -> None:
@@ -96,3 +111,13 @@ def assign(parameters: Iterable[nn.Parameter], gradients: Iterable[Tensor | None
     """
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
+
+
+def added(old: Iterable[Tensor | None], new: Iterable[Tensor | None]) -> list[Tensor | None]:
+    """The sums of gradients, of which either may be missing.
+
+    Example:
+        >>> added([torch.tensor(1.0), None, None], [torch.tensor(2.0), torch.tensor(3.0), None])
+        [tensor(3.), tensor(3.), None]
+    """
+    return [b if a is None else a if b is None else a + b for a, b in zip(old, new, strict=True)]

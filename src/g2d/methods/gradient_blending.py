@@ -34,6 +34,9 @@ class GradientBlending(Method):
         weights: Fixed weights of `fused` and of every modality in the place of estimates; what is
             not named has weight 0. They are scaled to a sum of 1.
         overfitting_floor: Least |O_i|, so that no weight comes from a division by almost nothing.
+        weight_floor: Least weight that is estimated, as a share of an equal one. At 0 a head whose
+            validation loss has not fallen learns nothing for a super-epoch; the encoders move on,
+            its loss rises for that reason alone, and it may never learn again.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weights": {"fused": 1.0}}}
@@ -45,17 +48,21 @@ class GradientBlending(Method):
         super_epoch: int = 5,
         weights: Mapping[str, float] | None = None,
         overfitting_floor: float = 0.05,
+        weight_floor: float = 0.1,
     ) -> None:
         super().__init__(task)
         if super_epoch < 1:
             raise UserError(f"super_epoch must be 1 or more, got {super_epoch}")
         check_weight("overfitting_floor", overfitting_floor, above=0)
+        if not 0 <= weight_floor <= 1:
+            raise UserError(f"weight_floor must be between 0 and 1, got {weight_floor}")
         for name, weight in (weights or {}).items():
             check_weight(f"weights.{name}", weight)
         if weights is not None and not sum(weights.values()) > 0:
             raise UserError(f"weights must have a sum above 0, got {dict(weights)}")
         self.super_epoch = super_epoch
         self.overfitting_floor = overfitting_floor
+        self.weight_floor = weight_floor
         self.fixed = weights is not None
         total = sum((weights or {}).values())
         self.weights = {name: float(w) / total for name, w in (weights or {}).items()}
@@ -109,7 +116,9 @@ class GradientBlending(Method):
             return
         self._epochs += 1
         if self._epochs == self.super_epoch:
-            self.weights = blend(self.weights, self._start, now, self.overfitting_floor)
+            self.weights = blend(
+                self.weights, self._start, now, self.overfitting_floor, self.weight_floor
+            )
             self._start, self._epochs = now, 0
 
     def stage(self) -> str:
@@ -148,23 +157,26 @@ def blend(
     weights: Mapping[str, float],
     start: Mapping[str, list[float]],
     end: Mapping[str, list[float]],
-    floor: float,
+    overfitting_floor: float,
+    weight_floor: float = 0.0,
 ) -> dict[str, float]:
     """w_i = G_i / O_i² up to scale, from training and validation losses, [L^T_i, L^V_i].
 
-    A loss that has not been measured keeps its weight, and one that does not generalise (G_i ≤ 0)
-    has weight 0; where none does, all keep theirs.
+    With a floor f, of n losses: (1 - f) w_i + f / n. A loss that has not been measured keeps its
+    weight, and one that does not generalise (G_i ≤ 0) has the least; where none does, all keep
+    theirs.
 
     Args:
         weights: The present ones.
         start: Losses at the start of the super-epoch.
         end: Losses at its end.
-        floor: Least |O_i|.
+        overfitting_floor: Least |O_i|.
+        weight_floor: f, least weight as a share of an equal one.
 
     Example:
         >>> start = {"fused": [2.0, 2.0], "sound": [2.0, 2.0]}
         >>> end = {"fused": [1.0, 1.5], "sound": [1.0, 1.25]}
-        >>> blend({"fused": 0.5, "sound": 0.5}, start, end, floor=0.01)
+        >>> blend({"fused": 0.5, "sound": 0.5}, start, end, 0.01)
         {'fused': 0.14285714285714285, 'sound': 0.8571428571428571}
     """
     ratios = {}
@@ -173,9 +185,13 @@ def blend(
         gain = val_before - val_after
         overfitting = (val_after - train_after) - (val_before - train_before)
         if math.isfinite(gain) and math.isfinite(overfitting):
-            ratios[name] = max(gain, 0.0) / max(abs(overfitting), floor) ** 2
+            ratios[name] = max(gain, 0.0) / max(abs(overfitting), overfitting_floor) ** 2
     total = sum(ratios.values())
     if total <= 0:
         return dict(weights)
-    share = sum(weights[name] for name in ratios) / total
-    return {name: ratios[name] * share if name in ratios else weights[name] for name in weights}
+    share, equal = sum(weights[name] for name in ratios), 1 / len(ratios)
+    estimated = {
+        name: share * ((1 - weight_floor) * ratio / total + weight_floor * equal)
+        for name, ratio in ratios.items()
+    }
+    return {name: estimated.get(name, weight) for name, weight in weights.items()}

@@ -125,7 +125,7 @@ class MLA(Method):
                 loss = loss_of_present(self.task, fusion.head(feature), batch, name)
             loss = loss * (len(batch) / size)
             found = self.loop.gradients(loss, parameters, keep=False)
-            gradients = [add(old, new) for old, new in zip(gradients, found, strict=True)]
+            gradients = gates.added(gradients, found)
             losses.append(loss.detach())
             sums.append(sum_and_count(feature.detach(), batch.present.get(name)))
         if self.projection == "rls":
@@ -180,10 +180,3 @@ def sum_and_count(features: Tensor, present: Tensor | None) -> Tensor:
     there = rows.new_ones(len(rows)) if present is None else present.to(rows)
     kept = torch.where(there[:, None] > 0, rows, 0)
     return torch.cat([kept.sum(dim=0), there.sum()[None]])
-
-
-def add(old: Tensor | None, new: Tensor | None) -> Tensor | None:
-    """The sum of two gradients, of which either may be missing."""
-    if old is None or new is None:
-        return old if new is None else new
-    return old + new

@@ -63,6 +63,7 @@ class MMPareto(Method):
         self.gamma = gamma
         self.weight = weight
         self.rescale: Rescale = rescale
+        self._rooms: dict[str, Tensor] = {}
 
     @classmethod
     def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
@@ -93,7 +94,8 @@ class MMPareto(Method):
         total, fused, unimodal = self._gradients(batches[0], len(batches[0]) / size, parameters)
         for batch in batches[1:]:
             loss, more, alone = self._gradients(batch, len(batch) / size, parameters)
-            total, fused, unimodal = total + loss, _added(fused, more), _added(unimodal, alone)
+            total = total + loss
+            fused, unimodal = gates.added(fused, more), gates.added(unimodal, alone)
         place = {parameter: i for i, parameter in enumerate(parameters)}
         for name in model.modalities:
             there = [place[p] for p in model.encoder_parameters(name) if p in place]
@@ -104,10 +106,11 @@ class MMPareto(Method):
                     [parameters[i] for i in own],
                     [fused[i] for i in own],
                     [unimodal[i] for i in own],
+                    name,
                 )
                 for i, gradient in zip(own, found, strict=True):
                     fused[i], unimodal[i] = gradient, None
-        gates.assign(parameters, _added(fused, unimodal))
+        gates.assign(parameters, gates.added(fused, unimodal))
         self.loop.update()
         return total
 
@@ -125,12 +128,13 @@ class MMPareto(Method):
         return (fused + unimodal).detach(), of_fused, of_unimodal
 
     def _reconciled(
-        self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients
+        self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients, name: str = ""
     ) -> list[Tensor]:
-        """γ λ d of an encoder, tensor by tensor."""
+        """γ λ d of an encoder, tensor by tensor; it lives until the next step."""
         sizes = [tensor.numel() for tensor in tensors]
         # copies, so that what follows may write into them
-        g_f, g_u = _flat(tensors, fused), _flat(tensors, unimodal)
+        g_f = _flat(tensors, fused, self._room(f"fused {name}", sum(sizes), tensors[0]))
+        g_u = _flat(tensors, unimodal, self._room("unimodal", sum(sizes), tensors[0]))
         products = inner_products(g_f, g_u)
         weight = fused_weight(products)
         parts = g_f.split(sizes), g_u.split(sizes)
@@ -139,7 +143,14 @@ class MMPareto(Method):
             own = products if f is g_f else inner_products(f, u)
             length = self.gamma * torch.where(products[1] < 0, stretch(own, weight), 1.0)
             f.mul_(2 * weight * length).addcmul_(u, 2 * (1 - weight) * length)
-        return [part.view_as(tensor) for part, tensor in zip(parts[0], tensors, strict=True)]
+        return [_back(part, tensor) for part, tensor in zip(parts[0], tensors, strict=True)]
+
+    def _room(self, use: str, size: int, like: Tensor) -> Tensor:
+        """Memory that is kept: asking for as much anew takes longer than what is done in it."""
+        room = self._rooms.get(use)
+        if room is None or room.numel() < size or _kind(room) != _kind(like):
+            room = self._rooms[use] = torch.empty(size, dtype=like.dtype, device=like.device)
+        return room[:size]
 
 
 def _is_off(weight: float = 1.0, gamma: float = 1.5, **others: Any) -> bool:
@@ -183,11 +194,26 @@ def stretch(products: Tensor, weight: Tensor) -> Tensor:
     return torch.where(squared > 1e-4 * terms, ratio, 0.0)
 
 
-def _added(old: Gradients, new: Gradients) -> Gradients:
-    return [b if a is None else a if b is None else a + b for a, b in zip(old, new, strict=True)]
+def _kind(tensor: Tensor) -> tuple[torch.dtype, torch.device]:
+    return tensor.dtype, tensor.device
 
 
-def _flat(shapes: Sequence[Tensor], gradients: Gradients) -> Tensor:
+def _flat(shapes: Sequence[Tensor], gradients: Gradients, room: Tensor) -> Tensor:
     """One vector; zeros where the loss does not reach."""
     pairs = zip(shapes, gradients, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).reshape(-1) for p, g in pairs])
+    parts = [
+        (torch.zeros_like(p) if g is None else g).permute(_order(p)).reshape(-1) for p, g in pairs
+    ]
+    return torch.cat(parts, out=room)
+
+
+def _back(part: Tensor, like: Tensor) -> Tensor:
+    """A part of the vector in the shape of a tensor."""
+    order = _order(like)
+    inverse = sorted(range(len(order)), key=order.__getitem__)
+    return part.view([like.shape[i] for i in order]).permute(inverse)
+
+
+def _order(tensor: Tensor) -> list[int]:
+    """Its dimensions as they lie in memory; flattened in another order it would be copied."""
+    return sorted(range(tensor.ndim), key=tensor.stride, reverse=True)

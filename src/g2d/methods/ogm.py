@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -12,12 +11,12 @@ from torch import Tensor, nn
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, Student, check_choice, check_weight
-from g2d.methods.gates import change, scale
+from g2d.methods.gates import freeze, scale, scale_with_noise
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.methods.window import check_window, in_window
 from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import with_unimodal
+from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
 from g2d.tasks import Task
 
 Scope = Literal["encoder", "conv4d"]
@@ -76,6 +75,7 @@ class OGM(Method):
         self._modulating = self._watching = False
         self._scores = Scores(task)
         self._generator: torch.Generator | None = None
+        self._room = torch.empty(0)
 
     @classmethod
     def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
@@ -89,12 +89,15 @@ class OGM(Method):
             UserError: What is modulated is the convolutions, and there are none.
         """
         super().on_fit_start(loop)
-        if not any(self._scoped(loop.model, name) for name in loop.model.modalities):
+        scoped = [p for name in loop.model.modalities for p in self._scoped(loop.model, name)]
+        if not scoped:
             raise UserError(
                 "modulated: conv4d is two-dimensional convolutions alone, and the encoders have "
                 "none; use encoder"
             )
         self._generator = torch.Generator(loop.device).manual_seed(self.seed)
+        if self.noise:
+            self._room = torch.empty_like(max(scoped, key=torch.numel)).flatten()
 
     def on_epoch_start(self, epoch: int) -> None:
         """Asks whether the epoch is in the window, or before it."""
@@ -114,6 +117,10 @@ class OGM(Method):
 
     def adjust_gradients(self, model: Student) -> None:
         """Scales every encoder's gradient, and adds the noise."""
+        fusion = getattr(model, "fusion", None)
+        if not self._watching and isinstance(fusion, UnimodalHeads):
+            # Among several processes they have gradients of zero, which momentum would go on from.
+            freeze(fusion.heads.parameters())
         if not self._modulating:
             return
         factors = modulation(self._scores.read(), self.alpha, self.ratio)
@@ -121,7 +128,8 @@ class OGM(Method):
         for name in sorted(factors):
             for parameter in self._scoped(model, name):
                 if self.noise and min(parameter.ndim, parameter.numel()) > 1:
-                    change([parameter], partial(self._noisy, factor=factors[name]))
+                    # Gradients agree between processes, and so does the noise: one seed for all.
+                    scale_with_noise([parameter], factors[name], self._room, self._generator)
                 else:
                     scale([parameter], factors[name])
 
@@ -143,11 +151,6 @@ class OGM(Method):
     def _scoped(self, model: Student, name: str) -> list[nn.Parameter]:
         parameters = model.encoder_parameters(name)
         return [p for p in parameters if self.modulated == "encoder" or p.ndim == 4]
-
-    def _noisy(self, gradient: Tensor, factor: Tensor) -> Tensor:
-        # Gradients agree between processes, and so does the noise: all have the same seed.
-        normal = torch.empty_like(gradient).normal_(generator=self._generator)
-        return torch.addcmul(gradient * factor, normal, gradient.std())
 
 
 def modulation(

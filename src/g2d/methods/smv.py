@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, check_choice, check_weight
-from g2d.methods.coalitions import coalition_logits, coalitions
+from g2d.methods.coalitions import coalition_logits, coalitions, shapley
 from g2d.models.multimodal import MultimodalModel
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Classification, MultiLabel, Task
@@ -148,19 +147,10 @@ class SampleValuation(Method):
         self, model: MultimodalModel, batch: Batch, there: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         outputs = model(batch)
-        worth = {frozenset[str](): torch.zeros_like(next(iter(there.values())))}
+        worth = {}
         for coalition in coalitions(model.modalities):
             logits = coalition_logits(model, outputs, batch, coalition)
             right = self.task.predict(logits) == batch.target
             right = right.float().view(len(batch), -1).mean(dim=1)
             worth[coalition] = right * torch.stack([there[name] for name in coalition]).sum(dim=0)
-        k = len(model.modalities)
-        found = {}
-        for name in model.modalities:
-            terms = [
-                (value - worth[whole - {name}]) / (k * math.comb(k - 1, len(whole) - 1))
-                for whole, value in worth.items()
-                if name in whole
-            ]
-            found[name] = torch.stack(terms).sum(dim=0)
-        return found
+        return shapley(worth)
