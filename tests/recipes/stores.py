@@ -1,0 +1,71 @@
+"""A prepared miniature for every shipped recipe, and small encoders of the same kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data.datasets.iemocap import miniature as iemocap
+from data.datasets.misme import miniature as misme
+from data.datasets.urfunny import miniature as urfunny
+
+Changes = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """How a store is made in a folder of originals, and what makes its recipe small."""
+
+    make: Callable[[Path, Path], Path]
+    small: Changes = field(default_factory=dict)
+
+
+def _avmnist(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.avmnist import prepare
+
+    sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
+    return prepare(originals / "mnist", originals / "fsdd", out, image_energy=0.5, **sizes)
+
+
+def _misme(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.misme import prepare
+
+    misme.write_miniature(originals / "misme")
+    return prepare(originals / "misme", out, side=64, workers=0)
+
+
+def _urfunny(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.urfunny import prepare
+
+    return prepare(urfunny.write_sdk(originals / "urfunny"), out, tolerance=1.0)
+
+
+def _iemocap(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.iemocap import prepare
+
+    release = iemocap.write_release(originals / "iemocap")
+    features = iemocap.write_mmin(originals / "mmin")
+    return prepare(release, features, out, workers=0, tolerance=1.0)
+
+
+def _narrow(*modalities: str) -> Changes:
+    sizes = {"width": 16, "heads": 2, "layers": 1, "feedforward": 16}
+    return {f"encoders.{name}.{key}": n for name in modalities for key, n in sizes.items()}
+
+
+_CNN = {"name": "small_cnn", "width": 8}
+
+MINIATURES = {
+    "avmnist": Miniature(_avmnist, {"encoders.image": _CNN, "encoders.audio": _CNN}),
+    "iemocap": Miniature(_iemocap, _narrow("audio", "visual", "text")),
+    "misme": Miniature(
+        _misme,
+        {
+            "encoders.image": {**_CNN, "channels": 3},
+            "encoders.tabular": {"name": "mlp", "inputs": 8, "width": 8},
+        },
+    ),
+    "urfunny": Miniature(_urfunny, _narrow("audio", "visual", "text")),
+}
