@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from numpy.typing import NDArray
 from g2d.errors import UserError
 
 _FORMAT = 1
+# What NumPy, zip and JSON say of a file that is damaged or another.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
+    *(BadZipFile, zlib.error),
+)
 # A mask of a split is drawn from a stream of its own: equal seeds give splits unequal masks.
 _STREAMS = {"train": 0, "val": 1, "test": 2}
 
@@ -218,7 +224,8 @@ class Mask:
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # Opened here: NumPy leaves a file that is no archive open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 about, present = json.loads(str(file["about"])), file["present"]
             known, version = about.pop("sha256"), about.pop("format")
             mask = cls(
@@ -232,7 +239,7 @@ class Mask:
             raise UserError(f"there is no mask file {path}") from None
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, BadZipFile):
+        except _DAMAGED:
             raise UserError(
                 f"{path} is no mask file; expected a .npz that Mask.save or a run wrote"
             ) from None
