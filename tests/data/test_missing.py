@@ -180,7 +180,7 @@ def test_other_arrays_are_no_mask_and_no_file_is_none(tmp_path):
 
 @settings(max_examples=100, deadline=None)
 @given(cut=st.sampled_from([0, 0, 1, 30, 300]), at=st.integers(0, 400), byte=st.integers(0, 255))
-def test_a_damaged_file_is_a_clear_error_or_the_same_mask(cut, at, byte, tmp_path_factory):
+def test_a_damaged_file_is_refused_or_the_same_mask(cut, at, byte, tmp_path_factory):
     mask = Mask.draw("test", 40, NAMES[:3], 0.4, 0)
     path = mask.save(tmp_path_factory.mktemp("m") / "mask.npz")
     content = bytearray(path.read_bytes())
@@ -189,10 +189,9 @@ def test_a_damaged_file_is_a_clear_error_or_the_same_mask(cut, at, byte, tmp_pat
     path.write_bytes(bytes(content[: len(content) - cut]))
     try:
         found = Mask.load(path)
-    except UserError as error:
-        assert "\n" not in str(error)
-    else:
-        np.testing.assert_array_equal(found.present, mask.present)
+    except UserError:  # and nothing else
+        return
+    np.testing.assert_array_equal(found.present, mask.present)
 
 
 @pytest.mark.parametrize(

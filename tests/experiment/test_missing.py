@@ -154,7 +154,7 @@ def test_a_mask_of_another_split_or_size_is_refused(tmp_path):
         build_splits(recipe({"train": file}))
     with pytest.raises(UserError, match="is for near, far, deep, and the data has near, far; draw"):
         build_splits(recipe({"test": file}, modalities=2))
-    with pytest.raises(UserError, match="expected 0 to 0.5: every sample keeps one of its 2"):
+    with pytest.raises(UserError, match=r"expected 0 to 0\.5: every sample keeps one of its 2"):
         build_splits(recipe({"rate": 0.6}, modalities=2))
 
 
@@ -306,7 +306,7 @@ def test_a_run_is_evaluated_with_the_masks_in_its_folder(tmp_path):
     found = evaluate_run(folder, "test")
     assert found.record() == RunFolder(folder).read_json("result.json")["test"]
     Mask.draw("test", 96, NAMES, 0.4, 5).save(folder / "mask-test.npz")
-    with pytest.raises(UserError, match="the data is not what .* was trained on"):
+    with pytest.raises(UserError, match=r"the data is not what .* was trained on"):
         evaluate_run(folder, "test")
 
 

@@ -40,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="no speaker in two splits (default: no recording in two)",
     )
+    prepare.add_argument(
+        "--second-speaker",
+        action="store_true",
+        default=None,
+        help="a third modality: the digit by another speaker (recipe avmnist3)",
+    )
     prepare.set_defaults(action=_prepare)
     check = _action(
         actions,
@@ -109,6 +115,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         "test_pairs",
         "seed",
         "speaker_disjoint",
+        "second_speaker",
     )
     options: dict[str, Any] = {
         name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
@@ -126,7 +133,8 @@ def _prepare(arguments: argparse.Namespace) -> None:
             progress=_follow(bar),
             **options,
         )
-    print(f"prepared {folder}; train on it with: g2d train avmnist --data.root {folder}")
+    recipe = "avmnist3" if options.get("second_speaker") else "avmnist"
+    print(f"prepared {folder}; train on it with: g2d train {recipe} --data.root {folder}")
 
 
 def _follow(bar: Any) -> Callable[[int, int], None]:
