@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=list(RATES))
     parser.add_argument("--scenario", choices=("both", "test-only"), default="both")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=8, help="of students and teachers")
+    parser.add_argument("--epochs", type=int, default=10, help="of students and teachers")
     parser.add_argument("--rows", nargs="+", choices=[*METHODS, *BASELINES], help="only these")
     parser.add_argument("--jobs", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--out", default="runs/missing", help="folder of the run folders")
