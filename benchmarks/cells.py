@@ -107,7 +107,8 @@ def about_data(data: Path) -> dict[str, Any]:
         + " ".join(
             f"--{key.replace('_', '-')} {manifest['options'][key]}"
             for key in ("snr_db", "image_energy", "seed")
-        ),
+        )
+        + (" --second-speaker" if manifest["options"].get("second_speaker") else ""),
         "dataset": {key: manifest[key] for key in ("fingerprint", "options", "counts")},
     }
 
