@@ -7,7 +7,8 @@ DATA serves twice: with picture and sound (`avmnist`), and with a second recordi
 by another speaker (`avmnist3`). Every row has the same masks, epochs and learning rate and its own
 default options; nothing is tuned. The best epoch is chosen on validation, which is masked as
 training is; test is measured once, on all samples. CRA, MMIN, CPM-Nets and TATE get the features of
-the unimodal teachers. Cells are run folders and are not done twice, so a killed benchmark goes on
+the unimodal teachers and have epochs of their own (`imputed.py`; MMIN and TATE fewer than usual).
+Cells are run folders and are not done twice, so a killed benchmark goes on
 where it stopped. Writes JSON under `benchmarks/results` and prints the tables as Markdown.
 """
 
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=list(RATES))
     parser.add_argument("--scenario", choices=("both", "test-only"), default="both")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=10, help="of students and teachers")
+    parser.add_argument("--epochs", type=int, default=8, help="of students and teachers")
     parser.add_argument("--rows", nargs="+", choices=[*METHODS, *BASELINES], help="only these")
     parser.add_argument("--jobs", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--out", default="runs/missing", help="folder of the run folders")
@@ -147,6 +148,7 @@ def describe(
         patterns = own[0]["test"].get("patterns", {})
         return {
             **summarise(own),
+            **({"options": own[0]["options"]} if "options" in own[0] else {}),
             "patterns": {
                 name: {
                     "n": values["n"],
@@ -162,7 +164,8 @@ def describe(
         "command": command,
         **about_data(arguments.data),
         "protocol": "masks with seed 0; best epoch on val, masked as train; test once, all samples",
-        "tuning": "none: the defaults of every method; equal epochs and learning rate",
+        "tuning": "none: the defaults of every method; equal epochs and learning rate, but for the "
+        "baselines on teachers' features, which have their own",
         "scenario": arguments.scenario,
         "epochs": arguments.epochs,
         "rates": arguments.rates,
