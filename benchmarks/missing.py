@@ -8,8 +8,8 @@ by another speaker (`avmnist3`). Every row has the same masks, epochs and learni
 default options; nothing is tuned. The best epoch is chosen on validation, which is masked as
 training is; test is measured once, on all samples. CRA, MMIN, CPM-Nets and TATE get the features of
 the unimodal teachers and have epochs of their own (`imputed.py`; MMIN and TATE fewer than usual).
-Cells are run folders and are not done twice, so a killed benchmark goes on
-where it stopped. Writes JSON under `benchmarks/results` and prints the tables as Markdown.
+Cells are run folders and are not done twice, so a killed benchmark goes on where it stopped.
+Writes JSON under `benchmarks/results` and prints the tables as Markdown.
 """
 
 from __future__ import annotations
