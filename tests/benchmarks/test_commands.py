@@ -79,7 +79,7 @@ def test_missing_has_the_rates_that_exist_and_the_same_masks_in_every_row(origin
     folders = originals / "mnist", originals / "fsdd", tmp_path / "store"
     store = prepare(*folders, second_speaker=True, **sizes)
     arguments = ("--data", store, "--rates", 0, 0.5, 0.6, "--seeds", 0, 1, "--epochs", 1)
-    arguments += ("--rows", "joint", "UME", "--out", tmp_path / "runs")
+    arguments += ("--rows", "joint", "UME", "CPM-Nets", "--out", tmp_path / "runs")
     arguments += ("--jobs", 1, "--result", tmp_path / "result.json")
     said = run("missing.py", *arguments)
     assert "avmnist at 0.6 does not exist: got a rate of 0.6, expected 0 to 0.5" in said
@@ -93,11 +93,11 @@ def test_missing_has_the_rates_that_exist_and_the_same_masks_in_every_row(origin
                 assert len(cell["accuracy"]["test"]["fused"]["values"]) == 2
                 samples = {name: values["n"] for name, values in cell["patterns"].items()}
                 assert (sum(samples.values()) == 50) if rate != "0" else not samples
-        one, other = (
+        one, *others = (
             {name: values["n"] for name, values in row["0.5"]["patterns"].items()}
             for row in found["rows"].values()
         )
-        assert one == other
+        assert others == [one, one]
     about = list((tmp_path / "runs").glob("*/mask-test.npz"))
     hashes = {(len(Mask.load(p).modalities), Mask.load(p).rate, Mask.load(p).sha256) for p in about}
     assert len(hashes) == 3  # one for each dataset and rate above 0
