@@ -113,7 +113,8 @@ def about_data(
     manifest = json.loads((data / "manifest.json").read_text())
     return {
         "prepared_by": f"g2d data prepare {manifest['kind']} {sources} --out DIR "
-        + " ".join(f"--{key.replace('_', '-')} {manifest['options'][key]}" for key in options),
+        + " ".join(f"--{key.replace('_', '-')} {manifest['options'][key]}" for key in options)
+        + (" --second-speaker" if manifest["options"].get("second_speaker") else ""),
         "dataset": {key: manifest[key] for key in ("fingerprint", "options", "counts")},
     }
 

@@ -156,6 +156,35 @@ def _first(rows: dict[str, Any]) -> Any:
     return next(iter(rows.values()))
 
 
+def missing_table(result: dict[str, Any], dataset: str) -> str:
+    """Test accuracy in percent over all samples, one column for each rate of missing slots."""
+    found = result["datasets"][dataset]
+    rates = [f"{rate:g}" for rate in result["rates"]]
+    lines = [f"| | {' | '.join(f'{100 * float(r):.0f} %' for r in rates)} |"]
+    lines.append(f"|---|{'---:|' * len(rates)}")
+    for label, row in found["rows"].items():
+        cells = [
+            _spread(row[rate]["accuracy"]["test"]["fused"]) if rate in row else "–"
+            for rate in rates
+        ]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def patterns_table(result: dict[str, Any], dataset: str, rate: str) -> str:
+    """Test accuracy in percent by what samples have, at one rate."""
+    rows = {k: v[rate] for k, v in result["datasets"][dataset]["rows"].items() if rate in v}
+    patterns = next(iter(rows.values()))["patterns"]
+    lines = [f"| | {' | '.join(name.replace('+', ' + ') for name in patterns)} |"]
+    lines.append(f"|---|{'---:|' * len(patterns)}")
+    samples = [str(values["n"]) for values in patterns.values()]
+    lines.append(f"| samples | {' | '.join(samples)} |")
+    for label, row in rows.items():
+        cells = [_spread(row["patterns"][name]["accuracy"]) for name in patterns]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -174,6 +203,9 @@ def _table_of(result: dict[str, Any]) -> str:
         return contest_table(result)
     if "methods" in result:
         return methods_table(result)
+    if "rates" in result:
+        parts = [f"{name}\n\n{missing_table(result, name)}" for name in result["datasets"]]
+        return "\n\n".join(parts)
     return accuracy_table(result) if "rows" in result else step_table(result)
 
 

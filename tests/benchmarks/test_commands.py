@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from data.conftest import originals  # noqa: F401 (a fixture)
 from g2d.catalog import METHODS
 from g2d.data.datasets.avmnist.prepare import prepare
+from g2d.data.missing import Mask
 from g2d.experiment.build import plan_method
 from g2d.experiment.recipe import recipe_from
 from toy import toy_recipe
@@ -20,10 +22,11 @@ PAIR = ("near", "far")
 ROOT = Path(__file__).parents[2]
 
 
-def run(script: str, *arguments: object) -> None:
+def run(script: str, *arguments: object) -> str:
     command = [sys.executable, ROOT / "benchmarks" / script, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
@@ -68,6 +71,36 @@ def test_methods_are_tuned_on_validation_and_compared(real_data, tmp_path):
         assert row["setting"] == chosen["setting"]
         assert row["accuracy"]["val"]["fused"]["values"][0] == best
         assert len(row["accuracy"]["test"]["fused"]["values"]) == 2
+
+
+@pytest.mark.slow
+def test_missing_has_the_rates_that_exist_and_the_same_masks_in_every_row(originals, tmp_path):  # noqa: F811
+    sizes = {"train_pairs": 60, "val_pairs": 40, "test_pairs": 50}
+    folders = originals / "mnist", originals / "fsdd", tmp_path / "store"
+    store = prepare(*folders, second_speaker=True, **sizes)
+    arguments = ("--data", store, "--rates", 0, 0.5, 0.6, "--seeds", 0, 1, "--epochs", 1)
+    arguments += ("--rows", "joint", "UME", "CPM-Nets", "--out", tmp_path / "runs")
+    arguments += ("--jobs", 1, "--result", tmp_path / "result.json")
+    said = run("missing.py", *arguments)
+    assert "avmnist at 0.6 does not exist: got a rate of 0.6, expected 0 to 0.5" in said
+    assert "| joint |" in said
+    result = json.loads((tmp_path / "result.json").read_text())
+    rates = {"avmnist": {"0", "0.5"}, "avmnist3": {"0", "0.5", "0.6"}}
+    for dataset, found in result["datasets"].items():
+        for row in found["rows"].values():
+            assert set(row) == rates[dataset]
+            for rate, cell in row.items():
+                assert len(cell["accuracy"]["test"]["fused"]["values"]) == 2
+                samples = {name: values["n"] for name, values in cell["patterns"].items()}
+                assert (sum(samples.values()) == 50) if rate != "0" else not samples
+        one, *others = (
+            {name: values["n"] for name, values in row["0.5"]["patterns"].items()}
+            for row in found["rows"].values()
+        )
+        assert others == [one, one]
+    about = list((tmp_path / "runs").glob("*/mask-test.npz"))
+    hashes = {(len(Mask.load(p).modalities), Mask.load(p).rate, Mask.load(p).sha256) for p in about}
+    assert len(hashes) == 3  # one for each dataset and rate above 0
 
 
 @pytest.mark.slow

@@ -109,6 +109,27 @@ def test_evaluate_says_what_the_run_said(g2d, toy_file, tmp_path):
     assert (run / "predictions-train.npz").exists()
 
 
+def test_missing_modalities_from_the_command_line(g2d, toy_file, tmp_path):
+    said = g2d("train", toy_file(), "--missing.rate", "0.4", "--method", "joint", "--out", tmp_path)
+    assert said.status == 0
+    assert "toy, joint, test split, missing 0.4 both" in said.out
+    run = tmp_path / "toy-joint-seed0-missing-0.4-both"
+    result = RunFolder(run).read_json("result.json")
+    for words in (said.out, g2d("evaluate", run).out):
+        table = words.split("by what samples have")[1]
+        for pattern, values in result["test"]["patterns"].items():
+            row = next(line.split() for line in table.splitlines() if line.split()[:1] == [pattern])
+            assert row[1:] == [str(values["n"]), f"{values['accuracy']:.4f}"]
+    assert g2d("evaluate", run, "--json").json() == result["test"]
+    said = g2d("train", toy_file(), "--missing.rate", "0.6", "--out", tmp_path / "none")
+    assert said.status == 2
+    assert said.err == (
+        "g2d train: missing: got a rate of 0.6, expected 0 to 0.5: every sample keeps one of its 2 "
+        "modalities; lower the rate\n"
+    )
+    assert not (tmp_path / "none").exists()
+
+
 def test_regression_is_shown_in_its_own_metrics(g2d, toy_file, tmp_path):
     chosen = toy_file(data={"name": "toy.ToyData", "regression": True})
     said = g2d("train", chosen, "--out", tmp_path)

@@ -128,6 +128,16 @@ def test_a_recipe_without_a_method_takes_options_of_the_default_one(tmp_path):
     assert recipe.method == {"name": "g2d", "alpha": 2}
 
 
+def test_what_is_missing_is_set_by_dotted_keys_and_absent_where_not_set():
+    first = recipe_from(toy_recipe())
+    assert "missing" not in first.as_dict()
+    assert recipe_from({**toy_recipe(), "missing": None}) == first
+    hidden = with_changes(first, [("missing.rate", 0.4), ("missing.seed", 1)])
+    assert hidden.as_dict()["missing"] == {"rate": 0.4, "seed": 1}
+    assert recipe_from(hidden.as_dict()) == hidden
+    assert digest(hidden.as_dict()) != digest(first.as_dict())
+
+
 def test_changes_leave_the_first_recipe_alone():
     first = recipe_from(toy_recipe())
     before = digest(first.as_dict())
@@ -148,6 +158,10 @@ def test_off_in_a_file_is_the_word_off(tmp_path):
         ("data: x.Y\nencoders: {}\nmodel: {}", "model: no such key in a recipe; known: data, enc"),
         ("data: x.Y\nencoders: [a]", "encoders: expected keys and values, got ['a']"),
         ("data: x.Y\nencoders: {}\ntraining: 3", "training: expected keys and values, got 3"),
+        (
+            "data: x.Y\nencoders: {}\nmissing: 0.4",
+            "missing: expected keys and values (rate: 0.4), got 0.4",
+        ),
         ("data: x.Y\nencoders: {}\nseed: -1", "seed: expected a whole number, 0 or more, got -1"),
         ("data: x.Y\nencoders: {}\nseed: true", "seed: expected a whole number, 0 or more"),
         ("data: x.Y\nencoders: {1: a}", "encoders.1: expected a word as the key, got 1; quote it"),

@@ -119,7 +119,8 @@ def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:
         except UserError as error:
             hint = f"; see g2d data ls {name}" if "must be given" in str(error) else ""
             raise UserError(_as_flags(str(error)) + hint) from None
-    print(f"prepared {folder}; train on it with: g2d train {name} --data.root {folder}")
+    recipe = "avmnist3" if options.get("second_speaker") else name
+    print(f"prepared {folder}; train on it with: g2d train {recipe} --data.root {folder}")
 
 
 def _switches(changes: list[str]) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from g2d.cli.command import Command
-from g2d.cli.show import show_metrics
+from g2d.cli.show import show_metrics, show_patterns
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,12 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.experiment.recipe import parse_changes
 
     evaluation = evaluate_run(arguments.run, arguments.split, parse_changes(changes))
-    show_metrics(evaluation.metrics, f"{arguments.run.name}, {arguments.split}", arguments.json)
+    if arguments.json:
+        print(json.dumps(evaluation.record(), indent=2))
+        return
+    show_metrics(evaluation.metrics, f"{arguments.run.name}, {arguments.split}")
+    if evaluation.patterns:
+        show_patterns(evaluation.patterns)
 
 
 COMMAND = Command(

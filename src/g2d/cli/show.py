@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,19 +38,24 @@ def show_table(
         console.print(f"{note}\n", style="dim")
 
 
-def show_metrics(
-    metrics: Mapping[str, Mapping[str, float]], title: str, as_json: bool = False
-) -> None:
+def show_metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> None:
     """Prints metrics, one row each, one column for fused and every modality."""
-    if as_json:
-        print(json.dumps(metrics, indent=2))
-        return
     columns = list(next(iter(metrics.values())))
     rows = [
         [name, *(f"{values[column]:.4f}" if column in values else "-" for column in columns)]
         for name, values in metrics.items()
     ]
     show_table(title, ["metric", *columns], rows)
+
+
+def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:
+    """Prints the fused metrics of the samples that have the same modalities."""
+    columns = [name for name in next(iter(patterns.values())) if name != "n"]
+    rows = [
+        [pattern, str(int(values["n"])), *(f"{values[column]:.4f}" for column in columns)]
+        for pattern, values in patterns.items()
+    ]
+    show_table("fused, by what samples have", ["modalities", "samples", *columns], rows)
 
 
 def show_run(folder: Path, out: Path) -> None:
@@ -65,12 +69,16 @@ def show_run(folder: Path, out: Path) -> None:
     }
     shown: dict[str, dict[str, float]] = {}
     for metric, values in result["test"].items():
-        if metric in _DETAILS:
+        if metric in _DETAILS or metric == "patterns":
             continue
         shown[metric] = values
         if taught:
             shown[f"{metric}, teachers"] = {name: own[metric][name] for name, own in taught.items()}
-    show_metrics(shown, f"{result['dataset']}, {result['method']}, test split")
+    title = f"{result['dataset']}, {result['method']}, test split"
+    hidden = [part for part in result["protocol"].split(", ") if part.startswith("missing ")]
+    show_metrics(shown, ", ".join([title, *hidden]))
+    if "patterns" in result["test"]:
+        show_patterns(result["test"]["patterns"])
     figure = folder / "learning_curves.png"
     if figure.exists():
         print(f"  figure      {figure}")

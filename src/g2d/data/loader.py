@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
@@ -133,6 +134,8 @@ class Subset:
         self.rows = torch.as_tensor(rows, dtype=torch.int64)
         self.target: Tensor = split.target[self.rows]
         self.augmented = split.augmented
+        whole: Mapping[str, NDArray[np.bool_]] = getattr(split, "present", {})
+        self.present = {name: there[self.rows.numpy()] for name, there in whole.items()}
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -31,6 +31,8 @@ class Evaluation:
         index: Position of every row in the split.
         metrics: `{"loss": {"fused": 0.9, "<modality>": 1.4}, "accuracy": {...},
             "confidence": {...}}`.
+        patterns: Metrics of the fused prediction by the modalities that samples have, `{"a+b":
+            {"n": 40, "accuracy": 0.9}, "a": {...}}`; see `with_patterns`.
     """
 
     logits: dict[str, Tensor]
@@ -38,10 +40,11 @@ class Evaluation:
     index: Tensor
     present: dict[str, Tensor]
     metrics: dict[str, dict[str, float]]
+    patterns: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
-        """The metrics as plain values."""
-        return dict(self.metrics)
+        """The metrics as plain values, and those of every pattern where modalities are absent."""
+        return {**self.metrics, **({"patterns": self.patterns} if self.patterns else {})}
 
 
 def evaluate(

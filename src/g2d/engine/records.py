@@ -25,6 +25,7 @@ class RunFolder:
     | `model.safetensors`, `model.json` | the best model on validation, and how to build it |
     | `last.ckpt` | everything needed to go on |
     | `predictions-<split>.npz` | logits of every sample |
+    | `mask-<split>.npz` | which modalities were hidden, where a recipe says `missing` |
     | `result.json` | the final metrics; it is there when the run is finished |
     """
 
@@ -96,8 +97,9 @@ class RunFolder:
             write_whole(self.path / "metrics.jsonl", "".join(kept))
 
     def write_predictions(self, split: str, evaluation: Evaluation) -> None:
-        """Writes the logits of a split, one array a modality and one fused."""
+        """Writes the logits of a split, one array a modality and one fused, and what is absent."""
         arrays = {f"logits/{name}": rows.numpy() for name, rows in evaluation.logits.items()}
+        arrays |= {f"present/{name}": mask.numpy() for name, mask in evaluation.present.items()}
         path = self.path / f"predictions-{split}.npz"
         temporary = path.with_name(path.name + ".tmp")
         with temporary.open("wb") as file:
@@ -110,7 +112,7 @@ class RunFolder:
         temporary.replace(path)
 
     def read_predictions(self, split: str) -> dict[str, NDArray[np.generic]]:
-        """What `write_predictions` wrote: `index`, `target` and `logits/<name>`."""
+        """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`."""
         with np.load(self.path / f"predictions-{split}.npz", allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
 

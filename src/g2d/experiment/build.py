@@ -17,6 +17,7 @@ from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
 from g2d.experiment.completing import complete
 from g2d.experiment.components import build, check_options, locate, split_spec
+from g2d.experiment.missing import hide
 from g2d.experiment.recipe import Component, Recipe
 from g2d.methods.base import Method
 from g2d.methods.schedule import Schedule
@@ -33,7 +34,7 @@ CacheMode = Literal["auto", "on", "off"]
 
 
 def build_splits(recipe: Recipe) -> Splits:
-    """Opens the dataset and checks it.
+    """Opens the dataset, checks it, and hides what the recipe says is missing.
 
     Raises:
         UserError: It is not there, or there is something in it that no model can be trained on.
@@ -46,7 +47,7 @@ def build_splits(recipe: Recipe) -> Splits:
     splits = cast(Splits, dataset.splits())
     check_splits(splits)
     complete(recipe, splits.spec)  # refuses encoders that do not fit
-    return splits
+    return hide(recipe, splits)
 
 
 def build_encoder(recipe: Recipe, modality: str) -> nn.Module:

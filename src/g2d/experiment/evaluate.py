@@ -12,6 +12,7 @@ from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits
+from g2d.experiment.missing import by_pattern, with_saved_masks
 from g2d.experiment.recipe import with_changes
 from g2d.experiment.teach import EVALUATION_BATCH
 from g2d.experiment.train import load_run
@@ -36,16 +37,18 @@ def evaluate_run(folder: Path, split: str, changes: Sequence[tuple[str, Any]] = 
             raise UserError(
                 f"--{key}: a finished run is evaluated as it is; only --data.* may change"
             )
-    recipe = replace(recipe, data=with_changes(recipe, changes).data)
-    splits = build_splits(recipe)
     run = RunFolder(folder)
-    known = run.read_json("run.json")["fingerprint"]
+    about = run.read_json("run.json")
+    recipe = replace(recipe, data=with_changes(recipe, changes).data)
+    recipe = with_saved_masks(recipe, folder, about.get("missing", {}).get("masks", {}))
+    splits = build_splits(recipe)
+    known = about["fingerprint"]
     if splits.spec.fingerprint != known:
         raise UserError(
             f"the data is not what {folder.name} was trained on (fingerprint "
             f"{splits.spec.fingerprint[:12]}, expected {known[:12]})"
         )
     loader = make_loader(splits.named()[split], EVALUATION_BATCH, shuffle=False)
-    evaluation = evaluate(model, loader, splits.spec.task)
+    evaluation = by_pattern(evaluate(model, loader, splits.spec.task), splits, split)
     run.write_predictions(split, evaluation)
     return evaluation

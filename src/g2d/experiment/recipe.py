@@ -32,6 +32,8 @@ class Recipe:
         teachers: Settings in which the teachers' training differs from the student's, and
             `cache`: `auto`, `on` or `off`.
         seed: Of weights and order.
+        missing: Which modalities are hidden from which samples (`MissingSettings`); `None` for
+            the data as it is.
     """
 
     data: Component
@@ -41,10 +43,14 @@ class Recipe:
     training: dict[str, Any] = field(default_factory=dict)
     teachers: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    missing: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON and YAML."""
-        return asdict(self)
+        """Plain values, for JSON and YAML; `missing` only where there is such a thing."""
+        plain = asdict(self)
+        if self.missing is None:
+            del plain["missing"]
+        return plain
 
     def with_method(self, method: Component) -> Recipe:
         """The same recipe for another method."""
@@ -117,6 +123,8 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
             raise UserError(f"{key}: no such key in a recipe; known: {', '.join(known)}")
         if key in {"encoders", "training", "teachers"} and not isinstance(value, Mapping):
             raise UserError(f"{key}: expected keys and values, got {value!r}")
+        if key == "missing" and not (value is None or isinstance(value, Mapping)):
+            raise UserError(f"missing: expected keys and values (rate: 0.4), got {value!r}")
     if "data" not in content:
         raise UserError("data: this must be given")
     seed = content.get("seed", 0)

@@ -137,6 +137,11 @@ def having(split: Split, modality: str) -> Split:
     present = getattr(split, "present", {}).get(modality)
     if present is None or bool(present.all()):
         return split
+    if not present.any():
+        raise UserError(
+            f"modality {modality!r} is absent from every sample of a split, so its teacher has "
+            "nothing to learn from; leave it out, or divide the data otherwise"
+        )
     return Subset(split, [row for row, there in enumerate(present) if there])
 
 

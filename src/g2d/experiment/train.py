@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -34,6 +34,7 @@ from g2d.experiment.build import (
 from g2d.experiment.completing import complete
 from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
+from g2d.experiment.missing import by_pattern, save_masks
 from g2d.experiment.recipe import Component, Recipe, recipe_from
 from g2d.experiment.teach import (
     check_teachers,
@@ -62,8 +63,10 @@ logger = logging.getLogger(__name__)
 
 
 def run_name(recipe: Recipe, splits: Splits, plan: MethodPlan) -> str:
-    """Name of a run's folder."""
-    return f"{splits.spec.name}-{plan.label}-seed{recipe.seed}"
+    """Name of a run's folder; runs with modalities missing say so in it."""
+    name = f"{splits.spec.name}-{plan.label}-seed{recipe.seed}"
+    hidden = cast("dict[str, str]", splits.spec.notes.get("missing", {}))
+    return "-".join([name, *hidden.get("label", "").split()])
 
 
 def train(
@@ -140,6 +143,7 @@ def train(
         run.write_json("model.json", describe_model(recipe, splits, recipe.method))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)
+        save_masks(splits, run.path)
     # Whether its teachers were trained just now or long ago must not matter to the student.
     torch.manual_seed(recipe.seed)
     if method is None:
@@ -233,7 +237,8 @@ def _check_folder(run: RunFolder, recipe: Recipe, splits: Splits, resume: bool) 
         )
     about = run.read_json("run.json")
     now = json.loads(json.dumps(recipe.as_dict()))
-    differ = [key for key in now if now[key] != about["recipe"].get(key)]
+    keys = dict.fromkeys([*now, *about["recipe"]])
+    differ = [key for key in keys if now.get(key) != about["recipe"].get(key)]
     if differ:
         raise UserError(
             f"{run.path} was made from another recipe (not the same: {', '.join(differ)}); give "
@@ -284,6 +289,7 @@ def _measure(
     for name in ("val", "test"):
         batches = to_device(evaluation_loader(splits.named()[name], settings), fabric)
         evaluation = evaluate(student, batches, splits.spec.task)
+        evaluation = by_pattern(evaluation, splits, name)
         run.write_predictions(name, evaluation)
         measured[name] = evaluation.record()
         logger.info("%s %s: %s", run.path.name, name, evaluation.metrics[splits.spec.task.metric])
@@ -301,6 +307,7 @@ def _about(
         "dataset": splits.spec.name,
         "protocol": splits.spec.protocol,
         "fingerprint": splits.spec.fingerprint,
+        **({"missing": splits.spec.notes["missing"]} if "missing" in splits.spec.notes else {}),
         "fused": FUSED,
         "environment": environment(),
     }

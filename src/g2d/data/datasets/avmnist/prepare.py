@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.data.audio import Waveform, decibels, full_scale, mix_at_snr, read_wav, stft_magnitude
 from g2d.data.datasets.avmnist.noises import Noises
+from g2d.data.datasets.avmnist.pairs import Pair, add_second, all_recordings, pair_up
 from g2d.data.datasets.avmnist.pictures import Pictures, read_pictures
 from g2d.data.datasets.fsdd import RATE, Recording, list_recordings, split_recordings
 from g2d.data.pca import PCA
@@ -25,6 +25,7 @@ from g2d.errors import UserError, require
 
 KIND = "avmnist"
 MODALITIES = ("image", "audio")
+SECOND = "second_audio"
 SPLITS = ("train", "val", "test")
 SIDE = 112
 _N_FFT, _HOP, _FLOOR = 256, 32, -80.0
@@ -33,15 +34,6 @@ _LICENCES = {
     "audio": "Free Spoken Digit Dataset, CC BY-SA 4.0",
     "noise": "as the folder given says (ESC-50: CC BY-NC 3.0)",
 }
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """One row of the store: which picture goes with which recording."""
-
-    digit: int
-    image: int  # row in the pool of pictures
-    recording: Recording
 
 
 def prepare(
@@ -57,6 +49,7 @@ def prepare(
     test_pairs: int = 2000,
     seed: int = 999,
     speaker_disjoint: bool = False,
+    second_speaker: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Builds a prepared AV-MNIST: each picture with a recording of its digit, in noise.
@@ -79,6 +72,8 @@ def prepare(
         test_pairs: Rows of test.
         seed: Seed of every draw.
         speaker_disjoint: Divide by speaker and not by index.
+        second_speaker: Add a third modality, `second_audio`: the digit once more, by another
+            speaker than the first, in noise of its own. The rest is the same to the byte.
         progress: Called with the number of rows done and of all rows.
 
     Returns:
@@ -98,39 +93,47 @@ def prepare(
         "image_energy": image_energy,
         "seed": seed,
         "speaker_disjoint": speaker_disjoint,
+        "second_speaker": second_speaker,
         "noise": "white" if noise is None else "files",
     }
     # Independent streams, so that one choice (say, another noise) leaves the others as they were.
-    draws = dict(zip(("images", "speech", "pairs", "noise"), _streams(seed, 4), strict=True))
+    streams = ("images", "speech", "pairs", "noise", "second")
+    draws = dict(zip(streams, _streams(seed, len(streams)), strict=True))
     with one_thread(), new_folder(out) as folder:
         pictures = read_pictures(images, sizes, draws["images"])
         spoken = split_recordings(list_recordings(speech), speaker_disjoint, draws["speech"])
         noises = Noises(noise, RATE, draws["noise"])
         pairs = {
-            name: _pair(name, pictures.rows[name], pictures, spoken[name], draws["pairs"])
+            name: pair_up(name, pictures.rows[name], pictures.labels, spoken[name], draws["pairs"])
             for name in SPLITS
         }
+        if second_speaker:
+            pairs = {
+                name: add_second(name, pairs[name], spoken[name], draws["second"])
+                for name in SPLITS
+            }
         pca = _write_images(folder, pictures, image_energy)
         done, total = 0, sum(sizes.values())
         for part, name in enumerate(SPLITS):
             target = np.array([pair.digit for pair in pairs[name]], dtype=np.int64)
             np.save(folder / f"{name}-target.npy", target)
-            shape = (len(target), 1, SIDE, SIDE)
-            audio = np.lib.format.open_memmap(
-                folder / f"{name}-audio.npy", mode="w+", dtype=np.float32, shape=shape
-            )
-            used = []
+            sounds = [MODALITIES[1], *([SECOND] if second_speaker else [])]
+            arrays = [_new_sounds(folder / f"{name}-{sound}.npy", len(target)) for sound in sounds]
+            used: list[list[str]] = []
             for row, pair in enumerate(pairs[name]):
-                speech_wave = read_wav(pair.recording.path, RATE)
-                # A generator of its own for every row: noise is independent, order is free.
-                rng = np.random.default_rng([seed, part, row])
-                noise_wave, noise_name = noises.draw(name, len(speech_wave), rng)
-                used.append(noise_name)
-                audio[row, 0] = picture_of_sound(_mix(pair, speech_wave, noise_wave, snr_db))
+                used.append([])
+                for place, (array, recording) in enumerate(zip(arrays, pair.spoken, strict=True)):
+                    wave = read_wav(recording.path, RATE)
+                    # A generator of its own for every sound: noise is independent, order is free.
+                    rng = np.random.default_rng([seed, part, row, *([place] if place else [])])
+                    noise_wave, noise_name = noises.draw(name, len(wave), rng)
+                    used[-1].append(noise_name)
+                    array[row, 0] = picture_of_sound(_mix(recording, wave, noise_wave, snr_db))
                 done += 1
                 if progress is not None:
                     progress(done, total)
-            audio.flush()
+            for array in arrays:
+                array.flush()
             _write_sources(folder / f"{name}-sources.csv", pairs[name], pictures, used)
         write_manifest(
             folder,
@@ -138,8 +141,12 @@ def prepare(
             options=options,
             counts=sizes,
             pca={"components": len(pca.components), "cumulative": pca.cumulative.tolist()},
-            recordings={name: len({p.recording.path for p in pairs[name]}) for name in SPLITS},
-            speakers={name: sorted({p.recording.speaker for p in pairs[name]}) for name in SPLITS},
+            recordings={
+                name: len({r.path for r in all_recordings(pairs[name])}) for name in SPLITS
+            },
+            speakers={
+                name: sorted({r.speaker for r in all_recordings(pairs[name])}) for name in SPLITS
+            },
             spectrogram={"n_fft": _N_FFT, "hop": _HOP, "floor_db": _FLOOR, "side": SIDE},
             versions={package: version(package) for package in ("torch", "numpy", "soundfile")},
             licences=_LICENCES if noise is not None else {m: _LICENCES[m] for m in MODALITIES},
@@ -172,35 +179,14 @@ def _streams(seed: int, n: int) -> list[np.random.Generator]:
     return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(n)]
 
 
-def _pair(
-    split: str,
-    rows: NDArray[np.int64],
-    pictures: Pictures,
-    recordings: Sequence[Recording],
-    rng: np.random.Generator,
-) -> list[_Pair]:
-    """Gives every picture a recording of its digit, going round a shuffled list of them."""
-    by_digit: dict[int, list[Recording]] = {digit: [] for digit in range(10)}
-    for position in rng.permutation(len(recordings)):
-        recording = recordings[int(position)]
-        by_digit[recording.digit].append(recording)
-    pairs, turn = [], dict.fromkeys(by_digit, 0)
-    for image in rows.tolist():
-        digit = int(pictures.labels[image])
-        choices = by_digit[digit]
-        if not choices:
-            raise UserError(
-                f"no recording of digit {digit} is left for {split}; expected of each digit "
-                "indices 0-4 (test), 5-9 (val) and above (train), or enough speakers"
-            )
-        pairs.append(_Pair(digit, image, choices[turn[digit] % len(choices)]))
-        turn[digit] += 1
-    return pairs
+def _new_sounds(file: Path, rows: int) -> np.memmap[Any, np.dtype[np.float32]]:
+    shape = (rows, 1, SIDE, SIDE)
+    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
 
 
-def _mix(pair: _Pair, signal: Waveform, noise: Waveform, snr_db: float) -> Waveform:
+def _mix(recording: Recording, signal: Waveform, noise: Waveform, snr_db: float) -> Waveform:
     if not signal.any():
-        raise UserError(f"{pair.recording.path} is silent; remove it from the folder")
+        raise UserError(f"{recording.path} is silent; remove it from the folder")
     return mix_at_snr(signal, noise, snr_db)
 
 
@@ -213,10 +199,16 @@ def _write_images(folder: Path, pictures: Pictures, energy: float) -> PCA:
     return pca
 
 
-def _write_sources(file: Path, pairs: list[_Pair], pictures: Pictures, noises: list[str]) -> None:
+def _write_sources(
+    file: Path, pairs: list[Pair], pictures: Pictures, noises: list[list[str]]
+) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["row", "digit", "image_file", "image_row", "recording", "noise"])
+        columns = ["row", "digit", "image_file", "image_row", "recording", "noise"]
+        second = ["second_recording", "second_noise"] if pairs[0].second else []
+        writer.writerow([*columns, *second])
         for row, (pair, noise) in enumerate(zip(pairs, noises, strict=True)):
             source, position = pictures.source(pair.image)
-            writer.writerow([row, pair.digit, source, position, pair.recording.path.name, noise])
+            sounds = zip(pair.spoken, noise, strict=True)
+            files = [word for recording, own in sounds for word in (recording.path.name, own)]
+            writer.writerow([row, pair.digit, source, position, *files])
