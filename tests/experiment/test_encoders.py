@@ -29,6 +29,7 @@ OPTIONS = {
     "small_cnn": {},
     "tabular": {"inputs": 5},
     "transformer": {"inputs": 5, "positions": "none", "heads": 4, "masked": False},
+    "words": {"vocabulary": 100},
 }
 
 
