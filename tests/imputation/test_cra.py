@@ -90,7 +90,7 @@ def test_what_is_observed_is_put_back_before_the_classifier():
 def test_views_that_follow_from_the_others_are_filled_in(targets):
     """Every view is a linear map of the same two numbers; zero is the best without a look."""
     drawn = torch.Generator().manual_seed(0)
-    full = views(400, rate=0.2, absent=0.0)
+    full = views(250, rate=0.2, absent=0.0)
     hidden = torch.randn(len(full), 2, generator=drawn)
     maps = {name: torch.randn(2, width, generator=drawn) for name, width in WIDTHS.items()}
     truth = {name: hidden @ matrix for name, matrix in maps.items()}
@@ -100,6 +100,7 @@ def test_views_that_follow_from_the_others_are_filled_in(targets):
         targets=targets,
         blocks=2,
         joint_epochs=20,
+        stage_epochs=2,
         classifier_epochs=1,
         learning_rate=1e-3,
         batch_size=32,
@@ -128,15 +129,15 @@ def test_without_two_views_in_any_sample_absent_ones_stay_zero(caplog):
 
 
 def test_joint_training_predicts():
-    data = views(200)
+    data = views(120)
     method = CRA(
         g2d.Classification(CLASSES),
         joint=True,
         blocks=2,
         stage_epochs=2,
-        joint_epochs=15,
+        joint_epochs=10,
         learning_rate=1e-3,
-        batch_size=32,
+        batch_size=16,
     )
     method.fit(data, views(60, seed=1), seed=0)
     test = views(200, seed=2)
