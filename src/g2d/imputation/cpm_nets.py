@@ -41,6 +41,18 @@ class CPMNets(PartialViewModel):
         dropout: Share of a decoder's outputs that is dropped in training.
         validate_every: Epochs from one look at validation to the next; a look fits new latents.
         device: Where to compute.
+
+    Example:
+        >>> near, far = torch.arange(8) > 2, torch.arange(8) < 6
+        >>> views = Views(
+        ...     features={"near": torch.randn(8, 3), "far": torch.randn(8, 5)},
+        ...     present={"near": near, "far": far},
+        ...     target=torch.arange(8) % 2,
+        ... )
+        >>> method = CPMNets(Classification(2), latent=4, epochs=2, test_epochs=2)
+        >>> method.fit(views, views, seed=0)
+        >>> method.logits(views).shape
+        torch.Size([8, 2])
     """
 
     tasks = (Classification,)

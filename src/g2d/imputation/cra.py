@@ -44,6 +44,19 @@ class CRA(PartialViewModel):
         learning_rate: Adam's.
         batch_size: Samples a step.
         device: Where to compute.
+
+    Example:
+        >>> from g2d.tasks import Classification
+        >>> near, far = torch.arange(8) > 2, torch.arange(8) < 6
+        >>> views = Views(
+        ...     features={"near": torch.randn(8, 3), "far": torch.randn(8, 5)},
+        ...     present={"near": near, "far": far},
+        ...     target=torch.arange(8) % 2,
+        ... )
+        >>> method = CRA(Classification(2), blocks=1, joint_epochs=1, classifier_epochs=1)
+        >>> method.fit(views, views, seed=0)
+        >>> method.logits(views).shape
+        torch.Size([8, 2])
     """
 
     def __init__(

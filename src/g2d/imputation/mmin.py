@@ -13,7 +13,7 @@ from g2d.imputation.base import PartialViewModel
 from g2d.imputation.cascade import Cascade, classifier, kaiming
 from g2d.imputation.checks import check_counts, check_shares, check_targets, check_weights
 from g2d.imputation.hiding import Targets, eligible, hide
-from g2d.imputation.training import Best, Phase, train
+from g2d.imputation.training import Best, Phase, take, train
 from g2d.imputation.views import Views
 from g2d.tasks import Task
 
@@ -50,6 +50,19 @@ class MMIN(PartialViewModel):
         learning_rate: Adam's; the paper's is 2e-4, with its epochs.
         batch_size: Samples a step.
         device: Where to compute.
+
+    Example:
+        >>> from g2d.tasks import Classification
+        >>> near, far = torch.arange(8) > 2, torch.arange(8) < 6
+        >>> views = Views(
+        ...     features={"near": torch.randn(8, 3), "far": torch.randn(8, 5)},
+        ...     present={"near": near, "far": far},
+        ...     target=torch.arange(8) % 2,
+        ... )
+        >>> method = MMIN(Classification(2), width=4, blocks=1, teacher_epochs=1, epochs=1)
+        >>> method.fit(views, views, seed=0)
+        >>> method.logits(views).shape
+        torch.Size([8, 2])
     """
 
     def __init__(
@@ -107,7 +120,7 @@ class MMIN(PartialViewModel):
 
         train(
             [*full.encoders.values(), full.classifier],
-            lambda rows: self.task.loss(full(_rows(x, rows), presence[rows]), target[rows]),
+            lambda rows: self.task.loss(full(take(x, rows), presence[rows]), target[rows]),
             everything,
             self._phase(self.teacher_epochs, (0.9, 0.999), clip=0.5),
             score_full,
@@ -121,7 +134,7 @@ class MMIN(PartialViewModel):
         def loss(rows: Tensor) -> Tensor:
             there = presence[rows]
             hidden = hide(there, self.targets, self.hidden_share)
-            logits, forward, backward = net.losses(_rows(x, rows), there, hidden)
+            logits, forward, backward = net.losses(take(x, rows), there, hidden)
             supervised = self.task.loss(logits, target[rows])
             return supervised + self.forward_weight * forward + self.backward_weight * backward
 
@@ -236,10 +249,6 @@ def _transition(width: int) -> nn.Sequential:
     layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
     kaiming(layers)
     return layers
-
-
-def _rows(x: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    return {name: value[rows] for name, value in x.items()}
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:

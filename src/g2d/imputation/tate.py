@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from g2d.imputation.base import PartialViewModel
 from g2d.imputation.checks import check_counts, check_shares, check_targets, check_weights
 from g2d.imputation.hiding import Targets, hide
 from g2d.imputation.tate_network import Encoded, TATENetwork, symmetric_kl, tag_error
-from g2d.imputation.training import Best, Phase, train
+from g2d.imputation.training import Best, Phase, take, train
 from g2d.imputation.views import Views
 from g2d.tasks import Task
 
@@ -46,6 +46,19 @@ class TATE(PartialViewModel):
         learning_rate: Adam's.
         batch_size: Samples a step; the paper has 32.
         device: Where to compute.
+
+    Example:
+        >>> from g2d.tasks import Classification
+        >>> near, far = torch.arange(8) > 2, torch.arange(8) < 6
+        >>> views = Views(
+        ...     features={"near": torch.randn(8, 3), "far": torch.randn(8, 5)},
+        ...     present={"near": near, "far": far},
+        ...     target=torch.arange(8) % 2,
+        ... )
+        >>> method = TATE(Classification(2), width=8, teacher_epochs=1, epochs=1)
+        >>> method.fit(views, views, seed=0)
+        >>> method.logits(views).shape
+        torch.Size([8, 2])
     """
 
     takes_tokens = True
@@ -106,10 +119,10 @@ class TATE(PartialViewModel):
 
         def as_they_are(rows: Tensor) -> Tensor:
             there = presence[rows]
-            return self._loss(teacher, teacher(_rows(x, rows), there), there, target[rows])
+            return self._loss(teacher, teacher(take(x, rows), there), there, target[rows])
 
         def with_hidden_views(rows: Tensor) -> Tensor:
-            there, shown = presence[rows], _rows(x, rows)
+            there, shown = presence[rows], take(x, rows)
             visible = there & ~hide(there, self.targets, self.hidden_share)
             out: Encoded = student(shown, visible)
             loss = self._loss(student, out, visible, target[rows])
@@ -155,7 +168,3 @@ class TATE(PartialViewModel):
         with torch.no_grad():
             out: Encoded = self.network.eval()(self._scaled(views), views.presence)
         return out.logits
-
-
-def _rows(x: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    return {name: value[rows] for name, value in x.items()}

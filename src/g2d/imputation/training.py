@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -105,3 +105,8 @@ def train(
         for module in modules:
             module.eval()
         after_epoch()
+
+
+def take(x: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    """The samples with these numbers, of every view."""
+    return {name: value[rows] for name, value in x.items()}
