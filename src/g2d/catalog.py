@@ -75,6 +75,15 @@ DATASETS = {
         size="1.3 GB unpacked",
         check=f"{_SETS}.avmnist.findings.check_archive",
     ),
+    "cremad": DatasetEntry(
+        f"{_SETS}.cremad.dataset.CREMAD",
+        what="7,442 clips of actors who say a sentence with one of six emotions",
+        obtain="git lfs clone of CheyneyComputerScience/CREMA-D",
+        licence="ODbL 1.0, contents DbCL 1.0",
+        size="originals 7.6 GB; store 7 GB",
+        prepare=f"{_SETS}.cremad.prepare.prepare",
+        check=f"{_SETS}.cremad.check.check",
+    ),
 }
 
 

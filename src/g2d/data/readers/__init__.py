@@ -1,0 +1,1 @@
+"""How a modality comes out of a store: one way, one file."""
