@@ -45,6 +45,7 @@ def write_video(
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.thread_count = 1  # threads would take longer to start than to work
         track = None
         if sound is not None:
             layout = {1: "mono", 2: "stereo"}[sound.shape[1]]
