@@ -123,6 +123,20 @@ def methods_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def loading_table(result: dict[str, Any]) -> str:
+    """Samples a second from original files and from a store, and a batch beside a step."""
+    lines = [
+        "| | original files | store | store ÷ original | batch of 16 | step | step ÷ batch |",
+        f"|---|{'---:|' * 6}",
+    ]
+    for name, row in result["loading"].items():
+        raw, store = row["raw_samples_per_s"], row["store_samples_per_s"]
+        cells = [f"{raw:.1f} /s", f"{store:.0f} /s", f"{row['store_over_raw']['ratio']:.0f}"]
+        cells += [f"{row['batch_ms']:.0f} ms", f"{row['step_ms']:.0f} ms"]
+        lines.append(f"| {name} | {' | '.join(cells)} | {row['step_over_batch']['ratio']:.0f} |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -139,6 +153,8 @@ def _table_of(result: dict[str, Any]) -> str:
         return contest_table(result)
     if "methods" in result:
         return methods_table(result)
+    if "loading" in result:
+        return loading_table(result)
     return accuracy_table(result) if "rows" in result else step_table(result)
 
 

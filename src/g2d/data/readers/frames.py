@@ -59,8 +59,9 @@ class FrameReader:
         self._clips, self._frames, self._size = clips, frames, size
         self._augment, self._random = augment, choose == "random"
         self.augments = augment or self._random
-        self._scale = 1 / (255 * torch.tensor(STD))
-        self._shift = -torch.tensor(MEAN) / torch.tensor(STD)
+        # for a row of pixels: along a dimension of 3, torch would compute three numbers at a time
+        self._scale = (1 / (255 * torch.tensor(STD))).repeat(size)
+        self._shift = (-torch.tensor(MEAN) / torch.tensor(STD)).repeat(size)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -76,8 +77,8 @@ class FrameReader:
         for place, row in enumerate(rows.tolist()):
             clip = self._clips[row]
             self._read(clip, pixels[place])
-        scaled = pixels.float().mul_(self._scale).add_(self._shift)
-        return scaled.permute(0, 4, 1, 2, 3)
+        values = pixels.flatten(-2).float().mul_(self._scale).add_(self._shift)
+        return values.view(pixels.shape).permute(0, 4, 1, 2, 3)
 
     def _read(self, clip: NDArray[np.generic], out: Tensor) -> None:
         numbers = self._numbers(len(clip))
@@ -91,16 +92,19 @@ class FrameReader:
         for place, (number, crop, mirror) in enumerate(zip(numbers, crops, mirrored, strict=True)):
             top, left, tall, wide = crop
             part = clip[number, top : top + tall, left : left + wide]
-            self._fit(part[:, ::-1] if mirror else part, out[place])
+            self._fit(part, out[place], mirror)
 
     def _numbers(self, count: int) -> list[int]:
         if self._random and count >= self._frames:
             return sorted(torch.randperm(count)[: self._frames].tolist())
         return [(2 * i + 1) * count // (2 * self._frames) for i in range(self._frames)]
 
-    def _fit(self, picture: NDArray[np.generic], out: Tensor) -> None:
+    def _fit(self, picture: NDArray[np.generic], out: Tensor, mirror: bool = False) -> None:
         """Scales `(h, w, 3)` bytes into `(size, size, 3)`."""
-        channels_first = torch.from_numpy(np.array(picture, order="C")).permute(2, 0, 1)[None]
+        # A batch of one, channels last in memory, is what torch scales fastest. It tells by the
+        # stride of the batch, which `view` sets and indexing by `None` does not.
+        pixels = torch.from_numpy(np.array(picture, order="C"))
+        batch = pixels.view(1, *pixels.shape).permute(0, 3, 1, 2)
         size = (self._size, self._size)
-        fitted = F.interpolate(channels_first, size, mode="bilinear", antialias=True)
-        out.copy_(fitted[0].permute(1, 2, 0))
+        fitted = F.interpolate(batch, size, mode="bilinear", antialias=True)[0].permute(1, 2, 0)
+        out.copy_(fitted.flip(1) if mirror else fitted)
