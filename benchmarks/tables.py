@@ -185,6 +185,20 @@ def patterns_table(result: dict[str, Any], dataset: str, rate: str) -> str:
     return "\n".join(lines)
 
 
+def loading_table(result: dict[str, Any]) -> str:
+    """Samples a second from original files and from a store, and a batch beside a step."""
+    lines = [
+        "| | original files | store | store ÷ original | batch of 16 | step | step ÷ batch |",
+        f"|---|{'---:|' * 6}",
+    ]
+    for name, row in result["loading"].items():
+        raw, store = row["raw_samples_per_s"], row["store_samples_per_s"]
+        cells = [f"{raw:.1f} /s", f"{store:.0f} /s", f"{row['store_over_raw']['ratio']:.0f}"]
+        cells += [f"{row['batch_ms']:.0f} ms", f"{row['step_ms']:.0f} ms"]
+        lines.append(f"| {name} | {' | '.join(cells)} | {row['step_over_batch']['ratio']:.0f} |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -206,6 +220,8 @@ def _table_of(result: dict[str, Any]) -> str:
     if "rates" in result:
         parts = [f"{name}\n\n{missing_table(result, name)}" for name in result["datasets"]]
         return "\n\n".join(parts)
+    if "loading" in result:
+        return loading_table(result)
     return accuracy_table(result) if "rows" in result else step_table(result)
 
 

@@ -114,6 +114,24 @@ DATASETS = {
         prepare=f"{_SETS}.urfunny.prepare.prepare",
         check=f"{_SETS}.urfunny.check.check",
     ),
+    "cremad": DatasetEntry(
+        f"{_SETS}.cremad.dataset.CREMAD",
+        what="7,442 clips of actors who say a sentence with one of six emotions",
+        obtain="git lfs clone of CheyneyComputerScience/CREMA-D",
+        licence="ODbL 1.0, contents DbCL 1.0",
+        size="originals 7.6 GB; store 7 GB",
+        prepare=f"{_SETS}.cremad.prepare.prepare",
+        check=f"{_SETS}.cremad.check.check",
+    ),
+    "vggsound": DatasetEntry(
+        f"{_SETS}.vggsound.dataset.VGGSound",
+        what="some 200,000 clips of ten seconds, 309 kinds of sounds and what makes them",
+        obtain="table and links on the page of the VGG group; clips from YouTube or a mirror",
+        licence="annotations CC BY 4.0; the clips belong to those who made them",
+        size="originals 330 GB; store 3.8 MB a clip, 1.4 MB with --most-frames 3",
+        prepare=f"{_SETS}.vggsound.prepare.prepare",
+        check=f"{_SETS}.vggsound.check.check",
+    ),
 }
 
 

@@ -131,3 +131,15 @@ def test_step_measures_every_variant(tmp_path):
     found = json.loads(result.read_text())["variants"]
     assert found["engine, joint"]["ratio"] == 1
     assert all(row["peak_MiB"] > 100 and row["median_ms"] > 0 for row in found.values())
+
+
+@pytest.mark.slow
+def test_loading_measures_files_store_and_step(tmp_path):
+    result = tmp_path / "loading.json"
+    arguments = ("--clips", 2, "--rounds", 1, "--batches", 1, "--device", "cpu")
+    run("loading.py", *arguments, "--result", result)
+    found = json.loads(result.read_text())["loading"]
+    assert set(found) == {"cremad", "vggsound"}
+    for row in found.values():
+        assert row["store_samples_per_s"] > row["raw_samples_per_s"] > 0
+        assert row["step_over_batch"]["ratio"] == pytest.approx(row["step_ms"] / row["batch_ms"])
