@@ -14,6 +14,7 @@ ENCODERS = {
     "mlp": "g2d.models.encoders.mlp.MLP",
     "resnet18": "g2d.models.encoders.resnet18.ResNet18",
     "small_cnn": "g2d.models.encoders.small_cnn.SmallCNN",
+    "words": "g2d.models.encoders.words.Words",
 }
 
 FUSIONS = {
@@ -52,6 +53,13 @@ class DatasetEntry:
 _SETS = "g2d.data.datasets"
 
 DATASETS = {
+    "table": DatasetEntry(
+        "g2d.data.manifest.dataset.TableData",
+        what="a table of your own: files, text, numbers",
+        obtain="CSV, TSV, Parquet or JSON Lines",
+        licence="yours",
+        size="decoded files are kept in the cache",
+    ),
     "avdigits": DatasetEntry(
         f"{_SETS}.avdigits.AVDigits",
         what="1,797 handwritten digits, each spoken by eSpeak NG in noise",
