@@ -94,17 +94,21 @@ def _records(
     with path.open(encoding=encoding, errors="replace", newline="") as stream:
         reader = _reader(stream, separator, quoting)
         while True:
+            rows: list[tuple[int, list[str]]] = []
+            fault = None
             with _long_cells():
                 try:
-                    rows = [(reader.line_num, row) for row in islice(reader, _TOGETHER)]
+                    rows += ((reader.line_num, row) for row in islice(reader, _TOGETHER))
                 except csv.Error as error:
-                    raise UserError(
-                        f"{path.name}, near line {reader.line_num}: {error}; write a double quote "
-                        'within a quoted cell twice (""), and close the quotes of every cell'
-                    ) from None
+                    fault = error
+            yield from ((line, row) for line, row in rows if row)
+            if fault is not None:
+                raise UserError(
+                    f"{path.name}, near line {reader.line_num}: {fault}; write a double quote "
+                    'within a quoted cell twice (""), and close the quotes of every cell'
+                )
             if not rows:
                 return
-            yield from ((line, row) for line, row in rows if row)
 
 
 def _reader(stream: TextIO, separator: str, quoting: int) -> Any:
@@ -121,12 +125,15 @@ def _separator(path: Path, encoding: str) -> str:
     """The separator that cuts the header in several, the next rows alike, and the most."""
 
     def merit(separator: str) -> tuple[bool, int, int]:
+        width, alike = 0, 0
+        records = _records(path, encoding, separator, csv.QUOTE_MINIMAL)
         try:
-            rows = list(islice(_records(path, encoding, separator, csv.QUOTE_MINIMAL), _LOOKED_AT))
-        except UserError:  # with this separator quotes do not close
-            return False, 0, 0
-        width = len(rows[0][1]) if rows else 0
-        return width > 1, sum(len(row) == width for _, row in rows), width
+            for _, row in islice(records, _LOOKED_AT):
+                width = width or len(row)
+                alike += len(row) == width
+        except UserError:  # quotes do not close, which is said when the separator is known
+            alike = 0
+        return width > 1, alike, width
 
     return max(_SEPARATORS, key=merit)
 

@@ -122,14 +122,14 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
     Paths by their ending; numbers, dates and categories together as one modality `tabular`, but
     eight or more numbered columns (`f0`, `f1`, ...) as a vector of their own; sentences as text.
 
+    Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are left out: a model
+    would learn them by heart; with few values they are categories. So are those that are the same
+    everywhere, and names. Modalities are called after their columns, in letters, digits and `_`.
+
     Args:
         table: The table.
         target: The column to predict.
         ignore: Columns to leave out.
-
-    Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are left out: a model
-    would learn them by heart; with few values they are categories. So are those that are the same
-    everywhere, and names. Modalities are called after their columns, in letters, digits and `_`.
 
     Raises:
         UserError: The target is no column.
