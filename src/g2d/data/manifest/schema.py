@@ -216,10 +216,11 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
     lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
     if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):
         return kind, ""
-    few = distinct <= max(2, 0.5 * len(cells))
-    if median(count_words(cell) for cell in cells) >= 3 and (distinct > 100 or not few):
+    repeated = distinct <= 0.5 * len(cells)
+    sentences = median(count_words(cell) for cell in cells) >= 3
+    if sentences and (distinct > 100 or not repeated):
         return "text", ""
-    if few:
+    if repeated or distinct <= 2:
         return "loose", ""
     return "", "different in nearly every row, as a name is; name it in modalities to use it"
 

@@ -25,37 +25,34 @@ class Moments:
     """
 
     def __init__(self, width: int) -> None:
-        self._count, self._sum, self._square = np.zeros((3, width))
-        self._shift: NDArray[np.float64] | None = None
+        self._count, self._mean, self._squares = np.zeros((3, width))
 
     def add(self, values: Array) -> None:
-        """Rows `(n, width)`."""
+        """Rows `(n, width)`.
+
+        Moments of parts are put together by the formula of Chan, Golub and LeVeque (1983), which
+        keeps the digits of numbers that are large and differ little.
+        """
         rows = np.asarray(values, dtype=np.float64)
         known = np.abs(rows) < _HUGE  # not of nan
-        if self._shift is None and known.any():  # keeps the squares from swallowing the digits
-            first = np.argmax(known, axis=0)
-            picked = rows[first, np.arange(rows.shape[1])]
-            self._shift = np.where(known.any(axis=0), picked, 0.0)
-        if self._shift is None:
-            return
-        shifted = np.where(known, rows - self._shift, 0.0)
-        self._count += known.sum(axis=0)
-        self._sum += shifted.sum(axis=0)
-        self._square += (shifted**2).sum(axis=0)
+        count = known.sum(axis=0)
+        mean = np.where(known, rows, 0.0).sum(axis=0) / np.maximum(count, 1)
+        squares = np.square(np.where(known, rows - mean, 0.0)).sum(axis=0)
+        total = np.maximum(self._count + count, 1)
+        apart = np.where(count > 0, mean - self._mean, 0.0)
+        self._mean = self._mean + apart * (count / total)
+        self._squares = self._squares + squares + apart**2 * (self._count * count / total)
+        self._count = self._count + count
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """0 where nothing was seen."""
-        shift = 0.0 if self._shift is None else self._shift
-        seen = self._count > 0
-        return np.where(seen, shift + self._sum / np.maximum(self._count, 1), 0.0)
+        return self._mean
 
     @property
     def scale(self) -> NDArray[np.float64]:
         """The standard deviation; 1 where there is none to divide by."""
-        count = np.maximum(self._count, 1)
-        variance = self._square / count - (self._sum / count) ** 2
-        deviation = np.sqrt(np.maximum(variance, 0.0))
+        deviation = np.sqrt(self._squares / np.maximum(self._count, 1))
         # what rounding alone makes of a constant is no deviation
         return np.where(deviation > 1e-14 * np.abs(self.mean), deviation, 1.0)
 

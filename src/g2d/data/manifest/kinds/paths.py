@@ -29,7 +29,7 @@ def path_in(cell: str, folder: Path) -> Path:
     # An absolute path was written by someone who means it; a relative one must stay below, but
     # may pass through links, which the owner of the folder has set.
     relative = os.path.relpath(os.path.normpath(path), os.path.normpath(folder))
-    if not Path(cell).is_absolute() and Path(relative).parts[0] == os.pardir:
+    if not Path(cell).is_absolute() and Path(relative).parts[:1] == (os.pardir,):
         raise UserError(f"{shown} lies outside {folder}; copy it there")
     try:
         there, size = path.is_file(), path.stat().st_size
