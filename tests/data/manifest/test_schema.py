@@ -148,7 +148,10 @@ def test_tables_of_two_rows():
     ("spec", "said"),
     [
         ({"a": "photo"}, "expected a kind and its columns"),
-        ({"a": {"kind": "smell", "column": "x"}}, "modalities.a.kind: got 'smell', expected one of"),
+        (
+            {"a": {"kind": "smell", "column": "x"}},
+            "modalities.a.kind: got 'smell', expected one of",
+        ),
         ({"a": {"kind": ["image"], "column": "x"}}, "modalities.a.kind"),
         ({"a": {"kind": "image"}}, "give a column"),
         ({"a": {"kind": "image", "column": None}}, "give a column"),

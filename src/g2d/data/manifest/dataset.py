@@ -218,9 +218,10 @@ class TableData:
         if not kind.ragged:
             return
         for place in np.flatnonzero(present).tolist():
-            why_not = kind.refuses(decoded[place])
+            array = decoded[place]
+            why_not = kind.refuses(array)
             present[place] = not why_not
-            remark = why_not or kind.remark(decoded[place])
+            remark = why_not or kind.remark(array)
             if remark:
                 self.absent.append((int(rows[place]) + 1, name, remark))
 

@@ -67,8 +67,10 @@ def encoding_of(path: Path) -> str:
     """
     right, wrong = 0, 0
     with path.open("rb") as stream:
-        if stream.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+        head = stream.read(3)
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             return "utf-16"
+        marked = head == b"\xef\xbb\xbf"
         stream.seek(0)
         for line in stream:
             if line.isascii():
@@ -78,7 +80,7 @@ def encoding_of(path: Path) -> str:
                 right += 1
             except UnicodeDecodeError:
                 wrong += 1
-    if wrong > right:
+    if wrong > right and not marked:
         logger.warning("%s is not UTF-8; read as Windows-1252", path)
         return "cp1252"
     if wrong:

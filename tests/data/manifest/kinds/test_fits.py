@@ -94,13 +94,15 @@ def test_huge_and_tiny_numbers_keep_their_digits():
     block = fit(Features(["a", "b"]), [{"a": str(s), "b": f"{s}e-30"} for s in stamps])
     expected = StandardScaler().fit_transform(np.arange(9.0)[:, None])
     np.testing.assert_allclose(block[:, 0], expected[:, 0], rtol=1e-6)
-    np.testing.assert_allclose(block[:, 1], expected[:, 0], rtol=1e-2)
+    np.testing.assert_allclose(block[:, 1], expected[:, 0], atol=1e-3)
     whole = "1" + "0" * 200
     assert np.isfinite(fit(Features(["a", "b"]), [{"a": whole, "b": "1"}] * 2)).all()
     assert np.isfinite(fit(Tabular(["a", "b"]), [{"a": whole, "b": "1"}] * 2)).all()
 
 
-@given(st.lists(st.lists(st.floats(-1e6, 1e6) | st.just(np.nan), min_size=3, max_size=3), min_size=1))
+@given(
+    st.lists(st.lists(st.floats(-1e6, 1e6) | st.just(np.nan), min_size=3, max_size=3), min_size=1)
+)
 def test_moments_are_those_of_numpy(rows):
     moments, array = Moments(3), np.array(rows)
     for row in rows:
@@ -152,14 +154,10 @@ def test_lists_in_cells_are_vectors_and_sequences():
     values = np.array([1, 3, 1, 3, 5])
     low, high = (np.array([1, 3]) - values.mean()) / values.std()
     np.testing.assert_allclose(made[:, :, 0], [[low, high, 0], [low, high, 0]], rtol=1e-5)
-    for cell in ("[[1], [2, 3]]", "[1, 2]", '["a"]', "[[1]", "[" * 5000, "[[1e400]]", '[["x"]]'):
-        try:
-            array = steps.decode({"s": cell}, HERE)
-        except UserError as error:
-            assert "\n" not in str(error)
-        else:
-            assert cell == "[[1e400]]"
-            assert np.isfinite(steps.finish(array)).all()
+    for cell in ("[[1], [2, 3]]", "[1, 2]", '["a"]', "[[1]", "[" * 5000, '[["x"]]'):
+        with pytest.raises(UserError, match=r"no list of lists|expected numbers with 2"):
+            steps.decode({"s": cell}, HERE)
+    assert np.isfinite(steps.finish(steps.decode({"s": "[[1e400]]"}, HERE))).all()
     with pytest.raises(UserError, match="b: 'x' is no number"):
         Features(["a", "b"]).decode({"a": "1", "b": "x"}, HERE)
 
@@ -168,10 +166,10 @@ def test_lists_in_cells_are_vectors_and_sequences():
 def test_arrays_of_something_else_are_refused(tmp_path, content):
     np.save(tmp_path / "a.npy", content)
     for kind in (Features(["c"]), SequenceOfVectors(["c"])):
-        with pytest.raises(UserError, match="a.npy"):
+        with pytest.raises(UserError, match=r"a\.npy"):
             kind.decode({"c": "a.npy"}, tmp_path)
     np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(UserError, match="no .npy file of numbers"):
+    with pytest.raises(UserError, match=r"no \.npy file of numbers"):
         Features(["c"]).decode({"c": "o.npy"}, tmp_path)
 
 
@@ -209,7 +207,9 @@ def test_sounds_are_librosas(tmp_path):
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("mp4", "h264"), ("mp4", "mpeg4"), ("avi", "mpeg4")])
-@pytest.mark.parametrize(("count", "taken"), [(8, [0, 2, 4, 6]), (30, [3, 11, 18, 26]), (1, [0] * 4)])
+@pytest.mark.parametrize(
+    ("count", "taken"), [(8, [0, 2, 4, 6]), (30, [3, 11, 18, 26]), (1, [0] * 4)]
+)
 def test_frames_are_spread_evenly(tmp_path, ending, codec, count, taken):
     write_clip(tmp_path / f"a.{ending}", count, codec)
     kind = Video(["c"], side=8)
@@ -234,7 +234,7 @@ def test_clips_without_pictures(tmp_path):
     with pytest.raises(UserError, match="has no picture, only audio"):
         Video(["c"]).decode({"c": "sound.mp4"}, tmp_path)
     write_clip(tmp_path / "none.mp4", 0)
-    with pytest.raises(UserError, match="none.mp4"):
+    with pytest.raises(UserError, match=r"none\.mp4"):
         Video(["c"]).decode({"c": "none.mp4"}, tmp_path)
 
 

@@ -97,7 +97,8 @@ class Features(Kind):
         for name, value, number in zip(self.columns, values, numbers, strict=True):
             if value is not None and math.isnan(number):
                 raise UserError(f"{name}: {value!r} is no number")
-        return np.array(numbers, np.float32 if len(numbers) == 1 else np.float64)
+        with np.errstate(over="ignore"):  # too large a number is none
+            return np.array(numbers).astype(np.float32 if len(numbers) == 1 else np.float64)
 
     def fit(self, arrays: Arrays) -> None:
         """The commonest length, and mean and standard deviation of every dimension.
