@@ -389,7 +389,7 @@ def test_ten_thousand_rows_with_one_in_twenty_cells_broken(whole, tmp_path):
     columns = {
         "photo": ([f"{n}.png" for n in own], ["cut.png", "../out.png", "none.png"]),
         "sound": ([f"{n}.wav" for n in own], ["zero.wav", "/nowhere.wav"]),
-        "review": ([f"a {WORDS[n % 6]} thing; {n}" for n in own], ["M\xfcll\xff"]),
+        "review": ([f"a {WORDS[n % 6]} thing; {k}" for k, n in enumerate(own)], ["M\xfcll\xff"]),
         "price": ([f"{x:.3f}".replace(".", ",") for x in rng.normal(size=count)], ["NaN", "?"]),
         "mood": ([["happy", "sad"][n % 2] for n in own], ["", "seen once"]),
     }
