@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.data.cache import cache_folder
-from g2d.data.manifest.division import SplitBy, divide
+from g2d.data.manifest.division import SplitBy, check_division, divide, unplaced
 from g2d.data.manifest.kinds import Kind
 from g2d.data.manifest.kinds.base import Array
 from g2d.data.manifest.preprocessing import Preprocessing
 from g2d.data.manifest.reader import KindReader
+from g2d.data.manifest.rows import KIND, open_rows
 from g2d.data.manifest.schema import infer, make_kinds
-from g2d.data.manifest.source import Cell, read_table
-from g2d.data.manifest.targets import Target, TaskName, read_target
+from g2d.data.manifest.source import read_table
+from g2d.data.manifest.targets import Target, TaskName, read_target, without_classes
 from g2d.data.policies import Division
-from g2d.data.preparation import Sample, UnusableError, assemble
 from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import RaggedArray, Store, StoredArray
@@ -35,49 +36,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KIND = "table"
-_MEND = "delete it; it is made again from the table"
-
-
-@dataclass(frozen=True)
-class RowSample(Sample):
-    """A row on its way into a store."""
-
-    cells: Mapping[str, Cell] = field(default_factory=dict)
-
-    def state(self) -> list[object]:
-        """The files' states, and the cells."""
-        return [*super().state(), dict(self.cells)]
-
-
-@dataclass(frozen=True)
-class DecodeRow:
-    """Decodes every modality of a row; one that cannot be used is absent, and says why."""
-
-    kinds: dict[str, Kind]
-    folder: Path
-
-    def __call__(self, sample: Sample) -> dict[str, Array | UserError | None]:
-        """The arrays by modality."""
-        assert isinstance(sample, RowSample)
-        found: dict[str, Array | UserError | None] = {}
-        for name, kind in self.kinds.items():
-            try:
-                found[name] = kind.decode(sample.cells, self.folder)
-            except UserError as error:
-                found[name] = error
-        if not any(isinstance(array, np.ndarray) for array in found.values()):
-            reasons = [str(error) for error in found.values() if error is not None]
-            raise UnusableError("; ".join(reasons) or "every modality is empty")
-        return found
-
 
 class TableData:
     """Rows of a table: files, text and numbers, and what is to be predicted from them.
 
     A cell that is empty is a missing modality, and so is one that cannot be used, which is
-    reported. Rows without a target, or without any modality, are left out. Files are decoded
-    once, into a store in the cache.
+    reported. Rows without a target, without a place in the division, or without any modality are
+    left out, and so are those to validate and test on whose class no training row has. Files are
+    decoded once, into a store in the cache.
 
     Args:
         table: CSV, TSV, Parquet or JSON Lines; in Python also a pandas DataFrame.
@@ -95,7 +61,7 @@ class TableData:
 
     Attributes:
         skipped: Rows that are left out, by number from 1, and why.
-        absent: Modalities that could not be used: row, modality, reason.
+        absent: What could not be used of rows that are used: row, modality, reason.
 
     Raises:
         UserError: The table cannot be read, a column is not there, or nothing can be predicted.
@@ -114,16 +80,23 @@ class TableData:
     ) -> None:
         self.table = read_table(table, folder)
         self.target = read_target(self.table.column(target), target, task)
-        inferred = infer(self.table, target)
-        self.kinds = make_kinds(modalities or inferred.modalities)
-        if split is None and inferred.split is not None:
-            split = {"column": inferred.split}
         self.split = SplitBy.of(split)
+        if modalities is None or split is None:
+            # speakers are told apart by their name: dividing by it, nothing may be learnt from it
+            apart = [name for name in (self.split.column, self.split.group) if name is not None]
+            inferred = infer(self.table, target, apart)
+            modalities = modalities or inferred.modalities
+            if split is None and inferred.split is not None:
+                self.split = SplitBy(column=inferred.split)
+        self.kinds = make_kinds(modalities)
+        if not self.kinds:
+            raise UserError(f"{self.table.name}: no column beside {target!r} can be learnt from")
         for name, kind in self.kinds.items():
             for column in kind.columns:
                 if column == target:
                     raise UserError(f"modalities.{name}: {column!r} is the target; leave it out")
                 self.table.column(column)
+        self._unusable = {**unplaced(self.table, self.split), **self.target.unusable}
         self.target_name, self.workers = target, workers
         self.cache = cache_folder(cache) / "tables"
         self.skipped: dict[int, str] = {}
@@ -135,9 +108,12 @@ class TableData:
         Args:
             division: Rows of the table that train, validate and test, in the place of `split`;
                 those that cannot be used are left out of it.
+
+        Raises:
+            UserError: Nothing usable is left of a modality, a split, or the classes.
         """
         store = self._store()
-        rows = store.column("id").astype(np.int64)  # of the table, by row of the store
+        rows = store.column("id").astype(np.int64) - 1  # of the table, by row of the store
         place = {row: position for position, row in enumerate(rows.tolist())}
         usable = np.zeros(len(self.table), bool)
         usable[rows] = True
@@ -145,6 +121,7 @@ class TableData:
             division = divide(self.table, self.target, self.split, usable)
         else:
             division = Division(*(part[usable[part]] for part in division))
+        target, division = self._known_classes(division)
         by_store = Division(*(np.array([place[r] for r in part]) for part in division))
         present = {name: self._present(store, name) for name in self.kinds}
         decoded = {name: _array(store, name, kind) for name, kind in self.kinds.items()}
@@ -154,19 +131,28 @@ class TableData:
                 raise UserError(f"modalities.{name}: no training row has it; {self._first(name)}")
             _fit(kind, decoded[name], train)
             self._refuse(name, kind, decoded[name], present[name], rows)
+        by_store = self._with_any(by_store, present, rows)
         readers = {n: KindReader(k, decoded[n], present[n]) for n, k in self.kinds.items()}
         missing = {name: mask for name, mask in present.items() if not mask.all()}
-        target = self.target.values[rows]
-        parts = [PreparedSplit(part, readers, target, missing) for part in by_store]
+        parts = [PreparedSplit(part, readers, target.values[rows], missing) for part in by_store]
         preprocessing = Preprocessing(self.kinds, self.target_name)
+        self.absent.sort()
+        if self.skipped or self.absent:
+            logger.warning(
+                "%s: %d of %d rows are left out, %d cells of others could not be used",
+                self.table.name,
+                len(self.skipped),
+                len(self.table),
+                len(self.absent),
+            )
         spec = DatasetSpec(
-            name=Path(self.table.name).stem.replace(" ", "_") or KIND,
-            task=_task(self.target, parts[0]),
+            name=_name(self.table.name),
+            task=_task(target, parts[0]),
             shapes=preprocessing.shapes,
             protocol=self.split.name,
-            fingerprint=self._fingerprint(store, division, preprocessing),
+            fingerprint=_fingerprint(store, target, parts, missing, preprocessing),
             notes={
-                "skipped": {str(row): why for row, why in self.skipped.items()},
+                "skipped": {str(row): self.skipped[row] for row in sorted(self.skipped)},
                 "absent": [list(entry) for entry in self.absent],
             },
             preprocessing=preprocessing.as_dict(),
@@ -174,53 +160,47 @@ class TableData:
         )
         return Splits(spec, *parts)
 
-    def _samples(self) -> list[Sample]:
-        found: list[Sample] = []
-        for row in range(len(self.table)):
-            if row in self.target.unusable:
-                self.skipped[row + 1] = self.target.unusable[row]
-                continue
-            cells = {
-                column: self.table.columns[column][row]
-                for kind in self.kinds.values()
-                for column in kind.columns
-            }
-            files = {
-                f"{name}": self.table.folder / cell
-                for name, kind in self.kinds.items()
-                if len(kind.columns) == 1
-                and kind.name not in {"text", "tabular"}
-                and (cell := cells[kind.columns[0]]) is not None
-                and len(cell) < 1024
-            }
-            found.append(RowSample(f"{row:09}", 0, files, cells=cells))
-        if not found:
-            first = next(iter(self.target.unusable.values()))
-            raise UserError(f"{self.table.name}: no row can be used (first: {first})")
-        return found
+    def _known_classes(self, division: Division) -> tuple[Target, Division]:
+        """Without the classes that no training row has, and their rows."""
+        if self.target.task != "classification":
+            return self.target, division
+        values = self.target.values
+        known = np.unique(values[division.train])
+        gone = np.setdiff1d(np.arange(len(self.target.names)), known).tolist()
+        for part in (division.val, division.test):
+            for row in part[~np.isin(values[part], known)].tolist():
+                name = self.target.names[int(values[row])]
+                self.skipped[row + 1] = f"no training row is of class {name!r}"
+        left = Division(*(part[np.isin(values[part], known)] for part in division))
+        check_division(self.table.name, left)
+        return without_classes(self.target, gone), left
+
+    def _with_any(
+        self,
+        division: Division,
+        present: Mapping[str, NDArray[np.bool_]],
+        rows: NDArray[np.int64],
+    ) -> Division:
+        """Without the rows of which nothing is left that fits what was fitted."""
+        any_left = np.logical_or.reduce(list(present.values()))
+        for place in np.flatnonzero(~any_left).tolist():
+            reasons = [f"{name}: {why}" for row, name, why in self.absent if row == rows[place] + 1]
+            self.skipped[int(rows[place]) + 1] = "; ".join(reasons)
+        self.absent = [entry for entry in self.absent if entry[0] not in self.skipped]
+        left = Division(*(part[any_left[part]] for part in division))
+        check_division(self.table.name, left)
+        return left
 
     def _store(self) -> Store:
         """The decoded rows, from the cache where they are there."""
-        samples = self._samples()
-        kinds = {n: [k.name, list(k.columns), k.options] for n, k in self.kinds.items()}
-        state = json.dumps([kinds, str(self.table.folder), [s.state() for s in samples]])
-        folder = self.cache / hashlib.sha256(state.encode()).hexdigest()[:16]
-        if not folder.exists():
-            assemble(
-                folder,
-                KIND,
-                samples,
-                DecodeRow(self.kinds, self.table.folder),
-                ragged=[name for name, kind in self.kinds.items() if kind.ragged],
-                options={"kinds": kinds},
-                tolerance=1.0,
-                workers=self.workers,
-                chunk=128,
-            )
-        store = Store(folder, KIND, _MEND)
-        for id, why in _read(folder / "skipped.csv"):
-            self.skipped[int(id) + 1] = why
-        self.absent = [(int(i) + 1, name, why) for i, name, why in _read(folder / "absent.csv")]
+        self.skipped = {row + 1: why for row, why in self._unusable.items()}
+        if len(self._unusable) == len(self.table):
+            row, why = next(iter(self._unusable.items()))
+            raise UserError(f"{self.table.name}: no row can be used (first: row {row + 1}: {why})")
+        store = open_rows(self.table, self.kinds, set(self._unusable), self.cache, self.workers)
+        for id, why in _read(store.folder / "skipped.csv"):
+            self.skipped[int(id)] = why
+        self.absent = [(int(i), name, why) for i, name, why in _read(store.folder / "absent.csv")]
         return store
 
     def _present(self, store: Store, name: str) -> NDArray[np.bool_]:
@@ -241,21 +221,38 @@ class TableData:
         present: NDArray[np.bool_],
         rows: NDArray[np.int64],
     ) -> None:
-        """What does not fit what was fitted is absent."""
+        """What does not fit what was fitted is absent, or in part unused."""
         if not kind.ragged:
             return
         for place in np.flatnonzero(present).tolist():
-            why_not = kind.refuses(decoded[place])
-            if why_not:
-                present[place] = False
-                self.absent.append((int(rows[place]) + 1, name, why_not))
+            array = decoded[place]
+            why_not = kind.refuses(array)
+            present[place] = not why_not
+            remark = why_not or kind.remark(array)
+            if remark:
+                self.absent.append((int(rows[place]) + 1, name, remark))
 
-    def _fingerprint(self, store: Store, division: Division, preprocessing: Preprocessing) -> str:
-        digest = hashlib.sha256(store.fingerprint.encode())
-        digest.update(json.dumps(preprocessing.as_dict(), sort_keys=True).encode())
-        for part in (*division, self.target.values):
-            digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+
+def _fingerprint(
+    store: Store,
+    target: Target,
+    parts: Sequence[PreparedSplit],
+    present: Mapping[str, NDArray[np.bool_]],
+    preprocessing: Preprocessing,
+) -> str:
+    """Of all that decides what the splits hold; the same wherever the table and its files lie."""
+    about = [target.task, target.names, list(present), preprocessing.as_dict()]
+    digest = hashlib.sha256(store.fingerprint.encode())
+    digest.update(json.dumps(about, sort_keys=True).encode())
+    for array in (*(part.rows for part in parts), target.values, *present.values()):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _name(table: str) -> str:
+    """The table's, as part of the names of folders."""
+    return re.sub(r"[^\w-]+", "_", Path(table).stem).strip("_") or KIND
 
 
 def _array(store: Store, name: str, kind: Kind) -> RaggedArray | StoredArray:
@@ -278,8 +275,6 @@ def _task(target: Target, train: PreparedSplit) -> Task:
 
 
 def _read(file: Path) -> Iterator[list[str]]:
-    import csv
-
     if file.exists():
         with file.open(newline="", encoding="utf-8") as stream:
             yield from list(csv.reader(stream))[1:]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.data.manifest.kinds.tabular import date_of, number_of
+from g2d.data.manifest.cells import Cell, date_of, number_of
+from g2d.data.manifest.kinds.base import whole
 from g2d.data.manifest.schema import SPLIT_VALUES
 from g2d.data.manifest.source import Table
 from g2d.data.manifest.targets import Target
@@ -25,7 +26,8 @@ class SplitBy:
         column: Says `train`, `val` or `test` of every row; without any `val` (or `test`) rows,
             these are drawn from `train`.
         group: No value of this column is in two splits (speakers, patients, houses).
-        time: The oldest rows by this column train, the newest test.
+        time: The oldest rows by this column train, the newest test; rows of one moment stay
+            together.
         val: Share of validation.
         test: Share of test.
         seed: Of the lot.
@@ -53,27 +55,63 @@ class SplitBy:
         made = cls(**options)
         if sum(x is not None for x in (made.column, made.group, made.time)) > 1:
             raise UserError("split: give one of column, group and time")
-        if not (0 < made.val < 1 and 0 < made.test < 1 and made.val + made.test < 1):
+        for name, share in (("val", made.val), ("test", made.test)):
+            if not isinstance(share, int | float) or not 0 < share < 1:
+                raise UserError(f"split.{name}: got {share!r}, expected a share between 0 and 1")
+        if made.val + made.test >= 1:
             raise UserError(
-                f"split: got shares val={made.val:g} and test={made.test:g}, expected both above 0 "
-                "and together below 1"
+                f"split: got shares val={made.val:g} and test={made.test:g}, expected together "
+                "below 1"
             )
+        whole("split", "seed", made.seed, 0)
         return made
+
+    @property
+    def by(self) -> str | None:
+        """The column that rows are divided by, if it is one."""
+        return self.column or self.group or self.time
 
     @property
     def name(self) -> str:
         """The policy, as results name it."""
+        drawn = f"{1 - self.val - self.test:.0%}/{self.val:.0%}/{self.test:.0%}"
         if self.column is not None:
             return f"column {self.column}"
         if self.group is not None:
-            return f"by {self.group}, seed {self.seed}"
-        return f"by time {self.time}" if self.time is not None else f"random, seed {self.seed}"
+            return f"{drawn} by {self.group}, seed {self.seed}"
+        if self.time is not None:
+            return f"{drawn} by time {self.time}"
+        return f"{drawn} random, seed {self.seed}"
+
+
+def unplaced(table: Table, how: SplitBy) -> dict[int, str]:
+    """Rows that cannot be put in a split, because the cell that decides it is empty, and why.
+
+    Raises:
+        UserError: The column is not there, or holds something unknown.
+    """
+    if how.by is None:
+        return {}
+    cells = table.column(how.by)
+    found = {row: f"{how.by} is empty" for row, cell in enumerate(cells) if cell is None}
+    if how.column is not None:
+        for row, cell in enumerate(cells):
+            if cell is not None and cell.lower() not in SPLIT_VALUES:
+                known = ", ".join(SPLIT_VALUES)
+                raise UserError(f"{how.column}, row {row + 1}: got {cell!r}, expected {known}")
+    if how.time is not None:
+        for row, moment in enumerate(_moments(cells)):
+            if np.isnan(moment) and row not in found:
+                found[row] = f"{how.time}: {cells[row]!r} is no date"
+    if len(found) == len(cells):
+        raise UserError(f"{table.name}: no row can be placed by {how.by} (first: {found[0]})")
+    return found
 
 
 def divide(table: Table, target: Target, how: SplitBy, usable: NDArray[np.bool_]) -> Division:
     """Rows of the three splits; rows that are not usable are in none.
 
-    A class that comes once or twice is in train, where it does no harm.
+    The last row of a class stays in train.
 
     Raises:
         UserError: A column is not there or cannot be read, or a split comes out empty.
@@ -89,24 +127,30 @@ def divide(table: Table, target: Target, how: SplitBy, usable: NDArray[np.bool_]
         division = _by_time(table, how, rows)
     else:
         division = _by_lot(target, how, rows)
-    for name, part in zip(division._fields, division, strict=True):
-        if len(part) == 0:
-            raise UserError(
-                f"{table.name}: no rows are left for {name} ({len(rows)} usable rows in all); add "
-                "rows, or change split"
-            )
+    check_division(table.name, division)
     return division
+
+
+def check_division(name: str, division: Division) -> None:
+    """Makes sure that each split has rows.
+
+    Raises:
+        UserError: One has none.
+    """
+    total = sum(map(len, division))
+    for part, rows in zip(division._fields, division, strict=True):
+        if len(rows) == 0:
+            raise UserError(
+                f"{name}: no rows are left for {part} ({total} usable rows in all); add rows, or "
+                "change split"
+            )
 
 
 def _by_column(table: Table, target: Target, how: SplitBy, rows: NDArray[np.int64]) -> Division:
     said: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     cells = table.column(str(how.column))
     for row in rows.tolist():
-        part = SPLIT_VALUES.get(str(cells[row]).lower())
-        if part is None:
-            known = ", ".join(SPLIT_VALUES)
-            raise UserError(f"{how.column}, row {row + 1}: got {cells[row]!r}, expected {known}")
-        said[part].append(row)
+        said[SPLIT_VALUES[str(cells[row]).lower()]].append(row)
     parts = {name: np.array(found, np.int64) for name, found in said.items()}
     for name, share in (("test", how.test), ("val", how.val)):
         if len(parts[name]) == 0:
@@ -116,18 +160,31 @@ def _by_column(table: Table, target: Target, how: SplitBy, rows: NDArray[np.int6
 
 
 def _by_time(table: Table, how: SplitBy, rows: NDArray[np.int64]) -> Division:
-    cells = table.column(str(how.time))
-    moments = []
-    for row in rows.tolist():
-        date = date_of(cells[row])
-        moment = number_of(cells[row]) if date is None else date.timestamp()
-        if np.isnan(moment):
-            raise UserError(f"{how.time}, row {row + 1}: got {cells[row]!r}, expected a date")
-        moments.append(moment)
-    order = rows[np.argsort(moments, kind="stable")]
-    first = round((1 - how.val - how.test) * len(order))
-    second = round((1 - how.test) * len(order))
-    return Division(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]))
+    moments = _moments(table.column(str(how.time)))[rows]
+    order = np.argsort(moments, kind="stable")
+    rows, moments = rows[order], moments[order]
+    begins = 1 + np.flatnonzero(np.diff(moments))  # a new moment, and so perhaps a split
+    if len(begins) < 2:
+        raise UserError(
+            f"{how.time}: got {len(begins) + 1} different moments, expected 3 or more to divide "
+            "by time"
+        )
+    first = _nearest(begins[:-1], (1 - how.val - how.test) * len(rows))
+    second = _nearest(begins[begins > first], (1 - how.test) * len(rows))
+    return Division(np.sort(rows[:first]), np.sort(rows[first:second]), np.sort(rows[second:]))
+
+
+def _nearest(places: NDArray[np.int64], wanted: float) -> int:
+    return int(places[np.abs(places - wanted).argmin()])
+
+
+def _moments(cells: Sequence[Cell]) -> NDArray[np.float64]:
+    """Seconds since 1970 where most cells are dates, else their numbers; `nan` where neither."""
+    dates = [date_of(cell) for cell in cells]
+    numbers = np.array([number_of(cell) for cell in cells], np.float64)
+    stamps = np.array([np.nan if date is None else date.timestamp() for date in dates], np.float64)
+    more_dates = np.isfinite(stamps).sum() >= np.isfinite(numbers).sum()
+    return stamps if more_dates else numbers
 
 
 def _by_lot(target: Target, how: SplitBy, rows: NDArray[np.int64]) -> Division:
@@ -142,16 +199,19 @@ def _draw(
     """What stays and what is drawn: of every class its share, and never a class's last rows."""
     rng = np.random.default_rng(seed)
     if target.task != "classification":
-        drawn = np.sort(rng.permutation(rows)[: round(share * len(rows))])
+        count = max(1, round(share * len(rows)))
+        drawn = np.sort(rng.permutation(rows)[: min(count, len(rows) - 1)])
         return np.setdiff1d(rows, drawn), drawn
     labels = target.values[rows]
-    taken: list[NDArray[np.int64]] = []
+    classes, sizes = np.unique(labels, return_counts=True)
+    pools = {label: rng.permutation(rows[labels == label]) for label in classes.tolist()}
+    counts: dict[int, int] = {}
     carried = 0.0  # what rounding left over goes to the next class
-    for label in np.unique(labels):
-        own = rng.permutation(rows[labels == label])
-        wanted = share * len(own) + carried
-        count = min(int(wanted + 0.5), max(0, len(own) - 1))
-        carried = wanted - count if len(own) > 2 else 0.0
-        taken.append(own[:count])
-    drawn = np.sort(np.concatenate(taken))
+    for label, size in zip(classes.tolist(), sizes.tolist(), strict=True):
+        wanted = share * size + carried
+        counts[label] = max(0, min(int(wanted + 0.5), size - 1))
+        carried = min(0.5, max(-0.5, wanted - counts[label]))
+    if not any(counts.values()) and sizes.max(initial=0) > 1:
+        counts[int(classes[sizes.argmax()])] = 1
+    drawn = np.sort(np.concatenate([rows[:0], *(pools[c][: counts[c]] for c in pools)]))
     return np.setdiff1d(rows, drawn), drawn

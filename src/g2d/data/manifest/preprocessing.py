@@ -89,6 +89,8 @@ class Preprocessing:
                     reasons[place][name] = str(error)
                     continue
                 if array is not None:
+                    if remark := kind.remark(array):
+                        reasons[place][name] = remark
                     stacked[place], there[place] = kind.finish(array), True
             inputs[name], present[name] = torch.from_numpy(stacked), torch.from_numpy(there)
         zeros = torch.zeros(len(rows), dtype=torch.int64)
@@ -102,6 +104,11 @@ class Preprocessing:
         """
         lacking = [name for name in self.columns if name not in table.columns]
         if len(lacking) == len(self.columns):
-            expected, got = ", ".join(self.columns), ", ".join(table.columns)
+            expected, got = _few(self.columns), _few(list(table.columns))
             raise UserError(f"{table.name} has none of the columns {expected}; it has {got}")
         return lacking
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(names[:12]) + more

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
+from torch import nn
 
+from g2d.data.manifest.cells import date_of, number_of
 from g2d.data.manifest.kinds import KINDS, Kind
-from g2d.data.manifest.kinds.tabular import date_of, number_of
+from g2d.data.manifest.kinds.paths import path_in
+from g2d.data.manifest.kinds.tabular import MOST
+from g2d.data.manifest.kinds.text import count_words
 from g2d.data.manifest.source import Table
 from g2d.errors import UserError
 
@@ -36,9 +42,13 @@ SPLIT_VALUES = {
     "test": "test",
     "testing": "test",
 }
-# Most of the cells decide what a column is: a few broken ones are what this is to survive.
-_MOST = 0.8
+# Cells that tell what a column is.
 _LOOKED_AT = 5000
+# From here on, different numbers in each row are no coincidence.
+_MANY = 20
+# Columns that tell rows, people or places apart, by their names.
+_IDENTIFIER = re.compile(r"(.*[\W_])?(id|ids|uuid|guid)|index|idx|row|rowid|nr|no|.*[a-z](Id|ID)")
+_LIST = re.compile(r"\[\s*(\[?)")
 # So many numbered columns in a row are the dimensions of one vector.
 _BLOCK = 8
 
@@ -61,16 +71,22 @@ def make_kinds(modalities: Mapping[str, Any]) -> dict[str, Kind]:
     kinds = {}
     for name, spec in modalities.items():
         where = f"modalities.{name}"
+        if not isinstance(name, str) or re.search(
+            r"[/\\]|^sample-|-(present|offsets|shapes)$", name
+        ):
+            raise UserError(f"{where}: files are named after it, and cannot be; rename it")
         if not isinstance(spec, Mapping):
             raise UserError(f"{where}: expected a kind and its columns, got {spec!r}")
         options = dict(spec)
         word = options.pop("kind", None)
-        if word not in KINDS:
+        if not isinstance(word, str) or word not in KINDS:
             raise UserError(f"{where}.kind: got {word!r}, expected one of {', '.join(KINDS)}")
         columns = options.pop("columns", None)
+        if isinstance(columns, str):
+            columns = [columns]
         if "column" in options:
-            columns = [options.pop("column")]
-        if not isinstance(columns, list | tuple) or not columns:
+            columns = [*(columns or []), options.pop("column")]
+        if not isinstance(columns, list | tuple) or not columns or None in columns:
             raise UserError(f"{where}: give a column, or a list of columns")
         known = list(inspect.signature(KINDS[word]).parameters)[1:]
         for option in options:
@@ -80,7 +96,7 @@ def make_kinds(modalities: Mapping[str, Any]) -> dict[str, Kind]:
                 )
         try:
             kinds[name] = KINDS[word]([str(column) for column in columns], **options)
-        except (UserError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise UserError(f"{where}: {error}") from None
     return kinds
 
@@ -105,6 +121,10 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
 
     Paths by their ending; numbers, dates and categories together as one modality `tabular`, but
     eight or more numbered columns (`f0`, `f1`, ...) as a vector of their own; sentences as text.
+
+    Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are left out: a model
+    would learn them by heart; with few values they are categories. So are those that are the same
+    everywhere, and names. Modalities are called after their columns, in letters, digits and `_`.
 
     Args:
         table: The table.
@@ -132,25 +152,37 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
         if name in {target, split} or name in unused:
             continue
         there = [c for c in table.column(name)[:_LOOKED_AT] if c is not None]
-        kind, why_not = _kind(there, table.folder)
+        # where a column begins late, what there is decides
+        there = there or [c for c in table.column(name) if c is not None][:_LOOKED_AT]
+        kind, why_not = _kind(name, there, table.folder)
         if kind == "":
             unused[name] = why_not
         elif kind == "loose":
             loose.append(name)
         else:
-            found[name] = {"kind": kind, "column": name}
+            found[_free(name, found)] = {"kind": kind, "column": name}
     blocks, rest = _blocks(loose, table)
     for prefix, columns in blocks.items():
-        found[prefix] = {"kind": "features", "columns": columns}
+        found[_free(prefix, found)] = {"kind": "features", "columns": columns}
     if rest:
-        found["tabular" if "tabular" not in found else "tabular_columns"] = {
-            "kind": "tabular",
-            "columns": rest,
-        }
+        spec: Spec = {"kind": "tabular", "columns": rest}
+        if types := {name: "category" for name in rest if _identifies(name)}:
+            spec["types"] = types  # a shop's number is a name
+        found[_free("tabular", found)] = spec
     return Inferred(found, split, unused)
 
 
-def _split_column(table: Table, taken: set[str]) -> str | None:
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name for a modality that PyTorch can hold a module under and that is not taken."""
+    plain = re.sub(r"\W+", "_", name).strip("_") or "column"
+    if hasattr(nn.ModuleDict(), plain):
+        plain = f"{plain}_"
+    low = {other.lower() for other in taken}  # some file systems know no capitals
+    numbered = (f"{plain}_{number}" for number in range(2, len(low) + 3))
+    return plain if plain.lower() not in low else next(n for n in numbered if n.lower() not in low)
+
+
+def _split_column(table: Table, taken: Collection[str]) -> str | None:
     for name in table.columns:
         if name.lower() in SPLIT_NAMES and name not in taken:
             values = {str(cell).lower() for cell in table.column(name) if cell is not None}
@@ -159,50 +191,69 @@ def _split_column(table: Table, taken: set[str]) -> str | None:
     return None
 
 
-def _kind(cells: Sequence[str], folder: Path) -> tuple[str, str]:
+def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
     """A kind, or `loose` for a column of a table; or nothing, and why not."""
     if not cells:
         return "", "empty"
+    enough = MOST * len(cells)
     for kind, endings in ENDINGS.items():
         paths = [cell for cell in cells if cell.lower().endswith(endings)]
-        if len(paths) >= _MOST * len(cells):
+        if len(paths) >= enough:
             return (_array_kind(paths, folder), "") if kind == "array" else (kind, "")
     distinct = len(set(cells))
     if distinct == 1:
         return "", "the same in every row"
-    numbers = sum(not np.isnan(number_of(cell)) for cell in cells)
-    if numbers >= _MOST * len(cells):
-        counting = [cell for cell in cells if cell.lstrip("-").isdigit()]
-        steps = len(cells) > 20 and counting == cells and distinct == len(cells)
-        if steps and sorted(map(int, cells)) == list(
-            range(min(map(int, cells)), max(map(int, cells)) + 1)
-        ):
-            return "", "counts the rows"
+    if re.fullmatch(r"Unnamed: \d+", name):
+        return "", "has no name, as numbers of rows have none"
+    if _identifies(name):
+        if distinct > min(100, 0.2 * len(cells)):
+            return "", "tells rows apart, by its name; name it in modalities to use it"
         return "loose", ""
-    if sum(date_of(cell) is not None for cell in cells) >= _MOST * len(cells):
+    if sum(not math.isnan(number_of(cell)) for cell in cells) >= enough:
+        return ("", "counts the rows") if _counts(cells) else ("loose", "")
+    if sum(date_of(cell) is not None for cell in cells) >= enough:
         return "loose", ""
-    if sum(cell.startswith("[[") for cell in cells) >= _MOST * len(cells):
-        return "sequence", ""
-    words = np.median([len(cell.split()) for cell in cells])
-    if words >= 3 and distinct > 0.2 * len(cells):
+    lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
+    if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):
+        return kind, ""
+    repeated = distinct <= 0.5 * len(cells)
+    sentences = median(count_words(cell) for cell in cells) >= 3
+    if sentences and (distinct > 100 or not repeated):
         return "text", ""
-    if distinct <= max(2, min(100, 0.5 * len(cells))):
+    if repeated or distinct <= 2:
         return "loose", ""
-    return "", "different in nearly every row, as a name is"
+    return "", "different in nearly every row, as a name is; name it in modalities to use it"
+
+
+def _identifies(name: str) -> bool:
+    return any(_IDENTIFIER.fullmatch(spelt) for spelt in (name, name.lower()))
 
 
 def _counts(cells: Sequence[str]) -> bool:
     """Whether these are the numbers of the rows."""
-    if len(cells) <= 20 or not all(cell.lstrip("-").isdigit() for cell in cells):
+    if len(cells) <= _MANY or not all(re.fullmatch(r"\d{1,15}", cell) for cell in cells):
         return False
     numbers = sorted(map(int, cells))
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def _array_kind(paths: Sequence[str], folder: Path) -> str:
-    for path in paths[:20]:
+def _list_kind(cells: Sequence[str], nested: bool) -> str:
+    """What lists of numbers are; nothing where they are lists of something else."""
+    kind = KINDS["sequence" if nested else "features"](["column"])
+    good = 0
+    for cell in cells[:_MANY]:
         try:
-            return "features" if np.load(folder / path, mmap_mode="r").ndim == 1 else "sequence"
+            good += kind.decode({"column": cell}, Path()) is not None
+        except UserError:
+            continue
+    return kind.name if good >= MOST * min(_MANY, len(cells)) else ""
+
+
+def _array_kind(paths: Sequence[str], folder: Path) -> str:
+    for path in paths[:_MANY]:
+        try:
+            found = np.load(path_in(path, folder), mmap_mode="r", allow_pickle=False)
+            return "features" if found.ndim == 1 else "sequence"
         except (OSError, ValueError, EOFError):
             continue
     return "features"
@@ -213,14 +264,13 @@ def _blocks(names: Sequence[str], table: Table) -> tuple[dict[str, list[str]], l
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         numbered = re.fullmatch(r"(.*?)[\W_]*(\d+)", name)
-        if numbered:
+        if numbered and _numeric(table.column(name)):
             groups[numbered[1] or "features"].append(name)
-    taken = Counter(groups)
-    blocks = {}
-    for prefix, columns in groups.items():
-        cells = [cell for name in columns for cell in table.column(name)[:200] if cell is not None]
-        numbers = sum(not np.isnan(number_of(cell)) for cell in cells)
-        if len(columns) >= _BLOCK and numbers >= _MOST * len(cells) and taken[prefix]:
-            blocks[prefix] = columns
+    blocks = {prefix: columns for prefix, columns in groups.items() if len(columns) >= _BLOCK}
     inside = {name for columns in blocks.values() for name in columns}
     return blocks, [name for name in names if name not in inside]
+
+
+def _numeric(cells: Sequence[str | None]) -> bool:
+    there = [cell for cell in cells[:_LOOKED_AT] if cell is not None]
+    return sum(not math.isnan(number_of(cell)) for cell in there) >= MOST * len(there)

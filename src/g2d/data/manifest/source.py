@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import logging
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from g2d.errors import UserError, require
+from g2d.data.manifest.cells import Cell, as_cell
+from g2d.data.manifest.formats import Part, delimited_parts, json_parts, parquet_parts
+from g2d.errors import UserError
 
 if TYPE_CHECKING:
     import pandas
 
-logger = logging.getLogger(__name__)
-
-Cell = str | None
 Row = dict[str, Cell]
+Columns = dict[str, list[Cell]]
 
-_SEPARATORS = ",;\t|"
 _FORMATS = ".csv, .tsv, .txt, .parquet, .jsonl, .ndjson"
 
 
@@ -59,8 +54,9 @@ class Table:
             UserError: There is none of that name.
         """
         if name not in self.columns:
-            known = ", ".join(map(repr, self.columns))
-            raise UserError(f"{self.name} has no column {name!r}; it has {known}")
+            known = ", ".join(map(repr, islice(self.columns, 20)))
+            more = f" and {len(self.columns) - 20} more" if len(self.columns) > 20 else ""
+            raise UserError(f"{self.name} has no column {name!r}; it has {known}{more}")
         return self.columns[name]
 
 
@@ -76,7 +72,7 @@ def read_table(source: str | Path | pandas.DataFrame, folder: str | Path | None 
         UserError: It is missing, of another format, empty, or not a table.
     """
     parts = list(iterate_table(source, folder))
-    columns: dict[str, list[Cell]] = {name: [] for name in parts[0].columns}
+    columns: Columns = {name: [] for name in parts[0].columns}
     for part in parts:
         for name, cells in part.columns.items():
             columns[name] += cells
@@ -98,122 +94,75 @@ def iterate_table(
         folder: As in `read_table`.
         rows: In one part.
 
+    Yields:
+        Parts of the same columns; of a table without rows, one part without rows.
+
     Raises:
-        UserError: As in `read_table`.
+        UserError: It is missing, of another format, empty, or not a table.
     """
     if not isinstance(source, str | Path):
-        yield _from_frame(source, Path(folder or Path.cwd()), "the DataFrame")
-        return
-    path = Path(source)
-    if not path.is_file():
-        raise UserError(f"there is no file {path}; expected a table ({_FORMATS})")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path} is empty (0 bytes); expected a table with a header")
-    where = Path(folder) if folder is not None else path.parent
-    for frame in _frames(path, rows):
-        yield _from_frame(frame, where, path.name)
+        if not hasattr(source, "itertuples"):
+            raise UserError(f"got {type(source).__name__} as a table, expected a file or DataFrame")
+        where, name = Path(folder or Path.cwd()), "the DataFrame"
+        parts = _frame_parts(source, rows)
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise UserError(f"there is no file {path}; expected a table ({_FORMATS})")
+        if path.stat().st_size == 0:
+            raise UserError(f"{path} is empty (0 bytes); expected a table with a header")
+        where, name = Path(folder) if folder is not None else path.parent, path.name
+        parts = _file_parts(path, rows)
+    for header, columns in parts:
+        yield Table(_named(header, columns, name), where, name)
 
 
-def _frames(path: Path, rows: int) -> Iterator[pandas.DataFrame]:
-    pandas = require("pandas", "tables")
-    ending = path.suffix.lower()
+def _named(header: Sequence[object], columns: Sequence[list[Cell]], name: str) -> Columns:
+    """Columns by name.
+
+    Raises:
+        UserError: There is no column, or two have one name.
+    """
+    found: Columns = {}
+    for number, (label, cells) in enumerate(zip(header, columns, strict=True)):
+        title = str(label).strip() or f"Unnamed: {number}"
+        if title in found:
+            raise UserError(f"{name} has two columns called {title!r}; rename one")
+        found[title] = cells
+    if not found:
+        raise UserError(f"{name} has no columns; expected a table with a header")
+    return found
+
+
+def _file_parts(path: Path, rows: int) -> Iterator[Part]:
+    readers = {
+        ".csv": delimited_parts,
+        ".txt": delimited_parts,
+        ".tsv": delimited_parts,
+        ".parquet": parquet_parts,
+        ".jsonl": json_parts,
+        ".ndjson": json_parts,
+    }
+    read = readers.get(path.suffix.lower())
+    if read is None:
+        raise UserError(f"{path.name} is of no known format; expected {_FORMATS}")
     try:
-        if ending in {".csv", ".tsv", ".txt"}:
-            encoding = _encoding(path)
-            options = {"dtype": str, "keep_default_na": False, "encoding": encoding}
-            separator = "\t" if ending == ".tsv" else _separator(path, encoding)
-            yield from pandas.read_csv(path, sep=separator, chunksize=rows, **options)
-        elif ending == ".parquet":
-            require("pyarrow", "tables")
-            from pyarrow.parquet import ParquetFile
-
-            for batch in ParquetFile(path).iter_batches(batch_size=rows):
-                yield batch.to_pandas()
-        elif ending in {".jsonl", ".ndjson"}:
-            yield from _json_lines(path, rows)
-        else:
-            raise UserError(f"{path.name} is of no known format; expected {_FORMATS}")
-    except (ValueError, OSError) as error:  # pandas' and pyarrow's errors are these
+        yield from read(path, rows)
+    except (ValueError, OSError, NotImplementedError) as error:
         if isinstance(error, UserError):
             raise
         said = " ".join(str(error).split())
         raise UserError(f"{path} cannot be read as a table: {said}") from None
 
 
-def _json_lines(path: Path, rows: int) -> Iterator[pandas.DataFrame]:
-    pandas = require("pandas", "tables")
-    held: list[dict[str, Any]] = []
-    names: dict[str, None] = {}
-    with path.open(encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise UserError(f"{path.name}, line {number}: expected a JSON object")
-            held.append(row)
-            names |= dict.fromkeys(row)
-            if len(held) == rows:
-                yield pandas.DataFrame(held, columns=list(names), dtype=object)
-                held = []
-    if held:
-        yield pandas.DataFrame(held, columns=list(names), dtype=object)
-
-
-def _encoding(path: Path) -> str:
-    """UTF-8, with or without a mark; else the Western encoding of old spreadsheets."""
-    with path.open("rb") as stream:
-        head = stream.read(4)
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return "utf-16"
-        stream.seek(0)
+def _frame_parts(frame: pandas.DataFrame, rows: int) -> Iterator[Part]:
+    named = [name for name in frame.index.names if name is not None]
+    if named:  # an index with a name is a column like others, as it is in every file
         try:
-            for block in iter(lambda: stream.readline(), b""):
-                block.decode("utf-8")
-        except UnicodeDecodeError:
-            logger.warning("%s is not UTF-8; read as Windows-1252", path)
-            return "cp1252"
-    return "utf-8-sig"
-
-
-def _separator(path: Path, encoding: str) -> str:
-    """The separator that cuts the header into most columns."""
-    with path.open(encoding=encoding, errors="replace", newline="") as stream:
-        header = stream.readline()
-    counts = {s: len(next(csv.reader([header], delimiter=s), [])) for s in _SEPARATORS}
-    return max(_SEPARATORS, key=lambda s: counts[s])
-
-
-def _from_frame(frame: pandas.DataFrame, folder: Path, name: str) -> Table:
-    twice = [str(column) for column in frame.columns[frame.columns.duplicated()]]
-    if twice:
-        raise UserError(f"{name} has two columns called {twice[0]!r}; rename one")
-    columns = {str(label): [as_cell(v) for v in frame[label].tolist()] for label in frame.columns}
-    return Table(columns, folder, name)
-
-
-def as_cell(value: Any) -> Cell:
-    """A value as text; numbers keep every digit, lists become JSON, what is missing `None`.
-
-    Example:
-        >>> as_cell(0.1), as_cell(" "), as_cell(float("nan")), as_cell([1, 2]), as_cell(True)
-        ('0.1', None, None, '[1, 2]', 'true')
-    """
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return None
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return None if math.isnan(value) else repr(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if hasattr(value, "tolist"):
-        return as_cell(value.tolist())
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    return str(value)
+            frame = frame.reset_index(level=named)
+        except ValueError as error:
+            raise UserError(f"the DataFrame's index: {error}; rename it") from None
+    for start in range(0, max(1, len(frame)), rows):
+        part = frame.iloc[start : start + rows]
+        columns = [part.iloc[:, place].tolist() for place in range(part.shape[1])]
+        yield list(frame.columns), [[as_cell(value) for value in cells] for cells in columns]

@@ -46,9 +46,9 @@ class Words(nn.Module):
         vectors = self.dropout(self.embedding(words))
         scores = self.query(vectors).squeeze(2)
         padding = words == 0
-        weights = scores.masked_fill(padding, -torch.inf).softmax(dim=1)
-        # softmax of nothing is nan; there is nothing to weigh
-        weights = weights.masked_fill(padding, 0.0)
+        # the least number rather than -inf, whose softmax over padding alone is nan
+        least = torch.finfo(scores.dtype).min
+        weights = scores.masked_fill(padding, least).softmax(dim=1).masked_fill(padding, 0.0)
         pooled = torch.einsum("bt,btd->bd", weights, vectors)
         feature: Tensor = self.linear(pooled).relu()
         return feature

@@ -7,9 +7,10 @@ from g2d.data.manifest.kinds.image import Image
 from g2d.data.manifest.kinds.sequence import SequenceOfVectors
 from g2d.data.manifest.kinds.tabular import Tabular
 from g2d.data.manifest.kinds.text import Text
+from g2d.data.manifest.kinds.video import Video
 
 KINDS: dict[str, type[Kind]] = {
-    kind.name: kind for kind in (Audio, Features, Image, SequenceOfVectors, Tabular, Text)
+    kind.name: kind for kind in (Audio, Features, Image, SequenceOfVectors, Tabular, Text, Video)
 }
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "SequenceOfVectors",
     "Tabular",
     "Text",
+    "Video",
 ]

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from g2d.data.audio import log_mel, read_wav
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments, one_column, path_in
-from g2d.data.manifest.source import Cell
+from g2d.data.audio import log_mel, mel_filters, read_wav
+from g2d.data.manifest.cells import Cell
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.data.manifest.kinds.moments import Moments
+from g2d.data.manifest.kinds.paths import path_in
 from g2d.errors import UserError
 
 
@@ -26,18 +28,21 @@ class Audio(Kind):
     """
 
     name = "audio"
+    paths = True
 
     def __init__(
         self, columns: Sequence[str], seconds: float = 3.0, rate: int = 16_000, mels: int = 40
     ) -> None:
         super().__init__(columns, seconds=seconds, rate=rate, mels=mels)
         self._column = one_column(self.name, columns)
-        if not seconds > 0 or rate < 1000 or mels < 4:
+        self.rate = whole(self.name, "rate", rate, 1000)
+        self.mels = whole(self.name, "mels", mels, 4)
+        if not isinstance(seconds, int | float) or not 0.05 <= seconds <= 3600:
             raise UserError(
-                f"{self.name}: got seconds={seconds:g}, rate={rate}, mels={mels}; expected more "
-                "than 0 s, 1000 Hz or more, 4 bands or more"
+                f"{self.name}: got seconds={seconds!r}, expected a number from 0.05 to 3600"
             )
-        self.seconds, self.rate, self.mels = seconds, rate, mels
+        self.seconds = seconds
+        mel_filters(self.rate, self._n_fft, self.mels)  # refuses bands that catch no frequency
         self._mean, self._scale = 0.0, 1.0
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.data.manifest.source import Cell
+from g2d.data.manifest.cells import Cell
+from g2d.data.manifest.kinds.paths import named
 from g2d.errors import UserError
 
 Array = NDArray[np.generic]
@@ -32,6 +33,7 @@ class Kind(ABC):
         name: As recipes call it.
         ragged: Whether arrays of different rows differ in shape.
         dtype: Of the encoder's input.
+        paths: Whether its cells name files.
         options: What it was made with, beside the columns.
         suggested: The encoder for it, as a recipe says it, where the user asks for none.
     """
@@ -39,12 +41,18 @@ class Kind(ABC):
     name: ClassVar[str]
     ragged: ClassVar[bool] = False
     dtype: ClassVar[type[np.generic]] = np.float32
+    paths: ClassVar[bool] = False
 
     def __init__(self, columns: Sequence[str], **options: Any) -> None:
         if not columns:
             raise UserError(f"{self.name}: got no columns, expected 1 or more")
         self.columns = tuple(columns)
         self.options = options
+
+    def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
+        """The files that the array of a row is made of, whether they are there or not."""
+        cell = cells[self.columns[0]] if self.paths else None
+        return [] if cell is None else named(cell, folder)
 
     @abstractmethod
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
@@ -59,6 +67,10 @@ class Kind(ABC):
 
     def refuses(self, array: Array) -> str:
         """Why `finish` cannot take an array; nothing where it can. Known when fitted."""
+        return ""
+
+    def remark(self, array: Array) -> str:
+        """What of an array is not used although the rest is; nothing where all is."""
         return ""
 
     @abstractmethod
@@ -83,30 +95,6 @@ class Kind(ABC):
         """Takes it up."""
 
 
-def path_in(cell: str, folder: Path) -> Path:
-    """The file that a cell names.
-
-    Raises:
-        UserError: There is none, or it lies outside the table's folder.
-
-    Example:
-        >>> path_in("../secret.wav", Path("data"))
-        Traceback (most recent call last):
-        ...
-        g2d.errors.UserError: '../secret.wav' lies outside data; copy it there
-    """
-    path = folder / cell
-    inside = folder.resolve()
-    # An absolute path was written by someone who means it; a relative one must stay below.
-    if not Path(cell).is_absolute() and not path.resolve().is_relative_to(inside):
-        raise UserError(f"{cell!r} lies outside {folder}; copy it there")
-    if not path.is_file():
-        raise UserError(f"there is no file {cell!r} in {folder}")
-    if path.stat().st_size == 0:
-        raise UserError(f"{cell!r} is empty (0 bytes)")
-    return path
-
-
 def one_column(kind: str, columns: Sequence[str]) -> str:
     """The only column of a kind that reads one.
 
@@ -118,46 +106,12 @@ def one_column(kind: str, columns: Sequence[str]) -> str:
     return columns[0]
 
 
-class Moments:
-    """Mean and standard deviation of numbers that come array by array, `nan` left out.
+def whole(kind: str, name: str, value: object, least: int) -> int:
+    """An option that must be a whole number.
 
-    Example:
-        >>> moments = Moments(2)
-        >>> moments.add(np.array([[1.0, 5.0], [3.0, np.nan]]))
-        >>> moments.mean.tolist(), moments.scale.tolist()
-        ([2.0, 5.0], [1.0, 1.0])
+    Raises:
+        UserError: It is none, or too small.
     """
-
-    def __init__(self, width: int) -> None:
-        self._count, self._sum, self._square = np.zeros((3, width))
-        self._shift: NDArray[np.float64] | None = None
-
-    def add(self, values: Array) -> None:
-        """Rows `(n, width)`."""
-        rows = np.asarray(values, dtype=np.float64)
-        known = np.isfinite(rows)
-        if self._shift is None and known.any():  # keeps the squares from swallowing the digits
-            first = np.argmax(known, axis=0)
-            picked = rows[first, np.arange(rows.shape[1])]
-            self._shift = np.where(known.any(axis=0), picked, 0.0)
-        if self._shift is None:
-            return
-        shifted = np.where(known, rows - self._shift, 0.0)
-        self._count += known.sum(axis=0)
-        self._sum += shifted.sum(axis=0)
-        self._square += (shifted**2).sum(axis=0)
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """0 where nothing was seen."""
-        shift = 0.0 if self._shift is None else self._shift
-        seen = self._count > 0
-        return np.where(seen, shift + self._sum / np.maximum(self._count, 1), 0.0)
-
-    @property
-    def scale(self) -> NDArray[np.float64]:
-        """The standard deviation; 1 where there is none to divide by."""
-        count = np.maximum(self._count, 1)
-        variance = self._square / count - (self._sum / count) ** 2
-        deviation = np.sqrt(np.maximum(variance, 0.0))
-        return np.where(deviation > 1e-12, deviation, 1.0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f"{kind}: got {name}={value!r}, expected a whole number from {least} on")
+    return value

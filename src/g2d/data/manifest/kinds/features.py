@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments, path_in
-from g2d.data.manifest.source import Cell
+from g2d.data.manifest.cells import Cell, number_of
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind
+from g2d.data.manifest.kinds.moments import Moments, standardised
+from g2d.data.manifest.kinds.paths import named, path_in
 from g2d.errors import UserError
 
 
@@ -23,20 +27,43 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
     try:
         array: Array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError):
-        raise UserError(f"{cell!r} is no .npy file of numbers") from None
+        array = np.zeros(0, object)
+    if not isinstance(array, np.ndarray) or array.dtype.kind == "O":
+        raise UserError(f"{cell!r} is no .npy file of numbers")
+    return _numbers(array, repr(cell), ndim)
+
+
+def listed(cell: str, ndim: int) -> Array | None:
+    """The numbers of a list in a cell, or of a list of lists, float32; nothing of an empty list.
+
+    Raises:
+        UserError: It is none.
+    """
+    shown = repr(cell if len(cell) <= 40 else f"{cell[:37]}...")
+    try:
+        values = json.loads(cell)
+        array = np.array(values, np.float64)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        what = "list of numbers" if ndim == 1 else "list of lists of numbers, all of one length"
+        raise UserError(f"{shown} is no {what}") from None
+    return _numbers(array, shown, ndim) if values else None
+
+
+def _numbers(array: Array, shown: str, ndim: int) -> Array:
     if array.ndim != ndim or array.size == 0 or array.dtype.kind not in "fiub":
         raise UserError(
-            f"{cell!r} holds {array.dtype} of shape {array.shape}, expected numbers with {ndim} "
-            "dimensions"
+            f"{shown} holds {array.dtype} of shape {array.shape}, expected numbers with {ndim} "
+            f"dimension{'s' * (ndim > 1)}"
         )
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):  # too large a number is none
+        return array.astype(np.float32)
 
 
 class Features(Kind):
-    """A vector a row: paths of `.npy` files, or a block of columns of numbers.
+    """A vector a row: paths of `.npy` files, lists of numbers, or a block of columns of numbers.
 
     Args:
-        columns: One column of paths, or the columns of numbers in order.
+        columns: One column of paths or lists, or the columns of numbers in order.
     """
 
     name = "features"
@@ -47,17 +74,31 @@ class Features(Kind):
         self._mean = np.zeros(0)
         self._scale = np.ones(0)
 
+    def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
+        """The `.npy` file, where the cell is neither a list nor a number."""
+        cell = cells[self.columns[0]] if len(self.columns) == 1 else None
+        if cell is None or cell.startswith("[") or not math.isnan(number_of(cell)):
+            return []
+        return named(cell, folder)
+
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
-        """The vector `(d,)`, float32; `nan` where a number is missing."""
+        """The vector `(d,)`; `nan` where a number is missing.
+
+        Float32, but float64 of columns of numbers, which are not standardised yet: moments in
+        milliseconds, for example, have more digits than float32 holds.
+        """
         values = [cells[name] for name in self.columns]
         if all(value is None for value in values):
             return None
-        if len(values) == 1 and not _is_number(values[0]):
-            return read_npy(str(values[0]), folder, ndim=1)
-        for name, value in zip(self.columns, values, strict=True):
-            if value is not None and not _is_number(value):
+        if len(values) == 1 and math.isnan(number_of(values[0])):
+            cell = str(values[0])
+            return listed(cell, 1) if cell.startswith("[") else read_npy(cell, folder, ndim=1)
+        numbers = [number_of(value) for value in values]
+        for name, value, number in zip(self.columns, values, numbers, strict=True):
+            if value is not None and math.isnan(number):
                 raise UserError(f"{name}: {value!r} is no number")
-        return np.array([np.nan if v is None else float(v) for v in values], np.float32)
+        with np.errstate(over="ignore"):  # too large a number is none
+            return np.array(numbers).astype(np.float32 if len(numbers) == 1 else np.float64)
 
     def fit(self, arrays: Arrays) -> None:
         """The commonest length, and mean and standard deviation of every dimension.
@@ -83,8 +124,7 @@ class Features(Kind):
 
     def finish(self, array: Array) -> Array:
         """Standardised; 0, the mean, where a number is missing."""
-        standard = (array.astype(np.float64) - self._mean) / self._scale
-        return np.where(np.isfinite(standard), standard, 0.0).astype(np.float32)
+        return standardised(array, self._mean, self._scale).astype(np.float32)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,11 +143,3 @@ class Features(Kind):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes them up."""
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
-
-
-def _is_number(cell: Cell) -> bool:
-    try:
-        float(str(cell))
-    except ValueError:
-        return False
-    return True

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Kind, one_column, path_in
-from g2d.data.manifest.source import Cell
+from g2d.data.manifest.cells import Cell
+from g2d.data.manifest.kinds.base import Array, Kind, one_column, whole
+from g2d.data.manifest.kinds.paths import path_in
 from g2d.data.pictures import read_picture
 from g2d.errors import UserError
 
@@ -24,13 +25,14 @@ class Image(Kind):
     """
 
     name = "image"
+    paths = True
 
     def __init__(self, columns: Sequence[str], side: int = 64, grey: bool = False) -> None:
         super().__init__(columns, side=side, grey=grey)
         self._column = one_column(self.name, columns)
-        if side < 8:
-            raise UserError(f"{self.name}: got side={side}, expected 8 pixels or more")
-        self.side, self.grey = side, grey
+        if not isinstance(grey, bool):
+            raise UserError(f"{self.name}: got grey={grey!r}, expected true or false")
+        self.side, self.grey = whole(self.name, "side", side, 8), grey
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """Pixels `(side, side, 3)` or `(side, side, 1)`, uint8."""

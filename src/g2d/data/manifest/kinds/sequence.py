@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments, one_column
-from g2d.data.manifest.kinds.features import read_npy
-from g2d.data.manifest.source import Cell
+from g2d.data.manifest.cells import Cell
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.data.manifest.kinds.features import listed, read_npy
+from g2d.data.manifest.kinds.moments import Moments, standardised
+from g2d.data.manifest.kinds.paths import named
 from g2d.errors import UserError
 
 
@@ -32,26 +33,22 @@ class SequenceOfVectors(Kind):
     def __init__(self, columns: Sequence[str], length: int | None = None) -> None:
         super().__init__(columns, length=length)
         self._column = one_column(self.name, columns)
-        if length is not None and length < 1:
-            raise UserError(f"{self.name}: got length={length}, expected 1 or more")
-        self._length = length
+        self._given = None if length is None else whole(self.name, "length", length, 1)
+        self._length = self._given
         self._mean = np.zeros(0)
         self._scale = np.ones(0)
+
+    def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
+        """The `.npy` file, where the cell is no list."""
+        cell = cells[self._column]
+        return [] if cell is None or cell.startswith("[") else named(cell, folder)
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """The array `(T, d)`, float32."""
         cell = cells[self._column]
         if cell is None:
             return None
-        if not cell.startswith("["):
-            return read_npy(cell, folder, ndim=2)
-        try:
-            array = np.array(json.loads(cell), np.float32)
-        except (ValueError, TypeError):
-            array = np.zeros(0, np.float32)
-        if array.ndim != 2 or array.size == 0:
-            raise UserError(f"{cell[:40]!r} is no list of lists of numbers, all of one length")
-        return array
+        return listed(cell, 2) if cell.startswith("[") else read_npy(cell, folder, ndim=2)
 
     def fit(self, arrays: Arrays) -> None:
         """Width, length, and mean and standard deviation of every dimension.
@@ -68,6 +65,7 @@ class SequenceOfVectors(Kind):
             if array.shape[1] == width:
                 moments.add(array)
         self._mean, self._scale = moments.mean, moments.scale
+        self._length = self._given
         if self._length is None:
             lengths = [shape[0] for shape in shapes]
             self._length = int(min(512, max(1, np.quantile(lengths, 0.95))))
@@ -82,8 +80,8 @@ class SequenceOfVectors(Kind):
     def finish(self, array: Array) -> Array:
         """Standardised and padded `(length, d)`; numbers that are missing become the mean."""
         padded = np.zeros(self.shape, np.float32)
-        standard = (array[: self.shape[0]].astype(np.float64) - self._mean) / self._scale
-        padded[: len(standard)] = np.where(np.isfinite(standard), standard, 0.0)
+        kept = array[: self.shape[0]]
+        padded[: len(kept)] = standardised(kept, self._mean, self._scale)
         return padded
 
     @property

@@ -5,46 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments
-from g2d.data.manifest.source import Cell
+from g2d.data.manifest.cells import Cell, date_of, number_of
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind, whole
+from g2d.data.manifest.kinds.moments import Moments
 from g2d.errors import UserError
 
 ColumnKind = Literal["number", "category", "date"]
 _YEAR = 365.25 * 24 * 3600
-
-
-def number_of(cell: Cell) -> float:
-    """The number in a cell, `nan` where there is none.
-
-    Example:
-        >>> number_of("3.5"), number_of("1e3"), number_of("about 4"), number_of("inf")
-        (3.5, 1000.0, nan, nan)
-    """
-    try:
-        value = float(str(cell))
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-def date_of(cell: Cell) -> datetime | None:
-    """The date in a cell, if it is written as ISO 8601 has it.
-
-    Example:
-        >>> date_of("2024-02-29"), date_of("29 Feb")
-        (datetime.datetime(2024, 2, 29, 0, 0), None)
-    """
-    try:
-        return datetime.fromisoformat(str(cell)).replace(tzinfo=None)
-    except ValueError:
-        return None
+# Most of the cells decide what a column is: a few broken ones are what this is to survive.
+MOST = 0.8
 
 
 class Tabular(Kind):
@@ -77,10 +52,8 @@ class Tabular(Kind):
                     f"{self.name}: types: got {kind!r} for {column!r}, expected number, category "
                     f"or date for one of {', '.join(columns)}"
                 )
-        if categories < 1:
-            raise UserError(f"{self.name}: got categories={categories}, expected 1 or more")
         self._types = dict(types or {})
-        self._categories = categories
+        self._categories = whole(self.name, "categories", categories, 1)
         self._fitted: dict[str, dict[str, Any]] = {}
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
@@ -97,6 +70,16 @@ class Tabular(Kind):
             cells = [row[place] for row in rows]
             kind = self._types.get(name) or kind_of_column(cells)
             self._fitted[name] = {"type": kind, **_FITS[kind](cells, self._categories)}
+
+    def remark(self, array: Array) -> str:
+        """Cells that are no number or no date, where the column's are; they count as empty."""
+        said = []
+        for name, cell in zip(self.columns, json.loads(array.tobytes()), strict=True):
+            kind = self._fitted[name]["type"]
+            if cell is not None and not _READS[kind](cell):
+                shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
+                said.append(f"{name}: {shown!r} is no {kind}, taken as empty")
+        return "; ".join(said)
 
     def finish(self, array: Array) -> Array:
         """The vector, float32."""
@@ -132,7 +115,7 @@ class Tabular(Kind):
 
     def state(self) -> dict[str, Any]:
         """What was fitted, by column."""
-        return {"fitted": self._fitted}
+        return {"fitted": {name: dict(fitted) for name, fitted in self._fitted.items()}}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes it up."""
@@ -140,14 +123,14 @@ class Tabular(Kind):
 
 
 def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
-    """What most of the cells that are not empty are (95 %; a few broken ones do not decide).
+    """What most of the cells that are not empty are (80 %; a few broken ones do not decide).
 
     Example:
         >>> kind_of_column(["1", "2.5", None]), kind_of_column(["2024-01-01"])
         ('number', 'date')
     """
     there = [cell for cell in cells if cell is not None]
-    enough = 0.95 * len(there)
+    enough = MOST * len(there)
     if there and sum(not math.isnan(number_of(cell)) for cell in there) >= enough:
         return "number"
     if there and sum(date_of(cell) is not None for cell in there) >= enough:
@@ -156,7 +139,7 @@ def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
 
 
 def _fit_number(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
-    values = np.array([number_of(cell) for cell in cells])
+    values = np.array([number_of(cell) for cell in cells], np.float64)
     moments = Moments(1)
     moments.add(values[:, None])
     return {
@@ -200,5 +183,11 @@ def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
     return [max(-10.0, min(10.0, years)), *circle]
 
 
+# Whether a cell can be read as what its column is.
+_READS: dict[str, Callable[[str], bool]] = {
+    "number": lambda cell: not math.isnan(number_of(cell)),
+    "date": lambda cell: date_of(cell) is not None,
+    "category": lambda cell: True,
+}
 _FITS = {"number": _fit_number, "category": _fit_category, "date": _fit_date}
 _MAKES = {"number": _make_number, "category": _make_category, "date": _make_date}

@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column
-from g2d.data.manifest.source import Cell
+from g2d.data.manifest.cells import Cell
+from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column, whole
 from g2d.errors import UserError
 
-# Words and single signs, in any script; what is neither separates.
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+# Chinese and Japanese are written without spaces: a character is a word.
+_CHARACTER = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+# Such characters, words and single signs; what is none of these separates.
+_TOKEN = re.compile(rf"[{_CHARACTER}]|[^\W{_CHARACTER}]+|[^\w\s]")
+_WORD = re.compile(rf"[{_CHARACTER}]|[^\s{_CHARACTER}]+")
+# What stands where bytes were no text.
+_BROKEN = "\ufffd"
 PADDING, UNKNOWN = 0, 1
 
 
@@ -27,6 +32,16 @@ def words_of(said: str) -> list[str]:
         ['don', "'", 't', 'panic', '!']
     """
     return _TOKEN.findall(said.lower())
+
+
+def count_words(said: str) -> int:
+    """How many words a text has, as a person counts.
+
+    Example:
+        >>> count_words("Don't panic!"), count_words("我喜欢"), count_words("a@b.org")
+        (2, 3, 1)
+    """
+    return len(_WORD.findall(said))
 
 
 class Text(Kind):
@@ -53,12 +68,10 @@ class Text(Kind):
     ) -> None:
         super().__init__(columns, vocabulary=vocabulary, least=least, length=length)
         self._column = one_column(self.name, columns)
-        if vocabulary < 1 or least < 1 or (length is not None and length < 1):
-            raise UserError(
-                f"{self.name}: got vocabulary={vocabulary}, least={least}, length={length}; "
-                "expected 1 or more of each"
-            )
-        self._size, self._least, self._length = vocabulary, least, length
+        self._size = whole(self.name, "vocabulary", vocabulary, 1)
+        self._least = whole(self.name, "least", least, 1)
+        self._given = None if length is None else whole(self.name, "length", length, 1)
+        self._length = self._given
         self._words: list[str] = []
         self._numbers: dict[str, int] = {}
 
@@ -67,6 +80,8 @@ class Text(Kind):
         cell = cells[self._column]
         if cell is None or not words_of(cell):
             return None
+        if _BROKEN in cell:
+            raise UserError(f"{cell[:40]!r} holds bytes that are no text; save it as UTF-8")
         return np.frombuffer(cell.encode("utf-8", errors="replace"), np.uint8)
 
     def fit(self, arrays: Arrays) -> None:
@@ -80,6 +95,7 @@ class Text(Kind):
         known = [(word, n) for word, n in counts.items() if n >= self._least]
         known.sort(key=lambda pair: (-pair[1], pair[0]))
         self._know([word for word, _ in known[: self._size]])
+        self._length = self._given
         if self._length is None:
             self._length = int(min(256, max(1, np.quantile(lengths, 0.95)))) if lengths else 1
 
