@@ -125,10 +125,10 @@ DATASETS = {
     ),
     "vggsound": DatasetEntry(
         f"{_SETS}.vggsound.dataset.VGGSound",
-        what="some 200,000 clips of ten seconds, 309 kinds of sounds and what makes them",
-        obtain="table and links on the page of the VGG group; clips from YouTube or a mirror",
+        what="some 200,000 clips of ten seconds, 309 kinds of sounds",
+        obtain="table on the page of the VGG group; clips from YouTube or a mirror",
         licence="annotations CC BY 4.0; the clips belong to those who made them",
-        size="originals 330 GB; store 3.8 MB a clip, 1.4 MB with --most-frames 3",
+        size="originals 330 GB; store 3.8 MB a clip (--most-frames 3: 1.4)",
         prepare=f"{_SETS}.vggsound.prepare.prepare",
         check=f"{_SETS}.vggsound.check.check",
     ),

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data.datasets.cremad import miniature as cremad
 from data.datasets.iemocap import miniature as iemocap
 from data.datasets.misme import miniature as misme
 from data.datasets.urfunny import miniature as urfunny
+from data.datasets.vggsound import miniature as vggsound
 
 Changes = dict[str, Any]
 
@@ -27,6 +29,29 @@ def _avmnist(originals: Path, out: Path) -> Path:
 
     sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
     return prepare(originals / "mnist", originals / "fsdd", out, image_energy=0.5, **sizes)
+
+
+def _avmnist3(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.avmnist import prepare
+
+    sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
+    options = {"image_energy": 0.5, "second_speaker": True, **sizes}
+    return prepare(originals / "mnist", originals / "fsdd", out, **options)
+
+
+def _cremad(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.cremad import prepare
+
+    clips = cremad.write_miniature(originals / "cremad", actors=3)
+    lists = cremad.write_lists(originals / "cremad", clips)
+    return prepare(originals / "cremad", out, *lists, workers=0)
+
+
+def _vggsound(originals: Path, out: Path) -> Path:
+    from g2d.data.datasets.vggsound import prepare
+
+    vggsound.write_miniature(originals / "vggsound")
+    return prepare(originals / "vggsound", out, workers=0)
 
 
 def _misme(originals: Path, out: Path) -> Path:
@@ -57,8 +82,17 @@ def _narrow(*modalities: str) -> Changes:
 
 _CNN = {"name": "small_cnn", "width": 8}
 
+_CLIPS = {
+    "encoders.audio": {**_CNN, "channels": 1},
+    "encoders.video": {**_CNN, "channels": 3},
+}
+
 MINIATURES = {
     "avmnist": Miniature(_avmnist, {"encoders.image": _CNN, "encoders.audio": _CNN}),
+    "avmnist3": Miniature(
+        _avmnist3, {f"encoders.{name}": _CNN for name in ("image", "audio", "second_audio")}
+    ),
+    "cremad": Miniature(_cremad, _CLIPS),
     "iemocap": Miniature(_iemocap, _narrow("audio", "visual", "text")),
     "misme": Miniature(
         _misme,
@@ -68,4 +102,5 @@ MINIATURES = {
         },
     ),
     "urfunny": Miniature(_urfunny, _narrow("audio", "visual", "text")),
+    "vggsound": Miniature(_vggsound, _CLIPS),
 }

@@ -22,7 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         title="actions", metavar="ls|prepare|check|inspect", required=True
     )
     ls = _action(actions, "ls", "datasets, how to obtain them, their licences", "  g2d data ls")
-    ls.add_argument("dataset", nargs="?", choices=DATASETS, help="one, with its options")
+    ls.add_argument(
+        "dataset", nargs="?", choices=DATASETS, metavar="DATASET", help="one, with its options"
+    )
     ls.set_defaults(action=_ls)
     prepare = _action(
         actions,
@@ -33,7 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "\nThe options of a dataset: g2d data ls DATASET. Whoever is stopped goes on with\n"
         "the same command.",
     )
-    prepare.add_argument("dataset", choices=[n for n, e in DATASETS.items() if e.prepare])
+    made = [name for name, entry in DATASETS.items() if entry.prepare]
+    prepare.add_argument(
+        "dataset", choices=made, metavar="DATASET", help=f"one of {', '.join(made)}"
+    )
     prepare.set_defaults(action=_prepare)
     inspect_ = _action(
         actions,
@@ -56,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "look for what is wrong with original files or a store",
         "  g2d data check cremad --root CREMA-D",
     )
-    check.add_argument("dataset", choices=DATASETS)
+    check.add_argument("dataset", choices=DATASETS, metavar="DATASET", help="see g2d data ls")
     check.add_argument("--root", type=Path, help="the original files, or a prepared store")
     check.set_defaults(action=_check)
 

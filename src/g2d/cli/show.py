@@ -50,7 +50,8 @@ def show_metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> None
 
 def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:
     """Prints the fused metrics of the samples that have the same modalities."""
-    columns = [name for name in next(iter(patterns.values())) if name != "n"]
+    hidden = {"n", *_DETAILS}
+    columns = [name for name in next(iter(patterns.values())) if name not in hidden]
     rows = [
         [pattern, str(int(values["n"])), *(f"{values[column]:.4f}" for column in columns)]
         for pattern, values in patterns.items()
