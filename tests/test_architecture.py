@@ -32,7 +32,7 @@ ALLOWED = {
     "engine": METHODS,
     "analysis": ENGINE,
     "catalog": set(),
-    "experiment": ENGINE | {"data", "catalog", "__init__"},
+    "experiment": ENGINE | {"data", "catalog", "analysis", "__init__"},
     "cli": ENGINE | {"data", "catalog", "experiment", "analysis", "__init__"},
     "recipes": set(),
     "__init__": METHODS,

@@ -133,6 +133,8 @@ class Subset:
         self.rows = torch.as_tensor(rows, dtype=torch.int64)
         self.target: Tensor = split.target[self.rows]
         self.augmented = split.augmented
+        masks = getattr(split, "present", {})
+        self.present = {name: mask[self.rows.numpy()] for name, mask in masks.items()}
 
     def __len__(self) -> int:
         return len(self.rows)
