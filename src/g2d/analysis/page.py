@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
+
+from g2d.analysis.wording import in_percent
 
 _NAMES = {
     "drowned": "drowned out",
@@ -93,8 +96,8 @@ def modality_rows(found: Mapping[str, Any]) -> list[list[str]]:
             shown(about["teacher"]),
             shown(about["readout"]),
             shown(about["readout_with_g2d"]),
-            shown(about["confidence_ratio"]),
-            shown(about["shapley_share"]),
+            shown(about["confidence_ratio"], limit=math.inf),
+            shown(about["shapley_share"], limit=math.inf),
         ]
         for name, about in found["modalities"].items()
     ]
@@ -106,12 +109,12 @@ def fused_rows(found: Mapping[str, Any]) -> list[list[str]]:
     return [
         [f"joint training, {metric}", shown(fused["joint"])],
         [f"G²D, {metric}", shown(fused["g2d"])],
-        ["difference", shown(fused["gain"], digits=1)],
+        ["difference, in points", shown(fused["gain"], digits=1)],
     ]
 
 
-def shown(value: Mapping[str, Any], digits: int = 0) -> str:
-    """An interval in per cent.
+def shown(value: Mapping[str, Any], digits: int = 0, limit: float = 1.0) -> str:
+    """An interval in per cent, cut off at what is possible.
 
     Example:
         >>> shown({"mean": 0.5, "low": 0.4, "high": 0.6}), shown({"mean": 0.5, "low": None})
@@ -119,10 +122,11 @@ def shown(value: Mapping[str, Any], digits: int = 0) -> str:
     """
     if value["mean"] is None:
         return "-"
-    mean = f"{100 * value['mean']:.{digits}f} %"
+    mean = f"{in_percent(value['mean'], digits)} %"
     if value["low"] is None:
         return mean
-    return f"{mean} ({100 * value['low']:.{digits}f} to {100 * value['high']:.{digits}f})"
+    low, high = max(value["low"], -limit), min(value["high"], limit)
+    return f"{mean} ({in_percent(low, digits)} to {in_percent(high, digits)})"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -136,7 +136,7 @@ class Skill:
         return max(1 / (1 - 1 / len(members)) for members in self._sets)
 
     def __call__(self, weights: Floats) -> Floats:
-        """The skill `(D,)` of D ways `(D, N)` to weigh the samples; `nan` where targets are alike."""
+        """The skill `(D,)` of D ways `(D, N)` to weigh samples; `nan` where targets are alike."""
         weights = weights * self._here
         if self._pair is not None:
             return _signed_square(_correlation(weights, *self._pair))

@@ -136,14 +136,18 @@ def _gap(finding: Finding) -> tuple[Interval, float]:
 def rows_needed(finding: Finding) -> int | None:
     """Held-out samples that would make an unclear modality clear, roughly; `None` where as many do.
 
-    The half-width falls with the root of the number of samples.
+    The half-width falls with the root of the number of samples. After one seed nothing is said:
+    the next ones may end the doubt.
     """
     if judge(finding) != "unclear":
         return None
     doubted, gap = _gap(finding)
-    if not (math.isfinite(doubted.rows) and math.isfinite(gap)) or doubted.rows <= gap:
+    if not math.isfinite(doubted.half) or not math.isfinite(gap):
         return None
-    return math.ceil(finding.rows * (doubted.rows / gap) ** 2)
+    room = _room(gap, doubted.seeds)
+    if doubted.half <= gap or doubted.rows <= room:
+        return None
+    return math.ceil(finding.rows * (doubted.rows / room) ** 2)
 
 
 def needs_seeds(finding: Finding) -> bool:
@@ -151,4 +155,11 @@ def needs_seeds(finding: Finding) -> bool:
     if judge(finding) != "unclear":
         return False
     doubted, gap = _gap(finding)
-    return not math.isfinite(doubted.seeds) or doubted.seeds > gap
+    if not math.isfinite(doubted.seeds):
+        return True
+    return doubted.half > gap and doubted.seeds > _room(gap, doubted.rows)
+
+
+def _room(gap: float, other: float) -> float:
+    """What one source of chance may take of a half-width; half of its square at least."""
+    return math.sqrt(max(gap**2 - other**2, gap**2 / 2))

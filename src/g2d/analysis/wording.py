@@ -107,7 +107,7 @@ def about_help(gain: Interval, metric: str) -> str:
 
 
 def _between(gain: Interval) -> str:
-    if gain.half == float("inf") or gain.half != gain.half:
+    if not math.isfinite(gain.half):
         return " (one seed, so no interval)"
     return f" (between {100 * gain.low:+.1f} and {100 * gain.high:+.1f})"
 
@@ -121,10 +121,22 @@ def percent(value: Interval) -> str:
     """
     if value.mean != value.mean:
         return "an unknown part"
-    mean = f"{100 * value.mean:.0f} %"
-    if value.half == float("inf"):
+    mean = f"{in_percent(value.mean)} %"
+    if not math.isfinite(value.half):
         return mean
-    return f"{mean} ({100 * value.low:.0f} to {100 * value.high:.0f})"
+    # an interval that reaches beyond what is possible says no more than that
+    low, high = max(value.low, -1.0), min(value.high, 1.0)
+    return f"{mean} ({in_percent(low)} to {in_percent(high)})"
+
+
+def in_percent(share: float, digits: int = 0) -> str:
+    """A number for people, without a minus before 0.
+
+    Example:
+        >>> in_percent(0.123), in_percent(-0.001), in_percent(-0.012, digits=1)
+        ('12', '0', '-1.2')
+    """
+    return f"{round(100 * share, digits) + 0.0:.{digits}f}"
 
 
 def listed(names: Sequence[str]) -> str:

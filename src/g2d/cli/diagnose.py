@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +48,27 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if notes and not arguments.json:
         show_table("What the table holds", ["", "note"], [["", note] for note in notes])
         sys.stdout.flush()
-    found = diagnose(recipe, arguments.out, arguments.budget_minutes, arguments.seeds)
+    with _quiet(arguments.verbose or arguments.debug):
+        found = diagnose(recipe, arguments.out, arguments.budget_minutes, arguments.seeds)
     step = found.next_step(shlex.quote(str(file)), _again(arguments, changes))
     written = write_diagnosis(found, arguments.out, step, notes)
     if arguments.json:
         print(json.dumps(written, indent=2))
     else:
         _show(written, arguments.out)
+
+
+@contextmanager
+def _quiet(verbose: bool) -> Iterator[None]:
+    """Without what single runs warn of: the diagnosis judges all of them together."""
+    logger = logging.getLogger("g2d.experiment.train")
+    level = logger.level
+    if not verbose:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _recipe(

@@ -64,9 +64,7 @@ def fit_budget(epoch: float, budget: float, epochs: int, seeds: int | None = Non
         offers = [(seeds, n) for n in range(epochs, least - 1, -1)]
     else:
         offers = [(s, epochs) for s in range(MOST_SEEDS, ENOUGH_SEEDS - 1, -1)]
-        offers += [
-            (s, n) for s in range(ENOUGH_SEEDS, 0, -1) for n in range(epochs - 1, least - 1, -1)
-        ]
+        offers += [(s, n) for s in range(ENOUGH_SEEDS, 0, -1) for n in range(epochs, least - 1, -1)]
     fitting = (offer for offer in offers if seconds_for(epoch, offer[1], offer[0]) <= budget)
     chosen, length = next(fitting, offers[-1])
     cut = []

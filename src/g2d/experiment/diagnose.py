@@ -43,6 +43,11 @@ logger = logging.getLogger(__name__)
 
 # Plans and results of another form are made anew.
 _FORM = 1
+_WHY = {
+    "helps": "Train with G²D: it helps here.",
+    "no difference": "G²D did not change the fused prediction in so few epochs; train it longer.",
+    "cannot tell": "Train with G²D for as long as it takes, and compare it with --method joint.",
+}
 
 
 @dataclass(frozen=True)
@@ -115,13 +120,13 @@ class Diagnosis:
             if any(map(needs_seeds, self.findings)):
                 more = min(10, max(5, 2 * self.plan.seeds))
                 return f"{again} --seeds {more}", "Train more often, so that luck evens out."
-        if kind in ("drowned", "unclear") and helps(self.gain) == "hurts":
-            why = "G²D did harm here; another remedy on the same data."
-            return f"g2d train {recipe} --method ogm --training.optimizer sgd --out runs", why
-        if kind in ("drowned", "unclear"):
-            return f"g2d train {recipe} --method g2d --out runs", "Train with G²D."
-        why = "Joint training is enough."
-        return f"g2d train {recipe} --method joint --out runs", why
+        if kind in ("balanced", "noise"):
+            return f"g2d train {recipe} --method joint --out runs", "Joint training is enough."
+        helped = helps(self.gain)
+        if helped == "hurts":
+            options = "--method ogm --training.optimizer sgd --training.learning_rate 0.01"
+            return f"g2d train {recipe} {options} --out runs", "G²D did harm; try another remedy."
+        return f"g2d train {recipe} --method g2d --out runs", _WHY[helped]
 
 
 def diagnose(
