@@ -157,7 +157,7 @@ def diagnose(
     if seeds is not None and not 1 <= seeds <= 10:
         raise UserError(f"seeds: got {seeds}, expected 1 to 10")
     splits = build_splits(recipe)
-    recipe = complete(recipe, splits.spec)
+    recipe = with_changes(complete(recipe, splits.spec), [("training.devices", 1)])
     for method in ("joint", "g2d"):
         plan_method(recipe.with_method(method), splits.spec.modalities)
     fabric = training_settings(recipe).make_fabric()
