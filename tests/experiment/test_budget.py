@@ -19,13 +19,14 @@ def test_a_plan_fits_or_is_the_least_there_is(epoch, budget, epochs):
     assert min(epochs, 8) <= plan.epochs <= epochs
     if seconds_for(epoch, plan.epochs, plan.seeds) > budget:
         assert (plan.seeds, plan.epochs) == (1, min(epochs, 8))
-        assert "too few" in plan.cut[-1]
+        assert "too short" in plan.cut[-1]
 
 
 @given(speeds, budgets, lengths)
 def test_what_is_cut_is_said(epoch, budget, epochs):
     plan = fit_budget(epoch, budget, epochs)
     said = " ".join(plan.cut)
+    assert plan.shortened == (plan.epochs < epochs)
     assert (plan.epochs < epochs) == (f"instead of the recipe's {epochs}" in said)
     assert (plan.seeds < 5) == ("instead of 5" in said)
 

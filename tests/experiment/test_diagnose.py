@@ -65,6 +65,18 @@ def test_it_is_right_on_every_seed(case, seed, tmp_path):
     check(case, seed, tmp_path)
 
 
+def test_too_little_time_is_said(tmp_path):
+    recipe = recipe_from(made_recipe("balanced", epochs=30, train=40, held=20))
+    found = diagnose(recipe, tmp_path, budget_minutes=0.001).as_dict()
+    assert (found["plan"]["seeds"], found["plan"]["epochs"]) == (1, 8)
+    assert (
+        found["plan"]["cut"][0]
+        == "8 epochs instead of the recipe's 30, to fit into the time budget"
+    )
+    assert "All this is after 8 epochs" in found["words"][-1]
+    assert len(list(tmp_path.glob("runs/teachers/*/result.json"))) == 2
+
+
 def write(path, rows, seed=0, number=False):
     """Two blocks of columns that each know the target."""
     rng = np.random.default_rng(seed)

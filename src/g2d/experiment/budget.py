@@ -28,6 +28,11 @@ class Plan:
     seeds: int
     cut: tuple[str, ...] = ()
 
+    @property
+    def shortened(self) -> bool:
+        """Whether epochs were cut."""
+        return any(line.startswith(f"{self.epochs} epoch") for line in self.cut)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {**asdict(self), "cut": list(self.cut)}
@@ -56,7 +61,7 @@ def fit_budget(epoch: float, budget: float, epochs: int, seeds: int | None = Non
         seeds: How many are wanted; then only epochs are cut.
 
     Example:
-        >>> fit_budget(0.1, 600, epochs=20), fit_budget(10, 600, epochs=20).seeds
+        >>> fit_budget(0.1, 600, epochs=20), fit_budget(20, 600, epochs=20).seeds
         (Plan(epochs=20, seeds=5, cut=()), 1)
     """
     least = min(epochs, _LEAST_EPOCHS)
@@ -68,11 +73,10 @@ def fit_budget(epoch: float, budget: float, epochs: int, seeds: int | None = Non
     fitting = (offer for offer in offers if seconds_for(epoch, offer[1], offer[0]) <= budget)
     chosen, length = next(fitting, offers[-1])
     cut = []
-    minutes = f"{budget / 60:g} minutes"
     if length < epochs:
-        cut.append(f"{length} epochs instead of the recipe's {epochs}, to fit into {minutes}")
+        cut.append(f"{length} epochs instead of the recipe's {epochs}, to fit into the time budget")
     if seeds is None and chosen < MOST_SEEDS:
         cut.append(f"{chosen} seed{'s' * (chosen > 1)} instead of {MOST_SEEDS}, likewise")
     if seconds_for(epoch, length, chosen) > budget:
-        cut.append(f"{minutes} are too few for even that, so it takes longer")
+        cut.append("the time budget is too short for even that, so it takes longer")
     return Plan(length, chosen, tuple(cut))

@@ -81,7 +81,13 @@ class Diagnosis:
         """The verdict in plain words."""
         rows = self.data["rows"]
         share = rows["judged"] / sum(rows.values())
-        return sentences(self.findings, self.gain, share, self.data["metric"])
+        said = sentences(self.findings, self.gain, share, self.data["metric"])
+        if self.plan.shortened and any(judge(f) in ("noise", "unclear") for f in self.findings):
+            said.append(
+                f"All this is after {self.plan.epochs} epochs: the time was too short for more, "
+                "and a modality that learns late may look like one without signal."
+            )
+        return said
 
     def as_dict(self) -> dict[str, Any]:
         """What `diagnosis.json` holds, but for the command to run next."""
