@@ -33,7 +33,7 @@ ALLOWED = {
     "engine": METHODS,
     "analysis": ENGINE,
     "catalog": set(),
-    "experiment": ENGINE | {"data", "imputation", "catalog", "__init__"},
+    "experiment": ENGINE | {"data", "imputation", "catalog", "analysis", "__init__"},
     "cli": ENGINE | {"data", "imputation", "catalog", "experiment", "analysis", "__init__"},
     "estimators": ENGINE | {"data", "experiment"},
     "recipes": set(),

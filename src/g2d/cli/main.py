@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import g2d
-from g2d.cli import data, demo, evaluate, methods, predict, recipes, teach, train
+from g2d.cli import data, demo, diagnose, evaluate, methods, predict, recipes, teach, train
 from g2d.cli.command import Command
 from g2d.errors import UserError
 
@@ -20,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     teach.COMMAND,
     evaluate.COMMAND,
     predict.COMMAND,
+    diagnose.COMMAND,
     methods.COMMAND,
     recipes.COMMAND,
     data.COMMAND,
@@ -70,6 +71,7 @@ _ONWARDS = {
     "train": "; the same command with --resume goes on from here",
     "teach": "; the same command goes on from here",
     "demo": "; the same command goes on from here",
+    "diagnose": "; the same command goes on from here",
     "data": "; the same command goes on from here",
 }
 

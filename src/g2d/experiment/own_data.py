@@ -82,6 +82,21 @@ def inspect_table(
     return recipe, notes
 
 
+# Of a table that is not divided already, what judges and what says whether G²D helps.
+_JUDGES, _TESTS, _LONG = 0.25, 0.2, 10_000
+
+
+def diagnosis_recipe(path: str | Path, target: str) -> tuple[dict[str, Any], list[str]]:
+    """As `inspect_table`; of a table that is short and not divided, more rows judge.
+
+    What a diagnosis can tell hangs on the rows it is judged on.
+    """
+    recipe, notes = inspect_table(path, target)
+    if "column" not in recipe["data"]["split"] and len(read_table(path)) < _LONG:
+        recipe["data"]["split"] |= {"val": _JUDGES, "test": _TESTS}
+    return recipe, notes
+
+
 def as_yaml(recipe: dict[str, Any], notes: list[str]) -> str:
     """The recipe as its owner will edit it, the notes as comments."""
     yaml = require("yaml", "train")

@@ -1,0 +1,146 @@
+"""How much of the fused prediction's score is owed to which modality: exact Shapley values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from g2d.analysis.scores import score_samples
+from g2d.batch import Batch
+from g2d.errors import UserError, require
+from g2d.models.multimodal import MultimodalModel
+from g2d.tasks import Task
+
+# 2^k coalitions are asked.
+_MOST = 12
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What every modality adds to the score of the fused prediction.
+
+    Attributes:
+        by_sample: Shapley value of every sample's score, `(N,)` a modality.
+        nothing: The score where every modality is replaced by its mean.
+        everything: The score with all modalities.
+    """
+
+    by_sample: Mapping[str, NDArray[np.float64]]
+    nothing: float
+    everything: float
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Shapley value of every modality; their sum is `everything - nothing`."""
+        return {name: float(rows.mean()) for name, rows in self.by_sample.items()}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The values as shares of their sum; `nan` where the modalities together add nothing."""
+        total = self.everything - self.nothing
+        return {n: v / total if total > 0 else float("nan") for n, v in self.values.items()}
+
+    def plot(self, path: Path) -> Path:
+        """Draws the values as bars into a file."""
+        require("matplotlib", "train")
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        values = self.values
+        figure = Figure(figsize=(5.6, 0.9 + 0.45 * len(values)), layout="constrained")
+        FigureCanvasAgg(figure)
+        axis = figure.subplots()
+        axis.barh(list(values), list(values.values()), color="#0072B2", height=0.6)
+        axis.invert_yaxis()
+        axis.axvline(0, color="0.6", linewidth=1)
+        axis.set_xlabel("score of the fused prediction that is owed to it")
+        axis.spines[["top", "right"]].set_visible(False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+        return path
+
+
+@torch.no_grad()
+def mean_inputs(model: MultimodalModel, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    """The mean of what every modality gives to the fusion, `(d_m,)`, over training batches.
+
+    Of token sequences it is the mean token; samples whose modality is absent do not count.
+    """
+    model.eval()
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, Tensor] = {}
+    for batch in batches:
+        given = model(batch).fused_from
+        for name, value in model.fusion.pooled(given or {}).items():
+            rows = value.double().cpu()
+            mask = batch.present.get(name)
+            there = torch.ones(len(rows), dtype=torch.bool) if mask is None else mask.bool().cpu()
+            sums[name] = sums.get(name, torch.zeros(())) + rows[there].sum(dim=0)
+            counts[name] = counts.get(name, torch.zeros(())) + there.sum()
+    return {name: (sums[name] / counts[name].clamp(min=1)).float() for name in sums}
+
+
+@torch.no_grad()
+def attribute(
+    model: MultimodalModel,
+    batches: Iterable[Batch],
+    task: Task,
+    means: Mapping[str, Tensor],
+) -> Attribution:
+    """Shapley values of the score (Shapley, 1953) over every coalition of modalities.
+
+    φ_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! [v(S + m) - v(S)], where v(S) is the score of the fused
+    prediction when all modalities outside S are replaced by their mean training feature, as in
+    the read-outs of fusions (`models/fusion/ablation.py`).
+
+    Args:
+        model: A trained model.
+        batches: Held-out samples.
+        task: Gives the score: accuracy, share of right bits, or R².
+        means: From `mean_inputs`, over training data.
+
+    Raises:
+        UserError: There are more than 12 modalities.
+    """
+    names = model.modalities
+    if len(names) > _MOST:
+        raise UserError(f"got {len(names)} modalities; exact Shapley values are for up to {_MOST}")
+    groups = [frozenset(g) for size in range(len(names) + 1) for g in combinations(names, size)]
+    said: dict[frozenset[str], list[Tensor]] = {group: [] for group in groups}
+    targets: list[Tensor] = []
+    model.eval()
+    for batch in batches:
+        given = model(batch).fused_from or {}
+        stand_ins = {
+            name: means[name].to(value).expand(len(value), *[1] * (value.ndim - 2), -1)
+            for name, value in given.items()
+        }
+        targets.append(batch.target.cpu())
+        for group in groups:
+            mixed = {name: given[name] if name in group else stand_ins[name] for name in names}
+            said[group].append(model.fusion(mixed, batch.present or None)[0].float().cpu())
+    target = torch.cat(targets)
+    scores = {g: score_samples(task, torch.cat(parts), target) for g, parts in said.items()}
+    by_sample = {}
+    for name in names:
+        value = np.zeros(len(target))
+        for group in groups:
+            if name not in group:
+                weight = _weight(len(group), len(names))
+                value += weight * (scores[group | {name}] - scores[group])
+        by_sample[name] = value
+    return Attribution(
+        by_sample, float(scores[frozenset()].mean()), float(scores[frozenset(names)].mean())
+    )
+
+
+def _weight(size: int, count: int) -> float:
+    return factorial(size) * factorial(count - size - 1) / factorial(count)

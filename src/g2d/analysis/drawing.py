@@ -1,0 +1,50 @@
+"""Figures as part of a page: one file, no network, light and dark."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from g2d.errors import require
+
+# What is black or grey on paper follows the page: matplotlib knows no such colour, so a colour
+# that nobody else uses stands for it.
+_INK = "#123457"
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "font.family": "sans-serif",
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK
+    ),
+}
+_FOLLOWS = {_INK: "currentColor", "#444444": "currentColor", "#e6e6e6": "#8886"}
+
+
+def inline_svg(plot: Callable[[Path], Path], name: str) -> str:
+    """A figure as an `<svg>` element to be put into a page.
+
+    Args:
+        plot: Draws into a file, as the `plot` of an analysis does.
+        name: Sets its inner names apart from those of other figures of the page.
+    """
+    require("matplotlib", "train")
+    from matplotlib import rc_context
+
+    with tempfile.TemporaryDirectory() as folder, rc_context(_SETTINGS):  # type: ignore[arg-type]
+        drawn = plot(Path(folder) / "figure.svg").read_text(encoding="utf-8")
+    svg = drawn[drawn.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'href="#', f'href="#{name}-', svg)
+    svg = svg.replace("url(#", f"url(#{name}-")
+    for colour, follows in _FOLLOWS.items():
+        svg = svg.replace(colour, follows)
+    return svg.replace("<svg", '<svg aria-hidden="true"', 1)

@@ -1,0 +1,122 @@
+"""How sure a number is: over the samples it was measured on, and over the seeds of training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# 97.5 % quantiles of Student's t by degrees of freedom.
+_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+_Z = 1.960
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and its 95 % interval.
+
+    Attributes:
+        mean: The number.
+        rows: Half the width that comes of measuring on so many samples.
+        seeds: Half the width that comes of training so often; infinite for one seed.
+    """
+
+    mean: float
+    rows: float
+    seeds: float
+
+    @property
+    def half(self) -> float:
+        """Half the width."""
+        return math.hypot(self.rows, self.seeds)
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.mean + self.half
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; `null` for what is not known.
+
+        Example:
+            >>> Interval(0.5, 0.3, 0.4).as_dict()
+            {'mean': 0.5, 'low': 0.0, 'high': 1.0, 'half_rows': 0.3, 'half_seeds': 0.4}
+        """
+        named = {
+            "mean": self.mean,
+            "low": self.low,
+            "high": self.high,
+            "half_rows": self.rows,
+            "half_seeds": self.seeds,
+        }
+        return {key: round(v, 6) if math.isfinite(v) else None for key, v in named.items()}
+
+
+def resamples(rows: int, seed: int = 0) -> Floats:
+    """How often every sample is drawn, `(D, rows)`, in each of many draws with replacement.
+
+    D is 1000, and less for so many rows that the numbers would not fit in memory.
+    """
+    draws = int(np.clip(2e7 / rows, 100, 1000))
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(np.float64)
+
+
+def interval(points: Floats, draws: Floats, floor: float = 0.0) -> Interval:
+    """From the statistic of every seed on all samples and on resamples of them.
+
+    Samples and seeds are two sources of chance. The bootstrap of the mean over seeds holds the
+    samples' part, and that of samples and seeds together; what seeds add of their own is their
+    variance less that common part (the method of moments for two crossed random effects), taken
+    times Student's t.
+
+    Args:
+        points: `(S,)`, a number for each seed.
+        draws: `(S, D)`, the same on D resamples, the same for all seeds.
+        floor: The least half-width over samples; a bootstrap of samples that are all alike sees
+            no spread.
+
+    Example:
+        >>> alike = interval(np.array([0.5, 0.5]), np.full((2, 9), 0.5), floor=0.1)
+        >>> alike.low, alike.high
+        (0.4, 0.6)
+    """
+    count = len(points)
+    rows = float(draws.mean(axis=0).std(ddof=1))
+    if count == 1:
+        return Interval(float(points[0]), max(_Z * rows, floor), math.inf)
+    each = float(draws.var(axis=1, ddof=1).mean())
+    common = max(0.0, (each - rows**2) * count / (count - 1))
+    own = max(0.0, float(points.var(ddof=1)) - common)
+    t = _T[min(count - 1, len(_T)) - 1]
+    return Interval(float(points.mean()), max(_Z * rows, floor), t * math.sqrt(own / count))
+
+
+def over_seeds(points: Floats) -> Interval:
+    """Student's interval of numbers that have no samples behind them.
+
+    Example:
+        >>> round(over_seeds(np.array([1.0, 2.0, 3.0])).half, 3)
+        2.484
+    """
+    return interval(points, np.tile(points[:, None], (1, 2)))
+
+
+def least_half_width(samples: float) -> float:
+    """Half the width of Wilson's interval where every one of so many samples is right.
+
+    Example:
+        >>> round(least_half_width(96), 3)
+        0.019
+    """
+    return 0.5 * _Z**2 / (samples + _Z**2)
