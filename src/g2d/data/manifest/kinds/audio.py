@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from g2d.data.audio import log_mel, read_wav
+from g2d.data.audio import log_mel, read_wav, wave_bytes
 from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments, one_column, path_in
 from g2d.data.manifest.source import Cell
 from g2d.errors import UserError
@@ -26,6 +26,7 @@ class Audio(Kind):
     """
 
     name = "audio"
+    media = "audio/*"
 
     def __init__(
         self, columns: Sequence[str], seconds: float = 3.0, rate: int = 16_000, mels: int = 40
@@ -66,6 +67,10 @@ class Audio(Kind):
     def finish(self, array: Array) -> Array:
         """Standardised, with a channel in front."""
         return ((array.astype(np.float32) - self._mean) / self._scale)[None]
+
+    def unpacked(self, path: Path) -> int:
+        """Of the whole recording, which is read before it is cut."""
+        return wave_bytes(path)
 
     @property
     def _n_fft(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments, path_in
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, Moments, path_in
 from g2d.data.manifest.source import Cell
 from g2d.errors import UserError
 
@@ -40,6 +40,7 @@ class Features(Kind):
     """
 
     name = "features"
+    media = ".npy"
     ragged = True  # so that one vector of another length is reported, and not the end
 
     def __init__(self, columns: Sequence[str]) -> None:
@@ -52,12 +53,22 @@ class Features(Kind):
         values = [cells[name] for name in self.columns]
         if all(value is None for value in values):
             return None
-        if len(values) == 1 and not _is_number(values[0]):
+        if self.opens(str(values[0])):
             return read_npy(str(values[0]), folder, ndim=1)
         for name, value in zip(self.columns, values, strict=True):
             if value is not None and not _is_number(value):
                 raise UserError(f"{name}: {value!r} is no number")
         return np.array([np.nan if v is None else float(v) for v in values], np.float32)
+
+    def fields(self) -> list[Field]:
+        """Numbers where there are several columns."""
+        if len(self.columns) == 1:
+            return [Field(self.columns[0], "file", self.media, inline="number")]
+        return [Field(column, "number") for column in self.columns]
+
+    def opens(self, cell: str) -> bool:
+        """A cell of the only column that is no number."""
+        return len(self.columns) == 1 and not _is_number(cell)
 
     def fit(self, arrays: Arrays) -> None:
         """The commonest length, and mean and standard deviation of every dimension.

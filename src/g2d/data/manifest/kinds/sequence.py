@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments, one_column
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, Moments, one_column
 from g2d.data.manifest.kinds.features import read_npy
 from g2d.data.manifest.source import Cell
 from g2d.errors import UserError
@@ -27,6 +27,7 @@ class SequenceOfVectors(Kind):
     """
 
     name = "sequence"
+    media = ".npy"
     ragged = True
 
     def __init__(self, columns: Sequence[str], length: int | None = None) -> None:
@@ -43,15 +44,23 @@ class SequenceOfVectors(Kind):
         cell = cells[self._column]
         if cell is None:
             return None
-        if not cell.startswith("["):
+        if self.opens(cell):
             return read_npy(cell, folder, ndim=2)
         try:
             array = np.array(json.loads(cell), np.float32)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             array = np.zeros(0, np.float32)
         if array.ndim != 2 or array.size == 0:
             raise UserError(f"{cell[:40]!r} is no list of lists of numbers, all of one length")
         return array
+
+    def fields(self) -> list[Field]:
+        """A file, or the vectors themselves."""
+        return [Field(self._column, "file", self.media, inline="vectors")]
+
+    def opens(self, cell: str) -> bool:
+        """A cell that is no list."""
+        return not cell.startswith("[")
 
     def fit(self, arrays: Arrays) -> None:
         """Width, length, and mean and standard deviation of every dimension.

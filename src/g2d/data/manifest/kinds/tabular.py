@@ -6,13 +6,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, Moments
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, Moments
 from g2d.data.manifest.source import Cell
 from g2d.errors import UserError
 
@@ -89,6 +89,19 @@ class Tabular(Kind):
         if all(value is None for value in values):
             return None
         return np.frombuffer(json.dumps(values).encode(), np.uint8)
+
+    def fields(self) -> list[Field]:
+        """What each column was found to be."""
+        return [
+            Field(
+                name, self._fitted[name]["type"], values=tuple(self._fitted[name].get("values", ()))
+            )
+            for name in self.columns
+        ]
+
+    def opens(self, cell: str) -> bool:
+        """No cell is a path."""
+        return False
 
     def fit(self, arrays: Arrays) -> None:
         """What each column is, and what it takes to make numbers of it."""
@@ -185,15 +198,20 @@ def _make_category(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
 
 
 def _fit_date(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
-    stamps = [found.timestamp() for cell in cells if (found := date_of(cell)) is not None]
+    stamps = [_seconds(found) for cell in cells if (found := date_of(cell)) is not None]
     return {"mean": float(np.mean(stamps)) if stamps else 0.0}
+
+
+def _seconds(date: datetime) -> float:
+    """The same wherever the machine is, and of every year there is."""
+    return date.replace(tzinfo=UTC).timestamp()
 
 
 def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
     found = date_of(cell)
     if found is None:
         return [0.0] * 7
-    years = (found.timestamp() - fitted["mean"]) / _YEAR
+    years = (_seconds(found) - fitted["mean"]) / _YEAR
     day = (found.hour * 3600 + found.minute * 60 + found.second) / 86400
     places = (found.timetuple().tm_yday / 365.25, found.weekday() / 7, day)
     circle = [f(2 * math.pi * place) for place in places for f in (math.sin, math.cos)]

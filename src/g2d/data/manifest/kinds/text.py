@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, one_column
 from g2d.data.manifest.source import Cell
 from g2d.errors import UserError
 
@@ -68,6 +68,14 @@ class Text(Kind):
         if cell is None or not words_of(cell):
             return None
         return np.frombuffer(cell.encode("utf-8", errors="replace"), np.uint8)
+
+    def fields(self) -> list[Field]:
+        """Words."""
+        return [Field(self._column, "words")]
+
+    def opens(self, cell: str) -> bool:
+        """No cell is a path."""
+        return False
 
     def fit(self, arrays: Arrays) -> None:
         """The vocabulary, commonest first, and the length."""
