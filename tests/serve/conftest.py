@@ -17,18 +17,23 @@ from g2d.experiment.own_data import as_yaml, inspect_table
 from g2d.serve.app import make_app
 
 
+def train(folder, target):
+    """The folder of a run on the table of animals that lies in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("G2D_CACHE", str(folder / "cache"))
+        recipe = folder / "recipe.yaml"
+        recipe.write_text(as_yaml(*inspect_table(folder / "data" / "animals.csv", target)))
+        arguments = ["train", recipe, *SMALL, "--method", "joint", "--out", folder / "runs"]
+        assert main([str(argument) for argument in arguments]) == 0
+    return folder / "runs" / "animals-joint-seed0"
+
+
 @pytest.fixture(scope="session")
 def served_run(tmp_path_factory):
     """The folder of a run on the animals, and that of their files."""
     folder = tmp_path_factory.mktemp("serve")
-    table = write_table(folder / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("G2D_CACHE", str(folder / "cache"))
-        recipe = folder / "recipe.yaml"
-        recipe.write_text(as_yaml(*inspect_table(table, "animal")))
-        arguments = ["train", recipe, *SMALL, "--method", "joint", "--out", folder / "runs"]
-        assert main([str(argument) for argument in arguments]) == 0
-    return folder / "runs" / "animals-joint-seed0", folder / "data"
+    write_table(folder / "data")
+    return train(folder, "animal"), folder / "data"
 
 
 @contextmanager

@@ -17,10 +17,11 @@ import soundfile
 from PIL import Image
 
 import g2d
+from experiment.tables import write_table
 from g2d.errors import UserError
 from g2d.experiment.predict import Predictor
 from g2d.serve.app import make_app
-from serve.conftest import serving
+from serve.conftest import serving, train
 
 WORDS = {"note": "the bird sings far"}
 
@@ -101,6 +102,24 @@ def test_a_form_is_answered_as_its_row(client, served_run):
     said = client.post("/predict/files", data=fields, files=files)
     assert said.status_code == 200, said.text
     assert_same(said.json(), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["age", "tags"])
+def test_numbers_and_labels_are_answers_too(tmp_path, target):
+    table = write_table(tmp_path / "data", rows=40)
+    lines = table.read_text().splitlines()
+    tags = ["tags", *(("wet|small", "wet", "dry")[row % 3] for row in range(40))]
+    table.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, tags, strict=True)) + "\n")
+    run = train(tmp_path, target)
+    expected = Predictor(run).rows([WORDS, {}])
+    with serving(make_app(run, threads=1)) as address:
+        said = httpx.post(f"{address}/predict", json={"rows": [WORDS, {}]}, timeout=60)
+        about = httpx.get(f"{address}/schema", timeout=60).json()
+    assert about["classes"] == ([] if target == "age" else ["dry", "small", "wet"])
+    for answer, one in zip(said.json()["predictions"], expected, strict=True):
+        assert_same(answer, one)
+    assert isinstance(said.json()["predictions"][0]["answer"], float if target == "age" else str)
 
 
 def test_what_is_absent_has_no_opinion(client, served_run):
@@ -285,6 +304,13 @@ def test_a_large_body_is_refused_before_it_is_here(address):
             chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
             stream.sendall(head.encode() + chunk * 16)  # 1.05 MB, and no end
             assert stream.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_who_sends_all_of_a_large_body_still_reads_the_answer(client):
+    for body in ({"content": b"x" * 30_000_000}, {"files": {"picture": b"x" * 3_000_000}}):
+        said = client.post("/predict/files", **body)
+        assert said.status_code == 413
+        assert said.json() == {"detail": "the request is too large, expected at most 1 MB"}
 
 
 def test_a_body_that_does_not_arrive_is_given_up(served_run):

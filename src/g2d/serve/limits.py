@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# A connection that is closed while the other side still sends is reset, and the answer is lost on
+# its way; so what comes in this time is thrown away.
+_LINGER_SECONDS = 2.0
 
 
 class BodyLimit:
@@ -29,7 +34,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if _announced(scope) > self._max_bytes:
-            await self._refuse(send, 413, self._too_large)
+            await _refuse(receive, send, 413, self._too_large)
             return
         body = bytearray()
         try:
@@ -41,12 +46,14 @@ class BodyLimit:
                         return
                     body += message.get("body", b"")
                     if len(body) > self._max_bytes:
-                        await self._refuse(send, 413, self._too_large)
-                        return
+                        break
                     more = message.get("more_body", False)
         except TimeoutError:
             said = f"the request did not arrive within {self._seconds:g} s"
-            await self._refuse(send, 408, said)
+            await _refuse(receive, send, 408, said)
+            return
+        if len(body) > self._max_bytes:
+            await _refuse(receive, send, 413, self._too_large)
             return
         waiting: list[Message] = [{"type": "http.request", "body": bytes(body)}]
         del body
@@ -60,15 +67,21 @@ class BodyLimit:
     def _too_large(self) -> str:
         return f"the request is too large, expected at most {self._max_bytes / 1e6:g} MB"
 
-    async def _refuse(self, send: Send, status: int, said: str) -> None:
-        content = json.dumps({"detail": said}).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(content)).encode()),
-            (b"connection", b"close"),  # the rest of the body is not read
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+
+async def _refuse(receive: Receive, send: Send, status: int, said: str) -> None:
+    content = json.dumps({"detail": said}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"connection", b"close"),  # the rest of the body is not wanted
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _announced(scope: Scope) -> float:

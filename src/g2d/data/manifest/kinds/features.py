@@ -21,8 +21,9 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
     """
     path = path_in(cell, folder)
     try:
-        array: Array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError):
+        with path.open("rb") as stream:
+            array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    except (ValueError, OSError, EOFError, OverflowError, MemoryError):  # a header can say anything
         raise UserError(f"{cell!r} is no .npy file of numbers") from None
     if array.ndim != ndim or array.size == 0 or array.dtype.kind not in "fiub":
         raise UserError(
