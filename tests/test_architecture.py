@@ -20,6 +20,7 @@ MODELS = BASIS | {"models"}
 TEACHERS = MODELS | {"teachers"}
 METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
+EXPERIMENT = ENGINE | {"data", "imputation", "catalog", "analysis", "__init__"}
 ALLOWED = {
     "batch": set(),
     "errors": set(),
@@ -33,8 +34,10 @@ ALLOWED = {
     "engine": METHODS,
     "analysis": ENGINE,
     "catalog": set(),
-    "experiment": ENGINE | {"data", "imputation", "catalog", "analysis", "__init__"},
-    "cli": ENGINE | {"data", "imputation", "catalog", "experiment", "analysis", "__init__"},
+    "experiment": EXPERIMENT,
+    "serve": {"errors", "data", "experiment", "__init__"},
+    "cli": ENGINE
+    | {"data", "imputation", "catalog", "experiment", "analysis", "serve", "__init__"},
     "estimators": ENGINE | {"data", "experiment"},
     "recipes": set(),
     "__init__": METHODS | {"estimators"},

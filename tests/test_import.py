@@ -25,6 +25,8 @@ EXTRAS = {
     "rich": "train",
     "soundfile": "audio",
     "sklearn": "demo",
+    "fastapi": "serve",
+    "uvicorn": "serve",
 }
 NEVER = {*EXTRAS, "soxr", "scipy", "pandas", "tensorboard", "lightning", "torchvision", "librosa"}
 

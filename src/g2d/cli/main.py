@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import g2d
-from g2d.cli import data, demo, diagnose, evaluate, methods, predict, recipes, teach, train
+from g2d.cli import (
+    data,
+    demo,
+    diagnose,
+    evaluate,
+    methods,
+    predict,
+    recipes,
+    serve,
+    teach,
+    train,
+)
 from g2d.cli.command import Command
 from g2d.errors import UserError
 
@@ -21,6 +32,7 @@ COMMANDS: tuple[Command, ...] = (
     evaluate.COMMAND,
     predict.COMMAND,
     diagnose.COMMAND,
+    serve.COMMAND,
     methods.COMMAND,
     recipes.COMMAND,
     data.COMMAND,

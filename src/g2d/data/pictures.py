@@ -12,6 +12,23 @@ from g2d.data.preparation import UnusableError, readable
 from g2d.errors import require
 
 
+def picture_bytes(path: Path) -> int:
+    """What the pixels of a picture take in memory, read off its header.
+
+    Returns:
+        Bytes as RGB; 0 where this is no picture, or one so large that Pillow refuses it.
+    """
+    pillow = require("PIL.Image", "datasets")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large ones, which is what is asked here
+            with pillow.open(path) as file:
+                width, height = file.size
+    except Exception:  # on broken files Pillow raises nearly anything
+        return 0
+    return 3 * int(width) * int(height)
+
+
 def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     """Decodes a picture, upright and in colour.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,15 @@ class Prediction:
         opinions: What each modality alone says, in the same terms as `answer`; those that are
             there.
         reasons: Why a modality that is in the row could not be used.
+        shares: What each modality alone says, in the terms of `probabilities`; empty for
+            regression.
     """
 
     answer: str | float | None
     probabilities: dict[str, float]
     opinions: dict[str, str | float]
     reasons: dict[str, str]
+    shares: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Predictor:
@@ -97,6 +100,7 @@ class Predictor:
         answers = in_words(self.task, outputs.logits)
         shares = probabilities(self.task, outputs.logits)
         alone = {name: in_words(self.task, logits) for name, logits in outputs.unimodal.items()}
+        apart = {n: probabilities(self.task, logits) for n, logits in outputs.unimodal.items()}
         found = []
         for place, why in enumerate(reasons):
             there = [name for name in batch.inputs if bool(batch.present[name][place])]
@@ -106,6 +110,7 @@ class Predictor:
                     shares[place] if there else {},
                     {name: alone[name][place] for name in there if name in alone},
                     why,
+                    {n: apart[n][place] for n in there if n in apart and apart[n][place]},
                 )
             )
         return found

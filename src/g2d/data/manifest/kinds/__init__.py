@@ -1,7 +1,7 @@
 """The kinds of modality that a table can hold, one file each."""
 
 from g2d.data.manifest.kinds.audio import Audio
-from g2d.data.manifest.kinds.base import Kind
+from g2d.data.manifest.kinds.base import Field, Kind
 from g2d.data.manifest.kinds.features import Features
 from g2d.data.manifest.kinds.image import Image
 from g2d.data.manifest.kinds.sequence import SequenceOfVectors
@@ -17,6 +17,7 @@ __all__ = [
     "KINDS",
     "Audio",
     "Features",
+    "Field",
     "Image",
     "Kind",
     "SequenceOfVectors",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from g2d.data.audio import log_mel, mel_filters, read_wav
+from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes
 from g2d.data.manifest.cells import Cell
 from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column, whole
 from g2d.data.manifest.kinds.moments import Moments
@@ -28,6 +28,7 @@ class Audio(Kind):
     """
 
     name = "audio"
+    media = "audio/*"
     paths = True
 
     def __init__(
@@ -71,6 +72,10 @@ class Audio(Kind):
     def finish(self, array: Array) -> Array:
         """Standardised, with a channel in front."""
         return ((array.astype(np.float32) - self._mean) / self._scale)[None]
+
+    def unpacked(self, path: Path) -> int:
+        """Of the whole recording, which is read before it is cut."""
+        return wave_bytes(path)
 
     @property
     def _n_fft(self) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,25 @@ from g2d.errors import UserError
 Array = NDArray[np.generic]
 # Called anew for every pass: each training sample's array, one after the other.
 Arrays = Callable[[], Iterator[Array]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the cells of a column hold, for those who ask people for one.
+
+    Attributes:
+        column: Its name.
+        holds: `file` where the cell is a path.
+        media: Of files: a media type or an ending, as the `accept` of a form has it.
+        values: Of categories: those that training knew.
+        inline: Of files: what may stand in the cell itself in the place of a path.
+    """
+
+    column: str
+    holds: Literal["file", "number", "date", "category", "words"]
+    media: str = ""
+    values: tuple[str, ...] = ()
+    inline: Literal["", "number", "vectors"] = ""
 
 
 class Kind(ABC):
@@ -34,6 +54,7 @@ class Kind(ABC):
         ragged: Whether arrays of different rows differ in shape.
         dtype: Of the encoder's input.
         paths: Whether its cells name files.
+        media: Of the files that its cells name, as `Field` has it.
         options: What it was made with, beside the columns.
         suggested: The encoder for it, as a recipe says it, where the user asks for none.
     """
@@ -42,6 +63,7 @@ class Kind(ABC):
     ragged: ClassVar[bool] = False
     dtype: ClassVar[type[np.generic]] = np.float32
     paths: ClassVar[bool] = False
+    media: ClassVar[str] = ""
 
     def __init__(self, columns: Sequence[str], **options: Any) -> None:
         if not columns:
@@ -86,6 +108,18 @@ class Kind(ABC):
     @abstractmethod
     def suggested(self) -> dict[str, Any]:
         """A small encoder that trains from scratch on a CPU; known when fitted."""
+
+    def fields(self) -> list[Field]:
+        """What its columns hold; known when fitted."""
+        return [Field(column, "file", self.media) for column in self.columns]
+
+    def opens(self, cell: str) -> bool:
+        """Whether `decode` takes a cell for the path of a file."""
+        return True
+
+    def unpacked(self, path: Path) -> int:
+        """Bytes that a file takes when it is decoded, as its header says; 0 where it does not."""
+        return 0
 
     def state(self) -> dict[str, Any]:
         """What was fitted, as plain values."""

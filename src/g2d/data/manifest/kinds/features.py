@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from g2d.data.manifest.cells import Cell, number_of
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind
 from g2d.data.manifest.kinds.moments import Moments, standardised
 from g2d.data.manifest.kinds.paths import named, path_in
 from g2d.errors import UserError
@@ -25,8 +25,9 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
     """
     path = path_in(cell, folder)
     try:
-        array: Array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError):
+        with path.open("rb") as stream:
+            array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    except (ValueError, OSError, EOFError, OverflowError, MemoryError):  # a header can say anything
         array = np.zeros(0, object)
     if not isinstance(array, np.ndarray) or array.dtype.kind == "O":
         raise UserError(f"{cell!r} is no .npy file of numbers")
@@ -67,6 +68,7 @@ class Features(Kind):
     """
 
     name = "features"
+    media = ".npy"
     ragged = True  # so that one vector of another length is reported, and not the end
 
     def __init__(self, columns: Sequence[str]) -> None:
@@ -99,6 +101,17 @@ class Features(Kind):
                 raise UserError(f"{name}: {value!r} is no number")
         with np.errstate(over="ignore"):  # too large a number is none
             return np.array(numbers).astype(np.float32 if len(numbers) == 1 else np.float64)
+
+    def fields(self) -> list[Field]:
+        """Numbers where there are several columns."""
+        if len(self.columns) == 1:
+            return [Field(self.columns[0], "file", self.media, inline="number")]
+        return [Field(column, "number") for column in self.columns]
+
+    def opens(self, cell: str) -> bool:
+        """A cell of the only column that is no number and no list."""
+        alone = len(self.columns) == 1 and not cell.startswith("[")
+        return alone and math.isnan(number_of(cell))
 
     def fit(self, arrays: Arrays) -> None:
         """The commonest length, and mean and standard deviation of every dimension.

@@ -11,7 +11,7 @@ import numpy as np
 from g2d.data.manifest.cells import Cell
 from g2d.data.manifest.kinds.base import Array, Kind, one_column, whole
 from g2d.data.manifest.kinds.paths import path_in
-from g2d.data.pictures import read_picture
+from g2d.data.pictures import picture_bytes, read_picture
 from g2d.errors import UserError
 
 
@@ -25,6 +25,7 @@ class Image(Kind):
     """
 
     name = "image"
+    media = "image/*"
     paths = True
 
     def __init__(self, columns: Sequence[str], side: int = 64, grey: bool = False) -> None:
@@ -48,6 +49,10 @@ class Image(Kind):
     def finish(self, array: Array) -> Array:
         """Channels first, from -1 to 1."""
         return np.moveaxis(array.astype(np.float32) / 127.5 - 1, 2, 0)
+
+    def unpacked(self, path: Path) -> int:
+        """Of the whole picture, which is read before it is resized."""
+        return picture_bytes(path)
 
     @property
     def shape(self) -> tuple[int, ...]:

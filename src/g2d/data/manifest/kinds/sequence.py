@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from g2d.data.manifest.cells import Cell
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, one_column, whole
 from g2d.data.manifest.kinds.features import listed, read_npy
 from g2d.data.manifest.kinds.moments import Moments, standardised
 from g2d.data.manifest.kinds.paths import named
@@ -28,6 +28,7 @@ class SequenceOfVectors(Kind):
     """
 
     name = "sequence"
+    media = ".npy"
     ragged = True
 
     def __init__(self, columns: Sequence[str], length: int | None = None) -> None:
@@ -49,6 +50,14 @@ class SequenceOfVectors(Kind):
         if cell is None:
             return None
         return listed(cell, 2) if cell.startswith("[") else read_npy(cell, folder, ndim=2)
+
+    def fields(self) -> list[Field]:
+        """A file, or the vectors themselves."""
+        return [Field(self._column, "file", self.media, inline="vectors")]
+
+    def opens(self, cell: str) -> bool:
+        """A cell that is no list."""
+        return not cell.startswith("[")
 
     def fit(self, arrays: Arrays) -> None:
         """Width, length, and mean and standard deviation of every dimension.

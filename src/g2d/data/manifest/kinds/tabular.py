@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from g2d.data.manifest.cells import Cell, date_of, number_of
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, whole
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, whole
 from g2d.data.manifest.kinds.moments import Moments
 from g2d.errors import UserError
 
@@ -62,6 +62,19 @@ class Tabular(Kind):
         if all(value is None for value in values):
             return None
         return np.frombuffer(json.dumps(values).encode(), np.uint8)
+
+    def fields(self) -> list[Field]:
+        """What each column was found to be."""
+        return [
+            Field(
+                name, self._fitted[name]["type"], values=tuple(self._fitted[name].get("values", ()))
+            )
+            for name in self.columns
+        ]
+
+    def opens(self, cell: str) -> bool:
+        """No cell is a path."""
+        return False
 
     def fit(self, arrays: Arrays) -> None:
         """What each column is, and what it takes to make numbers of it."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from g2d.data.manifest.cells import Cell
-from g2d.data.manifest.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, one_column, whole
 from g2d.errors import UserError
 
 # Chinese and Japanese are written without spaces: a character is a word.
@@ -83,6 +83,14 @@ class Text(Kind):
         if _BROKEN in cell:
             raise UserError(f"{cell[:40]!r} holds bytes that are no text; save it as UTF-8")
         return np.frombuffer(cell.encode("utf-8", errors="replace"), np.uint8)
+
+    def fields(self) -> list[Field]:
+        """Words."""
+        return [Field(self._column, "words")]
+
+    def opens(self, cell: str) -> bool:
+        """No cell is a path."""
+        return False
 
     def fit(self, arrays: Arrays) -> None:
         """The vocabulary, commonest first, and the length."""

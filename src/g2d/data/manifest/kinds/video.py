@@ -30,6 +30,7 @@ class Video(Kind):
     """
 
     name = "video"
+    media = "video/*"
     paths = True
 
     def __init__(self, columns: Sequence[str], frames: int = 4, side: int = 64) -> None:

@@ -1,0 +1,86 @@
+"""`g2d serve`: a trained run behind HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+
+from g2d.cli.command import Command
+from g2d.errors import UserError, require
+
+_HERE = {"127.0.0.1", "::1", "localhost"}
+# Requests that wait hold their bodies in memory; those beyond are answered with 503.
+_AT_ONCE = 32
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run on a table")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="0 takes one that is free (%(default)s)"
+    )
+    parser.add_argument(
+        "--max-mb", type=float, default=20, help="size of one request (%(default)g)"
+    )
+    parser.add_argument(
+        "--max-seconds", type=float, default=30, help="time of one request (%(default)g)"
+    )
+    parser.add_argument(
+        "--max-rows", type=int, default=256, help="rows of one request (%(default)s)"
+    )
+    parser.add_argument("--threads", type=int, help="of torch; at most 4 when not given")
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Serves until it is stopped."""
+    for module in ("fastapi", "uvicorn", "python_multipart"):
+        require(module, "serve")
+    import uvicorn
+
+    from g2d.serve.app import make_app
+
+    app = make_app(
+        arguments.run,
+        max_mb=arguments.max_mb,
+        max_seconds=arguments.max_seconds,
+        max_rows=arguments.max_rows,
+        threads=arguments.threads,
+    )
+    listening = _listen(arguments.host, arguments.port)
+    host, port = listening.getsockname()[:2]
+    print(f"{arguments.run.name} at http://{f'[{host}]' if ':' in host else host}:{port}")
+    if arguments.host not in _HERE:
+        print("there is no password: whoever reaches this address can ask")
+    print("Ctrl-C stops", flush=True)
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        limit_concurrency=_AT_ONCE,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 2**16:
+        raise UserError(f"port: got {port}, expected 0 to 65535")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {host}, port {port} ({error.strerror}); choose another with --host "
+            "and --port"
+        ) from None
+
+
+COMMAND = Command(
+    name="serve",
+    summary="Serve a trained run: a page and an interface for programs.",
+    example="  g2d serve runs/data-g2d-seed0 --port 8000",
+    configure=configure,
+    run=run,
+)
