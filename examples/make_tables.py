@@ -1,15 +1,14 @@
 """Tables to try `g2d data inspect`, `train` and `predict` on.
 
 Run: python examples/make_tables.py avmnist OUT --images MNIST --speech RECORDINGS
-     python examples/make_tables.py soil OUT            (pictures and readings, a number to predict)
-     python examples/make_tables.py broken OUT          (10,000 rows, one cell in twenty broken)
+     python examples/make_tables.py soil OUT      (pictures and readings, a number to predict)
+     python examples/make_tables.py broken OUT    (10,000 rows, one cell in twenty broken)
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,12 @@ from g2d.data.idx import read_idx
 Random = np.random.Generator
 
 
-def write(path: Path, rows: Iterable[dict[str, Any]], **options: Any) -> None:
-    listed = list(rows)
-    encoding = options.pop("encoding", "utf-8")
-    with path.open("w", newline="", encoding=encoding, errors="surrogateescape") as stream:
-        table = csv.DictWriter(stream, list(listed[0]), **options)
+def write(path: Path, rows: list[dict[str, Any]], **options: Any) -> None:
+    style = {"encoding": options.pop("encoding", "utf-8"), "errors": "surrogateescape"}
+    with path.open("w", newline="", **style) as stream:
+        table = csv.DictWriter(stream, list(rows[0]), **options)
         table.writeheader()
-        table.writerows(listed)
+        table.writerows(rows)
 
 
 def avmnist(out: Path, images: Path, speech: Path, random: Random) -> None:
@@ -71,7 +69,7 @@ def broken(out: Path, random: Random, count: int = 10_000) -> None:
             noise = random.normal(0, 0.5, 800)
             soundfile.write(out / f"s{kind}-{number}.wav", 0.2 * (tone + noise), 8000)
     (out / "corrupt.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
-    (out / "empty.wav").write_bytes(b"")
+    (out / "empty.wav").touch()
     (out.parent / f"{out.name}-outside.png").write_bytes((out / "p0-0.png").read_bytes())
     bad = {
         "picture": ["corrupt.png", "", "nowhere.png", f"../{out.name}-outside.png"],
@@ -91,9 +89,9 @@ def broken(out: Path, random: Random, count: int = 10_000) -> None:
             "size": f"{random.normal(kind, 1.0):.3f}",
             "kind": "abcd"[kind],
         }
-        for name, choices in bad.items():
+        for name in bad:
             if random.random() < 0.05:
-                row[name] = str(random.choice(choices))
+                row[name] = str(random.choice(bad[name]))
         rows.append(row)
     rows[7]["kind"] = "seen once"
     write(out / "data.csv", rows, delimiter=";", encoding="utf-8-sig")
@@ -103,12 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("avmnist", "soil", "broken"))
     parser.add_argument("out", type=Path)
-    parser.add_argument("--images", type=Path, default=Path("mnist"))
-    parser.add_argument("--speech", type=Path, default=Path("fsdd/recordings"))
+    for flag, usual in (("--images", "mnist"), ("--speech", "fsdd/recordings")):
+        parser.add_argument(flag, type=Path, default=Path(usual))
     parser.add_argument("--rows", type=int, default=10_000, help="of `broken`")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True)
     random = np.random.default_rng(0)
+    arguments.out.mkdir(parents=True)
     if arguments.what == "avmnist":
         avmnist(arguments.out, arguments.images, arguments.speech, random)
     elif arguments.what == "soil":
