@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import g2d
-from g2d.cli import data, demo, evaluate, methods, predict, recipes, teach, train
+from g2d.cli import data, demo, evaluate, export, methods, predict, recipes, teach, train
 from g2d.cli.command import Command
 from g2d.errors import UserError
 
@@ -20,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     teach.COMMAND,
     evaluate.COMMAND,
     predict.COMMAND,
+    export.COMMAND,
     methods.COMMAND,
     recipes.COMMAND,
     data.COMMAND,

@@ -1,0 +1,58 @@
+"""The table of docs/export.md: every fusion with every encoder, in both formats."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiment.exports import ENCODERS, FUSIONS, TASK, pair, table_of_page
+from g2d import UserError
+from g2d.catalog import ENCODERS as KNOWN_ENCODERS
+from g2d.catalog import FUSIONS as KNOWN_FUSIONS
+from g2d.catalog import METHODS
+from g2d.experiment.export import TOLERANCE, export_model
+
+FEW = {
+    ("late", "mlp"),
+    ("cross_attention, sequence", "transformer"),
+    ("di_mml", "words"),
+}
+GRID = [
+    pytest.param(fusion, encoder, marks=() if (fusion, encoder) in FEW else pytest.mark.slow)
+    for fusion in FUSIONS
+    for encoder in ENCODERS
+]
+
+
+def what_exports(fusion, encoder, folder):
+    """As the page says it: the formats, or `–` where there is no such model."""
+    try:
+        model, shapes = pair(encoder, fusion)
+    except UserError as error:
+        assert "has no tokens(x)" in str(error)
+        return "–"
+    formats = []
+    for name, suffix in (("torch", ".pt2"), ("onnx", ".onnx")):
+        file = folder / f"model{suffix}"
+        try:
+            done = export_model(model, TASK, shapes, file, name)
+        except UserError as error:
+            assert "cannot be exported" in str(error)
+            assert not file.exists()
+            continue
+        assert done.difference <= TOLERANCE
+        file.unlink()  # some are large
+        formats.append(name)
+    return ", ".join(formats) or "none"
+
+
+@pytest.mark.parametrize(("fusion", "encoder"), GRID)
+def test_the_table_says_what_exports(fusion, encoder, tmp_path):
+    assert table_of_page()[fusion][encoder] == what_exports(fusion, encoder, tmp_path)
+
+
+def test_the_table_has_every_fusion_and_encoder_and_every_fusion_of_a_method():
+    table = table_of_page()
+    assert list(table) == list(FUSIONS)
+    assert set(KNOWN_FUSIONS) <= set(table)
+    assert {name for name, entry in METHODS.items() if entry.fusions == "own"} <= set(table)
+    assert all(set(row) == set(KNOWN_ENCODERS) for row in table.values())
