@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from experiment.exports import ENCODERS, FUSIONS, TASK, pair, table_of_page
 from g2d import UserError
-from g2d.catalog import ENCODERS as KNOWN_ENCODERS
+from g2d.catalog import ENCODERS as KNOWN
 from g2d.catalog import FUSIONS as KNOWN_FUSIONS
 from g2d.catalog import METHODS
+from g2d.experiment.components import build, locate
 from g2d.experiment.export import TOLERANCE, export_model
+from g2d.models.multimodal import TokenEncoder
 
-FEW = {
-    ("late", "mlp"),
-    ("cross_attention, sequence", "transformer"),
-    ("di_mml", "words"),
-}
+FEW = {("late", "mlp"), ("di_mml", "words")}
 GRID = [
     pytest.param(fusion, encoder, marks=() if (fusion, encoder) in FEW else pytest.mark.slow)
     for fusion in FUSIONS
@@ -25,19 +24,20 @@ GRID = [
 
 def what_exports(fusion, encoder, folder):
     """As the page says it: the formats, or `–` where there is no such model."""
-    try:
-        model, shapes = pair(encoder, fusion)
-    except UserError as error:
-        assert "has no tokens(x)" in str(error)
+    options, _ = ENCODERS[encoder]
+    with torch.device("meta"):
+        tokens = isinstance(build(locate(encoder, KNOWN, "encoders"), options, ""), TokenEncoder)
+    if not tokens and "sequence" in fusion:
+        with pytest.raises(UserError, match=r"has no tokens\(x\)"):
+            pair(encoder, fusion)
         return "–"
+    model, shapes = pair(encoder, fusion)
     formats = []
     for name, suffix in (("torch", ".pt2"), ("onnx", ".onnx")):
         file = folder / f"model{suffix}"
         try:
             done = export_model(model, TASK, shapes, file, name)
-        except UserError as error:
-            assert "cannot be exported" in str(error)
-            assert not file.exists()
+        except UserError:
             continue
         assert done.difference <= TOLERANCE
         file.unlink()  # some are large
@@ -55,4 +55,4 @@ def test_the_table_has_every_fusion_and_encoder_and_every_fusion_of_a_method():
     assert list(table) == list(FUSIONS)
     assert set(KNOWN_FUSIONS) <= set(table)
     assert {name for name, entry in METHODS.items() if entry.fusions == "own"} <= set(table)
-    assert all(set(row) == set(KNOWN_ENCODERS) for row in table.values())
+    assert all(set(row) == set(KNOWN) for row in table.values())

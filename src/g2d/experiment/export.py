@@ -45,7 +45,8 @@ class Exported:
     """A file that was written.
 
     Attributes:
-        file: Where it is; beside it `<file>.json` says what it takes and gives.
+        file: Where it is; beside it `<file>.json` says what it takes and gives, and `<file>.data`
+            holds the weights of an ONNX model above 1.5 GB.
         format: `torch` or `onnx`.
         inputs: In order.
         outputs: In order.
@@ -134,7 +135,8 @@ def export_model(
                 f"largest, expected {TOLERANCE:.0e} or less; a model that keeps state or draws at "
                 "random in eval mode cannot be exported"
             )
-        file.replace(out)
+        for part in file.parent.iterdir():  # ONNX keeps large weights in a file beside
+            part.replace(out.parent / part.name)
     done = Exported(out, format, _specs(example), _specs(answers), difference)
     content = {
         **asdict(done),

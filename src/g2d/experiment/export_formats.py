@@ -45,7 +45,10 @@ def traced(module: NamedTensors, example: Named) -> torch.export.ExportedProgram
     """The model as a graph, for any number of samples."""
     batch = torch.export.Dim(BATCH)
     shapes = ({name: {0: batch} for name in example},)
-    return torch.export.export(module, (example,), dynamic_shapes=shapes, strict=False)
+    program = torch.export.export(module, (example,), dynamic_shapes=shapes, strict=False)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # source lines and paths of this machine
+    return program
 
 
 def _write_torch(
