@@ -34,6 +34,16 @@ ENCODERS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "words": ({"vocabulary": 20, "width": 16}, (6,)),
 }
 
+# Options by which an encoder computes otherwise, and clips.
+VARIANTS: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
+    ({"name": "transformer", **ENCODERS["transformer"][0], **options}, (6, 5), "late")
+    for options in (
+        {"pooling": "first"},
+        {"pooling": "attention", "positions": "none"},
+        {"masked": False},
+    )
+] + [({"name": "small_cnn", "width": 16}, (1, 3, 20, 20), "cross_attention, sequence")]
+
 # By the names that the page has: a fusion of the catalog, or a method that brings its own.
 FUSIONS: dict[str, tuple[Component, Component]] = {
     "late": ("late", "joint"),
@@ -154,7 +164,7 @@ class Fixed(Branching):
 
     def forward(self, inputs: Tensor) -> Tensor:
         found: Tensor = self.linear(inputs)
-        return found + torch.zeros(len(found.tolist()), 4)
+        return found + torch.zeros(len(found), 4)
 
 
 class Forgetful(Branching):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from experiment.exports import ENCODERS, FUSIONS, TASK, pair, table_of_page
+from experiment.exports import ENCODERS, FUSIONS, TASK, VARIANTS, model_of, pair, table_of_page
 from g2d import UserError
 from g2d.catalog import ENCODERS as KNOWN
 from g2d.catalog import FUSIONS as KNOWN_FUSIONS
@@ -22,16 +22,8 @@ GRID = [
 ]
 
 
-def what_exports(fusion, encoder, folder):
-    """As the page says it: the formats, or `–` where there is no such model."""
-    options, _ = ENCODERS[encoder]
-    with torch.device("meta"):
-        tokens = isinstance(build(locate(encoder, KNOWN, "encoders"), options, ""), TokenEncoder)
-    if not tokens and "sequence" in fusion:
-        with pytest.raises(UserError, match=r"has no tokens\(x\)"):
-            pair(encoder, fusion)
-        return "–"
-    model, shapes = pair(encoder, fusion)
+def formats_of(model, shapes, folder):
+    """Those that export."""
     formats = []
     for name, suffix in (("torch", ".pt2"), ("onnx", ".onnx")):
         file = folder / f"model{suffix}"
@@ -45,9 +37,27 @@ def what_exports(fusion, encoder, folder):
     return ", ".join(formats) or "none"
 
 
+def what_exports(fusion, encoder, folder):
+    """As the page says it: the formats, or `–` where there is no such model."""
+    options, _ = ENCODERS[encoder]
+    with torch.device("meta"):
+        tokens = isinstance(build(locate(encoder, KNOWN, "encoders"), options, ""), TokenEncoder)
+    if not tokens and "sequence" in fusion:
+        with pytest.raises(UserError, match=r"has no tokens\(x\)"):
+            pair(encoder, fusion)
+        return "–"
+    return formats_of(*pair(encoder, fusion), folder)
+
+
 @pytest.mark.parametrize(("fusion", "encoder"), GRID)
 def test_the_table_says_what_exports(fusion, encoder, tmp_path):
     assert table_of_page()[fusion][encoder] == what_exports(fusion, encoder, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("encoder", "shape", "fusion"), VARIANTS)
+def test_options_and_clips_export_as_well(encoder, shape, fusion, tmp_path):
+    assert formats_of(*model_of(encoder, shape, fusion), tmp_path) == "torch, onnx"
 
 
 def test_the_table_has_every_fusion_and_encoder_and_every_fusion_of_a_method():

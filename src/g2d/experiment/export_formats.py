@@ -130,7 +130,7 @@ _MEANINGS = {
     "data-dependent": "an encoder or the fusion decides by the values of its input, as in "
     "`if x.sum() > 0`, which no graph can; use torch.where",
     "Constraints violated (batch)": "an encoder or the fusion is traced for one number of samples "
-    "only, as with x.tolist(); keep to tensors",
+    "only, as by len(x); use x.shape[0]",
 }
 
 
