@@ -133,7 +133,7 @@ class Transformer(nn.Module):
             if there is None:
                 return tokens[:, 0]
             first = there.int().argmax(dim=1)
-            return tokens[torch.arange(len(tokens), device=tokens.device), first]
+            return tokens[torch.arange(tokens.shape[0], device=tokens.device), first]
         if self.score is None:
             return tokens.mean(dim=1) if there is None else filled_mean(tokens)
         scores: Tensor = self.score(tokens).squeeze(-1)

@@ -74,7 +74,7 @@ class CrossGates(Fusion):
                     for name, gate in gates.items()
                 }
         gated = {
-            name: feature * gates[name].view(len(feature), *[1] * (feature.ndim - 2), -1)
+            name: feature * gates[name].view(feature.shape[0], *[1] * (feature.ndim - 2), -1)
             for name, feature in features.items()
         }
         logits, readouts = self.fusion(gated, present)

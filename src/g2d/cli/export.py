@@ -1,0 +1,41 @@
+"""`g2d export`: a trained model as a file that runs without g2d."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from g2d.cli.command import Command
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run")
+    parser.add_argument(
+        "--format", choices=("torch", "onnx"), default="torch", help="of the file (torch)"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write (model.pt2 or model.onnx in the run)"
+    )
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Exports, and says what the file takes and gives."""
+    from g2d.experiment.export import export
+
+    done = export(arguments.run, arguments.format, arguments.out)
+    for title, tensors in (("takes", done.inputs), ("gives", done.outputs)):
+        for tensor in tensors:
+            shape = ", ".join(map(str, tensor.shape))
+            print(f"{title}  {tensor.name}  {tensor.dtype} ({shape})")
+    print(f"checked against the model: largest difference {done.difference:.1e}, relative")
+    print(f"exported to {done.file}; {done.file.name}.json says the same")
+
+
+COMMAND = Command(
+    name="export",
+    summary="Write a trained model as a file that runs without g2d.",
+    example="  g2d export runs/avdigits-g2d-seed0 --format onnx",
+    configure=configure,
+    run=run,
+)
