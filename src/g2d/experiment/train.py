@@ -143,6 +143,8 @@ def train(
         run.write_json("model.json", describe_model(recipe, splits, recipe.method))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)
+            left_out = {"rows": splits.spec.notes["skipped"], "cells": splits.spec.notes["absent"]}
+            run.write_json("not_used.json", left_out)
         save_masks(splits, run.path)
     # Whether its teachers were trained just now or long ago must not matter to the student.
     torch.manual_seed(recipe.seed)
