@@ -1,6 +1,8 @@
 # Everything here installs what it needs into .venv first; nothing else has to be typed.
 PYTHON ?= python3
 BIN := .venv/bin
+# One process a core, one thread each: the tests are many and small.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 .PHONY: demo test test-slow test-conformance check format docs-figure lock clean
 
@@ -8,13 +10,13 @@ demo: .venv/installed-demo
 	$(BIN)/g2d demo
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -q -m "not slow and not conformance"
+	$(PYTEST) -m "not slow and not conformance"
 
 test-slow: .venv/installed-dev
-	$(BIN)/python -m pytest -q -m slow
+	$(PYTEST) -m slow
 
 test-conformance: .venv/installed-dev
-	$(BIN)/python -m pytest -q -m conformance
+	$(PYTEST) -m conformance
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

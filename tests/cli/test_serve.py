@@ -20,7 +20,13 @@ def test_it_serves_until_it_is_stopped(served_run):  # noqa: F811
     command = [sys.executable, "-m", "g2d.cli.main", "serve", str(served_run[0]), "--port", "0"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # whoever runs the tests in the background has Ctrl-C ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as server:
         try:
             said = server.stdout.readline()

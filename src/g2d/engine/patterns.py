@@ -41,8 +41,9 @@ def with_patterns(
         ...     present={"sound": torch.tensor([True, True, False])},
         ...     metrics={},
         ... )
-        >>> with_patterns(said, Classification(2), ("sound", "image")).patterns
-        {'sound+image': {'n': 2, 'accuracy': 1.0}, 'image': {'n': 1, 'accuracy': 0.0}}
+        >>> found = with_patterns(said, Classification(2), ("sound", "image")).patterns
+        >>> {name: (values["n"], values["accuracy"]) for name, values in found.items()}
+        {'sound+image': (2, 1.0), 'image': (1, 0.0)}
     """
     if there is None:
         masks = dict(evaluation.present)
