@@ -48,7 +48,18 @@ def evaluate_run(folder: Path, split: str, changes: Sequence[tuple[str, Any]] = 
             f"the data is not what {folder.name} was trained on (fingerprint "
             f"{splits.spec.fingerprint[:12]}, expected {known[:12]})"
         )
+    trained, now = (_policy(protocol) for protocol in (about["protocol"], splits.spec.protocol))
+    if trained != now:
+        raise UserError(
+            f"{folder.name} was trained under the split policy {trained!r}, got {now!r}, which may "
+            "count training samples as test; leave data.protocol as it was"
+        )
     loader = make_loader(splits.named()[split], EVALUATION_BATCH, shuffle=False)
     evaluation = by_pattern(evaluate(model, loader, splits.spec.task), splits, split)
     run.write_predictions(split, evaluation)
     return evaluation
+
+
+def _policy(protocol: str) -> str:
+    """The split policy of a protocol, without what is hidden."""
+    return protocol.partition(", missing")[0]

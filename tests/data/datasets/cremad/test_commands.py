@@ -41,3 +41,8 @@ def test_prepared_checked_and_trained(g2d, cremad, tmp_path):  # noqa: F811
     assert len(results) == 2
     for result in results:
         assert 0 <= json.loads(result.read_text())["test"]["accuracy"]["fused"] <= 1
+    run = results[0].parent
+    assert g2d("evaluate", run).status == 0
+    said = g2d("evaluate", run, "--data.protocol", "paper")
+    assert said.status == 2
+    assert "was trained under the split policy 'clean', got 'paper'" in said.err
