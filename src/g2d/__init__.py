@@ -114,6 +114,6 @@ def __getattr__(name: str) -> Any:
     if name in ("G2DClassifier", "G2DRegressor"):
         from g2d.errors import require
 
-        require("sklearn", "demo")
+        require("sklearn", "sklearn")
         return getattr(require("g2d.estimators", "all"), name)
     raise AttributeError(f"module 'g2d' has no attribute {name!r}")

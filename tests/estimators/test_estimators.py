@@ -174,3 +174,32 @@ def test_prediction_before_fit_is_refused():
 
     with pytest.raises(NotFittedError):
         g2d.G2DClassifier(HALVES).predict(np.zeros((2, 64)))
+
+
+def test_a_class_without_a_usable_row_keeps_its_place():
+    """Every cell of "b" is missing: it is never predicted, and the others are not renamed."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b", "c"], 30)
+    X = rng.normal(size=(90, 4)) + 4 * (y == "c")[:, None]
+    X[y == "b"] = np.nan
+    halves = {"left": slice(0, 2), "right": slice(2, 4)}
+    model = g2d.G2DClassifier(halves, **{**QUICK, "epochs": 8}).fit(X, y)
+    seen = np.flatnonzero(y != "b")
+    shares = model.predict_proba(X)
+    assert shares.shape == (90, 3)
+    assert not shares[seen, 1].any()
+    assert np.mean(model.predict(X[seen]) == y[seen]) > 0.9
+    assert shares[y == "b"] == pytest.approx(np.full((30, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("width", [3, 65])
+def test_another_width_is_refused(fitted, width):
+    with pytest.raises(g2d.UserError):
+        fitted.predict({"top": np.zeros((3, width)), "bottom": np.zeros((3, 32))})
+
+
+def test_what_is_kept_of_one_fit_is_not_in_the_way_of_the_next(two, tmp_path):
+    X, y = two
+    model = g2d.G2DClassifier(HALVES, **{**QUICK, "epochs": 1}, out=tmp_path)
+    assert len(cross_val_score(model, X, y, cv=2)) == 2
+    assert len(list(tmp_path.glob("model*/result.json"))) == 2

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
-from experiment.tables import SMALL, write_table
+from experiment.tables import SMALL, WORDS, write_table
 from g2d.data.manifest.dataset import TableData
 from g2d.data.splits import DatasetSpec
 from g2d.engine.records import RunFolder
@@ -20,7 +20,7 @@ from g2d.errors import UserError
 from g2d.experiment.completing import complete
 from g2d.experiment.own_data import inspect_table
 from g2d.experiment.predict import Predictor, write_predictions
-from g2d.experiment.recipe import Recipe
+from g2d.experiment.recipe import Recipe, recipe_from
 from g2d.tasks import Classification
 
 
@@ -150,6 +150,44 @@ def test_predict_from_the_command_line(g2d, trained, tmp_path):  # noqa: F811
     said = g2d("predict", trained, "--data", other)
     assert said.status == 2
     assert "other.csv has none of the columns picture, call, note, weight" in said.err
+
+
+def test_the_table_to_predict_is_not_written_over(trained, tmp_path):
+    table = tmp_path / "data" / "animals.csv"
+    before = table.read_bytes()
+    with pytest.raises(UserError, match="is the table to predict; give another file"):
+        write_predictions(Predictor(trained), table, table)
+    assert table.read_bytes() == before
+    kept = tmp_path / "kept.csv"
+    kept.write_text("of yesterday")
+    with pytest.raises(UserError, match="there is no file"):
+        write_predictions(Predictor(trained), tmp_path / "typo.csv", kept)
+    assert kept.read_text() == "of yesterday"
+
+
+def test_what_divides_the_rows_is_not_learnt_from(tmp_path):
+    table = write_table(tmp_path)
+    recipe, _ = inspect_table(table, "animal")
+    modalities = recipe["data"]["modalities"]
+    with pytest.raises(UserError, match="rows are divided by 'place', so nothing may be learnt"):
+        TableData(table, "animal", modalities, split={"group": "place"})
+
+
+def test_rows_that_lack_a_modality_are_no_copies_of_one_another(g2d, tmp_path):  # noqa: F811
+    rng = np.random.default_rng(0)
+    lines = ["a,note,y"] + [
+        f"{'' if row % 5 == 0 else rng.normal()},{' '.join(rng.permutation(WORDS))},{row % 2}"
+        for row in range(100)
+    ]
+    table = tmp_path / "gaps.csv"
+    table.write_text("\n".join(lines) + "\n")
+    said = g2d("data", "check", "table", "--table", table, "--target", "y")
+    assert said.status == 0, said.err
+    assert "tabular: label purity of equal inputs 1.0000" in said.out
+
+
+def test_all_encoders_may_be_left_to_the_data():
+    assert recipe_from({"data": "x.Y", "encoders": "auto"}).encoders == {}
 
 
 def test_a_long_table_is_predicted_in_parts(trained, tmp_path):

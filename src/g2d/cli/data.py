@@ -198,7 +198,8 @@ def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
         print(line)
     if report.problems:
         count = len(report.problems)
-        raise UserError(f"{root} has {'a fault' if count == 1 else f'{count} faults'}, see above")
+        faults = "a fault" if count == 1 else f"{count} faults"
+        raise UserError(f"{root or name} has {faults}, see above")
     print("no fault found")
 
 

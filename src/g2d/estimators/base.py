@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 }
             )
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
-            run = RunFolder(train(recipe, out, name=_NAME, splits=splits))
+            run = RunFolder(train(recipe, out, name=_free(out), splits=splits))
             self.history_ = run.epochs()
             taught = run.read_json("result.json").get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
@@ -113,7 +114,20 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _predictions(self, X: Any) -> list[Prediction]:
         check_is_fitted(self, "predictor_")
         frame, _ = as_frame(X, self.modalities)
+        got = [str(name) for name in frame.columns]
+        if frame is not X and got != list(self.feature_names_in_):
+            raise UserError(
+                f"got X of {len(got)} columns in all, expected the {self.n_features_in_} of fit, "
+                "modality by modality"
+            )
         return [said for _, said in self.predictor_.table(frame, self.folder)]
+
+
+def _free(out: Path) -> str:
+    """A name that no fit before has taken; processes that fit at once have names of their own."""
+    if not (out / _NAME).exists():
+        return _NAME
+    return f"{_NAME}-{uuid4().hex[:8]}"
 
 
 def _division(target: NDArray[np.generic], task: TaskName, share: float, seed: int) -> Division:

@@ -70,11 +70,15 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities `(N, C)`, in the order of `classes_`; for an empty row, the shares."""
-        rows = [
-            list(said.probabilities.values()) if said.probabilities else self._prior
-            for said in self._predictions(X)
-        ]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+        said = self._predictions(X)
+        shares = np.zeros((len(said), len(self.classes_)))
+        for place, row in enumerate(said):
+            if not row.probabilities:
+                shares[place] = self._prior
+            # a class of which no training row could be used is not among them
+            for code, share in row.probabilities.items():
+                shares[place, int(code)] = share
+        return shares
 
     def predict(self, X: Any) -> NDArray[np.generic]:
         """The most likely classes, `(N,)`."""

@@ -217,12 +217,14 @@ def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fa
     recipe = replace(recipe, seed=seed)
     own = choose_on_train(splits, seed)
     epochs = training_settings(recipe).epochs
+    # of other data or with other options it is another run, and not in the way of this one
+    which = digest([replace(recipe, seed=0).as_dict(), own.spec.fingerprint])[:8]
     folders = [
         train(
             recipe.with_method(method),
             out / "runs",
             resume=True,
-            name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}",
+            name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}-{which}",
             splits=own,
             fabric=fabric,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,7 +157,7 @@ def write_predictions(
         How many rows were predicted, and why parts of some could not be used.
 
     Raises:
-        UserError: The table cannot be read.
+        UserError: The table cannot be read, or is to be written over.
     """
     task = predictor.task
     names: Sequence[str] = ()
@@ -169,7 +170,12 @@ def write_predictions(
     header += [*(f"{name} alone" for name in modalities), "not used"]
     notes: list[str] = []
     count = 0
-    with Path(out).open("w", newline="", encoding="utf-8") as stream:
+    out = Path(out)
+    if out.resolve() == Path(source).resolve():
+        raise UserError(f"{out} is the table to predict; give another file to write")
+    # whoever is stopped half-way keeps what was there before
+    partial = out.with_name(f".{out.name}.partial")
+    with partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)
         for _, said in predictor.table(source):
@@ -186,6 +192,7 @@ def write_predictions(
                     why,
                 ]
             )
+    os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
     return count, notes
 
 

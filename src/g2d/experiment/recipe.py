@@ -117,6 +117,8 @@ def with_changes(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
 def recipe_from(content: Mapping[str, Any]) -> Recipe:
     """A recipe from plain values, its top-level keys checked."""
     known = tuple(Recipe.__dataclass_fields__)
+    if content.get("encoders") == "auto":
+        content = {**content, "encoders": {}}
     _check_plain(content)
     for key, value in content.items():
         if key not in known:

@@ -95,6 +95,11 @@ class TableData:
             for column in kind.columns:
                 if column == target:
                     raise UserError(f"modalities.{name}: {column!r} is the target; leave it out")
+                if column in (self.split.column, self.split.group):
+                    raise UserError(
+                        f"modalities.{name}: rows are divided by {column!r}, so nothing may be "
+                        "learnt from it; leave it out"
+                    )
                 self.table.column(column)
         self._unusable = {**unplaced(self.table, self.split), **self.target.unusable}
         self.target_name, self.workers = target, workers

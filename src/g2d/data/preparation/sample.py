@@ -40,11 +40,12 @@ class Sample:
         """Plain values that change when the sample, or one of its files, does."""
         files: list[list[object]] = []
         for name, path in sorted(self.sources.items()):
+            place = str(path.absolute())
             try:
                 found = path.stat()
-                files.append([name, path.name, found.st_size, found.st_mtime_ns])
+                files.append([name, place, found.st_size, found.st_mtime_ns])
             except OSError:
-                files.append([name, path.name, -1, -1])
+                files.append([name, place, -1, -1])
         return [self.id, self.target, dict(self.columns), files]
 
 

@@ -89,7 +89,7 @@ def _twins(splits: Splits, modality: str) -> tuple[list[str], float]:
     for part, split in parts.items():
         for start in range(0, len(split), _CHUNK):
             rows = list(range(start, min(start + _CHUNK, len(split))))
-            for row, digest in zip(rows, _digests(split, rows, modality), strict=True):
+            for row, digest in _digests(split, rows, modality):
                 places[digest].add(part)
                 if split.target.ndim == 1:
                     labels[digest][split.target[row].item()] += 1
@@ -107,9 +107,12 @@ def _twins(splits: Splits, modality: str) -> tuple[list[str], float]:
     return problems, pure / total if total else 1.0
 
 
-def _digests(split: Split, rows: list[int], modality: str) -> list[bytes]:
-    inputs = split.__getitems__(rows).inputs[modality].numpy()
+def _digests(split: Split, rows: list[int], modality: str) -> list[tuple[int, bytes]]:
+    """A hash of every input that is there."""
+    batch = split.__getitems__(rows)
+    there = batch.present.get(modality, torch.ones(len(rows), dtype=torch.bool)).tolist()
     return [
-        hashlib.blake2b(np.ascontiguousarray(row).tobytes(), digest_size=16).digest()
-        for row in inputs
+        (row, hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest())
+        for row, array, has in zip(rows, batch.inputs[modality].numpy(), there, strict=True)
+        if has
     ]
