@@ -118,3 +118,12 @@ def test_every_mean_that_is_quoted_is_in_a_committed_result(text, tables):
     quoted = set(re.findall(r"\d+\.\d ± \d+\.\d", text))
     assert quoted
     assert quoted <= known
+
+
+def test_the_tables_of_missing_modalities_are_the_committed_ones(tables):
+    page = (ROOT / "docs" / "missing.md").read_text()
+    result = tables.read("missing.json")
+    for dataset in ("avmnist", "avmnist3"):
+        assert between(dataset, page) == tables.missing_table(result, dataset)
+    assert between("patterns", page) == tables.patterns_table(result, "avmnist3", "0.4")
+    assert len(result["seeds"]) == 3
