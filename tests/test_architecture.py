@@ -20,7 +20,7 @@ MODELS = BASIS | {"models"}
 TEACHERS = MODELS | {"teachers"}
 METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
-EXPERIMENT = ENGINE | {"data", "imputation", "catalog", "analysis", "__init__"}
+EXPERIMENT = ENGINE | {"data", "catalog", "analysis", "__init__"}
 ALLOWED = {
     "batch": set(),
     "errors": set(),
