@@ -206,13 +206,13 @@ def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
     about = run.read_json("model.json")
     from g2d.tasks import task_from
 
-    bare = _without_pretrained(recipe)
+    bare = without_pretrained(recipe)
     model = build_student(bare, tuple(about["modalities"]), task_from(about["task"]))
     load_weights(path / "model.safetensors", model)
     return model.eval(), recipe
 
 
-def _without_pretrained(recipe: Recipe) -> Recipe:
+def without_pretrained(recipe: Recipe) -> Recipe:
     """Encoders that begin anew: where the run's own weights follow, no other file is needed."""
     encoders: dict[str, Component] = {}
     for modality, spec in recipe.encoders.items():

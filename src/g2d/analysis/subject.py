@@ -1,0 +1,45 @@
+"""What a question is put to: a trained model, its teachers and the data they know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from g2d.batch import Batch
+from g2d.models.multimodal import MultimodalModel
+from g2d.models.unimodal import UnimodalModel
+from g2d.tasks import Task
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained model as the analyses see it.
+
+    Made from a run folder by `g2d.experiment.opening.open_run`, or by hand from a model and loaders
+    of one's own.
+
+    Attributes:
+        label: What tables and figures call it, such as the method's name.
+        model: In eval mode.
+        task: Gives scores and confidence.
+        batches: All samples of a split, `"train"`, `"val"` or `"test"`, in order and as evaluation
+            sees them; a new sweep at every call.
+        teachers: The unimodal teacher of every modality in eval mode; empty where there are none.
+        seen: The training split as the student saw it, augmented where it was; the same as
+            `batches("train")` where nothing was augmented.
+        folder: The run folder, where there is one.
+    """
+
+    label: str
+    model: MultimodalModel
+    task: Task
+    batches: Callable[[str], Iterable[Batch]]
+    teachers: Mapping[str, UnimodalModel] = field(default_factory=dict)
+    seen: Callable[[], Iterable[Batch]] | None = None
+    folder: Path | None = None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """In the declared order."""
+        return self.model.modalities
