@@ -35,9 +35,12 @@ ALLOWED = {
     "analysis": ENGINE,
     "catalog": set(),
     "experiment": EXPERIMENT,
+    "compare": EXPERIMENT | {"experiment", "imputation"},
+    "report": EXPERIMENT | {"experiment", "compare"},
     "serve": {"errors", "data", "experiment", "__init__"},
     "cli": ENGINE
-    | {"data", "imputation", "catalog", "experiment", "analysis", "serve", "__init__"},
+    | {"data", "imputation", "catalog", "experiment", "analysis", "serve", "__init__"}
+    | {"compare", "report"},
     "estimators": ENGINE | {"data", "experiment"},
     "recipes": set(),
     "__init__": METHODS | {"estimators"},

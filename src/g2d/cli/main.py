@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import g2d
 from g2d.cli import (
+    compare,
     data,
     demo,
     diagnose,
@@ -34,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     predict.COMMAND,
     export.COMMAND,
     diagnose.COMMAND,
+    compare.COMMAND,
     serve.COMMAND,
     methods.COMMAND,
     recipes.COMMAND,
@@ -86,6 +88,7 @@ _ONWARDS = {
     "teach": "; the same command goes on from here",
     "demo": "; the same command goes on from here",
     "diagnose": "; the same command goes on from here",
+    "compare": "; the same command goes on from here",
     "data": "; the same command goes on from here",
 }
 

@@ -99,7 +99,7 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
     """
     yaml = require("yaml", "train")
     try:
-        content = _read_yaml(recipe_text(name))
+        content = read_yaml(recipe_text(name))
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     if content is None:
@@ -186,12 +186,12 @@ def _value(text: str) -> Any:
     """YAML where it is, else the text itself."""
     yaml = require("yaml", "train")
     try:
-        return _read_yaml(text)
+        return read_yaml(text)
     except (yaml.YAMLError, ValueError):
         return text
 
 
-def _read_yaml(text: str) -> Any:
+def read_yaml(text: str) -> Any:
     """YAML 1.2's plain values.
 
     PyYAML reads 1.1, where `off` is false, `1e-3` a word, `1:30` a number, `2024-01-01` a date.

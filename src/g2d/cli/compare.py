@@ -1,0 +1,95 @@
+"""`g2d compare`: a grid of runs, and the table they make."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from g2d.cli.command import Command
+from g2d.errors import UserError
+
+if TYPE_CHECKING:
+    from g2d.compare.grid import Grid
+    from g2d.compare.running import Launcher
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("grid", help="a shipped grid, such as table4, or a .yaml file")
+    parser.add_argument(
+        "--on",
+        nargs="+",
+        metavar="RECIPE[=DIR]",
+        help="on these data instead: recipes, each with the folder of its prepared data",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, help="in place of the grid's")
+    parser.add_argument("--epochs", type=int, help="of training; schedules keep their shares")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), help="folder of run folders (default: runs)"
+    )
+    parser.usage = "%(prog)s GRID [options] [--key.of.recipe VALUE ...]"
+
+
+def chosen_grid(arguments: argparse.Namespace, changes: list[str]) -> Grid:
+    """The grid with what the command line changes in it."""
+    from dataclasses import replace
+
+    from g2d.compare.reading import read_grid
+    from g2d.experiment.recipe import parse_changes
+
+    grid = read_grid(arguments.grid)
+    if arguments.on:
+        grid = grid.on([_data(text) for text in arguments.on])
+    if arguments.seeds:
+        grid = replace(grid, seeds=tuple(arguments.seeds))
+    if arguments.epochs:
+        grid = grid.with_epochs(arguments.epochs)
+    return replace(grid, changes=tuple(parse_changes(changes)))
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Runs what is not done, then shows the table."""
+    from g2d.compare.jobs import plan_jobs
+    from g2d.compare.lines import Lines
+    from g2d.compare.record import record_of
+    from g2d.compare.running import run_jobs
+
+    if arguments.jobs < 1:
+        raise UserError(f"--jobs: expected 1 or more, got {arguments.jobs}")
+    grid = chosen_grid(arguments, changes)
+    cells = grid.cells()
+    record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]))
+    record.write(arguments.out)
+    jobs = plan_jobs(cells, arguments.out)
+    launcher = _launcher(arguments)
+    watch = Lines(lambda line: print(line, file=sys.stderr, flush=True), launcher.slots)
+    done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
+    run_jobs(jobs, launcher, watch, done)
+
+
+def _launcher(arguments: argparse.Namespace) -> Launcher:
+    from g2d.compare.local import InThisProcess, Processes
+
+    return InThisProcess() if arguments.jobs == 1 else Processes(arguments.jobs)
+
+
+def _data(text: str) -> tuple[str, str | None]:
+    name, equals, root = text.partition("=")
+    return name, (str(Path(root).resolve()) if equals else None)
+
+
+COMMAND = Command(
+    name="compare",
+    summary="Train a grid of methods, data and seeds, and print the table they make.",
+    example=(
+        "  g2d compare table4 --on avdigits --epochs 10 --jobs 2\n"
+        "  g2d compare table1 --on avmnist=DIR cremad=DIR --seeds 0 1 2 --out evidence"
+    ),
+    configure=configure,
+    run=run,
+    takes_changes=True,
+)

@@ -1,0 +1,136 @@
+"""The work of a grid, as plain values that any process on any machine can do."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from g2d.compare.grid import Cell
+from g2d.errors import UserError
+from g2d.experiment.build import build_splits, plan_method, teacher_settings
+from g2d.experiment.recipe import Recipe, digest, recipe_from
+from g2d.experiment.teach import teach
+from g2d.experiment.train import train
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell, or the teachers that cells share.
+
+    Attributes:
+        name: Of the run folder, or of the teachers.
+        recipe: As plain values.
+        out: Folder of the run folders.
+        needs: The job that has to be done before, if any.
+        teaches: Whether only the teachers are to be trained.
+        imputation: The baseline on teachers' features that it is, if it is one.
+    """
+
+    name: str
+    recipe: Mapping[str, Any]
+    out: str
+    needs: str | None = None
+    teaches: bool = False
+    imputation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        name: Of the job.
+        reason: Why it failed, in one line; empty where it did not.
+        seconds: It took.
+    """
+
+    name: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def plan_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
+    """One job for every run that is not finished, after one for every set of teachers they need.
+
+    Cells of several grids that resolve to the same recipe are one run. A recipe that cannot be
+    planned is a job all the same: it fails with its reason, and the others are done.
+    """
+    teaching: dict[str, Job] = {}
+    jobs: dict[str, Job] = {}
+    for cell in cells:
+        if cell.name in jobs or (out / cell.name / "result.json").exists():
+            continue
+        needs = None
+        if cell.imputation is not None or _needs_teachers(cell.recipe):
+            shared = _taught_by(cell.recipe)
+            needs = f"teachers-seed{cell.recipe.seed}-{digest(shared.as_dict())}"
+            teaching.setdefault(needs, Job(needs, shared.as_dict(), str(out), teaches=True))
+        jobs[cell.name] = Job(
+            cell.name, cell.recipe.as_dict(), str(out), needs, imputation=cell.imputation
+        )
+    return [*teaching.values(), *jobs.values()]
+
+
+def do(job: Job) -> None:
+    """Does a job, or finds it done; goes on with what a killed one left.
+
+    Raises:
+        UserError: The recipe or the data cannot be used.
+    """
+    recipe, out = recipe_from(job.recipe), Path(job.out)
+    if job.teaches:
+        splits = build_splits(recipe)
+        teach(recipe, splits, out, teacher_settings(recipe)[0].make_fabric())
+        return
+    if job.imputation is not None:
+        from g2d.compare.impute import impute
+
+        impute(recipe, out, name=job.name, baseline=job.imputation)
+    else:
+        train(recipe, out, resume=True, name=job.name)
+    # What a finished run could be resumed from is larger than all else of it.
+    (out / job.name / "last.ckpt").unlink(missing_ok=True)
+
+
+def attempt(job: Job) -> str:
+    """Does a job; returns why it failed, in one line, or nothing where it did not.
+
+    The reason is kept in `failed/<name>.json` until the job succeeds.
+    """
+    note = Path(job.out) / "failed" / f"{job.name}.json"
+    try:
+        do(job)
+    except UserError as error:
+        reason, trace = str(error), ""
+    except Exception as error:  # whatever happens to one cell, the others go on
+        reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+    else:
+        note.unlink(missing_ok=True)
+        return ""
+    reason = " ".join(reason.split())
+    write_failure(job, reason, trace)
+    return reason
+
+
+def write_failure(job: Job, reason: str, trace: str = "") -> None:
+    """Keeps why a job failed, for whoever asks later."""
+    note = Path(job.out) / "failed" / f"{job.name}.json"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    content = {"name": job.name, "reason": reason, "trace": trace, "recipe": job.recipe}
+    note.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _needs_teachers(recipe: Recipe) -> bool:
+    try:
+        return plan_method(recipe, tuple(recipe.encoders)).needs_teachers
+    except UserError:
+        return False
+
+
+def _taught_by(recipe: Recipe) -> Recipe:
+    """What decides the teachers: all but the student's method and fusion."""
+    return recipe_from({**recipe.as_dict(), "method": "ume", "fusion": "late"})

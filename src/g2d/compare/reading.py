@@ -1,0 +1,155 @@
+"""A grid's YAML, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from g2d.compare.grid import DATASET, Change, Entry, Grid
+from g2d.errors import UserError, require
+from g2d.experiment.recipe import read_yaml
+
+_KEYS = (
+    *("title", "about", "paper", "figure", "show", "epochs", "seeds", "common", "axes"),
+    "without",
+)
+_ENTRY_KEYS = {"set", "paper"}
+
+
+def shipped_grids() -> list[str]:
+    """Names of the grids that come with g2d."""
+    folder = files("g2d.compare.grids")
+    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def grid_text(name: str) -> str:
+    """The YAML of a shipped grid, or of a file.
+
+    Raises:
+        UserError: There is neither.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise UserError(f"there is no grid file {name}")
+        return path.read_text(encoding="utf-8")
+    if name not in shipped_grids():
+        known = ", ".join(shipped_grids())
+        raise UserError(f"there is no grid {name!r}; shipped: {known}; or give a .yaml file")
+    return (files("g2d.compare.grids") / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def read_grid(name: str) -> Grid:
+    """Reads a shipped grid or a file.
+
+    ```yaml
+    title: Two fusions
+    epochs: 20
+    seeds: [0, 1, 2]
+    common: {training.batch_size: 32}
+    axes:
+      dataset:
+        my data: {recipe: my.yaml}
+      method:
+        joint: {method: joint}
+        G²D: {set: {method: g2d}, paper: {method: G2D}}
+      fusion: [late, concat]
+    without:
+      - {method: joint, fusion: concat}
+    ```
+
+    An axis is a mapping from labels to changes of the recipe, in dotted keys; where its name is a
+    key of the recipe, a list of values is enough.
+
+    Raises:
+        UserError: The file is no grid.
+    """
+    yaml = require("yaml", "train")
+    try:
+        content = read_yaml(grid_text(name))
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    return grid_from(content, Path(name).stem)
+
+
+def grid_from(content: Any, name: str) -> Grid:
+    """A grid from plain values.
+
+    Raises:
+        UserError: A key is unknown, missing, or of the wrong kind.
+    """
+    if not isinstance(content, Mapping):
+        raise UserError(f"grid {name}: expected keys and values")
+    for key in content:
+        if key not in _KEYS:
+            raise UserError(f"grid {name}: {key}: no such key; known: {', '.join(_KEYS)}")
+    axes = content.get("axes")
+    if not isinstance(axes, Mapping) or DATASET not in axes:
+        raise UserError(f"grid {name}: axes: expected keys and values, `dataset` among them")
+    seeds = content.get("seeds", [0, 1, 2])
+    if not isinstance(seeds, list) or not seeds or not all(_is_count(seed) for seed in seeds):
+        raise UserError(f"grid {name}: seeds: expected a list of whole numbers, got {seeds!r}")
+    epochs = content.get("epochs")
+    if epochs is not None and not (_is_count(epochs) and epochs > 0):
+        raise UserError(f"grid {name}: epochs: expected a whole number, 1 or more, got {epochs!r}")
+    if content.get("show", "fused") not in {"fused", "all"}:
+        raise UserError(f"grid {name}: show: expected fused or all, got {content['show']!r}")
+    grid = Grid(
+        name=name,
+        title=str(content.get("title", name)),
+        axes={axis: _entries(name, axis, entries) for axis, entries in axes.items()},
+        seeds=tuple(seeds),
+        about=" ".join(str(content.get("about", "")).split()),
+        paper=content.get("paper"),
+        figure=content.get("figure"),
+        show=content.get("show", "fused"),
+        without=tuple(content.get("without", ())),
+        epochs=epochs,
+        common=_changes(name, "common", content.get("common", {})),
+    )
+    for rule in grid.without:
+        for axis, label in rule.items():
+            if axis not in grid.axes or label not in [entry.label for entry in grid.axes[axis]]:
+                raise UserError(f"grid {name}: without: there is no {axis} {label!r}")
+    return grid
+
+
+def _entries(grid: str, axis: str, content: Any) -> tuple[Entry, ...]:
+    if isinstance(content, list) and content:
+        return tuple(Entry(_label(value), ((_key(axis), value),)) for value in content)
+    if not isinstance(content, Mapping) or not content:
+        raise UserError(
+            f"grid {grid}: axes.{axis}: expected labels with changes of the recipe, or a list"
+        )
+    return tuple(_entry(grid, axis, str(label), value) for label, value in content.items())
+
+
+def _entry(grid: str, axis: str, label: str, content: Any) -> Entry:
+    where = f"axes.{axis}.{label}"
+    if isinstance(content, Mapping) and content and set(content) <= _ENTRY_KEYS:
+        changes = _changes(grid, where, content.get("set", {}))
+        return Entry(label, changes, content.get("paper", {}))
+    return Entry(label, _changes(grid, where, content))
+
+
+def _changes(grid: str, where: str, content: Any) -> tuple[Change, ...]:
+    if content is None:
+        return ()
+    if not isinstance(content, Mapping):
+        raise UserError(f"grid {grid}: {where}: expected dotted keys and values, got {content!r}")
+    return tuple((str(key), value) for key, value in content.items())
+
+
+def _key(axis: str) -> str:
+    """The axis `dataset` sets the recipe."""
+    return "recipe" if axis == DATASET else axis
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
