@@ -79,7 +79,7 @@ def _launcher(arguments: argparse.Namespace) -> Launcher:
 
 def _data(text: str) -> tuple[str, str | None]:
     name, equals, root = text.partition("=")
-    return name, (str(Path(root).resolve()) if equals else None)
+    return name, (root if equals else None)
 
 
 COMMAND = Command(
