@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,9 @@ def plan_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
             continue
         needs = None
         if cell.imputation is not None or _needs_teachers(cell.recipe):
-            shared = _taught_by(cell.recipe)
-            needs = f"teachers-seed{cell.recipe.seed}-{digest(shared.as_dict())}"
-            teaching.setdefault(needs, Job(needs, shared.as_dict(), str(out), teaches=True))
+            needs = f"teachers-seed{cell.recipe.seed}-{_teaching(cell.recipe)}"
+            shared = cell.recipe.as_dict() | {"method": "ume", "fusion": "late"}
+            teaching.setdefault(needs, Job(needs, shared, str(out), teaches=True))
         jobs[cell.name] = Job(
             cell.name, cell.recipe.as_dict(), str(out), needs, imputation=cell.imputation
         )
@@ -131,6 +131,9 @@ def _needs_teachers(recipe: Recipe) -> bool:
         return False
 
 
-def _taught_by(recipe: Recipe) -> Recipe:
-    """What decides the teachers: all but the student's method and fusion."""
-    return recipe_from({**recipe.as_dict(), "method": "ume", "fusion": "late"})
+def _teaching(recipe: Recipe) -> str:
+    """A hash of what decides the teachers, which the method and the fusion do not."""
+    settings, _ = teacher_settings(recipe)
+    keys = ("data", "encoders", "seed", "missing")
+    own = {key: value for key, value in recipe.as_dict().items() if key in keys}
+    return digest({**own, "training": asdict(settings)})
