@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
 
 from g2d.batch import Batch
 from g2d.data.splits import Split
@@ -58,6 +58,36 @@ class EpochSampler(DistributedSampler[Any]):
         self.generator.manual_seed(self.seed + epoch)
 
 
+class NoLoneSample(BatchSampler):
+    """Batches in which no sample is alone: batch norm cannot normalise a single value.
+
+    A last batch of one sample becomes part of the batch before it.
+
+    Example:
+        >>> list(NoLoneSample(range(5), 2)), list(NoLoneSample(range(1), 2))
+        ([[0, 1], [2, 3, 4]], [[0]])
+    """
+
+    def __init__(self, sampler: Any, batch_size: int) -> None:
+        super().__init__(sampler, batch_size, drop_last=False)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        waiting: list[int] = []
+        for batch in super().__iter__():
+            if len(batch) == 1 and self.batch_size > 1:
+                waiting += batch
+                continue
+            if waiting:
+                yield waiting
+            waiting = batch
+        yield waiting
+
+    def __len__(self) -> int:
+        samples = len(cast(Sized, self.sampler))
+        lone = self.batch_size > 1 and samples % self.batch_size == 1 and samples > 1
+        return super().__len__() - lone
+
+
 def make_loader(
     split: Split,
     batch_size: int,
@@ -69,15 +99,16 @@ def make_loader(
     workers: int = 0,
     pin_memory: bool = False,
 ) -> DataLoader[Batch]:
-    """Makes the loader of one split; call `loader.sampler.set_epoch(epoch)` before each epoch.
+    """Makes the loader of one split.
 
-    Nothing is dropped. With one process each sample comes exactly once an epoch; with several,
+    Call `loader.batch_sampler.sampler.set_epoch(epoch)` before each epoch. Nothing is dropped. With one process each sample comes exactly once an epoch; with several,
     the first samples come again at the end where the split does not divide evenly (recognise
     them by `Batch.index`). The global random state is left alone.
 
     Args:
         split: What to load.
-        batch_size: Samples in a batch of one process; the last batch may be smaller.
+        batch_size: Samples in a batch of one process; the last batch may be smaller, and one
+            larger where a single sample would be left to train on.
         shuffle: New order every epoch (training) or the split's own (evaluation).
         seed: Seed of the order and of the workers.
         rank: Which of the processes this is.
@@ -103,10 +134,14 @@ def make_loader(
     if not 0 <= rank < world_size:
         raise UserError(f"got rank={rank} of world_size={world_size}, expected 0 <= rank < size")
     sampler = EpochSampler(split, shuffle=shuffle, seed=seed, rank=rank, world_size=world_size)
+    batches = (
+        NoLoneSample(sampler, batch_size)
+        if shuffle
+        else BatchSampler(sampler, batch_size, drop_last=False)
+    )
     return DataLoader(
         cast(Any, split),
-        batch_size=batch_size,
-        sampler=sampler,
+        batch_sampler=batches,
         num_workers=workers,
         collate_fn=_as_it_is,
         pin_memory=pin_memory,

@@ -139,8 +139,9 @@ def fit(
                 break
             student.train()
             method.on_epoch_start(epoch)
-            if hasattr(train.sampler, "set_epoch"):
-                train.sampler.set_epoch(epoch)
+            sampler = getattr(train.batch_sampler, "sampler", train.sampler)
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(epoch)
             bar.describe(f"{title}  epoch {epoch + 1}/{settings.epochs}  {method.stage()}")
             stage, rate = method.stage(), float(scheduler.get_last_lr()[0])
             started = time.perf_counter()
