@@ -16,8 +16,8 @@ from g2d.tasks import Task
 class Subject:
     """A trained model as the analyses see it.
 
-    Made from a run folder by `g2d.experiment.opening.open_run`, or by hand from a model and loaders
-    of one's own.
+    Made from a run folder by `g2d.experiment.opening.open_subject`, or by hand from a model and
+    loaders of one's own.
 
     Attributes:
         label: What tables and figures call it, such as the method's name.
@@ -29,6 +29,7 @@ class Subject:
         seen: The training split as the student saw it, augmented where it was; the same as
             `batches("train")` where nothing was augmented.
         folder: The run folder, where there is one.
+        teacher_folders: Those of the teachers, with the records of their training.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Subject:
     teachers: Mapping[str, UnimodalModel] = field(default_factory=dict)
     seen: Callable[[], Iterable[Batch]] | None = None
     folder: Path | None = None
+    teacher_folders: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
 
 from g2d.batch import Batch
+from g2d.data.plain import without_augmentation
 from g2d.data.splits import Split
 from g2d.errors import UserError
 
@@ -179,6 +180,10 @@ class Subset:
         own = torch.as_tensor(indices, dtype=torch.int64)
         batch = self.split.__getitems__(self.rows[own].tolist())
         return Batch(batch.inputs, batch.target, own, batch.present)
+
+    def plain(self) -> Subset:
+        """The same rows without augmentation."""
+        return Subset(without_augmentation(self.split), self.rows.tolist())
 
 
 def limit(split: Split, n: int, seed: int = 0) -> Split:

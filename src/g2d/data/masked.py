@@ -13,6 +13,7 @@ from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.data.missing import Mask
+from g2d.data.plain import without_augmentation
 from g2d.data.splits import Split, Splits
 from g2d.errors import UserError
 
@@ -75,6 +76,10 @@ class Masked:
             index=batch.index,
             present=there if self.told else batch.present,
         )
+
+    def plain(self) -> Masked:
+        """The same mask on the same samples without augmentation."""
+        return Masked(without_augmentation(self.split), self.mask, self.told)
 
     def _both(self, own: Mapping[str, NDArray[np.bool_]], rows: NDArray[np.int64]) -> Presence:
         """What mask and split both have of some rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.errors import UserError
 
 
 class Reader(Protocol):
@@ -25,6 +26,14 @@ class Reader(Protocol):
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """The inputs of some rows of the store, `(B, ...)` float32."""
+
+
+@runtime_checkable
+class Augmenting(Protocol):
+    """A reader that draws at random, and can leave that off."""
+
+    def plain(self) -> Reader:
+        """The same inputs as evaluation reads them."""
 
 
 class PreparedSplit:
@@ -57,6 +66,7 @@ class PreparedSplit:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.readers = dict(readers)
         self.target: Tensor = torch.from_numpy(np.array(target)[self.rows])
+        self._store_target, self._store_present = target, present
         masks = present or {}
         self.present = {name: np.asarray(mask)[self.rows] for name, mask in masks.items()}
         self.augmented = any(reader.augments for reader in self.readers.values())
@@ -70,3 +80,23 @@ class PreparedSplit:
         inputs = {name: reader.read(rows) for name, reader in self.readers.items()}
         present = {name: torch.from_numpy(mask)[index] for name, mask in self.present.items()}
         return Batch(inputs, self.target[index], index, present)
+
+    def plain(self) -> PreparedSplit:
+        """The same rows without augmentation.
+
+        Raises:
+            UserError: A reader augments and has no `plain()`.
+        """
+        readers = {name: _plain(name, reader) for name, reader in self.readers.items()}
+        return PreparedSplit(self.rows, readers, self._store_target, self._store_present)
+
+
+def _plain(modality: str, reader: Reader) -> Reader:
+    if not reader.augments:
+        return reader
+    if not isinstance(reader, Augmenting):
+        raise UserError(
+            f"the reader of {modality!r} ({type(reader).__name__}) augments at random and has no "
+            "plain(), which reads as evaluation does; add it"
+        )
+    return reader.plain()

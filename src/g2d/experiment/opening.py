@@ -10,6 +10,7 @@ from typing import Any
 
 from g2d.analysis.subject import Subject
 from g2d.data.loader import make_loader
+from g2d.data.plain import without_augmentation
 from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
@@ -17,7 +18,7 @@ from g2d.errors import UserError
 from g2d.experiment.build import build_splits, build_teacher
 from g2d.experiment.missing import with_saved_masks
 from g2d.experiment.recipe import Recipe, recipe_from, with_changes
-from g2d.experiment.teach import EVALUATION_BATCH
+from g2d.experiment.teach import EVALUATION_BATCH, teacher_folder
 from g2d.experiment.train import load_run, without_pretrained
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
@@ -79,7 +80,9 @@ def open_subject(
     changes: Sequence[tuple[str, Any]] = (),
     label: str | None = None,
 ) -> Subject:
-    """A finished run as the analyses want it, with its teachers where it names any.
+    """A finished run as the analyses want it, with its teachers where there are any.
+
+    A run that used no teachers has those that its recipe would use, if they were trained.
 
     Args:
         folder: A finished run.
@@ -93,21 +96,63 @@ def open_subject(
     """
     opened = open_run(folder, changes)
     result = RunFolder(folder).read_json("result.json")
-    named = result.get("teachers", {}).get("folders", {})
-    teachers = {
-        name: _load_teacher((out or folder.parent) / place, name, opened.splits)
-        for name, place in named.items()
-    }
+    places = _teacher_folders(opened, result, out or folder.parent)
     splits = opened.splits.named()
     return Subject(
         label=label or result["method"],
         model=opened.model,
         task=opened.splits.spec.task,
-        batches=lambda name: _sweep(splits[name]),
-        teachers=teachers,
+        batches=lambda name: _sweep(without_augmentation(splits[name])),
+        teachers={name: _load_teacher(places[name], name, opened.splits) for name in places},
         seen=partial(_sweep, splits["train"]),
         folder=folder,
+        teacher_folders=places,
     )
+
+
+def open_subjects(
+    folders: Sequence[Path], out: Path | None = None, changes: Sequence[tuple[str, Any]] = ()
+) -> tuple[Subject, ...]:
+    """Several runs, each under a label of its own.
+
+    Args:
+        folders: Finished runs.
+        out: See `open_subject`.
+        changes: See `open_subject`.
+
+    Raises:
+        UserError: One of them cannot be opened, or is named twice.
+    """
+    for folder in folders:
+        if not RunFolder(folder).finished:
+            raise UserError(f"{folder} is not a finished run folder")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UserError("got the same run twice; name each once")
+    labels = _labels(folders)
+    return tuple(
+        open_subject(folder, out, changes, label)
+        for folder, label in zip(folders, labels, strict=True)
+    )
+
+
+def _labels(folders: Sequence[Path]) -> list[str]:
+    """The shortest of method, dataset and method, or folder that tells all runs apart."""
+    results = [RunFolder(folder).read_json("result.json") for folder in folders]
+    by_method = [str(result["method"]) for result in results]
+    by_dataset = [f"{result['dataset']}, {result['method']}" for result in results]
+    by_name = [folder.name for folder in folders]
+    by_path = [str(folder) for folder in folders]
+    candidates = (by_method, by_dataset, by_name, by_path)
+    return next(labels for labels in candidates if len(set(labels)) == len(labels))
+
+
+def _teacher_folders(opened: OpenedRun, result: dict[str, Any], out: Path) -> dict[str, Path]:
+    named = result.get("teachers", {}).get("folders", {})
+    if named:
+        return {name: out / place for name, place in named.items()}
+    recipe, splits = opened.recipe, opened.splits
+    places = {m: teacher_folder(recipe, splits, m, out) for m in splits.spec.modalities}
+    return places if all(RunFolder(place).finished for place in places.values()) else {}
 
 
 def _sweep(split: Split) -> Any:

@@ -68,6 +68,10 @@ class FrameReader:
         """Of one clip as it is read."""
         return 3, self._frames, self._size, self._size
 
+    def plain(self) -> FrameReader:
+        """The middle frames of the same clips, whole."""
+        return FrameReader(self._clips, self._frames, self._size)
+
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Those clips, `(B, 3, T, size, size)` float32.
 

@@ -47,6 +47,10 @@ class SpectrogramReader:
         """Of one spectrogram as it is read."""
         return 1, int(self._array.shape[1]), self._columns
 
+    def plain(self) -> SpectrogramReader:
+        """The middle stretch of the same spectrograms."""
+        return SpectrogramReader(self._array, self._columns)
+
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Those spectrograms, `(B, 1, F, columns)` float32."""
         if self.augments:
