@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from g2d.analysis.learning_curves import Curve, LearningCurves, learning_curves
+from g2d.analysis.learning_curves import Curve, LearningCurves, learning_curves, subjects_curves
 from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+from g2d.experiment.opening import open_subjects
 from g2d.experiment.recipe import recipe_from
 from g2d.experiment.train import train
 from toy import toy_recipe
@@ -62,6 +64,46 @@ def test_the_boundary_is_where_the_stage_ends(runs):
 def test_teachers_are_found_beside_the_runs(runs):
     out, folders = runs
     assert learning_curves(folders) == learning_curves(folders, out)
+
+
+def test_subjects_have_the_same_curves(runs):
+    out, folders = runs
+    subjects = open_subjects(folders, out)
+    assert [subject.label for subject in subjects] == ["joint", "g2d"]
+    # joint training knows no teachers; those of its recipe were trained for G²D
+    found, read = subjects_curves(subjects), learning_curves(folders, out)
+    assert set(found.curves) == set(read.curves)
+    assert found.boundaries == read.boundaries
+
+
+def test_the_table_has_the_best_of_every_curve():
+    curves = (
+        Curve("mine", "a", (0.25, 0.75, 0.5)),
+        Curve("mine", "b", (float("nan"), 0.5, 0.5)),
+        Curve("mine", "fused", (float("nan"),)),
+    )
+    found = LearningCurves("accuracy", ("a", "b", "fused"), curves, (1,))
+    columns, rows = found.table()
+    assert columns == ["run", "of", "best accuracy, %", "in epoch", "last"]
+    assert rows == [
+        ["mine", "a", "75.0", "2", "50.0"],
+        ["mine", "b", "50.0", "2", "50.0"],
+        ["mine", "fused", "-", "0", "-"],
+    ]
+    assert "mine: a 75.0 %, b 50.0 %, fused -" in found.sentence()
+    assert "Test is read once" in found.sentence()
+    told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert told["curves"][1]["values"] == [None, 0.5, 0.5]
+    errors = LearningCurves("rmse", ("a",), (Curve("mine", "a", (3.0, 2.0)),), (), False)
+    assert errors.table()[1] == [["mine", "a", "2", "2", "2"]]
+
+
+def test_runs_on_other_kinds_of_target_are_refused(runs, tmp_path):
+    _, folders = runs
+    data = {"name": "toy.ToyData", "regression": True}
+    other = train(recipe("joint", data=data), tmp_path)
+    with pytest.raises(UserError, match="measured by rmse and a run before it by accuracy"):
+        learning_curves([folders[0], other])
 
 
 def test_the_figure_is_a_picture(runs, tmp_path):

@@ -1,15 +1,23 @@
-"""Who learns when: validation accuracy of every modality over the epochs (Figure 1)."""
+"""Who learns when: validation accuracy of every modality over the epochs (Figure 1).
+
+The paper draws the test split. It is read once here, after training, so the records have curves of
+validation only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from g2d.analysis.figures import INK, blank, colours, known, percent, save, without_box
+from g2d.analysis.subject import Subject
 from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
-from g2d.errors import require
+from g2d.errors import UserError, require
+from g2d.methods.schedule import Schedule
 from g2d.tasks import task_from
 
 
@@ -63,38 +71,32 @@ class LearningCurves:
     def plot(self, path: Path) -> Path:
         """Draws the figure into a file."""
         require("matplotlib", "train")
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
         from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-        figure = Figure(figsize=(3.6 * len(self.panels), 3.4), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(3.6 * len(self.panels), 3.4)
         axes = figure.subplots(1, len(self.panels), sharey=True, squeeze=False)[0]
-        colours = _colours(self.curves)
+        colour_of = colours(curve.label for curve in self.curves if not curve.teacher)
         for axis, panel in zip(axes, self.panels, strict=True):
             for boundary in self.boundaries:
                 axis.axvline(boundary + 0.5, color="0.6", linewidth=1, linestyle=":", zorder=0)
             for curve in self.curves:
                 if curve.panel != panel:
                     continue
-                epochs = range(1, len(curve.values) + 1)
-                style = "--" if curve.teacher else "-"
-                # A line through one point cannot be seen.
-                marker = "o" if len(curve.values) == 1 else ""
                 axis.plot(
-                    epochs,
+                    range(1, len(curve.values) + 1),
                     curve.values,
-                    style,
-                    marker=marker,
-                    color=colours[curve.label],
+                    "--" if curve.teacher else "-",
+                    # A line through one point cannot be seen.
+                    marker="o" if len(curve.values) == 1 else "",
+                    color=INK if curve.teacher else colour_of[curve.label],
                     label=curve.label,
                 )
             axis.set_title(panel, fontsize=11)
             axis.set_xlabel("epoch")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             axis.grid(axis="y", color="0.9", linewidth=0.8)
-            axis.spines[["top", "right"]].set_visible(False)
+            without_box(axis)
         if self.metric == "accuracy":
             axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         if not self.higher_is_better:
@@ -113,9 +115,67 @@ class LearningCurves:
             ncols=len(handles),
             frameon=False,
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-        return path
+        return save(figure, path)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Best and last value of every curve."""
+        rows = []
+        for curve in self.curves:
+            place, best = self._best(curve)
+            last = curve.values[-1] if curve.values else math.nan
+            cells = [self._say(value).removesuffix(" %") for value in (best, last)]
+            rows.append([curve.label, curve.panel, cells[0], str(place), cells[1]])
+        what = "accuracy, %" if self.metric == "accuracy" else self.metric
+        return ["run", "of", f"best {what}", "in epoch", "last"], rows
+
+    def sentence(self) -> str:
+        """What every run reached, and on which split."""
+        parts = []
+        for label in dict.fromkeys(curve.label for curve in self.curves):
+            reached = [
+                f"{curve.panel} {self._say(self._best(curve)[1])}"
+                for curve in self.curves
+                if curve.label == label
+            ]
+            parts.append(f"{label}: {', '.join(reached)}")
+        what = self.metric if self.higher_is_better else self.metric.upper()
+        said = f"Best validation {what} over the epochs: {'; '.join(parts)}."
+        if self.boundaries:
+            ends = " and ".join(str(boundary) for boundary in self.boundaries)
+            said += f" Stages end after epoch {ends}."
+        return f"{said} Test is read once, after training, so there is no curve of it."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every value of every curve."""
+        return {
+            "split": "val",
+            "metric": self.metric,
+            "higher_is_better": self.higher_is_better,
+            "stages_end_after": list(self.boundaries),
+            "curves": [
+                {
+                    "run": curve.label,
+                    "of": curve.panel,
+                    "teacher": curve.teacher,
+                    "values": [known(value) for value in curve.values],
+                }
+                for curve in self.curves
+            ],
+        }
+
+    def _best(self, curve: Curve) -> tuple[int, float]:
+        """The epoch, from 1 on, and its value."""
+        sign = 1 if self.higher_is_better else -1
+        pairs = [(sign * v, -epoch) for epoch, v in enumerate(curve.values, 1) if v == v]
+        if not pairs:
+            return 0, math.nan
+        best, epoch = max(pairs)
+        return -epoch, sign * best
+
+    def _say(self, value: float) -> str:
+        if not math.isfinite(value):
+            return "-"
+        return percent(value) if self.metric == "accuracy" else f"{value:.4g}"
 
 
 def learning_curves(folders: Sequence[Path], out: Path | None = None) -> LearningCurves:
@@ -126,51 +186,66 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
         out: The folder that the runs name their teachers relative to; the runs' own parent when
             not given.
     """
+    sources = []
+    for folder in folders:
+        result = RunFolder(folder).read_json("result.json")
+        places = result.get("teachers", {}).get("folders", {})
+        taught = {name: (out or folder.parent) / place for name, place in places.items()}
+        sources.append((result["method"], folder, taught))
+    return _read(sources)
+
+
+def subjects_curves(subjects: Sequence[Subject]) -> LearningCurves:
+    """The same of opened runs, under their labels.
+
+    Raises:
+        UserError: A subject comes from no run folder, or none of them was trained.
+    """
+    sources = []
+    for subject in subjects:
+        if subject.folder is None:
+            raise UserError(f"{subject.label} has no run folder, and so no records of its training")
+        sources.append((subject.label, subject.folder, subject.teacher_folders))
+    found = _read(sources)
+    if not found.curves:
+        raise UserError("there are no curves: none of these runs trained a student")
+    return found
+
+
+def _read(sources: Sequence[tuple[str, Path, Mapping[str, Path]]]) -> LearningCurves:
+    """From labels, run folders, and the folders of their teachers."""
     curves: list[Curve] = []
     panels: dict[str, None] = {}
-    boundaries: tuple[int, ...] = ()
+    boundaries: set[int] = set()
     metric, higher_is_better = "", True
-    taught: set[str] = set()
-    for folder in folders:
+    taught: set[Path] = set()
+    for label, folder, teachers in sources:
         run = RunFolder(folder)
-        about, result, epochs = (
-            run.read_json("run.json"),
-            run.read_json("result.json"),
-            run.epochs(),
-        )
-        if not metric:
-            task = task_from(run.read_json("model.json")["task"])
-            metric, higher_is_better = task.metric, task.higher_is_better
-        for name, place in result.get("teachers", {}).get("folders", {}).items():
-            lines = RunFolder((out or folder.parent) / place).epochs()
-            if name not in taught and lines:
-                taught.add(name)
+        epochs = run.epochs()
+        task = task_from(run.read_json("model.json")["task"])
+        if metric and task.metric != metric:
+            raise UserError(
+                f"{label} is measured by {task.metric} and a run before it by {metric}; draw runs "
+                "on one kind of target"
+            )
+        metric, higher_is_better = task.metric, task.higher_is_better
+        for name, place in teachers.items():
+            lines = RunFolder(place).epochs()
+            if place not in taught and lines:
+                taught.add(place)
                 values = tuple(line["val"][metric][FUSED] for line in lines)
                 curves.append(Curve("teacher alone", name, values, teacher=True))
         if not epochs:
             continue
         for name in epochs[0]["val"][metric]:
             panels.setdefault(name)
-            values = tuple(line["val"][metric].get(name, float("nan")) for line in epochs)
-            curves.append(Curve(result["method"], name, values))
-        boundaries = boundaries or _boundaries(about["method"].get("schedule"))
+            values = tuple(line["val"][metric].get(name, math.nan) for line in epochs)
+            curves.append(Curve(label, name, values))
+        boundaries |= set(_boundaries(run.read_json("run.json")["method"].get("schedule")))
     order = tuple(name for name in panels if name != FUSED) + ((FUSED,) if FUSED in panels else ())
     shown = tuple(curve for curve in curves if curve.panel in order)
-    return LearningCurves(metric, order, shown, boundaries, higher_is_better)
+    return LearningCurves(metric, order, shown, tuple(sorted(boundaries)), higher_is_better)
 
 
 def _boundaries(tau: list[int] | None) -> tuple[int, ...]:
-    if not tau:
-        return ()
-    from g2d.methods.schedule import Schedule
-
-    return Schedule(tuple(tau)).boundaries
-
-
-def _colours(curves: Sequence[Curve]) -> dict[str, str]:
-    """One colour a label, distinguishable in grey and to the colour-blind (Okabe and Ito)."""
-    palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-    labels = dict.fromkeys(curve.label for curve in curves if not curve.teacher)
-    colours = {label: palette[i % len(palette)] for i, label in enumerate(labels)}
-    colours["teacher alone"] = "#444444"
-    return colours
+    return Schedule(tuple(tau)).boundaries if tau else ()

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import g2d
 from g2d.cli import (
+    analyse,
     compare,
     data,
     demo,
@@ -36,6 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     export.COMMAND,
     diagnose.COMMAND,
     compare.COMMAND,
+    analyse.COMMAND,
     serve.COMMAND,
     methods.COMMAND,
     recipes.COMMAND,

@@ -1,0 +1,74 @@
+"""What the figures of all analyses have in common: colours, a blank sheet, plain axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from g2d.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, and which differ in grey.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+# Of what is no result of its own: a teacher, a guess, the ideal. Pages draw it in their own ink.
+INK = "#444444"
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """One colour for each name, in their order.
+
+    Example:
+        >>> colours(["joint", "g2d", "joint"])
+        {'joint': '#0072B2', 'g2d': '#D55E00'}
+    """
+    distinct = dict.fromkeys(names)
+    return {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(distinct)}
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure, in inches, whose parts make room for each other."""
+    require("matplotlib", "train")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def without_box(axis: Axes) -> None:
+    """Takes off the frame's upper and right side."""
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes the figure into a file, whose ending says in which format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def known(value: float, digits: int = 6) -> float | None:
+    """A number as JSON holds it; `None` where it is not known.
+
+    Example:
+        >>> known(0.12345678), known(float("nan")), known(float("inf"))
+        (0.123457, None, None)
+    """
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def percent(fraction: float) -> str:
+    """A fraction as people read it.
+
+    Example:
+        >>> percent(0.7342), percent(float("nan"))
+        ('73.4 %', '-')
+    """
+    return f"{100 * fraction:.1f} %" if math.isfinite(fraction) else "-"

@@ -1,0 +1,51 @@
+"""The questions that finished runs can be asked, by the names that the command line knows."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from g2d.analysis.finding import Finding
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One question.
+
+    Attributes:
+        what: The question, in one line.
+        figure: Which figure or table of the paper it is; empty where it is none.
+        run: Answers for `Sequence[Subject]`; takes `split` too where `splits` names any.
+        splits: The splits it can be asked about one at a time, the usual one first; empty where
+            the question itself says which it is about.
+    """
+
+    what: str
+    figure: str
+    run: Callable[..., Finding]
+    splits: tuple[str, ...] = ()
+
+
+def _later(path: str) -> Callable[..., Finding]:
+    """`module.function` of `g2d.analysis`, imported when it is first asked."""
+
+    def run(*arguments: Any, **options: Any) -> Finding:
+        module, _, name = path.rpartition(".")
+        function = getattr(importlib.import_module(f"g2d.analysis.{module}"), name)
+        found: Finding = function(*arguments, **options)
+        return found
+
+    return run
+
+
+_ANY = ("test", "val", "train")
+
+ANALYSES: Mapping[str, Analysis] = {
+    "learning-curves": Analysis(
+        "who learns when: validation metric of every modality by epoch",
+        "Figure 1",
+        _later("learning_curves.subjects_curves"),
+    ),
+}
