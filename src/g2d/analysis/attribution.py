@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
@@ -21,6 +21,8 @@ from g2d.tasks import Task
 
 # 2^k coalitions are asked.
 _MOST = 12
+
+Scores = Mapping[frozenset[str], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,6 @@ def mean_inputs(model: MultimodalModel, batches: Iterable[Batch]) -> dict[str, T
     return {name: (sums[name] / counts[name].clamp(min=1)).float() for name in sums}
 
 
-@torch.no_grad()
 def attribute(
     model: MultimodalModel,
     batches: Iterable[Batch],
@@ -106,6 +107,24 @@ def attribute(
         batches: Held-out samples.
         task: Gives the score: accuracy, share of right bits, or R².
         means: From `mean_inputs`, over training data.
+
+    Raises:
+        UserError: There are more than 12 modalities.
+    """
+    return shapley(coalition_scores(model, batches, task, means), model.modalities)
+
+
+@torch.no_grad()
+def coalition_scores(
+    model: MultimodalModel,
+    batches: Iterable[Batch],
+    task: Task,
+    means: Mapping[str, Tensor],
+) -> Scores:
+    """v(S) of every sample and every coalition S; see `attribute`.
+
+    Returns:
+        `(N,)` scores by the set of the modalities that are not replaced.
 
     Raises:
         UserError: There are more than 12 modalities.
@@ -128,14 +147,22 @@ def attribute(
             mixed = {name: given[name] if name in group else stand_ins[name] for name in names}
             said[group].append(model.fusion(mixed, batch.present or None)[0].float().cpu())
     target = torch.cat(targets)
-    scores = {g: score_samples(task, torch.cat(parts), target) for g, parts in said.items()}
+    return {g: score_samples(task, torch.cat(parts), target) for g, parts in said.items()}
+
+
+def shapley(scores: Scores, names: Sequence[str]) -> Attribution:
+    """The Shapley values of every sample's score.
+
+    Args:
+        scores: By coalition, from `coalition_scores`.
+        names: All modalities.
+    """
     by_sample = {}
     for name in names:
-        value = np.zeros(len(target))
-        for group in groups:
+        value = np.zeros(len(scores[frozenset()]))
+        for group, before in scores.items():
             if name not in group:
-                weight = _weight(len(group), len(names))
-                value += weight * (scores[group | {name}] - scores[group])
+                value += _weight(len(group), len(names)) * (scores[group | {name}] - before)
         by_sample[name] = value
     return Attribution(
         by_sample, float(scores[frozenset()].mean()), float(scores[frozenset(names)].mean())

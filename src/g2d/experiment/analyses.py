@@ -48,4 +48,14 @@ ANALYSES: Mapping[str, Analysis] = {
         "Figure 1",
         _later("learning_curves.subjects_curves"),
     ),
+    "confidence": Analysis(
+        "how sure the teachers are on train and held out, and who is weak by each",
+        "Figure 3",
+        _later("confidence.confidence"),
+    ),
+    "confidence-ratio": Analysis(
+        "how much of the weak teacher's confidence the student has, on train and test",
+        "Figure 6",
+        _later("confidence_ratio.confidence_ratio"),
+    ),
 }

@@ -1,0 +1,99 @@
+"""What a model and its teachers say of the same samples, in one pass over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from g2d.analysis.subject import Subject
+from g2d.batch import Batch
+from g2d.engine.evaluate import FUSED
+from g2d.errors import UserError
+from g2d.tasks import Task
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Logits of some samples, in the order of their batches.
+
+    Attributes:
+        student: `(N, C)` under `"fused"` and every modality's read-out; empty where not asked.
+        teachers: `(N, C)` under every teacher's modality; empty where not asked.
+        target: `(N, ...)`.
+        present: For modalities that can be missing, bool `(N,)`.
+    """
+
+    student: Mapping[str, Tensor]
+    teachers: Mapping[str, Tensor]
+    target: Tensor
+    present: Mapping[str, Tensor]
+
+    def having(self, name: str) -> NDArray[np.bool_]:
+        """Which samples have a modality, `(N,)`; all have the fused prediction."""
+        mask = self.present.get(name)
+        there: NDArray[np.bool_] = np.ones(len(self.target), bool) if mask is None else mask.numpy()
+        return there
+
+    def confidence(self, task: Task, name: str, logits: Tensor) -> Floats:
+        """Confidence of every sample in the right answer; `nan` where the modality is absent."""
+        values: Floats = task.confidence(logits, self.target).double().numpy()
+        return np.where(self.having(name), values, np.nan)
+
+
+@torch.no_grad()
+def ask(
+    subject: Subject, batches: Iterable[Batch], *, student: bool = True, teachers: bool = True
+) -> Answers:
+    """Runs the model, its teachers, or both, in eval mode.
+
+    Args:
+        subject: Whose model and teachers.
+        batches: One sweep over a split.
+        student: Whether the model is asked.
+        teachers: Whether the teachers are.
+
+    Raises:
+        UserError: Teachers are wanted and there are none, or there are no samples.
+    """
+    if teachers and not subject.teachers:
+        raise UserError(
+            f"{subject.label} has no teachers; ask a run that does, or train them with g2d teach, "
+            "the run's recipe and the run's --out"
+        )
+    said: dict[str, list[Tensor]] = {}
+    taught: dict[str, list[Tensor]] = {}
+    targets: list[Tensor] = []
+    masks: list[Mapping[str, Tensor]] = []
+    for batch in batches:
+        if student:
+            outputs = subject.model.eval()(batch)
+            for name, logits in {FUSED: outputs.logits, **outputs.unimodal}.items():
+                said.setdefault(name, []).append(logits.float().cpu())
+        for name, teacher in subject.teachers.items() if teachers else ():
+            taught.setdefault(name, []).append(teacher.eval()(batch).logits.float().cpu())
+        targets.append(batch.target.cpu())
+        masks.append({name: mask.bool().cpu() for name, mask in batch.present.items()})
+    if not targets:
+        raise UserError(f"{subject.label}: there are no samples to ask about")
+    names = {name: None for mask in masks for name in mask}
+    return Answers(
+        student={name: torch.cat(parts) for name, parts in said.items()},
+        teachers={name: torch.cat(parts) for name, parts in taught.items()},
+        target=torch.cat(targets),
+        present={
+            name: torch.cat(
+                [
+                    mask.get(name, torch.ones(len(target), dtype=torch.bool))
+                    for mask, target in zip(masks, targets, strict=True)
+                ]
+            )
+            for name in names
+        },
+    )
