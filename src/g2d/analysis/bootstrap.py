@@ -48,6 +48,18 @@ class Measured:
         value, low, high = (f"{scale * v:.{digits}f}" for v in (self.value, self.low, self.high))
         return f"{value} [{low}, {high}]"
 
+    def around(self, digits: int = 1, scale: float = 1.0) -> str:
+        """The value and half the interval's width, for narrow tables.
+
+        Example:
+            >>> Measured(0.5, 0.4, 0.62).around(scale=100)
+            '50.0 ± 11.0'
+        """
+        if not math.isfinite(self.value):
+            return "-"
+        half = (self.high - self.low) / 2
+        return f"{scale * self.value:.{digits}f} ± {scale * half:.{digits}f}"
+
 
 def resampled_means(values: Floats, draws: Floats) -> Floats:
     """The mean of every resample, `(D,)`.

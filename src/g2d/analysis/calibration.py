@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from g2d.analysis.asking import Floats, ask
-from g2d.analysis.figures import blank, colours, known, save, without_box
+from g2d.analysis.figures import blank, colours, known, percent, save, without_box
 from g2d.analysis.subject import Subject
 from g2d.engine.evaluate import FUSED
 from g2d.errors import UserError
@@ -128,14 +128,12 @@ class Calibration:
         """Who is too sure and who not sure enough."""
         parts = []
         for row in self.rows:
-            gap = 100 * (row.confidence - row.accuracy)
-            side = "too sure" if gap > 0 else "not sure enough"
-            error = 100 * row.width.error
+            side = "too sure" if row.confidence > row.accuracy else "not sure enough"
             parts.append(
-                f"{row.of} of {row.label} is {abs(gap):.1f} points {side} on average "
-                f"(ECE {error:.1f} %)"
+                f"{row.label} {row.of} {percent(row.accuracy)} right, {percent(row.confidence)} "
+                f"sure: {side}, ECE {percent(row.width.error)}"
             )
-        return f"On {self.split}, {'; '.join(parts)}."
+        return f"On {self.split}, on average: {'; '.join(parts)}."
 
     def as_dict(self) -> dict[str, Any]:
         """Both errors and all bins."""
@@ -161,7 +159,7 @@ class Calibration:
         """Draws reliability diagrams, a panel for each prediction; dots grow with their bins."""
         panels = list(dict.fromkeys(row.of for row in self.rows))
         colour_of = colours(row.label for row in self.rows)
-        figure = blank(3.3 * len(panels), 3.7)
+        figure = blank(3.3 * len(panels) + 0.3, 4.1)
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axis, panel in zip(axes, panels, strict=True):
             axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":", zorder=0)
@@ -181,7 +179,7 @@ class Calibration:
                 )
             axis.set_title(panel, fontsize=11)
             axis.set_xlabel("confidence")
-            axis.set_aspect("equal")
+            axis.set_box_aspect(1)
             axis.set_xlim(-0.02, 1.02)
             axis.set_ylim(-0.02, 1.02)
             without_box(axis)

@@ -15,7 +15,7 @@ from g2d.analysis.scores import score_samples
 from g2d.batch import Batch
 from g2d.errors import UserError, require
 from g2d.models.multimodal import MultimodalModel
-from g2d.tasks import Classification, MultiLabel, Task
+from g2d.tasks import Classification, MultiLabel, Regression, Task
 
 # Strengths of the L2 penalty, as scikit-learn counts them: the least penalty last.
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -97,7 +97,8 @@ def linear_probe(
     scale = np.where(scale > 1e-12, scale, 1.0)
 
     def scaled(rows: Floats) -> Floats:
-        return (rows - centre) / scale
+        moved: Floats = (rows - centre) / scale
+        return moved
 
     if isinstance(task, Classification) and len(target.unique()) < 2:
         raise UserError(f"all training samples of {modality!r} are of one class; nothing to fit")
@@ -145,4 +146,7 @@ def _said(task: Task, fitted: Any, inputs: Floats) -> Tensor:
     if isinstance(task, MultiLabel):
         bits = np.stack([one.predict(inputs) for one in fitted], axis=1)
         return torch.from_numpy(np.where(bits, 1.0, -1.0))
-    return torch.from_numpy(fitted.predict(inputs))
+    assert isinstance(task, Regression)
+    # Numbers outside the training range are moved to its ends, as a model's are.
+    unit = task.scale(torch.from_numpy(fitted.predict(inputs)))
+    return unit.logit(eps=1e-6)[:, None]

@@ -58,4 +58,16 @@ ANALYSES: Mapping[str, Analysis] = {
         "Figure 6",
         _later("confidence_ratio.confidence_ratio"),
     ),
+    "calibration": Analysis(
+        "whether predictions are as often right as they are sure, fused and each modality",
+        "",
+        _later("calibration.calibration"),
+        _ANY,
+    ),
+    "attribution": Analysis(
+        "what each modality is worth: head, mean ablation, Shapley value, linear probe",
+        "",
+        _later("worth.worth"),
+        ("test", "val"),
+    ),
 }

@@ -1,0 +1,220 @@
+"""What a modality is worth to a model, measured in four ways that answer four questions.
+
+| way | question |
+|---|---|
+| head | how right is what the modality alone says through the fusion (its read-out)? |
+| ablation | how much is lost where its features are replaced by their mean over train? |
+| shapley | its share of the score, over all orders in which modalities could come |
+| probe | how right is the best linear reading of its features, whatever the fusion makes of them? |
+
+Scores are accuracy of classes, the share of right bits of labels, R² of numbers. A modality that
+the fusion ignores can have a good probe and no Shapley value; one that only repeats another loses
+nothing by ablation and has a Shapley value still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from g2d.analysis.asking import Answers, Floats, ask
+from g2d.analysis.attribution import coalition_scores, mean_inputs, shapley
+from g2d.analysis.bootstrap import Measured, mean_of
+from g2d.analysis.figures import blank, colours, known, save, without_box
+from g2d.analysis.intervals import resamples
+from g2d.analysis.probe import features_of, linear_probe
+from g2d.analysis.scores import score_samples
+from g2d.analysis.subject import Subject
+from g2d.errors import require
+from g2d.tasks import Classification, MultiLabel, Task
+
+WAYS = {
+    "head": "alone, by its read-out",
+    "ablation": "lost without it",
+    "shapley": "Shapley value",
+    "probe": "linear probe",
+}
+
+
+@dataclass(frozen=True)
+class Worth:
+    """One modality of one run.
+
+    Attributes:
+        label: The run.
+        modality: Which.
+        by: What each way of `WAYS` says; a fusion without read-out of the modality has no `head`.
+        strength: The probe's inverse penalty, chosen on validation.
+    """
+
+    label: str
+    modality: str
+    by: Mapping[str, Measured]
+    strength: float
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """Every modality of several runs.
+
+    Attributes:
+        split: Where the score was measured.
+        score: What the score is.
+        fused: The fused prediction's, by run.
+        rows: By run and modality.
+    """
+
+    split: str
+    score: str
+    fused: Mapping[str, Measured]
+    rows: tuple[Worth, ...]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """The four ways side by side, in hundredths."""
+        rows = []
+        for label, fused in self.fused.items():
+            rows.append([label, "fused", _hundredths(fused), *["-"] * (len(WAYS) - 1)])
+            for row in self.rows:
+                if row.label == label:
+                    cells = [_hundredths(row.by[way]) if way in row.by else "-" for way in WAYS]
+                    rows.append([label, row.modality, *cells])
+        return ["run", "of", *WAYS], rows
+
+    def sentence(self) -> str:
+        """Who is worth most by each way, run by run."""
+        parts = []
+        for label in self.fused:
+            own = [row for row in self.rows if row.label == label]
+            most: dict[str, list[str]] = {}
+            for way in WAYS:
+                values = {row.modality: row.by[way].value for row in own if way in row.by}
+                if values:
+                    best = max(values, key=lambda name: values[name])
+                    most.setdefault(best, []).append(way)
+            said = ", ".join(f"{name} (by {', '.join(ways)})" for name, ways in most.items())
+            parts.append(f"in {label} {said}")
+        return (
+            f"Worth most to the {self.score} on {self.split}: {'; '.join(parts)}. Means and probes "
+            "are fitted on train, the probe's penalty is chosen on validation."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every number with its interval over samples."""
+        return {
+            "split": self.split,
+            "score": self.score,
+            "fused": {label: value.as_dict() for label, value in self.fused.items()},
+            "modalities": [
+                {
+                    "run": row.label,
+                    "modality": row.modality,
+                    **{way: value.as_dict() for way, value in row.by.items()},
+                    "probe_inverse_penalty": known(row.strength),
+                }
+                for row in self.rows
+            ],
+        }
+
+    def plot(self, path: Path) -> Path:
+        """Draws a panel for each way, with 95 % intervals over samples."""
+        ways = [way for way in WAYS if any(way in row.by for row in self.rows)]
+        names = list(dict.fromkeys(row.modality for row in self.rows))
+        colour_of = colours(self.fused)
+        height = 1.3 + 0.32 * len(names) * (1 + len(colour_of))
+        figure = blank(2.9 * len(ways), height)
+        axes = figure.subplots(1, len(ways), sharex=True, sharey=True, squeeze=False)[0]
+        thick = 0.8 / len(colour_of)
+        for axis, way in zip(axes, ways, strict=True):
+            for row in self.rows:
+                if way not in row.by:
+                    continue
+                value = row.by[way]
+                shift = (list(colour_of).index(row.label) - (len(colour_of) - 1) / 2) * thick
+                low, high = value.value - value.low, value.high - value.value
+                axis.barh(
+                    names.index(row.modality) + shift,
+                    value.value,
+                    0.92 * thick,
+                    xerr=[[max(low, 0)], [max(high, 0)]],
+                    error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "0.5"},
+                    color=colour_of[row.label],
+                    label=row.label,
+                )
+            axis.axvline(0, color="0.6", linewidth=1)
+            axis.set_title(WAYS[way], fontsize=11)
+            axis.set_xlabel(self.score)
+            without_box(axis)
+        axes[0].set_yticks(range(len(names)), names)
+        axes[0].invert_yaxis()
+        shown: dict[str, Any] = {}
+        for axis in axes:
+            for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+                shown.setdefault(label, handle)
+        figure.legend(
+            list(shown.values()),
+            list(shown),
+            loc="outside lower center",
+            ncols=len(shown),
+            frameon=False,
+        )
+        return save(figure, path)
+
+
+def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
+    """Measures every modality of every subject in the four ways.
+
+    Args:
+        subjects: Of one kind of target.
+        split: Held-out samples on which the score is taken.
+
+    Raises:
+        UserError: scikit-learn is not installed, or a subject has more than 12 modalities.
+    """
+    require("sklearn", "sklearn")
+    fused, rows = {}, []
+    for subject in subjects:
+        said = ask(subject, subject.batches(split), teachers=False)
+        draws = resamples(len(said.target))
+        means = mean_inputs(subject.model, subject.batches("train"))
+        scores = coalition_scores(subject.model, subject.batches(split), subject.task, means)
+        everyone = frozenset(subject.modalities)
+        fused[subject.label] = mean_of(scores[everyone], draws)
+        shares = shapley(scores, subject.modalities).by_sample
+        train, val, test = (
+            features_of(subject.model, subject.batches(name)) for name in ("train", "val", split)
+        )
+        for name in subject.modalities:
+            probe = linear_probe(subject.task, name, train, val, test)
+            by_sample = {
+                **_head(subject, said, name),
+                "ablation": scores[everyone] - scores[everyone - {name}],
+                "shapley": shares[name],
+                "probe": probe.by_sample,
+            }
+            by = {way: mean_of(values, draws) for way, values in by_sample.items()}
+            rows.append(Worth(subject.label, name, by, probe.strength))
+    return Attributions(split, _score(subjects[0].task), fused, tuple(rows))
+
+
+def _head(subject: Subject, said: Answers, name: str) -> dict[str, Floats]:
+    """The read-out's score of every sample that has the modality; nothing without read-out."""
+    if name not in said.student:
+        return {}
+    there = said.having(name)
+    found = np.full(len(there), np.nan)
+    found[there] = score_samples(subject.task, said.student[name][there], said.target[there])
+    return {"head": found}
+
+
+def _score(task: Task) -> str:
+    if isinstance(task, Classification):
+        return "accuracy"
+    return "share of right bits" if isinstance(task, MultiLabel) else "R²"
+
+
+def _hundredths(value: Measured) -> str:
+    return value.around(1, scale=100)
