@@ -159,7 +159,7 @@ class Calibration:
         """Draws reliability diagrams, a panel for each prediction; dots grow with their bins."""
         panels = list(dict.fromkeys(row.of for row in self.rows))
         colour_of = colours(row.label for row in self.rows)
-        figure = blank(3.3 * len(panels) + 0.3, 4.1)
+        figure = blank(3.3 * len(panels) + 0.3, 4.4)
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axis, panel in zip(axes, panels, strict=True):
             axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":", zorder=0)

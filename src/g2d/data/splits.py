@@ -15,7 +15,8 @@ class Split(Protocol):
     """A part of a dataset that can be asked for any samples at once.
 
     `__getitems__` is what PyTorch's loader calls with the indices of a whole batch; answering it
-    with a `Batch` spares one Python call a sample.
+    with a `Batch` spares one Python call a sample. An augmented split that also has `plain()` can
+    be analysed as evaluation would see it (`g2d.data.plain`).
 
     Attributes:
         target: All targets of the split, `(N, ...)`.
