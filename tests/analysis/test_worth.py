@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from analysis.subjects import NAMES, TASKS, looks_drawn, subject, whole
+from g2d import UserError
 from g2d.analysis.attribution import attribute, mean_inputs
 from g2d.analysis.probe import features_of, linear_probe
 from g2d.analysis.scores import score_samples
@@ -68,3 +69,8 @@ def test_table_sentence_figure_and_numbers(tmp_path):
     told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert len(told["modalities"]) == 6
     assert looks_drawn(found.plot(tmp_path / "new" / "figure.png"))
+
+
+def test_runs_scored_in_different_ways_are_refused():
+    with pytest.raises(UserError, match=r"different ways \(mine by accuracy, other by R²\)"):
+        worth([subject(), subject("numbers", label="other")])

@@ -29,7 +29,7 @@ from g2d.analysis.intervals import resamples
 from g2d.analysis.probe import features_of, linear_probe
 from g2d.analysis.scores import score_samples
 from g2d.analysis.subject import Subject
-from g2d.errors import require
+from g2d.errors import UserError, require
 from g2d.tasks import Classification, MultiLabel, Task
 
 WAYS = {
@@ -172,14 +172,19 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
         split: Held-out samples on which the score is taken.
 
     Raises:
-        UserError: scikit-learn is not installed, or a subject has more than 12 modalities.
+        UserError: scikit-learn is not installed, the subjects are scored in different ways, or one
+            has more than 12 modalities.
     """
     require("sklearn", "sklearn")
+    scored = {_score(subject.task): subject.label for subject in subjects}
+    if len(scored) > 1:
+        said = ", ".join(f"{label} by {score}" for score, label in scored.items())
+        raise UserError(f"these runs are scored in different ways ({said}); ask for them apart")
     fused, rows = {}, []
     for subject in subjects:
-        said = ask(subject, subject.batches(split), teachers=False)
-        draws = resamples(len(said.target))
         means = mean_inputs(subject.model, subject.batches("train"))
+        answers = ask(subject, subject.batches(split), teachers=False)
+        draws = resamples(len(answers.target))
         scores = coalition_scores(subject.model, subject.batches(split), subject.task, means)
         everyone = frozenset(subject.modalities)
         fused[subject.label] = mean_of(scores[everyone], draws)
@@ -190,14 +195,14 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
         for name in subject.modalities:
             probe = linear_probe(subject.task, name, train, val, test)
             by_sample = {
-                **_head(subject, said, name),
+                **_head(subject, answers, name),
                 "ablation": scores[everyone] - scores[everyone - {name}],
                 "shapley": shares[name],
                 "probe": probe.by_sample,
             }
             by = {way: mean_of(values, draws) for way, values in by_sample.items()}
             rows.append(Worth(subject.label, name, by, probe.strength))
-    return Attributions(split, _score(subjects[0].task), fused, tuple(rows))
+    return Attributions(split, next(iter(scored)), fused, tuple(rows))
 
 
 def _head(subject: Subject, said: Answers, name: str) -> dict[str, Floats]:
