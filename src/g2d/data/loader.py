@@ -102,9 +102,10 @@ def make_loader(
 ) -> DataLoader[Batch]:
     """Makes the loader of one split.
 
-    Call `loader.batch_sampler.sampler.set_epoch(epoch)` before each epoch. Nothing is dropped. With one process each sample comes exactly once an epoch; with several,
-    the first samples come again at the end where the split does not divide evenly (recognise
-    them by `Batch.index`). The global random state is left alone.
+    Call `loader.batch_sampler.sampler.set_epoch(epoch)` before each epoch. Nothing is dropped.
+    With one process each sample comes exactly once an epoch; with several, the first samples come
+    again at the end where the split does not divide evenly (recognise them by `Batch.index`). The
+    global random state is left alone.
 
     Args:
         split: What to load.
