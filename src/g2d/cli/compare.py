@@ -13,6 +13,7 @@ from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from g2d.compare.grid import Grid
+    from g2d.compare.record import GridRecord
     from g2d.compare.running import Launcher
 
 
@@ -30,6 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="folder of run folders (default: runs)"
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="print the table as far as it is, and run nothing"
     )
     parser.usage = "%(prog)s GRID [options] [--key.of.recipe VALUE ...]"
 
@@ -53,11 +57,15 @@ def chosen_grid(arguments: argparse.Namespace, changes: list[str]) -> Grid:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Runs what is not done, then shows the table."""
+    from g2d.cli.tables import show_grid
     from g2d.compare.jobs import plan_jobs
     from g2d.compare.lines import Lines
     from g2d.compare.record import record_of
     from g2d.compare.running import run_jobs
 
+    if arguments.show:
+        show_grid(_recorded(arguments, changes), arguments.out)
+        return
     if arguments.jobs < 1:
         raise UserError(f"--jobs: expected 1 or more, got {arguments.jobs}")
     grid = chosen_grid(arguments, changes)
@@ -69,6 +77,20 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     watch = Lines(lambda line: print(line, file=sys.stderr, flush=True), launcher.slots)
     done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
     run_jobs(jobs, launcher, watch, done)
+    show_grid(record, arguments.out)
+
+
+def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
+    """The grid as it was run last in this folder."""
+    from g2d.compare.record import read_record
+
+    name = Path(arguments.grid).stem
+    if changes or arguments.on or arguments.seeds or arguments.epochs:
+        raise UserError("--show prints the grid as it was run; leave out what would change it")
+    path = arguments.out / "grids" / f"{name}.json"
+    if not path.is_file():
+        raise UserError(f"{arguments.out} holds no grid {name}; run it first, without --show")
+    return read_record(path)
 
 
 def _launcher(arguments: argparse.Namespace) -> Launcher:
@@ -87,6 +109,7 @@ COMMAND = Command(
     summary="Train a grid of methods, data and seeds, and print the table they make.",
     example=(
         "  g2d compare table4 --on avdigits --epochs 10 --jobs 2\n"
+        "  g2d compare table4 --show\n"
         "  g2d compare table1 --on avmnist=DIR cremad=DIR --seeds 0 1 2 --out evidence"
     ),
     configure=configure,

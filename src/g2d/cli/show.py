@@ -31,8 +31,10 @@ def show_table(
     for row in rows:
         table.add_row(*row)
     # Title and note stand outside the table, which would fold them to its own width.
-    console = Console(highlight=False)
-    console.print(f"[bold]{title}[/bold]")
+    # Brackets in labels, such as [150, 150], are no markup.
+    console = Console(highlight=False, markup=False)
+    if title:
+        console.print(title, style="bold")
     console.print(table)
     if note:
         console.print(f"{note}\n", style="dim")

@@ -89,6 +89,9 @@ class PairedTest:
         p: How often chance alone gives a difference this large.
         adjusted: The same, corrected for the number of rows (Holm, 1979).
         least: The least p that so many pairs can give.
+        low: Lower end of the difference's 95 % interval over samples and seeds; `None` for one
+            seed.
+        high: Upper end.
     """
 
     column: str
@@ -101,6 +104,22 @@ class PairedTest:
     p: float
     adjusted: float
     least: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best number of a column among those that were measured alike.
+
+    Attributes:
+        row: Its position.
+        beyond_chance: Whether the 95 % interval of its difference to the runner-up, over samples
+            and seeds, leaves zero out.
+    """
+
+    row: int
+    beyond_chance: bool
 
 
 @dataclass(frozen=True)
@@ -139,6 +158,7 @@ class Table:
         columns: One for every dataset and what is read of it.
         rows: One for every combination of the other axes.
         notes: Protocol, what is missing, where the paper contradicts itself.
+        best: For every column the best of each set of numbers that may be compared.
         tests: Of every row against the reference row.
         ranking: Across datasets, where there are two or more, and three or more rows.
     """
@@ -151,6 +171,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    best: tuple[tuple[Best, ...], ...] = ()
     tests: tuple[PairedTest, ...] = ()
     ranking: Ranking | None = None
 

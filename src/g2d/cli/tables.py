@@ -1,0 +1,76 @@
+"""A grid's table on the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from g2d.cli.show import show_table
+from g2d.compare.record import GridRecord
+from g2d.compare.rendering.files import write_table
+from g2d.compare.rendering.sheet import lay_out
+from g2d.compare.rendering.text import blocks, raised
+from g2d.compare.rendering.words import difference, named, probability, ranked, span, tested
+from g2d.compare.table import Table
+from g2d.compare.tables import read_table
+from g2d.errors import UserError, require
+
+
+def show_grid(record: GridRecord, out: Path) -> None:
+    """Prints the table of a grid and writes its files.
+
+    Raises:
+        UserError: Runs have failed; the table is printed and written all the same.
+    """
+    require("rich", "train")
+    from rich.console import Console
+
+    width = Console().width
+    table = read_table(record, out)
+    sheet = lay_out(table)
+    for number, block in enumerate(blocks(sheet, width)):
+        show_table("" if number else table.title, block.columns, block.rows)
+    footnotes = [f"{raised(i)} {note}" for i, note in enumerate(sheet.footnotes, 1)]
+    _say([*footnotes, *([table.about] if table.about else []), *table.notes], width)
+    if table.tests:
+        _show_tests(table)
+        _say(tested(table), width)
+    if table.ranking is not None:
+        _say([ranked(table.ranking)], width)
+    for path in write_table(table, out):
+        print(f"  table  {path}")
+    _check(record, out)
+
+
+def _show_tests(table: Table) -> None:
+    """Every row against the reference, with what samples and seeds say of the difference."""
+    columns = {column.label: column for column in table.columns}
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for test in table.tests:
+        column = columns[test.column]
+        row = found.setdefault(
+            (test.column, test.row),
+            [
+                *(test.column, f"{named(test.row)} - {named(test.reference)}"),
+                *(difference(test, column), span(test, column), "-", "-"),
+            ],
+        )
+        row[5 if test.over == "seeds" else 4] = probability(test.adjusted).removeprefix("= ")
+    head = ["column", "rows", "difference", "95 %", "p, samples", "p, seeds"]
+    show_table("Paired differences, p corrected after Holm", head, list(found.values()))
+
+
+def _say(lines: list[str], width: int) -> None:
+    for line in lines:
+        print(textwrap.fill(line, max(40, width), subsequent_indent="  "))
+    print()
+
+
+def _check(record: GridRecord, out: Path) -> None:
+    runs = {cell.run: cell for cell in record.cells}
+    failed = sum(cell.state(out) == "failed" for cell in runs.values())
+    if failed:
+        raise UserError(
+            f"{failed} of {len(runs)} runs failed, for the reasons below the table; the same "
+            "command tries them again"
+        )

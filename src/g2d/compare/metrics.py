@@ -1,0 +1,59 @@
+"""How tables show a metric: its name, its unit, its digits, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of run folders.
+
+    Attributes:
+        name: As run folders call it.
+        label: As tables call it.
+        higher_is_better: Which of two numbers wins.
+        scale: From run folders, which keep fractions, to tables.
+        unit: `"%"`, or nothing.
+        digits: After the decimal point; significant ones where negative.
+    """
+
+    name: str
+    label: str
+    higher_is_better: bool
+    scale: float = 1.0
+    unit: str = ""
+    digits: int = 3
+
+    def text(self, value: float) -> str:
+        """A value as tables show it.
+
+        Example:
+            >>> METRICS["accuracy"].text(70.26), METRICS["rmse"].text(1234.56)
+            ('70.3', '1.23e+03')
+        """
+        return f"{value:.{-self.digits}g}" if self.digits < 0 else f"{value:.{self.digits}f}"
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "accuracy", True, 100.0, "%", 1),
+        Metric("mape", "MAPE", False, 100.0, "%", 2),
+        Metric("r2", "R²", True),
+        Metric("rmse", "RMSE", False, digits=-3),
+        Metric("mae", "MAE", False, digits=-3),
+    )
+}
+
+
+def shown_metrics(measured: Mapping[str, object]) -> tuple[Metric, ...]:
+    """Which metrics a table shows of a run: the accuracy, or those of regression.
+
+    Args:
+        measured: By name.
+    """
+    if "accuracy" in measured or not measured:
+        return (METRICS["accuracy"],)
+    return tuple(metric for name, metric in METRICS.items() if name in measured)

@@ -1,0 +1,1 @@
+"""The paper's own numbers, to stand beside measured ones."""

@@ -1,0 +1,115 @@
+"""The tests and the ranking of a table in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from g2d.compare.metrics import METRICS
+from g2d.compare.table import Column, PairedTest, Ranking, Table
+
+LEVEL = 0.05
+
+
+def tested(table: Table) -> list[str]:
+    """For every column, which rows differ from the reference row beyond chance."""
+    found = []
+    families: dict[tuple[str, tuple[str, ...]], list[PairedTest]] = {}
+    for test in table.tests:
+        families.setdefault((test.column, test.reference), []).append(test)
+    columns = {column.label: column for column in table.columns}
+    for (label, reference), tests in families.items():
+        column = columns[label]
+        samples = [test for test in tests if test.over == "samples"]
+        seeds = [test for test in tests if test.over == "seeds"]
+        parts = [*_verdicts(samples, column, "over test samples"), *_of_seeds(seeds, column)]
+        found.append(f"{label}, against {named(reference)}: {'; '.join(parts)}.")
+    return found
+
+
+def ranked(ranking: Ranking) -> str:
+    """Mean ranks, and what they are worth."""
+    order = ", ".join(
+        f"{named(row)} {rank:.2f}" for row, rank in zip(ranking.rows, ranking.ranks, strict=True)
+    )
+    said = (
+        f"Mean ranks over {len(ranking.datasets)} datasets: {order}; Friedman's chi squared is "
+        f"{ranking.statistic:.2f} (p {probability(ranking.p)}), Nemenyi's critical difference "
+        f"{ranking.critical_difference:.2f}"
+    )
+    groups = [
+        f"{named(ranking.rows[first])} to {named(ranking.rows[last])}"
+        for first, last in ranking.groups
+    ]
+    if not groups:
+        return f"{said}: all rows differ beyond chance."
+    if ranking.groups == ((0, len(ranking.rows) - 1),):
+        return f"{said}: no two rows differ beyond chance."
+    return f"{said}: no difference beyond chance from {'; nor from '.join(groups)}."
+
+
+def named(labels: Sequence[str]) -> str:
+    """A row in one word or several."""
+    return ", ".join(labels)
+
+
+def probability(p: float) -> str:
+    """A p-value as people read it.
+
+    Example:
+        >>> probability(0.0004), probability(0.25), probability(1.0)
+        ('< 0.001', '= 0.25', '= 1')
+    """
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
+
+
+def difference(test: PairedTest, column: Column) -> str:
+    """A difference with its sign.
+
+    Example:
+        >>> column = Column("x, fused", "x", "accuracy", "fused", True, "%")
+        >>> difference(PairedTest("", (), (), "seeds", "", 3.21, 3, 1, 1, 1), column)
+        '+3.2'
+    """
+    return _signed(test.difference, column)
+
+
+def span(test: PairedTest, column: Column) -> str:
+    """The interval of a difference; nothing for one seed.
+
+    Example:
+        >>> column = Column("x, fused", "x", "accuracy", "fused", True, "%")
+        >>> span(PairedTest("", (), (), "seeds", "", 3.2, 3, 1, 1, 1, -1.0, 7.4), column)
+        '-1.0 to +7.4'
+    """
+    if test.low is None or test.high is None:
+        return "-"
+    return f"{_signed(test.low, column)} to {_signed(test.high, column)}"
+
+
+def _signed(value: float, column: Column) -> str:
+    text = METRICS[column.metric].text(value)
+    return text if text.startswith("-") else f"+{text}"
+
+
+def _verdicts(tests: Sequence[PairedTest], column: Column, over: str) -> list[str]:
+    if not tests:
+        return []
+    sign = 1 if column.higher_is_better else -1
+    sorts: dict[str, list[str]] = {"better": [], "worse": [], "no different beyond chance": []}
+    for test in tests:
+        beyond = test.adjusted < LEVEL
+        sort = ("better" if sign * test.difference > 0 else "worse") if beyond else [*sorts][2]
+        shown = f" ({difference(test, column)})" if beyond else ""
+        sorts[sort].append(f"{named(test.row)}{shown}")
+    said = [f"{sort}: {', '.join(rows)}" for sort, rows in sorts.items() if rows]
+    return [f"{over} {'; '.join(said)}"]
+
+
+def _of_seeds(tests: Sequence[PairedTest], column: Column) -> list[str]:
+    if not tests:
+        return ["over seeds nothing can be tested with one"]
+    strong = [test for test in tests if test.least < LEVEL]
+    if not strong:
+        n, least = max((test.n, test.least) for test in tests)
+        return [f"over {n} seeds no p can be below {least:g}, so they alone show nothing"]
+    return _verdicts(strong, column, "over seeds")

@@ -1,0 +1,1 @@
+"""What numbers over seeds and test samples say: one idea, one file."""
