@@ -110,7 +110,8 @@ def _is_number(text: Any) -> bool:
     """Whether a cell belongs in a column of numbers.
 
     Example:
-        >>> _is_number("0.41"), _is_number("70.3 ± 0.4"), _is_number("-"), _is_number("late")
+        >>> _is_number("0.41"), _is_number("70.3 ± 0.4* ¹"), _is_number("-"), _is_number("late")
         (True, True, True, False)
     """
-    return text == "-" or str(text).translate(str.maketrans("", "", ".-±+ ")).isdigit()
+    word = str(text).translate(str.maketrans("", "", ".±+* ~⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return word in {"-", "", "failed"} or word.replace("-", "").isdigit()

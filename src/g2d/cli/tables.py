@@ -10,7 +10,15 @@ from g2d.compare.record import GridRecord
 from g2d.compare.rendering.files import write_table
 from g2d.compare.rendering.sheet import lay_out
 from g2d.compare.rendering.text import blocks, raised
-from g2d.compare.rendering.words import difference, named, probability, ranked, span, tested
+from g2d.compare.rendering.words import (
+    MEANING,
+    difference,
+    named,
+    probability,
+    ranked,
+    span,
+    tested,
+)
 from g2d.compare.table import Table
 from g2d.compare.tables import read_table
 from g2d.errors import UserError, require
@@ -34,7 +42,7 @@ def show_grid(record: GridRecord, out: Path) -> None:
     _say([*footnotes, *([table.about] if table.about else []), *table.notes], width)
     if table.tests:
         _show_tests(table)
-        _say(tested(table), width)
+        _say([*tested(table), MEANING], width)
     if table.ranking is not None:
         _say([ranked(table.ranking)], width)
     for path in write_table(table, out):

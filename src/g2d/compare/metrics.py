@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ class Metric:
         scale: From run folders, which keep fractions, to tables.
         unit: `"%"`, or nothing.
         digits: After the decimal point; significant ones where negative.
+        bounds: Least and greatest value, in the unit of tables.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Metric:
     scale: float = 1.0
     unit: str = ""
     digits: int = 3
+    bounds: tuple[float, float] = (0.0, math.inf)
 
     def text(self, value: float) -> str:
         """A value as tables show it.
@@ -39,9 +42,9 @@ class Metric:
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "accuracy", True, 100.0, "%", 1),
+        Metric("accuracy", "accuracy", True, 100.0, "%", 1, (0.0, 100.0)),
         Metric("mape", "MAPE", False, 100.0, "%", 2),
-        Metric("r2", "R²", True),
+        Metric("r2", "R²", True, bounds=(-math.inf, 1.0)),
         Metric("rmse", "RMSE", False, digits=-3),
         Metric("mae", "MAE", False, digits=-3),
     )

@@ -50,11 +50,11 @@ def _bold(table: Table) -> list[str]:
     if not chosen:
         return []
     note = (
-        "The best of a column is marked * where the 95 % interval of its difference to the "
+        "The best of a column is bold or marked * where the 95 % interval of its difference to the "
         "runner-up, over test samples and seeds, leaves zero out"
     )
     if not all(best.beyond_chance for best in chosen):
-        note += ", and ~ where it does not: not beyond chance"
+        note += ", and marked ~ where it does not: not beyond chance"
     return [f"{note}. Only numbers of the same protocol and data are compared."]
 
 

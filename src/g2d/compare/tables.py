@@ -129,12 +129,13 @@ def _number(
     # One seed says nothing of the others: what is left is the chance of the samples.
     half = span.half if math.isfinite(span.half) else span.rows
     known = len(place.runs) > 1 or place.samples is not None
+    least, most = metric.bounds
     return Number(
         mean=place.mean,
         std=place.std,
         n=len(place.runs),
-        low=place.mean - half if known else None,
-        high=place.mean + half if known else None,
+        low=max(least, place.mean - half) if known else None,
+        high=min(most, place.mean + half) if known else None,
         values=tuple(float(value) for value in place.values),
         runs=tuple(run.folder.name for run in place.runs),
         paper=beside,

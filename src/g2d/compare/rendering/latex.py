@@ -21,6 +21,7 @@ _SPECIAL = {
     "τ": r"$\tau$",
     "κ": r"$\kappa$",
     "×": r"$\times$",
+    "†": r"$\dagger$",
     "→": r"$\to$",
 }
 
@@ -57,7 +58,7 @@ def latex(table: Table) -> str:
         lines.append(_line(cells))
     lines += [r"\bottomrule", r"\end{tabular}", r"\begin{tablenotes}", r"\footnotesize"]
     lines += [rf"\item[{i}] {escaped(note)}" for i, note in enumerate(sheet.footnotes, 1)]
-    lines += [rf"\item {escaped(_as_bold(note))}" for note in table.notes]
+    lines += [rf"\item {escaped(note)}" for note in table.notes]
     if not sheet.footnotes and not table.notes:
         lines = lines[:-2]
     else:
@@ -101,7 +102,7 @@ def _headings(strips: tuple[Strip, ...]) -> list[str]:
     found = []
     for strip in strips:
         found.append(escaped(strip.label.removeprefix(f"{strip.column.dataset}, ")))
-        found += [PAPER] if strip.paper else []
+        found += [escaped(PAPER)] if strip.paper else []
     return found
 
 
@@ -113,10 +114,6 @@ def _entry(entry: Entry) -> str:
     by_chance = r"\textasciitilde{}" if entry.best == "~" else ""
     marks = rf"\tnote{{{','.join(map(str, entry.marks))}}}" if entry.marks else ""
     return f"{value}{spread}{by_chance}{marks}"
-
-
-def _as_bold(note: str) -> str:
-    return note.replace("is marked * where", "is bold where").replace("and ~ where", "with ~ where")
 
 
 def _line(cells: list[str]) -> str:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from g2d.compare.metrics import METRICS
 from g2d.compare.rendering.sheet import PAPER, Entry, lay_out
-from g2d.compare.rendering.words import difference, named, probability, ranked, span, tested
+from g2d.compare.rendering.words import (
+    MEANING,
+    difference,
+    named,
+    probability,
+    ranked,
+    span,
+    tested,
+)
 from g2d.compare.table import Number, Table
 
 
@@ -35,6 +43,7 @@ def markdown(table: Table) -> str:
         parts.append("\n".join(f"- {note}" for note in table.notes))
     if table.tests:
         parts += ["## Tests", _tests(table), "\n".join(f"- {said}" for said in tested(table))]
+        parts.append(MEANING)
     if table.ranking is not None:
         parts += ["## Across datasets", ranked(table.ranking)]
     parts += ["## Intervals", _INTERVALS, _intervals(table), f"Made by `{table.command}`."]
@@ -47,10 +56,11 @@ _INTERVALS = (
 
 
 def _entry(entry: Entry) -> str:
-    value = f"**{entry.value}**" if entry.best == "*" else f"{entry.value}{entry.best}"
+    value = f"**{entry.value}**" if entry.best == "*" else entry.value
     spread = f" ± {entry.spread}" if entry.spread else ""
     marks = f"<sup>{','.join(map(str, entry.marks))}</sup>" if entry.marks else ""
-    return f"{value}{spread}{marks}".replace("~", "\\~")
+    by_chance = "\\~" if entry.best == "~" else ""
+    return f"{value}{spread}{by_chance}{marks}"
 
 
 def _tests(table: Table) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from g2d.compare.metrics import METRICS
 from g2d.compare.table import Column, Number, Table
 
-PAPER = "paper"
+PAPER = "paper †"  # what it means stands in the notes
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from g2d.compare.rendering.sheet import PAPER, Entry, Sheet, Strip
 
@@ -92,15 +92,25 @@ def _width(strip: Strip) -> int:
     return width + (_widest([PAPER, *map(entry_text, strip.paper)]) if strip.paper else 0)
 
 
+def _append(rows: list[list[str]], entries: tuple[Entry, ...]) -> None:
+    """Numbers end below each other, whatever marks they carry."""
+    texts = [entry_text(entry) for entry in entries]
+    tails = [len(text) - len(_bare(entry)) for text, entry in zip(texts, entries, strict=True)]
+    for row, text, tail in zip(rows, texts, tails, strict=True):
+        row.append(text + " " * (max(tails) - tail))
+
+
+def _bare(entry: Entry) -> str:
+    return entry_text(replace(entry, best="", marks=()))
+
+
 def _block(sheet: Sheet, strips: list[Strip]) -> Block:
     columns = list(sheet.axes)
     rows = [list(labels) for labels in sheet.labels]
     for strip in strips:
         columns.append(strip.label)
-        for row, entry in zip(rows, strip.entries, strict=True):
-            row.append(entry_text(entry))
+        _append(rows, strip.entries)
         if strip.paper:
             columns.append(PAPER)
-            for row, entry in zip(rows, strip.paper, strict=True):
-                row.append(entry_text(entry))
+            _append(rows, strip.paper)
     return Block(tuple(columns), tuple(tuple(row) for row in rows))

@@ -9,6 +9,11 @@ from g2d.compare.table import Column, PairedTest, Ranking, Table
 
 LEVEL = 0.05
 
+MEANING = (
+    "A test over samples asks whether these very models would differ on more such samples, one "
+    "over seeds whether models trained again would; the interval of a difference holds both."
+)
+
 
 def tested(table: Table) -> list[str]:
     """For every column, which rows differ from the reference row beyond chance."""
