@@ -18,7 +18,8 @@ ROWS = "rows"
 # What readers have to know of all of them.
 PROTOCOL = (
     "† The paper's numbers are of one run each, without a deviation, and selected on the test "
-    "split: the best of as many looks at test as there were epochs. Ours are not, unless a mark says so."
+    "split: the best of as many looks at test as there were epochs. Ours are "
+    "not, unless a mark says so."
 )
 
 
