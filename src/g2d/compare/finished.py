@@ -34,6 +34,7 @@ class FinishedRun:
         version: Commit of g2d, or its version where it was installed without one.
         test_selected: Whether the weights were selected on the test split.
         size: How many test samples there are.
+        epochs: Of training, as the recipe has them.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class FinishedRun:
     version: str
     test_selected: bool
     size: int
+    epochs: int
 
     def value(self, metric: Metric, read: str) -> float | None:
         """In the unit of tables; `None` where the run has no such number."""
@@ -94,4 +96,5 @@ def open_finished(folder: Path) -> FinishedRun:
         test_selected="paper" in result["protocol"].split(",")[0]
         or result["val"] == result["test"],
         size=int(result["samples"]["test"]),
+        epochs=int(about["recipe"].get("training", {}).get("epochs", 0)),
     )

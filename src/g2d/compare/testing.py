@@ -44,7 +44,8 @@ class Places:
 def paired_tests(column: Places) -> list[PairedTest]:
     """Every row against the reference row of those measured alike.
 
-    The reference is the first row of joint training, or the first row where there is none. Over
+    The reference is the row of joint training, the longest where there are several, or the first
+    row where there is none. Over
     test samples: McNemar's exact test of one seed's answers, or a permutation test of the samples'
     scores averaged over seeds. Over seeds: a permutation test of the seeds' differences. Each
     family is corrected after Holm for the rows of the column.
@@ -53,7 +54,7 @@ def paired_tests(column: Places) -> list[PairedTest]:
     over_seeds: list[PairedTest] = []
     for rows in column.alike():
         joint = [row for row in rows if column.places[row].runs[0].method == "joint"]
-        reference = (joint or rows)[0]
+        reference = max(joint, key=lambda row: column.places[row].runs[0].epochs, default=rows[0])
         for row in rows:
             if row != reference:
                 samples, seeds = _tests(column, reference, row)
