@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -83,6 +83,7 @@ def fit(
     resume: bool = False,
     title: str = "training",
     stop_after: int | None = None,
+    probe: Callable[[], dict[str, Any]] | None = None,
 ) -> FitResult:
     """Trains a model, keeps the weights that are best on validation, and leaves them in it.
 
@@ -100,6 +101,8 @@ def fit(
         resume: Go on from the folder's last checkpoint, if there is one.
         title: What the progress bar says.
         stop_after: End this session after so many epochs of the whole, to be resumed later.
+        probe: Looks at gradients after every epoch and disturbs nothing
+            (`g2d.analysis.gradient_probe`); the answer is recorded beside the epoch's metrics.
 
     Raises:
         UserError: The loss is not finite, or the checkpoint cannot be used.
@@ -163,6 +166,8 @@ def fit(
                 elif fabric.is_global_zero:
                     save_weights(waiting_weights(run.path, epoch), model)
             record = _record(epoch, stage, loss, rate, seconds, measured)
+            if probe is not None and fabric.is_global_zero:
+                record["gradients"] = probe()
             logger.info("%s: %s", title, record)
             if run is not None and fabric.is_global_zero:
                 run.append_epoch(record)

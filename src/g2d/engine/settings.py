@@ -47,6 +47,8 @@ class TrainingSettings:
         devices: How many; more than one trains with DDP.
         workers: Processes that load data; 0 loads in the training process.
         tensorboard: Also write TensorBoard event files.
+        probe_gradients: After every epoch, also record gradient norms and conflicts of the student
+            on fixed training samples. Training is the same with and without.
     """
 
     epochs: int = 20
@@ -66,6 +68,7 @@ class TrainingSettings:
     devices: int = 1
     workers: int = 0
     tensorboard: bool = False
+    probe_gradients: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lr_steps", tuple(self.lr_steps))

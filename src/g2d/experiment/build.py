@@ -137,6 +137,8 @@ def teacher_settings(recipe: Recipe) -> tuple[TrainingSettings, CacheMode]:
     cache = own.pop("cache", "auto")
     if cache not in {"auto", "on", "off"}:
         raise UserError(f"teachers.cache: expected auto, on or off, got {cache!r}")
+    if "probe_gradients" in own:
+        raise UserError("teachers.probe_gradients: a teacher has one modality; set it in training")
     build(TrainingSettings, own, "teachers")
     settings = build(TrainingSettings, {**recipe.training, **own}, "teachers")
     return settings, cast(CacheMode, cache)

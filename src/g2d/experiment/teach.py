@@ -67,7 +67,7 @@ def teacher_folder(recipe: Recipe, splits: Splits, modality: str, out: Path) -> 
 
 # Where and how watched a teacher is trained is not part of what it is. The number of devices is:
 # with it grow the samples of a step.
-_PLACE = ("accelerator", "workers", "tensorboard")
+_PLACE = ("accelerator", "workers", "tensorboard", "probe_gradients")
 
 
 def _teacher(

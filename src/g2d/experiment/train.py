@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.catalog import ENCODERS
+from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import FUSED, evaluate
@@ -164,6 +166,9 @@ def train(
             folder=run.path,
             resume=resume,
             title=plan.label,
+            probe=_gradient_probe(student, splits, recipe.seed)
+            if settings.probe_gradients
+            else None,
         )
     fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
     if fabric.is_global_zero:
@@ -227,6 +232,14 @@ def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
     """A student whose first weights depend on the seed alone, so that methods are comparable."""
     torch.manual_seed(recipe.seed)
     return build_student(recipe, splits.spec.modalities, splits.spec.task)
+
+
+def _gradient_probe(student: MultimodalModel, splits: Splits, seed: int) -> GradientProbe:
+    """Looks at training samples drawn once; drawing them leaves the random state alone."""
+    with torch.random.fork_rng(devices=[]):
+        drawn = limit(splits.train, PROBED, seed)
+        batches = list(make_loader(drawn, PROBED, shuffle=False))
+    return GradientProbe(student, splits.spec.task, batches)
 
 
 def _check_folder(run: RunFolder, recipe: Recipe, splits: Splits, resume: bool) -> None:

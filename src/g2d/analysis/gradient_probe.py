@@ -1,0 +1,158 @@
+"""Which way every modality pulls: gradients on fixed samples, the model left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+from g2d.batch import Batch
+from g2d.errors import UserError
+from g2d.methods.gates import gradients
+from g2d.methods.unimodal import loss_of_present
+from g2d.models.multimodal import MultimodalModel
+from g2d.tasks import Task
+
+# Samples of a look: enough to tell directions apart, few enough to cost less than an epoch.
+PROBED = 256
+
+
+class GradientProbe:
+    """Gradient norms and conflicts of a model, asked as often as one likes.
+
+    The loss is the task's, whatever the method trains with, so that methods can be compared: of
+    the fused prediction, and of what every modality says by itself (its read-out). All batches
+    together make one gradient, in eval mode: batch norm uses its running statistics and dropout is
+    off. Weights, their gradients, batch norm, the mode of every module and the random state are
+    after a look what they were before it. What a gate has closed in training is looked at as well:
+    the gradient is the one it would have.
+
+    Args:
+        model: The student.
+        task: Gives the loss.
+        batches: The samples, the same at every look; 256 training samples are plenty.
+
+    Raises:
+        UserError: There are no batches.
+
+    Example:
+        >>> import torch, g2d
+        >>> widths = {"sound": 4, "image": 4}
+        >>> model = g2d.MultimodalModel(
+        ...     {name: torch.nn.Linear(3, 4) for name in widths}, g2d.LateFusion(widths, outputs=2)
+        ... )
+        >>> batch = g2d.Batch(
+        ...     {name: torch.randn(6, 3) for name in widths},
+        ...     torch.tensor([0, 1, 0, 1, 0, 1]),
+        ...     torch.arange(6),
+        ... )
+        >>> seen = GradientProbe(model, g2d.Classification(2), [batch])()
+        >>> list(seen), list(seen["norm"])
+        (['norm', 'own_norm', 'cosine'], ['sound', 'image'])
+    """
+
+    def __init__(self, model: MultimodalModel, task: Task, batches: Sequence[Batch]) -> None:
+        self.model, self.task, self.batches = model, task, list(batches)
+        if not self.batches:
+            raise UserError("a gradient probe needs samples to look at, got no batches")
+
+    def __call__(self) -> dict[str, Any]:
+        """Looks once.
+
+        Returns:
+            Plain values, `None` for what is not defined (the cosine with a gradient of zero):
+            `norm` of the fused loss's gradient on every encoder, ‖∂L/∂θ_m‖; `own_norm`, that of
+            the modality's own loss, ‖∂L_m/∂θ_m‖; `cosine` between the two. Where parameters φ of
+            the fusion are reached by the losses of several modalities, also `shared`,
+            cos(∂L/∂φ, ∂L_m/∂φ), and `conflict`, cos(∂L_a/∂φ, ∂L_b/∂φ) of every pair, under `"a|b"`.
+        """
+        with _undisturbed(self.model):
+            return self._look()
+
+    def _look(self) -> dict[str, Any]:
+        names = self.model.modalities
+        encoders = {name: _learnable(self.model.encoder_parameters(name)) for name in names}
+        head = _learnable(self.model.head_parameters())
+        every = [p for group in encoders.values() for p in group] + head
+        fused: dict[int, Tensor] = {}
+        own: dict[str, dict[int, Tensor]] = {name: {} for name in names}
+        total = sum(len(batch) for batch in self.batches)
+        device = next(self.model.parameters()).device
+        for batch in self.batches:
+            there = batch.to(device)
+            outputs = self.model(there)
+            share = len(batch) / total
+            _add(fused, self.task.loss(outputs.logits, there.target) * share, every)
+            for name, logits in outputs.unimodal.items():
+                loss = loss_of_present(self.task, logits, there, name)
+                _add(own[name], loss * share, encoders[name] + head)
+        found: dict[str, Any] = {"norm": {}, "own_norm": {}, "cosine": {}}
+        for name in names:
+            joint, alone = _flat(fused, encoders[name]), _flat(own[name], encoders[name])
+            found["norm"][name] = _norm(joint)
+            found["own_norm"][name] = _norm(alone)
+            found["cosine"][name] = _cosine(joint, alone)
+        shared = [p for p in head if sum(id(p) in pieces for pieces in own.values()) > 1]
+        if shared:
+            joint = _flat(fused, shared)
+            pulls = {name: _flat(own[name], shared) for name in names}
+            found["shared"] = {name: _cosine(joint, pull) for name, pull in pulls.items()}
+            found["conflict"] = {
+                f"{a}|{b}": _cosine(pulls[a], pulls[b]) for a, b in combinations(names, 2)
+            }
+        return found
+
+
+@contextmanager
+def _undisturbed(model: nn.Module) -> Iterator[None]:
+    """Eval mode with gradients, and afterwards everything as it was."""
+    modes = {part: part.training for part in model.modules()}
+    device = next(model.parameters()).device
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        torch.enable_grad(),
+        # cuDNN's recurrent layers have no backward pass in eval mode; PyTorch's own have.
+        torch.backends.cudnn.flags(enabled=False),
+    ):
+        model.eval()
+        try:
+            yield
+        finally:
+            for part, mode in modes.items():
+                part.training = mode
+
+
+def _learnable(parameters: Sequence[nn.Parameter]) -> list[nn.Parameter]:
+    return [p for p in parameters if p.requires_grad]
+
+
+def _add(sums: dict[int, Tensor], loss: Tensor, parameters: Sequence[nn.Parameter]) -> None:
+    """Adds the gradient of a loss, by parameter; of what it does not reach there is none."""
+    if not (loss.requires_grad and parameters):
+        return
+    pieces = gradients(loss, list(parameters))
+    for parameter, piece in zip(parameters, pieces, strict=True):
+        if piece is not None:
+            key = id(parameter)
+            sums[key] = sums[key] + piece if key in sums else piece
+
+
+def _flat(sums: Mapping[int, Tensor], parameters: Sequence[nn.Parameter]) -> Tensor:
+    """One vector; zero where the loss did not reach."""
+    pieces = [sums.get(id(p), torch.zeros_like(p)).flatten() for p in parameters]
+    return torch.cat(pieces).detach().cpu().double() if pieces else torch.zeros(0).double()
+
+
+def _norm(vector: Tensor) -> float | None:
+    return vector.norm().item() if len(vector) else None
+
+
+def _cosine(a: Tensor, b: Tensor) -> float | None:
+    if not (len(a) and a.any() and b.any()):
+        return None
+    return cosine_similarity(a / a.norm(), b / b.norm(), dim=0).item()

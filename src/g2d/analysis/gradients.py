@@ -1,0 +1,239 @@
+"""Who pulls how hard and whither: gradients of the modalities over training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from g2d.analysis.canvas import blank, colour, legend, save
+from g2d.analysis.gradient_probe import PROBED, GradientProbe
+from g2d.analysis.sampling import draw
+from g2d.analysis.subject import Subject
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+
+__all__ = ["GradientProbe", "GradientTrace", "Gradients", "gradients"]
+
+Series = tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class GradientTrace:
+    """What a `GradientProbe` saw of one run; every series has one value an epoch.
+
+    Attributes:
+        label: Whose it is.
+        epochs: Counted from 1; empty where only the finished model was looked at.
+        norm: ‖∂L/∂θ_m‖ by modality.
+        own_norm: ‖∂L_m/∂θ_m‖ by modality.
+        cosine: Between the two, by modality.
+        shared: cos(∂L/∂φ, ∂L_m/∂φ) by modality, on shared parameters φ; empty without such.
+        conflict: cos(∂L_a/∂φ, ∂L_b/∂φ) by pair, `"a|b"`; empty without such.
+        boundaries: Epochs after which a stage ended.
+    """
+
+    label: str
+    epochs: tuple[int, ...]
+    norm: Mapping[str, Series]
+    own_norm: Mapping[str, Series]
+    cosine: Mapping[str, Series]
+    shared: Mapping[str, Series]
+    conflict: Mapping[str, Series]
+    boundaries: tuple[int, ...] = ()
+
+    @property
+    def share(self) -> dict[str, float | None]:
+        """Of the sum of all encoders' mean gradient norms."""
+        means = {name: _mean(values) for name, values in self.norm.items()}
+        total = sum(value or 0.0 for value in means.values())
+        return {
+            name: value / total if value is not None and total > 0 else None
+            for name, value in means.items()
+        }
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Gradient norms by modality, and whether the fused loss pulls where the modality wants to go.
+
+    Attributes:
+        traces: One a subject.
+    """
+
+    traces: tuple[GradientTrace, ...]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """One row a run and modality, and one a run and pair; means over the epochs."""
+        head = ["run", "modality", "looks", "‖∂L/∂θ‖", "share", "‖∂L_m/∂θ‖", "cosine", "shared"]
+        rows = []
+        for trace in self.traces:
+            looks = str(len(next(iter(trace.norm.values()))))
+            for name in trace.norm:
+                values = [
+                    _said(_mean(trace.norm[name])),
+                    _said(trace.share[name]),
+                    _said(_mean(trace.own_norm[name])),
+                    _said(_mean(trace.cosine[name])),
+                    _said(_mean(trace.shared.get(name, ()))),
+                ]
+                rows.append([trace.label, name, looks, *values])
+            for pair, series in trace.conflict.items():
+                named = pair.replace("|", " against ")
+                rows.append([trace.label, named, looks, "", "", "", "", _said(_mean(series))])
+        return head, rows
+
+    def sentence(self) -> str:
+        """Who has most of the gradient, and where losses disagree."""
+        parts = []
+        for trace in self.traces:
+            known = {name: share for name, share in trace.share.items() if share is not None}
+            if not known:
+                continue
+            most = max(known, key=lambda name: known[name])
+            when = "over training" if trace.epochs else "of the finished model"
+            cosines = ", ".join(
+                f"{name} {_said(_mean(series))}" for name, series in trace.cosine.items()
+            )
+            parts.append(
+                f"In {trace.label}, {most} has {known[most]:.0%} of the gradient norm of all "
+                f"encoders {when}; the cosine of each encoder's gradient with that of its "
+                f"modality's own loss is {cosines}."
+            )
+            against = {p: m for p, s in trace.conflict.items() if (m := _mean(s)) is not None}
+            if against and min(against.values()) < 0:
+                worst = min(against, key=lambda pair: against[pair])
+                parts.append(
+                    f"On the parameters they share, {worst.replace('|', ' and ')} pull against "
+                    f"each other (mean cosine {against[worst]:.2f})."
+                )
+        parts.append(
+            "Gradients are of the task's loss on fixed training samples in eval mode, whatever the "
+            "method trains with; norms of encoders of different make are not on one scale."
+        )
+        return " ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every series."""
+        return {"traces": [{**vars(trace), "share": trace.share} for trace in self.traces]}
+
+    def plot(self, path: Path) -> Path:
+        """Norms, cosines, and conflicts on shared parameters, over the epochs."""
+        from matplotlib.lines import Line2D
+        from matplotlib.ticker import MaxNLocator
+
+        names = list(dict.fromkeys(name for trace in self.traces for name in trace.norm))
+        pairs = list(dict.fromkeys(pair for trace in self.traces for pair in trace.conflict))
+        rows, columns = 2 + bool(pairs), max(len(names), len(pairs))
+        figure = blank(3.6 * columns, 2.5 * rows + 0.5)
+        axes = figure.subplots(rows, columns, sharex=True, sharey="row", squeeze=False)
+        panels = [(0, i, "norm", n) for i, n in enumerate(names)]
+        panels += [(1, i, "cosine", n) for i, n in enumerate(names)]
+        panels += [(2, i, "conflict", p) for i, p in enumerate(pairs)]
+        for row, column, kind, name in panels:
+            axis = axes[row][column]
+            axis.set_title(name.replace("|", " against "), fontsize=11)
+            for place, trace in enumerate(self.traces):
+                _draw(axis, trace, kind, name, colour(place))
+            axis.grid(axis="y", color="0.9", linewidth=0.8)
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if row == 0:
+                axis.set_yscale("log")
+            else:
+                axis.axhline(0, color="0.6", linewidth=1, zorder=0)
+                axis.set_ylim(-1.05, 1.05)
+        used = {(row, column) for row, column, _, _ in panels}
+        for row in range(rows):
+            for column in range(columns):
+                if (row, column) not in used:
+                    axes[row][column].set_visible(False)
+        for row, label in enumerate(("gradient norm", "cosine to own loss", "conflict (cosine)")):
+            if row < rows:
+                axes[row][0].set_ylabel(label)
+        timed = any(trace.epochs for trace in self.traces)
+        for axis in axes[-1]:
+            axis.set_xlabel("epoch" if timed else "")
+            if not timed:
+                axis.set_xticks([0], ["trained"])
+        handles: dict[str, Any] = {
+            trace.label: Line2D([], [], color=colour(i)) for i, trace in enumerate(self.traces)
+        }
+        handles["own loss"] = Line2D([], [], color="0.5", linestyle="--")
+        if any(trace.boundaries for trace in self.traces):
+            handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
+        legend(figure, handles)
+        return save(figure, path)
+
+
+def gradients(subjects: Sequence[Subject], split: str = "train") -> Gradients:
+    """Gradient norms and conflicts, as training recorded them or else of the finished models.
+
+    Training records them where the recipe says `training.probe_gradients: true`. Of other runs,
+    and of models without a folder, the finished model is looked at once.
+
+    Args:
+        subjects: Trained models.
+        split: Where the finished model is looked at, on 256 samples drawn from it.
+
+    Raises:
+        UserError: There are no subjects.
+    """
+    if not subjects:
+        raise UserError("got no runs to take gradients of; give one or more")
+    return Gradients(tuple(_recorded(one) or _of_the_end(one, split) for one in subjects))
+
+
+def _recorded(subject: Subject) -> GradientTrace | None:
+    lines = RunFolder(subject.folder).epochs() if subject.folder is not None else []
+    if not lines or any("gradients" not in line for line in lines):
+        return None
+    stages = [line["stage"] for line in lines]
+    ends = tuple(i for i in range(1, len(stages)) if stages[i] != stages[i - 1])
+    epochs = tuple(line["epoch"] + 1 for line in lines)
+    return _trace(subject.label, epochs, [line["gradients"] for line in lines], ends)
+
+
+def _of_the_end(subject: Subject, split: str) -> GradientTrace:
+    drawn = draw(subject.batches(split), PROBED)
+    seen = GradientProbe(subject.model, subject.task, [drawn])()
+    return _trace(subject.label, (), [seen], ())
+
+
+def _trace(
+    label: str, epochs: tuple[int, ...], looks: Sequence[Mapping[str, Any]], ends: tuple[int, ...]
+) -> GradientTrace:
+    series = {
+        kind: {
+            name: tuple(look.get(kind, {}).get(name) for look in looks)
+            for name in looks[0].get(kind, {})
+        }
+        for kind in ("norm", "own_norm", "cosine", "shared", "conflict")
+    }
+    return GradientTrace(label, epochs, **series, boundaries=ends)
+
+
+def _draw(axis: Any, trace: GradientTrace, kind: str, name: str, shade: str) -> None:
+    """The lines of one run in one panel; a line through one point is a dot."""
+    places = trace.epochs or (0,)
+    marker = "o" if len(places) == 1 else ""
+    lines = [(getattr(trace, kind).get(name), "-")]
+    if kind == "norm":
+        lines.append((trace.own_norm.get(name), "--"))
+    for values, style in lines:
+        if values:
+            known = [float("nan") if value is None else value for value in values]
+            axis.plot(places, known, style, marker=marker, color=shade)
+    for boundary in trace.boundaries:
+        axis.axvline(boundary + 0.5, color="0.6", linewidth=1, linestyle=":", zorder=0)
+
+
+def _mean(values: Series) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _said(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

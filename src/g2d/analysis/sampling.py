@@ -1,0 +1,71 @@
+"""A few samples out of a stream of batches, each as likely as the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from g2d.batch import Batch
+from g2d.errors import UserError
+
+
+def draw(batches: Iterable[Batch], most: int, seed: int = 0) -> Batch:
+    """At most so many samples of a split, in the split's order, as one batch on the CPU.
+
+    Every sample draws a random number, and those with the smallest stay: one pass, and no more
+    held than is kept.
+
+    Args:
+        batches: One sweep over a split.
+        most: How many.
+        seed: Of the draw; the same split gives the same samples.
+
+    Raises:
+        UserError: There are no batches.
+
+    Example:
+        >>> parts = [
+        ...     Batch({"a": torch.ones(3, 1)}, torch.zeros(3), torch.arange(3 * i, 3 * i + 3))
+        ...     for i in range(4)
+        ... ]
+        >>> draw(parts, 5).index.shape, draw(parts, 99).index.tolist() == list(range(12))
+        (torch.Size([5]), True)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    kept: Batch | None = None
+    keys = torch.zeros(0, dtype=torch.float64)
+    for batch in batches:
+        keys = torch.cat([keys, torch.rand(len(batch), generator=generator, dtype=torch.float64)])
+        kept = batch.to("cpu") if kept is None else _joined(kept, batch.to("cpu"))
+        if len(keys) > most:
+            stay = keys.topk(most, largest=False).indices.sort().values
+            keys, kept = keys[stay], _rows(kept, stay)
+    if kept is None:
+        raise UserError("there is nothing to draw samples from, got no batches")
+    return kept
+
+
+def _rows(batch: Batch, rows: Tensor) -> Batch:
+    return Batch(
+        {name: value[rows] for name, value in batch.inputs.items()},
+        batch.target[rows],
+        batch.index[rows],
+        {name: mask[rows] for name, mask in batch.present.items()},
+    )
+
+
+def _joined(a: Batch, b: Batch) -> Batch:
+    """A modality without a mask in one of the two is there in all of its samples."""
+    masked = [name for name in a.inputs if name in a.present or name in b.present]
+    return Batch(
+        {name: torch.cat([value, b.inputs[name]]) for name, value in a.inputs.items()},
+        torch.cat([a.target, b.target]),
+        torch.cat([a.index, b.index]),
+        {name: torch.cat([_mask(a, name), _mask(b, name)]) for name in masked},
+    )
+
+
+def _mask(batch: Batch, name: str) -> Tensor:
+    return batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
