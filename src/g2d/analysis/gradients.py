@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -18,6 +19,8 @@ from g2d.errors import UserError
 __all__ = ["GradientProbe", "GradientTrace", "Gradients", "gradients"]
 
 Series = tuple[float | None, ...]
+# From here on two directions are said to pull against each other.
+_AGAINST = -0.1
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class GradientTrace:
         own_norm: ‖∂L_m/∂θ_m‖ by modality.
         cosine: Between the two, by modality.
         shared: cos(∂L/∂φ, ∂L_m/∂φ) by modality, on shared parameters φ; empty without such.
-        conflict: cos(∂L_a/∂φ, ∂L_b/∂φ) by pair, `"a|b"`; empty without such.
+        conflict: cos(∂L_a/∂φ, ∂L_b/∂φ) by pair, `"a|b"`; empty without such. Near 0 where all that
+            two modalities share is a bias, as in concatenation.
         boundaries: Epochs after which a stage ended.
     """
 
@@ -103,7 +107,7 @@ class Gradients:
                 f"modality's own loss is {cosines}."
             )
             against = {p: m for p, s in trace.conflict.items() if (m := _mean(s)) is not None}
-            if against and min(against.values()) < 0:
+            if against and min(against.values()) < _AGAINST:
                 worst = min(against, key=lambda pair: against[pair])
                 parts.append(
                     f"On the parameters they share, {worst.replace('|', ' and ')} pull against "
@@ -122,7 +126,7 @@ class Gradients:
     def plot(self, path: Path) -> Path:
         """Norms, cosines, and conflicts on shared parameters, over the epochs."""
         from matplotlib.lines import Line2D
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
         names = list(dict.fromkeys(name for trace in self.traces for name in trace.norm))
         pairs = list(dict.fromkeys(pair for trace in self.traces for pair in trace.conflict))
@@ -142,26 +146,30 @@ class Gradients:
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             if row == 0:
                 axis.set_yscale("log")
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+                axis.yaxis.set_minor_formatter(NullFormatter())
             else:
                 axis.axhline(0, color="0.6", linewidth=1, zorder=0)
                 axis.set_ylim(-1.05, 1.05)
-        used = {(row, column) for row, column, _, _ in panels}
-        for row in range(rows):
-            for column in range(columns):
-                if (row, column) not in used:
-                    axes[row][column].set_visible(False)
         for row, label in enumerate(("gradient norm", "cosine to own loss", "conflict (cosine)")):
             if row < rows:
                 axes[row][0].set_ylabel(label)
         timed = any(trace.epochs for trace in self.traces)
-        for axis in axes[-1]:
-            axis.set_xlabel("epoch" if timed else "")
+        used = {(row, column) for row, column, _, _ in panels}
+        for row, column in product(range(rows), range(columns)):
+            axis = axes[row][column]
+            axis.set_visible((row, column) in used)
+            if (row + 1, column) not in used:  # the lowest of its column
+                axis.tick_params(labelbottom=True)
+                axis.set_xlabel("epoch" if timed else "")
             if not timed:
                 axis.set_xticks([0], ["trained"])
         handles: dict[str, Any] = {
             trace.label: Line2D([], [], color=colour(i)) for i, trace in enumerate(self.traces)
         }
-        handles["own loss"] = Line2D([], [], color="0.5", linestyle="--")
+        mark = {} if timed else {"marker": "o", "markerfacecolor": "none"}
+        handles["own loss"] = Line2D([], [], color="0.5", linestyle="--", **mark)
         if any(trace.boundaries for trace in self.traces):
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
         legend(figure, handles)
@@ -219,13 +227,15 @@ def _draw(axis: Any, trace: GradientTrace, kind: str, name: str, shade: str) -> 
     """The lines of one run in one panel; a line through one point is a dot."""
     places = trace.epochs or (0,)
     marker = "o" if len(places) == 1 else ""
+    hollow = {"markerfacecolor": "none"}
     lines = [(getattr(trace, kind).get(name), "-")]
     if kind == "norm":
         lines.append((trace.own_norm.get(name), "--"))
     for values, style in lines:
         if values:
             known = [float("nan") if value is None else value for value in values]
-            axis.plot(places, known, style, marker=marker, color=shade)
+            kwargs = hollow if style == "--" else {}
+            axis.plot(places, known, style, marker=marker, color=shade, **kwargs)
     for boundary in trace.boundaries:
         axis.axvline(boundary + 0.5, color="0.6", linewidth=1, linestyle=":", zorder=0)
 
