@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from g2d.analysis.canvas import blank, colour, legend, save
+from g2d.analysis.figures import blank, colours, save, without_box
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.analysis.sampling import draw
 from g2d.analysis.subject import Subject
@@ -131,6 +131,7 @@ class Gradients:
         names = list(dict.fromkeys(name for trace in self.traces for name in trace.norm))
         pairs = list(dict.fromkeys(pair for trace in self.traces for pair in trace.conflict))
         rows, columns = 2 + bool(pairs), max(len(names), len(pairs))
+        colour_of = colours(trace.label for trace in self.traces)
         figure = blank(3.6 * columns, 2.5 * rows + 0.5)
         axes = figure.subplots(rows, columns, sharex=True, sharey="row", squeeze=False)
         panels = [(0, i, "norm", n) for i, n in enumerate(names)]
@@ -139,10 +140,10 @@ class Gradients:
         for row, column, kind, name in panels:
             axis = axes[row][column]
             axis.set_title(name.replace("|", " against "), fontsize=11)
-            for place, trace in enumerate(self.traces):
-                _draw(axis, trace, kind, name, colour(place))
+            for trace in self.traces:
+                _draw(axis, trace, kind, name, colour_of[trace.label])
             axis.grid(axis="y", color="0.9", linewidth=0.8)
-            axis.spines[["top", "right"]].set_visible(False)
+            without_box(axis)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             if row == 0:
                 axis.set_yscale("log")
@@ -166,13 +167,19 @@ class Gradients:
             if not timed:
                 axis.set_xticks([0], ["trained"])
         handles: dict[str, Any] = {
-            trace.label: Line2D([], [], color=colour(i)) for i, trace in enumerate(self.traces)
+            label: Line2D([], [], color=shade) for label, shade in colour_of.items()
         }
         mark = {} if timed else {"marker": "o", "markerfacecolor": "none"}
         handles["own loss"] = Line2D([], [], color="0.5", linestyle="--", **mark)
         if any(trace.boundaries for trace in self.traces):
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
-        legend(figure, handles)
+        figure.legend(
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=min(len(handles), 4),
+            frameon=False,
+        )
         return save(figure, path)
 
 
@@ -233,9 +240,9 @@ def _draw(axis: Any, trace: GradientTrace, kind: str, name: str, shade: str) -> 
         lines.append((trace.own_norm.get(name), "--"))
     for values, style in lines:
         if values:
-            known = [float("nan") if value is None else value for value in values]
+            drawn = [float("nan") if value is None else value for value in values]
             kwargs = hollow if style == "--" else {}
-            axis.plot(places, known, style, marker=marker, color=shade, **kwargs)
+            axis.plot(places, drawn, style, marker=marker, color=shade, **kwargs)
     for boundary in trace.boundaries:
         axis.axvline(boundary + 0.5, color="0.6", linewidth=1, linestyle=":", zorder=0)
 

@@ -15,6 +15,7 @@ import torch
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.catalog import ENCODERS
 from g2d.data.loader import limit, make_loader
+from g2d.data.plain import without_augmentation
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import FUSED, evaluate
@@ -109,6 +110,8 @@ def train(
         check_teachers(recipe, splits)
     if settings.tensorboard:
         require("tensorboard", "tensorboard")
+    if settings.probe_gradients:
+        without_augmentation(splits.train)  # refuses what has no such view
     if plan.scales_gradients and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     student = _new_student(recipe, splits)
@@ -235,9 +238,9 @@ def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
 
 
 def _gradient_probe(student: MultimodalModel, splits: Splits, seed: int) -> GradientProbe:
-    """Looks at training samples drawn once; drawing them leaves the random state alone."""
-    with torch.random.fork_rng(devices=[]):
-        drawn = limit(splits.train, PROBED, seed)
+    """Looks at training samples that are drawn once, as evaluation sees them."""
+    drawn = limit(without_augmentation(splits.train), PROBED, seed)
+    with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
         batches = list(make_loader(drawn, PROBED, shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)
 
