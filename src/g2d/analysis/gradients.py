@@ -169,7 +169,7 @@ class Gradients:
         handles: dict[str, Any] = {
             label: Line2D([], [], color=shade) for label, shade in colour_of.items()
         }
-        mark = {} if timed else {"marker": "o", "markerfacecolor": "none"}
+        mark: dict[str, Any] = {} if timed else {"marker": "o", "markerfacecolor": "none"}
         handles["own loss"] = Line2D([], [], color="0.5", linestyle="--", **mark)
         if any(trace.boundaries for trace in self.traces):
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")

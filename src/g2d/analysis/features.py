@@ -1,0 +1,101 @@
+"""The features of a whole split, with which samples have which modality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from g2d.batch import Batch
+from g2d.errors import UserError
+from g2d.models.unimodal import UnimodalModel
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Pooled features of every sample, in the order of the split.
+
+    Attributes:
+        of: `(N, d_m)` by modality.
+        there: bool `(N,)` by modality: does the sample have it?
+        index: Position of every row in its split.
+    """
+
+    of: Mapping[str, Floats]
+    there: Mapping[str, NDArray[np.bool_]]
+    index: NDArray[np.int64]
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which samples have every modality."""
+        return np.asarray(np.stack(list(self.there.values())).all(axis=0))
+
+
+def student_features(model: nn.Module, batches: Iterable[Batch]) -> Features:
+    """What every encoder of a model gives, in eval mode; of token sequences what they pool to.
+
+    Raises:
+        UserError: An encoder gives something else than one vector a sample.
+    """
+    model.eval()
+    return _collect(model, batches, lambda batch: model(batch).features)
+
+
+def teacher_features(teachers: Mapping[str, UnimodalModel], batches: Iterable[Batch]) -> Features:
+    """The same of unimodal teachers.
+
+    Raises:
+        UserError: An encoder gives something else than one vector a sample.
+    """
+    models = nn.ModuleDict(teachers).eval()
+
+    def ask(batch: Batch) -> Mapping[str, Tensor]:
+        return {name: model(batch).features[name] for name, model in models.items()}
+
+    return _collect(models, batches, ask)
+
+
+@torch.no_grad()
+def _collect(
+    model: nn.Module, batches: Iterable[Batch], ask: Callable[[Batch], Mapping[str, Tensor]]
+) -> Features:
+    device = next(model.parameters()).device
+    rows: dict[str, list[Tensor]] = {}
+    masks: dict[str, list[Tensor]] = {}
+    index: list[Tensor] = []
+    for batch in batches:
+        for name, value in ask(batch.to(device)).items():
+            if value.ndim != 2:
+                raise UserError(
+                    f"the encoder of {name!r} gives {tuple(value.shape[1:])} a sample, expected "
+                    "one vector; give it pool(tokens), which makes one of a sequence"
+                )
+            rows.setdefault(name, []).append(value.cpu().double())
+            everyone = torch.ones(len(batch), dtype=torch.bool)
+            masks.setdefault(name, []).append(batch.present.get(name, everyone).cpu().bool())
+        index.append(batch.index)
+    if not index:
+        raise UserError("there are no samples to take features of, got no batches")
+    return Features(
+        {name: torch.cat(parts).numpy() for name, parts in rows.items()},
+        {name: torch.cat(parts).numpy() for name, parts in masks.items()},
+        torch.cat(index).numpy(),
+    )
+
+
+def unit(rows: Floats) -> Floats:
+    """Rows of length 1; a row of zeros stays as it is.
+
+    Example:
+        >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+        array([[0.6, 0.8],
+               [0. , 0. ]])
+    """
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1.0)
