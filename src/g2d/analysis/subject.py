@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from g2d.batch import Batch
 from g2d.models.multimodal import MultimodalModel
@@ -30,6 +31,7 @@ class Subject:
             `batches("train")` where nothing was augmented.
         folder: The run folder, where there is one.
         teacher_folders: Those of the teachers, with the records of their training.
+        changes: Where the data of the run is now, if it has moved, for who opens the run again.
     """
 
     label: str
@@ -40,6 +42,7 @@ class Subject:
     seen: Callable[[], Iterable[Batch]] | None = None
     folder: Path | None = None
     teacher_folders: Mapping[str, Path] = field(default_factory=dict)
+    changes: Sequence[tuple[str, Any]] = ()
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -107,6 +107,7 @@ def open_subject(
         seen=partial(_sweep, splits["train"]),
         folder=folder,
         teacher_folders=places,
+        changes=tuple(changes),
     )
 
 

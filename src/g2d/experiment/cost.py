@@ -1,0 +1,194 @@
+"""Measures what a training step costs, for the model and the data of a recipe (Table 10)."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from g2d.analysis.cost import Cost, StepCost, batch_bytes, cache_bytes
+from g2d.analysis.subject import Subject
+from g2d.data.loader import limit, make_loader
+from g2d.data.splits import Splits
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+from g2d.experiment.build import build_student
+from g2d.experiment.environment import machine
+from g2d.experiment.opening import open_run
+from g2d.experiment.peak_memory import peak_memory
+from g2d.experiment.recipe import Recipe
+from g2d.experiment.step_variants import CACHED, JOINT, ONLINE, VARIANTS, Workload, synchronise
+from g2d.experiment.teach import train_loader
+from g2d.experiment.train import without_pretrained
+from g2d.teachers.bank import OnlineTeachers
+from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+# Batches that are kept and taken in turn.
+_KEPT = 4
+
+
+def cost(subjects: Sequence[Subject]) -> Cost:
+    """What a step costs with the model and the data of a finished run.
+
+    Raises:
+        UserError: There is not exactly one run, or it has no folder.
+    """
+    if len(subjects) != 1:
+        raise UserError(
+            f"got {len(subjects)} runs, expected one: joint training and G²D are both measured "
+            "with its model and data"
+        )
+    (subject,) = subjects
+    if subject.folder is None:
+        raise UserError(f"{subject.label} has no run folder; use measure_cost with a recipe")
+    opened = open_run(subject.folder, subject.changes)
+    return measure_cost(opened.recipe, opened.splits, subject.teacher_folders)
+
+
+def measure_cost(
+    recipe: Recipe,
+    splits: Splits,
+    teacher_folders: Mapping[str, Path] | None = None,
+    *,
+    steps: int = 50,
+    warm_up: int = 10,
+    memory: bool = True,
+) -> Cost:
+    """Joint training beside G²D with online and with cached teachers.
+
+    The three take turns, step by step, so that a drift of the machine's speed reaches all alike.
+    Teachers are untrained: what they know does not change what they cost. The batch is on the
+    device before a step begins, and the device's queue is waited for.
+
+    Args:
+        recipe: Encoders, fusion and training settings; its method is not looked at.
+        splits: The data.
+        teacher_folders: Finished teachers, whose training time is to be told.
+        steps: To be timed, of each way of training.
+        warm_up: Steps before.
+        memory: Also measure peak memory, in three processes more.
+
+    Raises:
+        UserError: A number of steps is out of range.
+    """
+    if steps < 2 or warm_up < 0:
+        raise UserError(f"got {steps} steps after {warm_up}, expected 2 or more after 0 or more")
+    with tempfile.TemporaryDirectory() as folder:
+        work = _workload(recipe, splits, Path(folder))
+        fabric = work.settings.make_fabric()
+        peaks = {name: peak_memory(work, name) if memory else None for name in VARIANTS}
+        loading = _loading_ms(splits, work, fabric, steps)
+        times = _times(work, fabric, steps, warm_up)
+        said = CachedTeachers(work.cache, work.key, work.task).outputs(work.batches[0])
+        bytes_of = dict.fromkeys((JOINT, ONLINE), batch_bytes(work.batches[0]))
+        bytes_of[CACHED] = batch_bytes(work.batches[0], said)
+        widths = {name: answer.features.shape[1] for name, answer in said.items()}
+    student = build_student(
+        without_pretrained(recipe.with_method("joint")), work.modalities, work.task
+    )
+    frozen = sum(_count(model) for model in work.teachers().values())
+    seconds = _teacher_seconds(teacher_folders or {}, work.modalities)
+    rows = [
+        StepCost(
+            label=name,
+            batch_bytes=bytes_of[name],
+            step_ms=statistics.median(times[name]),
+            quartiles_ms=_quartiles(times[name]),
+            peak_mib=peaks[name],
+            trained=_count(student),
+            frozen=frozen if name == ONLINE else 0,
+            teacher_seconds=None if name == JOINT else seconds,
+            cache_bytes=cache_bytes(len(splits.train), widths, work.task.outputs)
+            if name == CACHED
+            else 0,
+        )
+        for name in VARIANTS
+    ]
+    return Cost(
+        tuple(rows),
+        batch_size=len(work.batches[0]),
+        loading_ms=loading,
+        steps=steps,
+        device=_device(fabric),
+        augmented=splits.train.augmented,
+    )
+
+
+def _workload(recipe: Recipe, splits: Splits, folder: Path) -> Workload:
+    """A few training batches and a cache of what new teachers say of them."""
+    bare = Workload(recipe, splits.spec.modalities, splits.spec.task, [], folder / "cache", "")
+    size = bare.settings.batch_size
+    kept = limit(splits.train, _KEPT * size)
+    whole = list(make_loader(kept, size, shuffle=False))
+    batches = [batch for batch in whole if len(batch) == len(whole[0])]
+    online = OnlineTeachers(bare.teachers(), splits.spec.task)
+    key = cache_key(online.models, "cost")
+    write_cache(bare.cache, online, key, lambda start: whole, len(kept))
+    return Workload(recipe, bare.modalities, bare.task, batches, bare.cache, key)
+
+
+def _loading_ms(splits: Splits, work: Workload, fabric: Fabric, batches: int) -> float:
+    """Mean time to read a batch as training does, from the second of a pass on."""
+    loader = train_loader(splits.train, work.settings, work.recipe.seed, fabric)
+    seconds, samples, passes = 0.0, 0, 0
+    size = len(work.batches[0])
+    while samples < batches * size:
+        loader.sampler.set_epoch(passes)
+        passes += 1
+        started = time.perf_counter()
+        for number, batch in enumerate(loader):
+            now = time.perf_counter()
+            if number or len(loader) == 1:  # the first one waits for workers to start
+                seconds += now - started
+                samples += len(batch)
+            started = time.perf_counter()
+            if samples >= batches * size:
+                break
+    return 1000 * seconds / samples * size
+
+
+def _times(work: Workload, fabric: Fabric, steps: int, warm_up: int) -> dict[str, list[float]]:
+    """Milliseconds of every timed step, each round beginning with another variant."""
+    made = {name: work.step(name, fabric) for name in VARIANTS}
+    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    for number in range(warm_up + steps):
+        turn = number % len(VARIANTS)
+        for name in VARIANTS[turn:] + VARIANTS[:turn]:
+            synchronise(fabric)
+            started = time.perf_counter()
+            made[name](number)
+            synchronise(fabric)
+            if number >= warm_up:
+                times[name].append(1000 * (time.perf_counter() - started))
+    return times
+
+
+def _teacher_seconds(folders: Mapping[str, Path], modalities: tuple[str, ...]) -> float | None:
+    runs = [RunFolder(folders[name]) for name in modalities if name in folders]
+    if len(runs) < len(modalities) or not all(run.finished for run in runs):
+        return None
+    return float(sum(run.read_json("result.json")["seconds"] for run in runs))
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def _count(model: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _device(fabric: Fabric) -> str:
+    about = machine()
+    if fabric.device.type == "cuda":
+        return str(about["gpu"])
+    return f"{about['processor']}, {about['threads']} threads"
