@@ -63,6 +63,8 @@ class StepCost:
         batch_bytes: Of the tensors of one batch.
         step_ms: Forward, backward and optimizer step: median over the steps.
         quartiles_ms: Between which half of the steps lie.
+        ratio: Of its steps to those of joint training: median over the rounds in which all ways
+            take turns, so that a machine that slows down reaches both.
         peak_mib: The most that a process of its own holds in a step, beyond what its libraries
             take: allocated memory of the GPU, or memory of the process on the CPU; `None` where
             it cannot be measured.
@@ -76,6 +78,7 @@ class StepCost:
     batch_bytes: int
     step_ms: float
     quartiles_ms: tuple[float, float]
+    ratio: float
     peak_mib: float | None
     trained: int
     frozen: int = 0
@@ -104,30 +107,28 @@ class Cost:
     augmented: bool
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """One row a way of training."""
-        head = ["training", "batch, MiB", "reading, ms", "step, ms", "peak, MiB"]
-        head += ["parameters", "frozen", "teachers, s", "cache, MB"]
-        return head, [
+        """One column a way of training, one row a cost."""
+        rows = [
+            ["tensors of a batch, MiB", *(f"{r.batch_bytes / _MIB:.4f}" for r in self.rows)],
+            ["reading a batch, ms", *[f"{self.loading_ms:.2f}"] * len(self.rows)],
+            ["step, median, ms", *(f"{r.step_ms:.2f}" for r in self.rows)],
             [
-                row.label,
-                f"{row.batch_bytes / _MIB:.4f}",
-                f"{self.loading_ms:.2f}",
-                f"{row.step_ms:.2f} ({row.quartiles_ms[0]:.2f} to {row.quartiles_ms[1]:.2f})",
-                _or_dash(row.peak_mib, "{:.1f}"),
-                f"{row.trained:,}",
-                f"{row.frozen:,}",
-                _or_dash(row.teacher_seconds, "{:.1f}"),
-                f"{row.cache_bytes / 1e6:.2f}" if row.cache_bytes else "-",
-            ]
-            for row in self.rows
+                "half of the steps, ms",
+                *("{:.2f} to {:.2f}".format(*r.quartiles_ms) for r in self.rows),
+            ],
+            ["over joint training", *(f"{r.ratio:.2f}" for r in self.rows)],
+            ["peak memory, MiB", *(_or_dash(r.peak_mib) for r in self.rows)],
+            ["parameters trained", *(f"{r.trained:,}" for r in self.rows)],
+            ["parameters of teachers", *(f"{r.frozen:,}" for r in self.rows)],
+            ["once: teachers' training, s", *(_or_dash(r.teacher_seconds) for r in self.rows)],
+            ["once: cache, MB", *(_or_dash(r.cache_bytes / 1e6 or None, 2) for r in self.rows)],
         ]
+        return ["cost", *(row.label for row in self.rows)], rows
 
     def sentence(self) -> str:
         """The ratios, and how far they can be trusted."""
         base, *others = self.rows
-        more = ", ".join(
-            f"one of {row.label} {row.step_ms / base.step_ms:.2f} times that" for row in others
-        )
+        more = ", ".join(f"one of {row.label} {row.ratio:.2f} times that" for row in others)
         added = max(row.batch_bytes for row in self.rows) - base.batch_bytes
         known = [row.teacher_seconds for row in others if row.teacher_seconds is not None]
         once = f"Training the teachers took {known[0]:.1f} s, once. " if known else ""
@@ -155,30 +156,39 @@ class Cost:
 
     def plot(self, path: Path) -> Path:
         """Draws bars: bytes of a batch, time of a step, peak memory."""
+        labels, times = [row.label for row in self.rows], [row.step_ms for row in self.rows]
+        sizes = [row.batch_bytes / _MIB for row in self.rows]
         panels = [
-            ("tensors of a batch, MiB", [row.batch_bytes / _MIB for row in self.rows]),
-            ("time of a step, ms", [row.step_ms for row in self.rows]),
+            ("tensors of a batch, MiB", sizes, sizes),
+            ("time of a step, ms", times, [row.quartiles_ms[1] for row in self.rows]),
         ]
-        peaks = [row.peak_mib for row in self.rows]
-        if all(peak is not None for peak in peaks):
-            panels.append(("peak memory, MiB", [peak or 0.0 for peak in peaks]))
+        peaks = [row.peak_mib for row in self.rows if row.peak_mib is not None]
+        if len(peaks) == len(labels):
+            panels.append(("peak memory, MiB", peaks, peaks))
         figure = blank(1.6 + 2.8 * len(panels), 0.9 + 0.42 * len(self.rows))
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axis, (title, values) in zip(axes, panels, strict=True):
-            bars = axis.barh([row.label for row in self.rows], values, color="#0072B2", height=0.6)
-            axis.bar_label(bars, fmt="%.4g", padding=3, fontsize=9)
-            axis.margins(x=0.28)
+        for axis, (title, values, ends) in zip(axes, panels, strict=True):
+            axis.barh(labels, values, color="#0072B2", height=0.6)
+            for place, (value, end) in enumerate(zip(values, ends, strict=True)):
+                axis.annotate(
+                    f"{value:.4g}",
+                    (end, place),
+                    (4, 0),
+                    textcoords="offset points",
+                    fontsize=9,
+                    va="center",
+                )
+            axis.set_xlim(0, 1.32 * max(ends))
             axis.set_xlabel(title)
             axis.tick_params(axis="y", length=0)
             without_box(axis)
-        half = [
-            [row.step_ms - row.quartiles_ms[0], row.quartiles_ms[1] - row.step_ms]
-            for row in self.rows
-        ]
         axes[1].errorbar(
-            [row.step_ms for row in self.rows],
-            range(len(self.rows)),
-            xerr=list(zip(*half, strict=True)),
+            times,
+            range(len(labels)),
+            xerr=[
+                [row.step_ms - row.quartiles_ms[0] for row in self.rows],
+                [row.quartiles_ms[1] - row.step_ms for row in self.rows],
+            ],
             fmt="none",
             ecolor="0.5",
             elinewidth=1,
@@ -188,5 +198,5 @@ class Cost:
         return save(figure, path)
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+def _or_dash(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -28,12 +28,12 @@ class Analysis:
     splits: tuple[str, ...] = ()
 
 
-def _later(path: str) -> Callable[..., Finding]:
-    """`module.function` of `g2d.analysis`, imported when it is first asked."""
+def _later(path: str, room: str = "analysis") -> Callable[..., Finding]:
+    """`module.function` of a room of g2d, imported when it is first asked."""
 
     def run(*arguments: Any, **options: Any) -> Finding:
         module, _, name = path.rpartition(".")
-        function = getattr(importlib.import_module(f"g2d.analysis.{module}"), name)
+        function = getattr(importlib.import_module(f"g2d.{room}.{module}"), name)
         found: Finding = function(*arguments, **options)
         return found
 
@@ -69,5 +69,28 @@ ANALYSES: Mapping[str, Analysis] = {
         "",
         _later("worth.worth"),
         ("test", "val"),
+    ),
+    "modality-gap": Analysis(
+        "how far the modalities lie apart in the feature space of each run",
+        "Figure 4",
+        _later("modality_gap.modality_gap"),
+        _ANY,
+    ),
+    "alignment": Analysis(
+        "how close every student's features are to those of its teachers",
+        "Figure 5",
+        _later("alignment.alignment"),
+        _ANY,
+    ),
+    "gradients": Analysis(
+        "who pulls how hard and whither: gradients of every modality, by epoch where recorded",
+        "",
+        _later("gradients.gradients"),
+        ("train", "val", "test"),
+    ),
+    "cost": Analysis(
+        "what a step costs with one run's model and data: joint training, G²D; time, memory",
+        "Table 10",
+        _later("cost.cost", room="experiment"),
     ),
 }

@@ -102,6 +102,9 @@ def measure_cost(
             batch_bytes=bytes_of[name],
             step_ms=statistics.median(times[name]),
             quartiles_ms=_quartiles(times[name]),
+            ratio=statistics.median(
+                own / base for own, base in zip(times[name], times[JOINT], strict=True)
+            ),
             peak_mib=peaks[name],
             trained=_count(student),
             frozen=frozen if name == ONLINE else 0,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from g2d.batch import Batch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.wrappers import _FabricModule
 
-Step = Callable[[int], None]
+Step = Callable[[int], Tensor]
 
 JOINT = "joint training"
 ONLINE, CACHED = "G²D with online teachers", "G²D with cached teachers"
@@ -66,7 +67,7 @@ class Workload:
         return {name: build_teacher(recipe, name, self.task) for name in self.modalities}
 
     def step(self, variant: str, fabric: Fabric) -> Step:
-        """A function that makes one step of a variant on the n-th batch."""
+        """A function that makes one step of a variant on the n-th batch and gives its loss."""
         method_of: Component = "joint" if variant == JOINT else _G2D
         recipe = without_pretrained(self.recipe).with_method(method_of)
         plan = plan_method(recipe, self.modalities)
@@ -85,9 +86,9 @@ class Workload:
         method.on_epoch_start(0)
         there = [batch.to(fabric.device) for batch in self.batches]
 
-        def step(number: int) -> None:
+        def step(number: int) -> Tensor:
             # a batch of its own, since online teachers answer the same one only once
-            method.step(replace(there[number % len(there)]))
+            return method.step(replace(there[number % len(there)]))
 
         return step
 
