@@ -126,8 +126,11 @@ def test_augmented_data_is_flagged():
 
 def test_what_cannot_be_measured_is_refused(run):
     subject = open_subject(run)
-    with pytest.raises(UserError, match="got 2 runs, expected one"):
-        cost([subject, subject])
+    with pytest.raises(UserError, match="got no runs"):
+        cost([])
+    other = train(recipe_from(toy_recipe(epochs=2, batch_size=8)), run.parent, name="other")
+    with pytest.raises(UserError, match="has not the data, model and training settings"):
+        cost([subject, open_subject(other, label="other")])
     with pytest.raises(UserError, match="no run folder"):
         cost([replace(subject, folder=None)])
     recipe = recipe_from(toy_recipe())
@@ -163,20 +166,3 @@ def test_peak_memory_is_weights_gradients_and_momentum(tmp_path, work):
     assert 80 - 16 < with_teachers - more < 80 + 16
     with pytest.raises(UserError, match="could not be measured"):
         peak_memory(replace(work, cache=tmp_path / "nothing"), CACHED)
-
-
-@pytest.mark.slow
-def test_all_four_are_asked_on_the_command_line(run, tmp_path, capsys):
-    from g2d.cli.main import main
-
-    joint = train(recipe_from({**toy_recipe(epochs=2), "method": "joint"}), run.parent)
-    for name, runs in {
-        "modality-gap": [joint, run],
-        "alignment": [joint, run],
-        "gradients": [joint, run],
-        "cost": [run],
-    }.items():
-        main(["analyse", name, *map(str, runs), "--to", str(tmp_path)])
-        assert (tmp_path / f"{name}.svg").is_file()
-        assert json.loads((tmp_path / f"{name}.json").read_text())["analysis"] == name
-    assert "peak memory, MiB" in capsys.readouterr().out

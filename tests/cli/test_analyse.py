@@ -23,7 +23,11 @@ def runs(tmp_path_factory):
     return [out / f"avdigits-{method}-seed0" for method in ("joint", "g2d")]
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+# 180 steps and three processes
+SLOW = {"cost": pytest.mark.slow}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW.get(n, ())) for n in ANALYSES])
 def test_every_question_has_an_answer(g2d, runs, name, tmp_path):
     said = g2d("analyse", name, *runs, "--to", tmp_path / "to")
     assert (said.status, said.err) == (0, "")

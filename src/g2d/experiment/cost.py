@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -35,22 +35,44 @@ if TYPE_CHECKING:
 _KEPT = 4
 
 
+# What decides the cost of a step; of the training settings, all but these.
+_DECIDE = ("data", "encoders", "fusion")
+_NO_MATTER = ("epochs", "probe_gradients", "tensorboard")
+
+
 def cost(subjects: Sequence[Subject]) -> Cost:
-    """What a step costs with the model and the data of a finished run.
+    """What a step costs with the model and the data of finished runs.
+
+    Runs that differ in method, seed or epochs have one answer, since joint training and G²D are
+    both measured whatever the runs trained.
 
     Raises:
-        UserError: There is not exactly one run, or it has no folder.
+        UserError: There is no run, the runs have not the same model, data and training settings,
+            or one has no folder.
     """
-    if len(subjects) != 1:
-        raise UserError(
-            f"got {len(subjects)} runs, expected one: joint training and G²D are both measured "
-            "with its model and data"
-        )
-    (subject,) = subjects
-    if subject.folder is None:
-        raise UserError(f"{subject.label} has no run folder; use measure_cost with a recipe")
-    opened = open_run(subject.folder, subject.changes)
-    return measure_cost(opened.recipe, opened.splits, subject.teacher_folders)
+    if not subjects:
+        raise UserError("got no runs to measure with; give one")
+    recipes = []
+    for subject in subjects:
+        if subject.folder is None:
+            raise UserError(f"{subject.label} has no run folder; use measure_cost with a recipe")
+        recipes.append(RunFolder(subject.folder).read_json("run.json")["recipe"])
+    for subject, recipe in zip(subjects, recipes, strict=True):
+        if _deciding(recipe) != _deciding(recipes[0]):
+            raise UserError(
+                f"{subject.label} has not the data, model and training settings of "
+                f"{subjects[0].label}, so their steps cost differently; measure one at a time"
+            )
+    first = subjects[0]
+    assert first.folder is not None
+    opened = open_run(first.folder, first.changes)
+    folders = next((one.teacher_folders for one in subjects if one.teacher_folders), {})
+    return measure_cost(opened.recipe, opened.splits, folders)
+
+
+def _deciding(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    training = {k: v for k, v in recipe.get("training", {}).items() if k not in _NO_MATTER}
+    return {**{key: recipe.get(key) for key in _DECIDE}, "training": training}
 
 
 def measure_cost(
@@ -144,7 +166,7 @@ def _loading_ms(splits: Splits, work: Workload, fabric: Fabric, batches: int) ->
     seconds, samples, passes = 0.0, 0, 0
     size = len(work.batches[0])
     while samples < batches * size:
-        loader.sampler.set_epoch(passes)
+        loader.batch_sampler.sampler.set_epoch(passes)
         passes += 1
         started = time.perf_counter()
         for number, batch in enumerate(loader):
