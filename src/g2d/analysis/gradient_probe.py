@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import combinations
@@ -65,11 +66,12 @@ class GradientProbe:
         """Looks once.
 
         Returns:
-            Plain values, `None` for what is not defined (the cosine with a gradient of zero):
-            `norm` of the fused loss's gradient on every encoder, ‖∂L/∂θ_m‖; `own_norm`, that of
-            the modality's own loss, ‖∂L_m/∂θ_m‖; `cosine` between the two. Where parameters φ of
-            the fusion are reached by the losses of several modalities, also `shared`,
-            cos(∂L/∂φ, ∂L_m/∂φ), and `conflict`, cos(∂L_a/∂φ, ∂L_b/∂φ) of every pair, under `"a|b"`.
+            Plain values, `None` for what is not defined (the cosine with a gradient of zero) or not
+            finite. `norm` of the fused loss's gradient on every encoder, ‖∂L/∂θ_m‖; `own_norm`,
+            that of the modality's own loss, ‖∂L_m/∂θ_m‖; `cosine` between the two. Where
+            parameters φ of the fusion are reached by the losses of several modalities, also
+            `shared`, cos(∂L/∂φ, ∂L_m/∂φ), and `conflict`, cos(∂L_a/∂φ, ∂L_b/∂φ) of every pair,
+            under `"a|b"`.
         """
         with _undisturbed(self.model):
             return self._look()
@@ -149,10 +151,14 @@ def _flat(sums: Mapping[int, Tensor], parameters: Sequence[nn.Parameter]) -> Ten
 
 
 def _norm(vector: Tensor) -> float | None:
-    return vector.norm().item() if len(vector) else None
+    return _finite(vector.norm().item()) if len(vector) else None
 
 
 def _cosine(a: Tensor, b: Tensor) -> float | None:
     if not (len(a) and a.any() and b.any()):
         return None
-    return cosine_similarity(a / a.norm(), b / b.norm(), dim=0).item()
+    return _finite(cosine_similarity(a / a.norm(), b / b.norm(), dim=0).item())
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
