@@ -15,9 +15,12 @@ ENCODERS = {
     "mlp": "g2d.models.encoders.mlp.MLP",
     "mobilenet_v2": "g2d.models.encoders.mobilenet_v2.MobileNetV2",
     "resnet18": "g2d.models.encoders.resnet18.ResNet18",
+    "sentence_transformers": "g2d.models.encoders.sentence_model.SentenceModel",
     "small_cnn": "g2d.models.encoders.small_cnn.SmallCNN",
     "tabular": "g2d.models.encoders.tabular.TabularNet",
+    "timm": "g2d.models.encoders.timm_model.TimmModel",
     "transformer": "g2d.models.encoders.transformer.Transformer",
+    "transformers": "g2d.models.encoders.transformers_model.TransformersModel",
     "words": "g2d.models.encoders.words.Words",
 }
 

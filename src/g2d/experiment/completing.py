@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from g2d.catalog import ENCODERS
 from g2d.data.splits import DatasetSpec
 from g2d.errors import UserError
-from g2d.experiment.recipe import Recipe
+from g2d.experiment.components import locate, split_spec
+from g2d.experiment.recipe import Component, Recipe
 
 AUTO = "auto"
 
@@ -14,8 +16,12 @@ AUTO = "auto"
 def complete(recipe: Recipe, spec: DatasetSpec) -> Recipe:
     """The recipe with an encoder for every modality; `auto`, or none, is what the data suggests.
 
+    An encoder that names a published model (`model`) is given the configuration which builds it
+    without the model's files (`config`), so that whoever has the recipe and weights needs no more.
+
     Raises:
-        UserError: The data suggests none, or the recipe has one for what the data has not.
+        UserError: The data suggests none, the recipe has one for what the data has not, or names a
+            model that is not on this machine.
 
     Example:
         >>> from g2d.tasks import Classification
@@ -40,5 +46,20 @@ def complete(recipe: Recipe, spec: DatasetSpec) -> Recipe:
             f"{list(spec.modalities)}; give one for each"
         )
     suggested = {name: spec.encoders[name] for name in open_}
-    chosen = {name: {**given, **suggested}[name] for name in spec.modalities}
-    return replace(recipe, encoders=chosen)  # type: ignore[arg-type]
+    chosen: dict[str, Component] = {**given, **suggested}  # type: ignore[dict-item]
+    described = {name: _described(chosen[name], f"encoders.{name}") for name in spec.modalities}
+    return replace(recipe, encoders=described)
+
+
+def _described(component: Component, where: str) -> Component:
+    """With the configuration of the published model that it names, where it names one."""
+    name, options = split_spec(component, where)
+    if not isinstance(options.get("model"), str) or "config" in options:
+        return component
+    configuration = getattr(locate(name, ENCODERS, where), "configuration", None)
+    if configuration is None:
+        return component
+    try:
+        return {"name": name, **options, "config": configuration(options["model"])}
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

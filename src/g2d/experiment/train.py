@@ -221,12 +221,17 @@ def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
 
 
 def without_pretrained(recipe: Recipe) -> Recipe:
-    """Encoders that begin anew: where the run's own weights follow, no other file is needed."""
+    """Encoders that begin anew: where the run's own weights follow, no other file is needed.
+
+    What builds a published model without its files stands in a complete recipe (`config`).
+    """
     encoders: dict[str, Component] = {}
     for modality, spec in recipe.encoders.items():
         name, options = split_spec(spec, f"encoders.{modality}")
         if ENCODERS.get(name, name).startswith("g2d."):
             options.pop("weights", None)
+            if "config" in options:
+                options.pop("model", None)
         encoders[modality] = {"name": name, **options}
     return replace(recipe, encoders=encoders)
 

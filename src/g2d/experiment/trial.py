@@ -66,8 +66,10 @@ class Trials:
     def _values(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         if self.dtypes[name].is_floating_point:
             return torch.randn(shape, generator=generator)
-        tables = [m for m in self.model.encoders[name].modules() if isinstance(m, nn.Embedding)]
+        encoder = self.model.encoders[name]
+        tables = [part for part in encoder.modules() if isinstance(part, nn.Embedding)]
         count = min((table.num_embeddings for table in tables), default=2)
+        count = getattr(encoder, "vocabulary", 0) or count
         return torch.randint(count, shape, generator=generator)
 
 

@@ -64,7 +64,7 @@ class Student(Protocol):
         """Whether every modality has a head of its own."""
 
     def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Every parameter of one encoder."""
+        """Every parameter of one encoder that learns."""
 
     def branch_parameters(self, modality: str) -> list[nn.Parameter]:
         """The encoder's parameters and those of the modality's own head."""

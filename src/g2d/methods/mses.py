@@ -148,7 +148,8 @@ class MSES(Method):
         if self.mode == "agm_repo" or "fused" in self._stopped:
             return True
         own = {id(p) for name in self.loop.model.modalities for p in self._scope(name)}
-        return all(id(p) in own for p in self.loop.model.parameters())
+        learning = (p for p in self.loop.model.parameters() if p.requires_grad)
+        return all(id(p) in own for p in learning)
 
     def stage(self) -> str:
         """Which modalities have stopped."""

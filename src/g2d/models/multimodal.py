@@ -128,8 +128,8 @@ class MultimodalModel(nn.Module):
         return feature, fused_from
 
     def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Every parameter of one encoder, norms and biases included."""
-        return list(self.encoders[modality].parameters())
+        """Every parameter of one encoder that learns, norms and biases included."""
+        return [p for p in self.encoders[modality].parameters() if p.requires_grad]
 
     @property
     def has_branches(self) -> bool:

@@ -96,6 +96,7 @@ def make_kinds(modalities: Mapping[str, Any]) -> dict[str, Kind]:
                 )
         try:
             kinds[name] = KINDS[word]([str(column) for column in columns], **options)
+            kinds[name].check()
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: {error}") from None
     return kinds

@@ -71,6 +71,15 @@ class Kind(ABC):
         self.columns = tuple(columns)
         self.options = options
 
+    def check(self) -> None:  # noqa: B027 (most kinds name nothing)
+        """Looks at what the options name, before anything is decoded.
+
+        Not asked of a fitted kind, whose state holds what it needs.
+
+        Raises:
+            UserError: It is not there, or cannot be used.
+        """
+
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The files that the array of a row is made of, whether they are there or not."""
         cell = cells[self.columns[0]] if self.paths else None

@@ -12,6 +12,7 @@ import numpy as np
 
 from g2d.data.manifest.cells import Cell
 from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, one_column, whole
+from g2d.data.manifest.kinds.tokens import Tokens, read_tokens, suggested_for
 from g2d.errors import UserError
 
 # Chinese and Japanese are written without spaces: a character is a word.
@@ -45,14 +46,20 @@ def count_words(said: str) -> int:
 
 
 class Text(Kind):
-    """Text as numbers of its words, from a vocabulary of the training rows.
+    """Text as numbers of its words, from a vocabulary of the training rows, or of its tokens.
+
+    With a published tokenizer, a text becomes the numbers that the tokenizer gives its tokens,
+    **plus 1**: 0 is padding and an absent text, whatever token a tokenizer calls 0. The tokenizer
+    is saved with the model.
 
     Args:
         columns: One column of text.
         vocabulary: The most words to know.
         least: How often a word must come to be known.
-        length: The most words to read of a text; as long as 95 % of the training texts, and at
-            most 256, when not given.
+        length: The most words, or tokens, to read of a text; as long as 95 % of the training
+            texts, and at most 256, when not given.
+        tokenizer: Of a published model: its folder, its `tokenizer.json`, or its name in the local
+            Hugging Face cache.
     """
 
     name = "text"
@@ -65,7 +72,9 @@ class Text(Kind):
         vocabulary: int = 10_000,
         least: int = 2,
         length: int | None = None,
+        tokenizer: str | None = None,
     ) -> None:
+        # the tokenizer itself is state: where it lay is nothing that a model hangs on
         super().__init__(columns, vocabulary=vocabulary, least=least, length=length)
         self._column = one_column(self.name, columns)
         self._size = whole(self.name, "vocabulary", vocabulary, 1)
@@ -74,6 +83,23 @@ class Text(Kind):
         self._length = self._given
         self._words: list[str] = []
         self._numbers: dict[str, int] = {}
+        self._source = tokenizer
+        self._tokens: Tokens | None = None
+
+    def check(self) -> None:
+        """Reads the tokenizer.
+
+        Raises:
+            UserError: There is none, or the length leaves no room for a token between its marks.
+        """
+        if self._source is None:
+            return
+        self._tokens = read_tokens(str(self._source))
+        if self._given is not None and self._given <= self._tokens.marks:
+            raise UserError(
+                f"{self.name}: got length={self._given}, expected more than the "
+                f"{self._tokens.marks} marks that the tokenizer puts around a text"
+            )
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """The text's UTF-8 bytes, `(n,)` uint8."""
@@ -97,6 +123,9 @@ class Text(Kind):
         counts: Counter[str] = Counter()
         lengths = []
         for array in arrays():
+            if self._tokens is not None:
+                lengths.append(len(self._tokens.numbers(_decoded(array))))
+                continue
             words = words_of(_decoded(array))
             counts.update(words)
             lengths.append(len(words))
@@ -108,8 +137,12 @@ class Text(Kind):
             self._length = int(min(256, max(1, np.quantile(lengths, 0.95)))) if lengths else 1
 
     def finish(self, array: Array) -> Array:
-        """Numbers of the words, `(length,)` int64: 0 is padding, 1 an unknown word."""
-        numbers = [self._numbers.get(word, UNKNOWN) for word in words_of(_decoded(array))]
+        """Numbers, `(length,)` int64: 0 is padding, and of words 1 is an unknown one."""
+        said = _decoded(array)
+        if self._tokens is not None:
+            numbers = self._tokens.numbers(said, self.shape[0])
+        else:
+            numbers = [self._numbers.get(word, UNKNOWN) for word in words_of(said)]
         padded = np.full(self.shape, PADDING, np.int64)
         kept = numbers[: self.shape[0]]
         padded[: len(kept)] = kept
@@ -122,16 +155,23 @@ class Text(Kind):
 
     @property
     def suggested(self) -> dict[str, Any]:
-        """Word vectors and what attention picks of them."""
+        """Word vectors and what attention picks of them; the model that a tokenizer belongs to."""
+        if self._tokens is not None:
+            published = None if self._source is None else suggested_for(str(self._source))
+            return published or {"name": "words", "vocabulary": len(self._tokens)}
         return {"name": "words", "vocabulary": len(self._words) + 2}
 
     def state(self) -> dict[str, Any]:
-        """The words in order, and the length."""
+        """The words in order, or the tokenizer, and the length."""
+        if self._tokens is not None:
+            return {"tokenizer": self._tokens.content, "length": self._length}
         return {"words": self._words, "length": self._length}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes them up."""
-        self._know(list(state["words"]))
+        if "tokenizer" in state:
+            self._tokens = Tokens(state["tokenizer"])
+        self._know(list(state.get("words", [])))
         self._length = int(state["length"])
 
     def _know(self, words: list[str]) -> None:

@@ -1,0 +1,86 @@
+"""Models that others published, as they lie on this machine; nothing is downloaded here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from g2d.errors import UserError, require
+
+WEIGHTS = "model.safetensors"
+# What a configuration says of the labels, the code and the place of whoever wrote it.
+_NOT_KEPT = ("_name_or_path", "auto_map", "id2label", "label2id", "transformers_version")
+
+
+def model_folder(model: str, extra: str) -> Path:
+    """The folder of a published model: as it is given, or by its name in the Hugging Face cache.
+
+    Args:
+        model: A folder, or a name such as `prajjwal1/bert-tiny`.
+        extra: The extra of g2d that brings what reads it.
+
+    Raises:
+        UserError: It is in neither place.
+
+    Example:
+        >>> model_folder(".", "text")
+        PosixPath('.')
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    hub = require("huggingface_hub", extra)
+    wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]
+    try:
+        return Path(hub.snapshot_download(model, local_files_only=True, allow_patterns=wanted))
+    except (OSError, ValueError):  # not there, only in part, or no name at all
+        raise UserError(
+            f"there is no model {model!r}: no folder of that name here, and none in the cache "
+            f"({hub.constants.HF_HUB_CACHE}); nothing is downloaded, so give its folder, or run: "
+            f"hf download {model}"
+        ) from None
+
+
+def read_settings(folder: Path, name: str = "config.json") -> Any:
+    """A JSON file of a model's folder.
+
+    Raises:
+        UserError: There is none, or it cannot be read.
+    """
+    file = folder / name
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} has no {name}; expected the folder of a model") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read as JSON ({error}); copy it anew") from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`config.json` without labels and places: what builds the model anew, and no more.
+
+    Raises:
+        UserError: There is none, or it cannot be read.
+    """
+    content = read_settings(folder)
+    if not isinstance(content, dict):
+        raise UserError(f"{folder / 'config.json'} holds no settings; copy it anew")
+    return {key: value for key, value in content.items() if key not in _NOT_KEPT}
+
+
+def check_weights(folder: Path) -> None:
+    """Refuses a folder whose weights are not there, or only in a format that can run code.
+
+    Raises:
+        UserError: It has no safetensors.
+    """
+    if any((folder / name).is_file() for name in (WEIGHTS, f"{WEIGHTS}.index.json")):
+        return
+    pickled = next((file.name for file in sorted(folder.glob("*.bin"))), None)
+    if pickled is not None:
+        raise UserError(
+            f"{folder} has {pickled}, a pickle, which can run code when it is read, and no "
+            f"{WEIGHTS}; write it anew with model.save_pretrained(folder)"
+        )
+    raise UserError(f"{folder} has no {WEIGHTS}; copy the weights there")
