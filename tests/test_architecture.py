@@ -47,8 +47,9 @@ ALLOWED = {
     "__init__": METHODS | {"estimators"},
 }
 
-# Where the kinds of data may be called by their names: where data is read, and what lists it.
-SPEAKS_OF_DATA = ("data/", "recipes/", "catalog.py", "cli/data.py")
+# Where the kinds of data may be called by their names: where data is read, and what lists it
+# or the extras that read it.
+SPEAKS_OF_DATA = ("data/", "recipes/", "catalog.py", "published.py", "cli/data.py")
 KINDS_OF_DATA = {"audio", "video", "image"}
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from g2d.errors import UserError, require
 
 WEIGHTS = "model.safetensors"
+# The extras that bring what reads them.
+TEXT_EXTRA, VISION_EXTRA = "text", "vision"
 # What a configuration says of the labels, the code and the place of whoever wrote it.
 _NOT_KEPT = ("_name_or_path", "auto_map", "id2label", "label2id", "transformers_version")
 

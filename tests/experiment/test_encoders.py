@@ -32,8 +32,11 @@ OPTIONS = {
     "words": {"vocabulary": 100},
 }
 
+# Those whose width and size are those of the model that they are given.
+PUBLISHED = {"sentence_transformers", "timm", "transformers"}
 
-@pytest.mark.parametrize("name", sorted(ENCODERS))
+
+@pytest.mark.parametrize("name", sorted(set(ENCODERS) - PUBLISHED))
 def test_every_name_is_an_encoder(name):
     with torch.device("meta"):
         encoder = build(locate(name, ENCODERS, "encoders"), OPTIONS[name], "encoders")
@@ -69,6 +72,9 @@ def test_the_page_tells_the_truth():
     for name, row in rows.items():
         _, _, _, width, size, _, listed, _ = row.split("|")
         made = locate(ENCODERS[name], {}, "encoders")
+        assert re.findall(r"`(\w+)`", listed) == list(inspect.signature(made).parameters)
+        if name in PUBLISHED:
+            continue
         options = OPTIONS[name] | ({"inputs": 8} if "inputs" in OPTIONS[name] else {})
         options.pop("heads", None)
         with torch.device("meta"):
@@ -78,7 +84,6 @@ def test_the_page_tells_the_truth():
             count -= 768 * 8
         assert f" {count:,} " in size
         assert encoder.feature_width == int(width)
-        assert re.findall(r"`(\w+)`", listed) == list(inspect.signature(made).parameters)
 
 
 def test_a_finished_run_does_not_need_the_weights_it_began_with(tmp_path):

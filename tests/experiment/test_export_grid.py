@@ -65,4 +65,6 @@ def test_the_table_has_every_fusion_and_encoder_and_every_fusion_of_a_method():
     assert list(table) == list(FUSIONS)
     assert set(KNOWN_FUSIONS) <= set(table)
     assert {name for name, entry in METHODS.items() if entry.fusions == "own"} <= set(table)
-    assert all(set(row) == set(KNOWN) for row in table.values())
+    # published models are as many as there are: two are tried in test_published_models
+    own = set(KNOWN) - {"sentence_transformers", "timm", "transformers"}
+    assert all(set(row) == own for row in table.values())

@@ -103,6 +103,39 @@ def test_the_configuration_and_the_weights_are_all_it_takes(bert, encoded):
     assert str(bert) not in json.dumps(config)
 
 
+def test_half_precision_on_disk_is_single_here(bert, encoded, tmp_path):
+    _, ours = encoded
+    library = transformers.AutoModel.from_pretrained(str(bert)).half()
+    library.save_pretrained(str(tmp_path))
+    first = TransformersModel(str(tmp_path), width=5).eval()
+    assert {value.dtype for value in first.parameters()} == {torch.float32}
+    second = TransformersModel(config=TransformersModel.configuration(str(tmp_path)), width=5)
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second.eval()(ours), first(ours))
+
+
+def test_a_tokenizer_may_call_a_word_0_and_its_padding_1(tmp_path):
+    config = transformers.RobertaConfig(
+        vocab_size=20,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=12,
+        pad_token_id=1,
+    )
+    library = transformers.RobertaModel(config).eval()
+    library.save_pretrained(str(tmp_path))
+    ids = torch.tensor([[0, 5, 0, 7, 2], [0, 9, 2, 1, 1]])
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    with torch.no_grad():
+        states = library(ids, attention_mask=mask).last_hidden_state
+    encoder = TransformersModel(str(tmp_path), freeze=False, pool="cls").eval()
+    assert encoder.vocabulary == 21
+    found = encoder(torch.where(mask == 1, ids + 1, 0))
+    torch.testing.assert_close(found, states[:, 0], atol=1e-6, rtol=1e-5)
+
+
 def test_pictures_and_clips(tmp_path):
     folder = write_vit(tmp_path / "vit")
     encoder = TransformersModel(str(folder), width=5).eval()

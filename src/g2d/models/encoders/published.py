@@ -73,6 +73,8 @@ class PublishedEncoder(nn.Module, ABC):
     def configuration(cls, model: str) -> dict[str, Any]:
         """What builds the backbone of a model without its files, as plain values.
 
+        A class method of this name is all that a recipe asks an encoder's class for.
+
         Raises:
             UserError: There is no such model on this machine.
         """

@@ -14,7 +14,14 @@ from g2d.errors import UserError, require
 from g2d.models.encoders.published import Config, PublishedEncoder, given, quiet, reason
 from g2d.models.encoders.transformers_model import hidden_width, load_backbone, read_text
 from g2d.models.tokens import attendable
-from g2d.published import WEIGHTS, check_weights, model_folder, read_config, read_settings
+from g2d.published import (
+    TEXT_EXTRA,
+    WEIGHTS,
+    check_weights,
+    model_folder,
+    read_config,
+    read_settings,
+)
 
 # What may follow the transformer; a module of any other name is code that is not run.
 _STEPS = ("Pooling", "Dense", "Normalize")
@@ -42,7 +49,7 @@ class SentenceModel(PublishedEncoder):
         vocabulary: How many numbers of tokens there are, padding included.
     """
 
-    extra = "text"
+    extra = TEXT_EXTRA
 
     def __init__(
         self,
@@ -52,7 +59,7 @@ class SentenceModel(PublishedEncoder):
         config: Mapping[str, Any] | None = None,
     ) -> None:
         given(model, config)
-        require("sentence_transformers", "text")
+        require("sentence_transformers", TEXT_EXTRA)
         described = self.configuration(str(model)) if config is None else config
         folder = None if model is None else model_folder(model, self.extra)
         first = None if folder is None else str(folder / described["transformer"]["path"])

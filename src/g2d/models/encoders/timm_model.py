@@ -18,7 +18,7 @@ from g2d.models.encoders.published import (
     quiet,
     reason,
 )
-from g2d.published import WEIGHTS, check_weights, model_folder, read_config
+from g2d.published import VISION_EXTRA, WEIGHTS, check_weights, model_folder, read_config
 
 # Where else timm would look for weights.
 _SOURCES = ("url", "hf_hub_id", "hf_hub_filename", "source", "state_dict")
@@ -45,7 +45,7 @@ class TimmModel(PublishedEncoder):
         feature_width: `width`.
     """
 
-    extra = "vision"
+    extra = VISION_EXTRA
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ def timm_library() -> Any:
         UserError: It is not installed, or torchvision, which it needs, is of another build.
     """
     try:
-        return require("timm", "vision")
+        return require("timm", VISION_EXTRA)
     except UserError:
         raise
     except Exception as error:  # torchvision looks for its operators while it is imported

@@ -19,7 +19,7 @@ from g2d.models.encoders.published import (
     reason,
 )
 from g2d.models.tokens import attendable, filled_mean
-from g2d.published import check_weights, model_folder, read_config
+from g2d.published import TEXT_EXTRA, check_weights, model_folder, read_config
 
 Pool = Literal["mean", "cls"]
 # What a model's forward pass may be asked with.
@@ -55,7 +55,7 @@ class TransformersModel(PublishedEncoder):
         vocabulary: How many numbers of tokens there are, padding included; 0 of other inputs.
     """
 
-    extra = "text"
+    extra = TEXT_EXTRA
 
     def __init__(
         self,
@@ -110,8 +110,8 @@ def load_backbone(model: str | None, config: Config | None) -> Any:
         UserError: There is no such model on this machine, or it is none that fits.
     """
     given(model, config)
-    library = require("transformers", "text")
-    folder = None if model is None else model_folder(model, "text")
+    library = require("transformers", TEXT_EXTRA)
+    folder = None if model is None else model_folder(model, TEXT_EXTRA)
     if config is None:
         assert folder is not None
         config = read_config(folder)

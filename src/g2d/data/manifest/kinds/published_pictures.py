@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from g2d.errors import UserError
-from g2d.published import model_folder, read_settings
+from g2d.published import VISION_EXTRA, model_folder, read_settings
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def wanted_by(model: str) -> Wanted:
     Raises:
         UserError: There is no such model on this machine, or it does not say.
     """
-    folder = model_folder(model, "vision")
+    folder = model_folder(model, VISION_EXTRA)
     try:
         if (folder / "preprocessor_config.json").is_file():
             about = read_settings(folder, "preprocessor_config.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError, require
-from g2d.published import model_folder, read_settings
+from g2d.published import TEXT_EXTRA, model_folder, read_settings
 
 # The number of a token is moved by so much, because 0 is padding.
 SHIFT = 1
@@ -24,7 +24,7 @@ class Tokens:
     """
 
     def __init__(self, content: dict[str, Any]) -> None:
-        library = require("tokenizers", "text")
+        library = require("tokenizers", TEXT_EXTRA)
         self.content = content
         try:
             self._tokenizer = library.Tokenizer.from_str(json.dumps(content))
@@ -73,7 +73,7 @@ def read_tokens(source: str) -> Tokens:
     if file.is_file():
         content = read_settings(file.parent, file.name)
     else:
-        folder = model_folder(source, "text")
+        folder = model_folder(source, TEXT_EXTRA)
         there = (folder / "tokenizer.json").is_file()
         content = read_settings(folder, "tokenizer.json") if there else _converted(folder)
     if not isinstance(content, dict) or "model" not in content:
@@ -84,7 +84,7 @@ def read_tokens(source: str) -> Tokens:
 def suggested_for(source: str) -> dict[str, Any] | None:
     """The encoder that a tokenizer belongs to, where its weights lie beside it."""
     folder = Path(source).expanduser()
-    folder = folder.parent if folder.is_file() else model_folder(source, "text")
+    folder = folder.parent if folder.is_file() else model_folder(source, TEXT_EXTRA)
     if (folder / "modules.json").is_file():
         return {"name": "sentence_transformers", "model": str(source), "width": 64}
     if not all((folder / name).is_file() for name in ("config.json", "model.safetensors")):
@@ -93,11 +93,13 @@ def suggested_for(source: str) -> dict[str, Any] | None:
 
 
 def _converted(folder: Path) -> Any:
-    transformers = require("transformers", "text")
+    transformers = require("transformers", TEXT_EXTRA)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False, use_fast=True
         )
+        if len(tokenizer) <= len(tokenizer.all_special_tokens):  # made of nothing
+            raise ValueError("no vocabulary")
         return json.loads(tokenizer.backend_tokenizer.to_str())
     except Exception as error:  # every tokenizer has errors of its own
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
