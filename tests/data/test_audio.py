@@ -1,5 +1,7 @@
 """Sound against librosa, and against physics."""
 
+import tracemalloc
+
 import librosa
 import numpy as np
 import pytest
@@ -134,6 +136,30 @@ def test_resampling_keeps_pitch(tmp_path):
     assert wave.dtype == np.float32
     assert len(wave) == 8000
     assert np.abs(np.fft.rfft(wave)).argmax() == 440
+
+
+@pytest.mark.parametrize("own_rate", [8000, 16000, 22050, 44100])
+def test_a_stretch_is_what_the_whole_begins_with(tmp_path, own_rate):
+    wave = np.clip(0.2 * wave_of(3 * own_rate), -1, 1)
+    soundfile.write(tmp_path / "long.wav", wave, own_rate, subtype="FLOAT")
+    whole = audio.read_wav(tmp_path / "long.wav", 16000)
+    for seconds in (0.1, 0.77, 2.9, 5.0):
+        part = audio.read_wav(tmp_path / "long.wav", 16000, seconds)
+        assert len(part) == min(round(seconds * 16000), len(whole))
+        np.testing.assert_allclose(part, whole[: len(part)], atol=1e-6)
+
+
+def test_the_rest_of_a_long_recording_is_not_read(tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.zeros(600 * 8000, np.int16), 8000)
+    tracemalloc.start()
+    try:
+        assert len(audio.read_wav(tmp_path / "long.wav", 8000, 1.0)) == 8000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2**20  # of 19 MB
+    assert audio.wave_bytes(tmp_path / "long.wav", 1.0) == 4 * 10_000
+    assert audio.wave_bytes(tmp_path / "long.wav") == 4 * 600 * 8000
 
 
 def test_not_sound(tmp_path):

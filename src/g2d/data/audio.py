@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -16,12 +17,17 @@ from g2d.errors import UserError, require
 Waveform = NDArray[np.float32]
 
 
-def read_wav(path: str | Path, rate: int) -> Waveform:
+# What is read beyond the end that is asked for: longer than any filter that resamples.
+_MARGIN = 0.25
+
+
+def read_wav(path: str | Path, rate: int, seconds: float | None = None) -> Waveform:
     """Reads a sound file as mono at a given rate.
 
     Args:
         path: A WAV file (or whatever else libsndfile reads).
         rate: Sampling rate wanted, in Hz; a file of another rate is resampled.
+        seconds: The most to give, from the beginning; the rest of the file is not read.
 
     Returns:
         Samples, `(T,)`; several channels are averaged.
@@ -31,18 +37,24 @@ def read_wav(path: str | Path, rate: int) -> Waveform:
     """
     sound = require("soundfile", "audio")
     try:
-        samples, own_rate = sound.read(str(path), dtype="float32", always_2d=True)
+        with sound.SoundFile(str(path)) as file:
+            own_rate = file.samplerate
+            frames = -1 if seconds is None else math.ceil((seconds + _MARGIN) * own_rate)
+            samples = file.read(frames, dtype="float32", always_2d=True)
     except (sound.LibsndfileError, OSError) as error:
         raise UserError(f"cannot read {path} as sound ({error}); expected a WAV file") from None
     mono: Waveform = samples.mean(axis=1, dtype=np.float32)
-    if own_rate == rate:
-        return mono
-    resampled: Waveform = require("soxr", "audio").resample(mono, own_rate, rate)
-    return resampled
+    if own_rate != rate:
+        mono = require("soxr", "audio").resample(mono, own_rate, rate)
+    return mono if seconds is None else mono[: round(seconds * rate)]
 
 
-def wave_bytes(path: str | Path) -> int:
+def wave_bytes(path: str | Path, seconds: float | None = None) -> int:
     """What the samples of a sound file take in memory, read off its header.
+
+    Args:
+        path: The file.
+        seconds: As for `read_wav`.
 
     Returns:
         Bytes as float32; 0 where this is no sound file.
@@ -52,7 +64,10 @@ def wave_bytes(path: str | Path) -> int:
         about = sound.info(str(path))
     except (sound.LibsndfileError, OSError):
         return 0
-    return int(about.frames) * int(about.channels) * 4
+    frames = int(about.frames)
+    if seconds is not None:
+        frames = min(frames, math.ceil((seconds + _MARGIN) * about.samplerate))
+    return frames * int(about.channels) * 4
 
 
 def stft_magnitude(wave: Tensor, n_fft: int, hop: int) -> Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from g2d.data.manifest.dates import order_of
+from g2d.data.manifest.kinds import Kind, Tabular
+from g2d.data.manifest.kinds.tabular import kind_of_column, unsure_note
 from g2d.data.manifest.schema import infer, make_kinds
-from g2d.data.manifest.source import read_table
+from g2d.data.manifest.source import Table, read_table
 from g2d.data.manifest.targets import TaskName, rare, read_target
 from g2d.errors import UserError, require
 from g2d.experiment.completing import AUTO
@@ -50,6 +54,7 @@ def inspect_table(
         )
         said = f"{name}: {kind.name} in {_columns(kind.columns)}"
         notes.append(said + (f", empty in {empty} rows" if empty else ""))
+    notes += _dates_in_doubt(table, kinds)
     notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
     if answer.unusable:
         notes.append(f"left out: {len(answer.unusable)} rows without a usable target")
@@ -80,6 +85,20 @@ def inspect_table(
         "seed": 0,
     }
     return recipe, notes
+
+
+def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
+    """Columns of dates whose values do not tell day from month, in sentences."""
+    notes = []
+    for name, kind in kinds.items():
+        if not isinstance(kind, Tabular):
+            continue
+        for column in kind.columns:
+            cells = table.column(column)
+            order = order_of(cells)
+            if order.unsure and kind_of_column(cells) == "date":
+                notes.append(f"{name}: {unsure_note(column, order.unsure)}")
+    return notes
 
 
 # Of a table that is not divided already, what judges and what says whether G²D helps.

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.data.manifest.cells import Cell, date_of, number_of
+from g2d.data.manifest.cells import Cell, number_of
+from g2d.data.manifest.dates import order_of, read_date
 from g2d.data.manifest.kinds.base import whole
 from g2d.data.manifest.schema import SPLIT_VALUES
 from g2d.data.manifest.source import Table
@@ -180,7 +181,8 @@ def _nearest(places: NDArray[np.int64], wanted: float) -> int:
 
 def _moments(cells: Sequence[Cell]) -> NDArray[np.float64]:
     """Seconds since 1970 where most cells are dates, else their numbers; `nan` where neither."""
-    dates = [date_of(cell) for cell in cells]
+    written = order_of(cells).written
+    dates = [read_date(cell, written) for cell in cells]
     numbers = np.array([number_of(cell) for cell in cells], np.float64)
     stamps = np.array([np.nan if date is None else date.timestamp() for date in dates], np.float64)
     more_dates = np.isfinite(stamps).sum() >= np.isfinite(numbers).sum()

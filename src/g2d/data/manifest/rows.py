@@ -20,7 +20,7 @@ from g2d.errors import UserError, require
 
 KIND = "table"
 _MEND = "delete it; it is made again from the table"
-_VERSION = 1  # raise it whenever the same cells and files are decoded otherwise
+_VERSION = 2  # raise it whenever the same cells and files are decoded otherwise
 
 
 @dataclass(frozen=True)

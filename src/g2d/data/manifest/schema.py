@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from g2d.data.manifest.cells import date_of, number_of
+from g2d.data.manifest.cells import number_of
+from g2d.data.manifest.dates import order_of
 from g2d.data.manifest.kinds import KINDS, Kind
 from g2d.data.manifest.kinds.paths import path_in
 from g2d.data.manifest.kinds.tabular import MOST
@@ -212,7 +213,7 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "loose", ""
     if sum(not math.isnan(number_of(cell)) for cell in cells) >= enough:
         return ("", "counts the rows") if _counts(cells) else ("loose", "")
-    if sum(date_of(cell) is not None for cell in cells) >= enough:
+    if order_of(cells).count >= enough:
         return "loose", ""
     lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
     if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):

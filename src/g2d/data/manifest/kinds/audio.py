@@ -51,7 +51,7 @@ class Audio(Kind):
         cell = cells[self._column]
         if cell is None:
             return None
-        wave = read_wav(path_in(cell, folder), self.rate)
+        wave = read_wav(path_in(cell, folder), self.rate, self.seconds)
         if len(wave) == 0:
             raise UserError(f"{cell!r} has no samples")
         if not np.isfinite(wave).all():
@@ -74,8 +74,8 @@ class Audio(Kind):
         return ((array.astype(np.float32) - self._mean) / self._scale)[None]
 
     def unpacked(self, path: Path) -> int:
-        """Of the whole recording, which is read before it is cut."""
-        return wave_bytes(path)
+        """Of the stretch that is read."""
+        return wave_bytes(path, self.seconds)
 
     @property
     def _n_fft(self) -> int:

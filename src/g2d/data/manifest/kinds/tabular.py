@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from g2d.data.manifest.cells import Cell, date_of, number_of
+from g2d.data.manifest.cells import Cell, number_of
+from g2d.data.manifest.dates import Written, order_of, read_date
 from g2d.data.manifest.kinds.base import Array, Arrays, Field, Kind, whole
 from g2d.data.manifest.kinds.moments import Moments
 from g2d.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 ColumnKind = Literal["number", "category", "date"]
 _YEAR = 365.25 * 24 * 3600
@@ -34,6 +38,9 @@ class Tabular(Kind):
         types: `number`, `category` or `date` of columns, found out from the training rows for
             those not given.
         categories: The most values that a category keeps.
+        dates: How dates of columns are written: `day_first` (31.12.2024, 31/12/2024), `month_first`
+            (12/31/2024) or `iso`; found out from all training rows for those not given. Dates as
+            ISO 8601 has them are always read.
     """
 
     name = "tabular"
@@ -44,15 +51,24 @@ class Tabular(Kind):
         columns: Sequence[str],
         types: Mapping[str, ColumnKind] | None = None,
         categories: int = 32,
+        dates: Mapping[str, Written] | None = None,
     ) -> None:
-        super().__init__(columns, types=dict(types or {}), categories=categories)
+        given = {"dates": dict(dates)} if dates else {}
+        super().__init__(columns, types=dict(types or {}), categories=categories, **given)
+        for column, written in (dates or {}).items():
+            if column not in columns or written not in get_args(Written):
+                raise UserError(
+                    f"{self.name}: dates: got {written!r} for {column!r}, expected "
+                    f"{', '.join(get_args(Written))} for one of {', '.join(columns)}"
+                )
+        self._dates = dict(dates or {})
         for column, kind in (types or {}).items():
             if column not in columns or kind not in ("number", "category", "date"):
                 raise UserError(
                     f"{self.name}: types: got {kind!r} for {column!r}, expected number, category "
                     f"or date for one of {', '.join(columns)}"
                 )
-        self._types = dict(types or {})
+        self._types: dict[str, ColumnKind] = {**dict.fromkeys(self._dates, "date"), **(types or {})}
         self._categories = whole(self.name, "categories", categories, 1)
         self._fitted: dict[str, dict[str, Any]] = {}
 
@@ -82,14 +98,27 @@ class Tabular(Kind):
         for place, name in enumerate(self.columns):
             cells = [row[place] for row in rows]
             kind = self._types.get(name) or kind_of_column(cells)
-            self._fitted[name] = {"type": kind, **_FITS[kind](cells, self._categories)}
+            if kind == "date":
+                self._fitted[name] = {"type": kind, **_fit_date(cells, self._written(name, cells))}
+            else:
+                self._fitted[name] = {"type": kind, **_FITS[kind](cells, self._categories)}
+
+    def _written(self, name: str, cells: Sequence[Cell]) -> Written:
+        """How the dates of a column are written; says so where that is a guess."""
+        if name in self._dates:
+            return self._dates[name]
+        order = order_of(cells)
+        if order.unsure:
+            logger.warning("%s", unsure_note(name, order.unsure))
+        return order.written
 
     def remark(self, array: Array) -> str:
         """Cells that are no number or no date, where the column's are; they count as empty."""
         said = []
         for name, cell in zip(self.columns, json.loads(array.tobytes()), strict=True):
-            kind = self._fitted[name]["type"]
-            if cell is not None and not _READS[kind](cell):
+            fitted = self._fitted[name]
+            kind = fitted["type"]
+            if cell is not None and not _READS[kind](cell, fitted):
                 shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
                 said.append(f"{name}: {shown!r} is no {kind}, taken as empty")
         return "; ".join(said)
@@ -146,9 +175,17 @@ def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
     enough = MOST * len(there)
     if there and sum(not math.isnan(number_of(cell)) for cell in there) >= enough:
         return "number"
-    if there and sum(date_of(cell) is not None for cell in there) >= enough:
+    if there and order_of(there).count >= enough:
         return "date"
     return "category"
+
+
+def unsure_note(column: str, value: str) -> str:
+    """That a column's dates can be read in two ways, and how to say which is meant."""
+    return (
+        f"{column}: no value tells day from month ({value!r} may be either); read with the day "
+        f"first; if the month comes first, add dates: {{{column}: month_first}}"
+    )
 
 
 def _fit_number(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
@@ -180,13 +217,15 @@ def _make_category(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
     return [float(cell == value) for value in fitted["values"]]
 
 
-def _fit_date(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
-    stamps = [found.timestamp() for cell in cells if (found := date_of(cell)) is not None]
-    return {"mean": float(np.mean(stamps)) if stamps else 0.0}
+def _fit_date(cells: Sequence[Cell], written: Written) -> dict[str, Any]:
+    dates = [read_date(cell, written) for cell in cells]
+    stamps = [found.timestamp() for found in dates if found is not None]
+    mean = float(np.mean(stamps)) if stamps else 0.0
+    return {"mean": mean} if written == "iso" else {"mean": mean, "written": written}
 
 
 def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
-    found = date_of(cell)
+    found = read_date(cell, fitted.get("written", "iso"))
     if found is None:
         return [0.0] * 7
     years = (found.timestamp() - fitted["mean"]) / _YEAR
@@ -197,10 +236,10 @@ def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
 
 
 # Whether a cell can be read as what its column is.
-_READS: dict[str, Callable[[str], bool]] = {
-    "number": lambda cell: not math.isnan(number_of(cell)),
-    "date": lambda cell: date_of(cell) is not None,
-    "category": lambda cell: True,
+_READS: dict[str, Callable[[str, Mapping[str, Any]], bool]] = {
+    "number": lambda cell, fitted: not math.isnan(number_of(cell)),
+    "date": lambda cell, fitted: read_date(cell, fitted.get("written", "iso")) is not None,
+    "category": lambda cell, fitted: True,
 }
-_FITS = {"number": _fit_number, "category": _fit_category, "date": _fit_date}
+_FITS = {"number": _fit_number, "category": _fit_category}
 _MAKES = {"number": _make_number, "category": _make_category, "date": _make_date}
