@@ -205,7 +205,8 @@ class DIMML(Method):
         if self.fusing:
             return fused
         rest = {id(parameter) for parameter in fused}
-        return [p for p in self.loop.model.parameters() if id(p) not in rest]
+        learning = (p for p in self.loop.model.parameters() if p.requires_grad)
+        return [p for p in learning if id(p) not in rest]
 
 
 def nearest(means: Tensor, features: Tensor) -> Tensor:
