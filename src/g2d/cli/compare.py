@@ -49,15 +49,16 @@ def chosen_grid(arguments: argparse.Namespace, changes: list[str]) -> Grid:
     if arguments.on:
         grid = grid.on([_data(text) for text in arguments.on])
     if arguments.seeds:
-        grid = replace(grid, seeds=tuple(arguments.seeds))
-    if arguments.epochs:
+        grid = replace(grid, seeds=tuple(dict.fromkeys(arguments.seeds)))
+    if arguments.epochs is not None:
         grid = grid.with_epochs(arguments.epochs)
-    return replace(grid, changes=tuple(parse_changes(changes)))
+    return grid.with_changes(parse_changes(changes))
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Runs what is not done, then shows the table."""
     from g2d.cli.tables import show_grid
+    from g2d.compare.checking import check_grid
     from g2d.compare.jobs import plan_jobs
     from g2d.compare.lines import Lines
     from g2d.compare.record import record_of
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         raise UserError(f"--jobs: expected 1 or more, got {arguments.jobs}")
     grid = chosen_grid(arguments, changes)
     cells = grid.cells()
+    check_grid(grid, cells)
     record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]))
     record.write(arguments.out)
     jobs = plan_jobs(cells, arguments.out)

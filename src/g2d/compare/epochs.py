@@ -27,10 +27,15 @@ def scaled(changes: Sequence[Change], factor: float) -> list[Change]:
 
 def _scaled(key: str, value: Any, factor: float) -> Any:
     if key in {"training.epochs", "teachers.epochs"}:
-        return max(1, round(value * factor))
+        return max(1, round(value * factor)) if _is_count(value) else value
     if key == "method.schedule" and isinstance(value, list | tuple):
-        return _schedule([int(stage) for stage in value], factor)
+        return _schedule(value, factor) if value and all(map(_is_count, value)) else value
     return value
+
+
+def _is_count(value: Any) -> bool:
+    """Anything else is no number of epochs, which the recipe's own check says better."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _schedule(stages: Sequence[int], factor: float) -> list[int]:

@@ -71,7 +71,7 @@ class Grid:
             UserError: A setting is not one that recipes have.
         """
         found = []
-        for combination in product(*self._resolved()):
+        for combination in product(*self.axes.values()):
             entries = dict(zip(self.axes, combination, strict=True))
             labels = {axis: entry.label for axis, entry in entries.items()}
             if any(rule.items() <= labels.items() for rule in self.without):
@@ -81,8 +81,32 @@ class Grid:
             found += [self._cell(labels, changes, paper, seed) for seed in self.seeds]
         return found
 
+    def with_changes(self, changes: Sequence[Change]) -> Grid:
+        """The same grid with further changes of all cells.
+
+        Raises:
+            UserError: One undoes what an axis sets, so that labels would no longer be true.
+        """
+        for key, value in changes:
+            if key == "seed":
+                raise UserError(f"--seed {value}: a grid has several; use --seeds {value}")
+            for axis, entries in self.axes.items():
+                own = {name for entry in entries for name, _ in entry.changes}
+                if any(name == key or name.startswith(f"{key}.") for name in own):
+                    raise UserError(
+                        f"--{key}: the axis {axis!r} of grid {self.name} sets it; write a grid "
+                        "file of your own to have it otherwise"
+                    )
+        return replace(self, changes=(*self.changes, *changes))
+
     def with_epochs(self, epochs: int) -> Grid:
-        """The same grid with fewer or more epochs; schedules keep their shares."""
+        """The same grid with fewer or more epochs; schedules keep their shares.
+
+        Raises:
+            UserError: It is not 1 or more.
+        """
+        if epochs < 1:
+            raise UserError(f"epochs: expected 1 or more, got {epochs}")
         if self.epochs is None:
             return replace(self, common=(*self.common, ("training.epochs", epochs)))
         return replace(self, scale=epochs / self.epochs)
@@ -94,17 +118,15 @@ class Grid:
             datasets: Recipes, shipped or files, each with the folder of its prepared data where it
                 has one. Those that the grid has keep their place beside the paper's numbers.
         """
-        known = {dict(entry.changes)["recipe"]: entry for entry in self.axes[DATASET]}
         entries = []
         for name, root in datasets:
-            entry = known.get(name, Entry(name, (("recipe", name),)))
-            if root is not None:
-                entry = replace(entry, changes=(*entry.changes, ("data.root", root)))
-            entries.append(entry)
+            own = [e for e in self.axes[DATASET] if dict(e.changes).get("recipe") == name]
+            place = (("data.root", root),) if root is not None else ()
+            entries += [
+                replace(entry, changes=(*entry.changes, *place))
+                for entry in own or [Entry(name, (("recipe", name),))]
+            ]
         return replace(self, axes={**self.axes, DATASET: tuple(entries)})
-
-    def _resolved(self) -> list[tuple[Entry, ...]]:
-        return list(self.axes.values())
 
     def _cell(
         self,
@@ -118,11 +140,22 @@ class Grid:
         if name is None:
             raise UserError(f"grid {self.name}: {labels} names no recipe")
         imputation = next((value for key, value in every if key == "impute"), None)
+        if imputation is not None and not (
+            isinstance(imputation, Mapping) and isinstance(imputation.get("name"), str)
+        ):
+            raise UserError(
+                f"grid {self.name}: impute: expected a mapping with a name, got {imputation!r}"
+            )
         own = [change for change in every if change[0] not in {"recipe", "impute"}]
         if self.epochs is not None:
             own = [("training.epochs", self.epochs), *own]
         own = [*scaled(own, self.scale), *self.changes, ("seed", seed)]
-        return Cell(labels, load_recipe(name, own), paper, imputation)
+        try:
+            recipe = load_recipe(str(name), own)
+        except UserError as error:
+            where = ", ".join(f"{axis} {label!r}" for axis, label in labels.items())
+            raise UserError(f"grid {self.name}, {where}: {error}") from None
+        return Cell(labels, recipe, paper, imputation)
 
 
 @dataclass(frozen=True)

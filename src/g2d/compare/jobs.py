@@ -9,9 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
+from g2d.compare.checking import method_plan
 from g2d.compare.grid import Cell
+from g2d.engine.records import write_whole
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits, plan_method, teacher_settings
+from g2d.experiment.build import build_splits, teacher_settings
 from g2d.experiment.recipe import Recipe, digest, recipe_from
 from g2d.experiment.teach import teach
 from g2d.experiment.train import train
@@ -103,7 +107,8 @@ def attempt(job: Job) -> str:
     """
     note = Path(job.out) / "failed" / f"{job.name}.json"
     try:
-        do(job)
+        with _alone(job):
+            do(job)
     except UserError as error:
         reason, trace = str(error), ""
     except Exception as error:  # whatever happens to one cell, the others go on
@@ -116,17 +121,24 @@ def attempt(job: Job) -> str:
     return reason
 
 
+def _alone(job: Job) -> FileLock:
+    """Two grids, or a grid and what is left of a killed one, never write one run folder at once."""
+    locks = Path(job.out) / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"run-{job.name}")
+
+
 def write_failure(job: Job, reason: str, trace: str = "") -> None:
     """Keeps why a job failed, for whoever asks later."""
     note = Path(job.out) / "failed" / f"{job.name}.json"
     note.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": job.name, "reason": reason, "trace": trace, "recipe": job.recipe}
-    note.write_text(json.dumps(content, indent=2) + "\n")
+    write_whole(note, json.dumps(content, indent=2) + "\n")
 
 
 def _needs_teachers(recipe: Recipe) -> bool:
     try:
-        return plan_method(recipe, tuple(recipe.encoders)).needs_teachers
+        return method_plan(recipe).needs_teachers
     except UserError:
         return False
 

@@ -6,9 +6,11 @@ import os
 import sys
 import time
 from collections import deque
-from multiprocessing import get_context
+from contextlib import suppress
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from g2d.compare.jobs import Job, Outcome, attempt, write_failure
@@ -58,9 +60,14 @@ class Processes:
 
     def submit(self, job: Job) -> None:
         """Hands a job to an idle process, or to a new one."""
-        worker = self._idle.pop() if self._idle else _Worker(self._threads)
-        worker.begin(job)
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                break
+        else:
+            worker = _Worker(self._threads)
         self._busy.append(worker)
+        worker.begin(job)
 
     def wait(self) -> list[Outcome]:
         """The jobs that have ended, after half a second at most."""
@@ -91,9 +98,15 @@ class _Worker:
         self._job: Job | None = None
         self._began = 0.0
 
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
     def begin(self, job: Job) -> None:
         self._job, self._began = job, time.perf_counter()
-        self.pipe.send(job)
+        # Where it has died this moment, `end` finds the pipe closed and says so.
+        with suppress(OSError):
+            self.pipe.send(job)
 
     def end(self) -> tuple[Outcome, bool]:
         """How its job ended, and whether it can take another."""
@@ -137,7 +150,8 @@ def _serve(pipe: Connection[Any, Any], threads: int) -> None:
 
     # Ctrl-C reaches the whole group; the parent ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(min(threads, torch.get_num_threads()))
     while True:
         try:
             job: Job = pipe.recv()
@@ -145,6 +159,14 @@ def _serve(pipe: Connection[Any, Any], threads: int) -> None:
             return
         _speak_into(Path(job.out) / "logs" / f"{job.name}.log")
         pipe.send(attempt(job))
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed ends nobody; its workers would train on, unseen."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _speak_into(path: Path) -> None:

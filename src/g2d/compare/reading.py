@@ -67,8 +67,9 @@ def read_grid(name: str) -> Grid:
         UserError: The file is no grid.
     """
     yaml = require("yaml", "train")
+    text = grid_text(name)
     try:
-        content = read_yaml(grid_text(name))
+        content = read_yaml(text)
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     return grid_from(content, Path(name).stem)
@@ -82,19 +83,26 @@ def grid_from(content: Any, name: str) -> Grid:
     """
     if not isinstance(content, Mapping):
         raise UserError(f"grid {name}: expected keys and values")
-    for key in content:
+    for key, value in content.items():
         if key not in _KEYS:
             raise UserError(f"grid {name}: {key}: no such key; known: {', '.join(_KEYS)}")
+        if key in {"paper", "figure"} and not (value is None or isinstance(value, str)):
+            raise UserError(f"grid {name}: {key}: expected a word, got {value!r}")
     axes = content.get("axes")
     if not isinstance(axes, Mapping) or DATASET not in axes:
         raise UserError(f"grid {name}: axes: expected keys and values, `dataset` among them")
+    for axis in axes:
+        if not isinstance(axis, str) or axis == "seed":
+            raise UserError(f"grid {name}: axes.{axis}: no such axis; seeds have a key, `seeds`")
     seeds = content.get("seeds", [0, 1, 2])
     if not isinstance(seeds, list) or not seeds or not all(_is_count(seed) for seed in seeds):
         raise UserError(f"grid {name}: seeds: expected a list of whole numbers, got {seeds!r}")
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"grid {name}: seeds: expected each once, got {seeds!r}")
     epochs = content.get("epochs")
     if epochs is not None and not (_is_count(epochs) and epochs > 0):
         raise UserError(f"grid {name}: epochs: expected a whole number, 1 or more, got {epochs!r}")
-    if content.get("show", "fused") not in {"fused", "all"}:
+    if content.get("show", "fused") not in ("fused", "all"):
         raise UserError(f"grid {name}: show: expected fused or all, got {content['show']!r}")
     grid = Grid(
         name=name,
@@ -105,7 +113,7 @@ def grid_from(content: Any, name: str) -> Grid:
         paper=content.get("paper"),
         figure=content.get("figure"),
         show=content.get("show", "fused"),
-        without=tuple(content.get("without", ())),
+        without=_without(name, content.get("without", [])),
         epochs=epochs,
         common=_changes(name, "common", content.get("common", {})),
     )
@@ -116,9 +124,25 @@ def grid_from(content: Any, name: str) -> Grid:
     return grid
 
 
+def _without(grid: str, content: Any) -> tuple[Mapping[str, str], ...]:
+    rules = content if isinstance(content, list) else [content]
+    if not all(isinstance(rule, Mapping) and rule for rule in rules):
+        raise UserError(
+            f"grid {grid}: without: expected a list of labels by axis, such as "
+            f"- {{method: joint, fusion: concat}}, got {content!r}"
+        )
+    return tuple({str(axis): str(label) for axis, label in rule.items()} for rule in rules)
+
+
 def _entries(grid: str, axis: str, content: Any) -> tuple[Entry, ...]:
     if isinstance(content, list) and content:
-        return tuple(Entry(_label(value), ((_key(axis), value),)) for value in content)
+        labels = [str(value) for value in content]
+        if len(set(labels)) < len(labels):
+            raise UserError(f"grid {grid}: axes.{axis}: expected each once, got {content!r}")
+        return tuple(
+            Entry(label, ((_key(axis), value),))
+            for label, value in zip(labels, content, strict=True)
+        )
     if not isinstance(content, Mapping) or not content:
         raise UserError(
             f"grid {grid}: axes.{axis}: expected labels with changes of the recipe, or a list"
@@ -130,7 +154,10 @@ def _entry(grid: str, axis: str, label: str, content: Any) -> Entry:
     where = f"axes.{axis}.{label}"
     if isinstance(content, Mapping) and content and set(content) <= _ENTRY_KEYS:
         changes = _changes(grid, where, content.get("set", {}))
-        return Entry(label, changes, content.get("paper", {}))
+        paper = content.get("paper", {})
+        if not isinstance(paper, Mapping):
+            raise UserError(f"grid {grid}: {where}.paper: expected keys and values, got {paper!r}")
+        return Entry(label, changes, paper)
     return Entry(label, _changes(grid, where, content))
 
 
@@ -145,10 +172,6 @@ def _changes(grid: str, where: str, content: Any) -> tuple[Change, ...]:
 def _key(axis: str) -> str:
     """The axis `dataset` sets the recipe."""
     return "recipe" if axis == DATASET else axis
-
-
-def _label(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
 
 
 def _is_count(value: Any) -> bool:

@@ -98,8 +98,9 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
         2
     """
     yaml = require("yaml", "train")
+    text = recipe_text(name)
     try:
-        content = read_yaml(recipe_text(name))
+        content = read_yaml(text)
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     if content is None:
