@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from g2d.cli.command import Command
 from g2d.errors import UserError
@@ -14,7 +15,7 @@ from g2d.errors import UserError
 if TYPE_CHECKING:
     from g2d.compare.grid import Grid
     from g2d.compare.record import GridRecord
-    from g2d.compare.running import Launcher
+    from g2d.compare.running import Launcher, Watch
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", nargs="+", type=int, help="in place of the grid's")
     parser.add_argument("--epochs", type=int, help="of training; schedules keep their shares")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    add_launcher_arguments(parser)
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="folder of run folders (default: runs)"
     )
@@ -38,12 +39,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s GRID [options] [--key.of.recipe VALUE ...]"
 
 
-def chosen_grid(arguments: argparse.Namespace, changes: list[str]) -> Grid:
+def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every command that runs many jobs."""
+    parser.add_argument(
+        "--jobs", type=int, help="at a time (default: 1 on this machine, all on a cluster)"
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=("local", "slurm", "ray"),
+        default="local",
+        help="where jobs run (default: local); --slurm.partition, .time, .memory, .cpus, .gpus "
+        "and --ray.address, .cpus, .gpus say how",
+    )
+
+
+def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]]) -> Grid:
     """The grid with what the command line changes in it."""
     from dataclasses import replace
 
     from g2d.compare.reading import read_grid
-    from g2d.experiment.recipe import parse_changes
 
     grid = read_grid(arguments.grid)
     if arguments.on:
@@ -52,7 +66,7 @@ def chosen_grid(arguments: argparse.Namespace, changes: list[str]) -> Grid:
         grid = replace(grid, seeds=tuple(dict.fromkeys(arguments.seeds)))
     if arguments.epochs is not None:
         grid = grid.with_epochs(arguments.epochs)
-    return grid.with_changes(parse_changes(changes))
+    return grid.with_changes(changes)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
@@ -60,25 +74,25 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.cli.tables import show_grid
     from g2d.compare.checking import check_grid
     from g2d.compare.jobs import plan_jobs
-    from g2d.compare.lines import Lines
+    from g2d.compare.launching import take_options
     from g2d.compare.record import record_of
     from g2d.compare.running import run_jobs
+    from g2d.experiment.recipe import parse_changes
 
     if arguments.show:
         show_grid(_recorded(arguments, changes), arguments.out)
         return
-    if arguments.jobs < 1:
-        raise UserError(f"--jobs: expected 1 or more, got {arguments.jobs}")
-    grid = chosen_grid(arguments, changes)
+    options, rest = take_options(parse_changes(changes), arguments.launcher)
+    grid = chosen_grid(arguments, rest)
     cells = grid.cells()
     check_grid(grid, cells)
     record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]))
     record.write(arguments.out)
     jobs = plan_jobs(cells, arguments.out)
-    launcher = _launcher(arguments)
-    watch = Lines(lambda line: print(line, file=sys.stderr, flush=True), launcher.slots)
-    done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
-    run_jobs(jobs, launcher, watch, done)
+    if jobs:
+        launcher, watch = place(arguments, arguments.out, options)
+        done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
+        run_jobs(jobs, launcher, watch, done)
     show_grid(record, arguments.out)
 
 
@@ -95,10 +109,19 @@ def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     return read_record(path)
 
 
-def _launcher(arguments: argparse.Namespace) -> Launcher:
-    from g2d.compare.local import InThisProcess, Processes
+def place(
+    arguments: argparse.Namespace, out: Path, options: Mapping[str, Any]
+) -> tuple[Launcher, Watch]:
+    """Where jobs run, and who watches: a view on a terminal, lines elsewhere."""
+    from g2d.compare.launching import make_launcher
+    from g2d.compare.lines import Lines
+    from g2d.compare.live import Live
 
-    return InThisProcess() if arguments.jobs == 1 else Processes(arguments.jobs)
+    terminal = sys.stderr.isatty()
+    launcher = make_launcher(arguments.launcher, out, arguments.jobs, options, apart=terminal)
+    if terminal:
+        return launcher, Live(sys.stderr)
+    return launcher, Lines(lambda line: print(line, file=sys.stderr, flush=True), launcher.slots)
 
 
 def _data(text: str) -> tuple[str, str | None]:

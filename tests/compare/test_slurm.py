@@ -1,0 +1,125 @@
+"""The launcher of clusters, on submitit's own executor for one machine: real jobs, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from compare.small import left_behind, run_grid, toy_grid
+from g2d.compare.jobs import plan_jobs
+from g2d.compare.launching import make_launcher
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+
+pytest.importorskip("submitit")
+from g2d.compare.slurm import Slurm
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """What jobs inherit: the toys, and as many threads as here."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def cluster(out, at_once=2):
+    return Slurm(out, {}, at_once, cluster="local")
+
+
+def slow(tmp_path, epochs=4):
+    """A grid whose only job takes seconds, so that something can come in between."""
+    data = {"slow": {"data": {"name": "compare.deadly.Deadly", "pause": 0.15}}}
+    return toy_grid(tmp_path, epochs=epochs, method=["joint"], data=data)
+
+
+def until(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def finish(launcher):
+    """The one outcome that a launcher still waits for."""
+    while not (ended := launcher.wait()):
+        pass
+    return ended[0]
+
+
+@pytest.mark.slow
+def test_a_grid_on_a_cluster_is_the_grid_of_one_process(tmp_path):
+    entries = {"umt": {"method": "umt"}, "bad": {"method": "joint", "training.learning_rate": 1e30}}
+    grid = toy_grid(tmp_path, method=entries)
+    outcomes = run_grid(grid, tmp_path / "runs", cluster(tmp_path / "runs"))
+    alone = run_grid(grid, tmp_path / "whole")
+    assert {n: o.reason for n, o in outcomes.items()} == {n: o.reason for n, o in alone.items()}
+    assert sum(bool(outcome.reason) for outcome in outcomes.values()) == 1
+    assert left_behind(tmp_path / "runs") == left_behind(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_preempted_job_goes_back_into_the_queue_and_ends_alike(tmp_path):
+    grid, out = slow(tmp_path), tmp_path / "runs"
+    (job,) = plan_jobs(grid.cells(), out)
+    launcher = cluster(out)
+    launcher.submit(job)
+    until(lambda: RunFolder(out / job.name).epochs())
+    (pid,) = children(launcher._running[job.name][1]._process.pid)
+    os.kill(pid, signal.SIGUSR2)
+    assert finish(launcher).reason == ""
+    run = RunFolder(out / job.name)
+    assert len(run.read_json("run.json")["sessions"]) == 2
+    run_grid(grid, tmp_path / "whole")
+    assert left_behind(out) == left_behind(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_job_killed_from_outside_fails_with_its_place_and_goes_on_when_run_again(tmp_path):
+    grid, out = slow(tmp_path), tmp_path / "runs"
+    (job,) = plan_jobs(grid.cells(), out)
+    launcher = cluster(out)
+    launcher.submit(job)
+    until(lambda: RunFolder(out / job.name).epochs())
+    (pid,) = children(launcher._running[job.name][1]._process.pid)
+    os.kill(pid, signal.SIGKILL)
+    outcome = finish(launcher)
+    assert outcome.reason.startswith("the cluster ended it (state ")
+    assert (out / "failed" / f"{job.name}.json").exists()
+    assert run_grid(grid, out)[job.name].reason == ""
+    run_grid(grid, tmp_path / "whole")
+    assert left_behind(out) == left_behind(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+def test_jobs_outlive_whoever_submitted_them_and_are_never_done_twice_at_once(tmp_path):
+    grid, out = slow(tmp_path), tmp_path / "runs"
+    (job,) = plan_jobs(grid.cells(), out)
+    first = cluster(out)
+    first.submit(job)
+    until(lambda: RunFolder(out / job.name).epochs())
+    first.close()
+    # The local executor forgets its jobs, so this one is handed over again, and waits its turn.
+    assert run_grid(grid, out, cluster(out))[job.name].reason == ""
+    assert len(RunFolder(out / job.name).read_json("run.json")["sessions"]) == 1
+    assert not plan_jobs(grid.cells(), out)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
+        return [int(word) for word in file.read().split()]
+
+
+def test_without_slurm_and_with_unknown_options_the_reason_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match=r"SLURM is not on this machine .*; use --jobs N"):
+        make_launcher("slurm", tmp_path, None, {})
+    with pytest.raises(UserError, match=r"--slurm: .*timeout_min"):
+        Slurm(tmp_path, {"time": "soon"}, cluster="local")
+    assert not list(tmp_path.iterdir()) or not list(tmp_path.glob("submitted/*.json"))
