@@ -23,6 +23,8 @@ DOWNLOADS = re.compile(r"avmnist(?!_|\w)|--data\.root|\.yaml\b|\b(RUN|DIR|RECIPE
 # The same command on the least work.
 SHORTER = {"demo": ["--epochs", "1"], "train": ["--training.epochs", "1"]}
 SHORTER["teach"] = SHORTER["train"]
+_TINY = ["--encoders.image.width", "4", "--encoders.audio.width", "4"]
+SHORTER["tune"] = ["--trials", "1", "--training.epochs", "1", *_TINY]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from g2d.cli import (
     serve,
     teach,
     train,
+    tune,
 )
 from g2d.cli.command import Command
 from g2d.errors import UserError
@@ -37,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     export.COMMAND,
     diagnose.COMMAND,
     compare.COMMAND,
+    tune.COMMAND,
     analyse.COMMAND,
     serve.COMMAND,
     methods.COMMAND,
@@ -90,6 +92,7 @@ _ONWARDS = {
     "teach": "; the same command goes on from here",
     "demo": "; the same command goes on from here",
     "diagnose": "; the same command goes on from here",
+    "tune": "; the same command goes on from here",
     "compare": "; the same command goes on from here",
     "data": "; the same command goes on from here",
 }

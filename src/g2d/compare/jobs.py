@@ -32,6 +32,7 @@ class Job:
         needs: The job that has to be done before, if any.
         teaches: Whether only the teachers are to be trained.
         imputation: The baseline on teachers' features that it is, if it is one.
+        blind: Whether the test split is withheld.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Job:
     needs: str | None = None
     teaches: bool = False
     imputation: Mapping[str, Any] | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,16 @@ class Outcome:
     seconds: float = 0.0
 
 
-def plan_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
+def plan_jobs(cells: Sequence[Cell], out: Path, *, blind: bool = False) -> list[Job]:
     """One job for every run that is not finished, after one for every set of teachers they need.
 
     Cells of several grids that resolve to the same recipe are one run. A recipe that cannot be
     planned is a job all the same: it fails with its reason, and the others are done.
+
+    Args:
+        cells: What is to be there in the end.
+        out: Folder of run folders.
+        blind: Withhold the test split, where settings are still to be chosen.
     """
     teaching: dict[str, Job] = {}
     jobs: dict[str, Job] = {}
@@ -72,9 +79,14 @@ def plan_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
         if cell.imputation is not None or _needs_teachers(cell.recipe):
             needs = f"teachers-seed{cell.recipe.seed}-{_teaching(cell.recipe)}"
             shared = cell.recipe.as_dict() | {"method": "ume", "fusion": "late"}
-            teaching.setdefault(needs, Job(needs, shared, str(out), teaches=True))
+            teaching.setdefault(needs, Job(needs, shared, str(out), teaches=True, blind=blind))
         jobs[cell.name] = Job(
-            cell.name, cell.recipe.as_dict(), str(out), needs, imputation=cell.imputation
+            cell.name,
+            cell.recipe.as_dict(),
+            str(out),
+            needs,
+            imputation=cell.imputation,
+            blind=blind,
         )
     return [*teaching.values(), *jobs.values()]
 
@@ -88,6 +100,7 @@ def do(job: Job) -> None:
     recipe, out = recipe_from(job.recipe), Path(job.out)
     if job.teaches:
         splits = build_splits(recipe)
+        splits = splits.without_test() if job.blind else splits
         teach(recipe, splits, out, teacher_settings(recipe)[0].make_fabric())
         return
     if job.imputation is not None:
@@ -95,7 +108,8 @@ def do(job: Job) -> None:
 
         impute(recipe, out, name=job.name, baseline=job.imputation)
     else:
-        train(recipe, out, resume=True, name=job.name)
+        own = build_splits(recipe).without_test() if job.blind else None
+        train(recipe, out, resume=True, name=job.name, splits=own)
     # What a finished run could be resumed from is larger than all else of it.
     (out / job.name / "last.ckpt").unlink(missing_ok=True)
 
@@ -138,6 +152,7 @@ def write_failure(job: Job, reason: str, trace: str = "") -> None:
 
 def _needs_teachers(recipe: Recipe) -> bool:
     try:
+        teacher_settings(recipe)
         return method_plan(recipe).needs_teachers
     except UserError:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -76,3 +76,37 @@ class Splits:
     def named(self) -> dict[str, Split]:
         """The three splits by name."""
         return {"train": self.train, "val": self.val, "test": self.test}
+
+    def measured(self) -> dict[str, Split]:
+        """The splits by name that may be measured: all that are not withheld."""
+        named = self.named().items()
+        return {name: split for name, split in named if not isinstance(split, Withheld)}
+
+    def without_test(self) -> Splits:
+        """The same data with the test split out of reach, for whoever chooses between settings."""
+        return replace(self, test=Withheld(len(self.test)))
+
+
+class Withheld:
+    """A split that is not to be looked at: it has a size, and neither samples nor targets."""
+
+    augmented = False
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def target(self) -> Tensor:
+        """Refused."""
+        raise RuntimeError("this split is withheld, and its targets are not to be read")
+
+    @target.setter
+    def target(self, value: Tensor) -> None:
+        raise RuntimeError("this split is withheld")
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Refused."""
+        raise RuntimeError("this split is withheld, and its samples are not to be read")

@@ -98,7 +98,7 @@ def _load_or_train(
         return model.to(fabric.device)
     if fabric.is_global_zero:
         run.begin(_about(recipe, splits, modality, settings))
-    own = {name: having(split, modality) for name, split in splits.named().items()}
+    own = {name: having(split, modality) for name, split in splits.measured().items()}
     result = fit(
         model,
         JointTraining(task),

@@ -91,7 +91,7 @@ def train(
         out: Folder of runs; teachers and caches are shared there.
         resume: Go on with an unfinished run; a finished one is left as it is.
         name: Of the run's folder; made of dataset, method and seed when not given.
-        splits: The data, where it is open already.
+        splits: The data, where it is open already; `without_test()` leaves test unmeasured.
         fabric: The devices, where they are started already.
 
     Returns:
@@ -307,10 +307,12 @@ def _measure(
     settings: TrainingSettings,
     fabric: Fabric,
 ) -> dict[str, Any]:
-    """Validation once more, and test for the first and only time."""
+    """Validation once more, and test for the first and only time, unless it is withheld."""
     measured = {}
-    for name in ("val", "test"):
-        batches = to_device(evaluation_loader(splits.named()[name], settings), fabric)
+    for name, split in splits.measured().items():
+        if name == "train":
+            continue
+        batches = to_device(evaluation_loader(split, settings), fabric)
         evaluation = evaluate(student, batches, splits.spec.task)
         evaluation = by_pattern(evaluation, splits, name)
         run.write_predictions(name, evaluation)
