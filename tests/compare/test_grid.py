@@ -209,7 +209,7 @@ def test_other_data_keep_their_place_beside_the_paper_under_every_label():
     grid = grid_from({"axes": {"dataset": entries}, "seeds": [0]}, "mine")
     cells = grid.on([("avmnist", "DIR"), ("avdigits", None)]).cells()
     assert [cell.labels["dataset"] for cell in cells] == ["clean", "other", "avdigits"]
-    assert [cell.paper.get("dataset") for cell in cells] == ["CLEAN", "OTHER", None]
+    assert [cell.paper.get("dataset") for cell in cells] == ["A", "B", None]
     assert [dict(cell.recipe.data).get("root") for cell in cells] == ["DIR", "DIR", None]
 
 
