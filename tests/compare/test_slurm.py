@@ -10,7 +10,7 @@ import time
 import pytest
 
 from compare.small import left_behind, run_grid, toy_grid
-from g2d.compare.jobs import plan_jobs
+from g2d.compare.jobs import Job, plan_jobs
 from g2d.compare.launching import make_launcher
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
@@ -123,3 +123,46 @@ def test_without_slurm_and_with_unknown_options_the_reason_is_said(tmp_path, mon
     with pytest.raises(UserError, match=r"--slurm: .*timeout_min"):
         Slurm(tmp_path, {"time": "soon"}, cluster="local")
     assert not list(tmp_path.iterdir()) or not list(tmp_path.glob("submitted/*.json"))
+
+
+COMMANDS = {
+    "srun": "exit 0",
+    "sbatch": 'cp "$1" {place}/sent.sh; echo x >> {place}/sent; echo "Submitted batch job 4711"',
+    "sacct": 'echo "JobID|State|NodeList"; echo "4711|$(cat {place}/state)|n1"',
+}
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """The commands of SLURM, as far as they are asked here: a queue with one job in it."""
+    place = tmp_path / "slurm"
+    place.mkdir()
+    for name, script in COMMANDS.items():
+        path = place / name
+        path.write_text(f"#!/bin/sh\n{script.format(place=place)}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(place), prepend=os.pathsep)
+    return place
+
+
+def test_what_is_sent_says_what_was_asked_and_what_waits_is_not_sent_twice(queue, tmp_path):
+    out = tmp_path / "runs"
+    options = {"partition": "gpu", "time": 90, "memory": 16, "gpus": 1, "account": "me"}
+    job = Job("cell", {}, str(out))
+    (queue / "state").write_text("PENDING")
+    first = Slurm(out, options)
+    first.submit(job)
+    sent = (queue / "sent.sh").read_text()
+    for line in ("partition=gpu", "time=90", "mem=16GB", "gpus-per-node=1", "account=me"):
+        assert f"#SBATCH --{line}\n" in sent
+    assert first.wait() == []
+    first.close()
+    second = Slurm(out, options)
+    second.submit(job)
+    assert (queue / "sent").read_text() == "x\n"
+    assert second.wait() == []
+    (queue / "state").write_text("FAILED")
+    Slurm(out, options).submit(job)
+    assert (queue / "sent").read_text() == "x\nx\n"
+    with pytest.raises(UserError, match=r"--slurm: .*slurm_partitoin"):
+        Slurm(out, {"partitoin": "gpu"})

@@ -101,10 +101,10 @@ class Slurm:
 
     def _there_already(self, job: Job) -> Any:
         """The job as an earlier run of the grid handed it over, if it has not ended."""
-        if not self._note(job).exists():
+        if self._cluster != "slurm" or not self._note(job).exists():
             return None
         number = json.loads(self._note(job).read_text())["id"]
-        task = self._executor.job_class(self._place / "%j", number)
+        task = require("submitit", "slurm").SlurmJob(self._place / "%j", number)
         try:
             state = str(task.get_info(mode="force").get("State", "")).upper()
         except Exception:  # accounting may be away, or have forgotten it
