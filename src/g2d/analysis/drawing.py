@@ -22,7 +22,10 @@ _SETTINGS = {
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK
     ),
 }
-_FOLLOWS = {_INK: "currentColor", "#444444": "currentColor", "#e6e6e6": "#8886"}
+_FOLLOWS = {
+    **dict.fromkeys((_INK, "#000000", "#444444"), "currentColor"),
+    **dict.fromkeys(("#e6e6e6", "#b0b0b0", "#cccccc"), "#8886"),
+}
 
 
 def inline_svg(plot: Callable[[Path], Path], name: str) -> str:
@@ -37,6 +40,18 @@ def inline_svg(plot: Callable[[Path], Path], name: str) -> str:
 
     with tempfile.TemporaryDirectory() as folder, rc_context(_SETTINGS):  # type: ignore[arg-type]
         drawn = plot(Path(folder) / "figure.svg").read_text(encoding="utf-8")
+    return as_element(drawn, name)
+
+
+def as_element(drawn: str, name: str) -> str:
+    """A figure in a file of its own as an `<svg>` element to be put into a page.
+
+    What is black or grey follows the page, and its white ground is left out.
+
+    Args:
+        drawn: The SVG file, as matplotlib writes it.
+        name: Sets its inner names apart from those of other figures of the page.
+    """
     svg = drawn[drawn.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
@@ -47,4 +62,6 @@ def inline_svg(plot: Callable[[Path], Path], name: str) -> str:
     svg = svg.replace("url(#", f"url(#{name}-")
     for colour, follows in _FOLLOWS.items():
         svg = svg.replace(colour, follows)
-    return svg.replace("<svg", '<svg aria-hidden="true"', 1)
+    svg = re.sub(r'(<path[^>]*style="fill: )#ffffff', r"\1none", svg)
+    # Text that is black says nothing of its colour.
+    return svg.replace("<svg", '<svg aria-hidden="true" fill="currentColor"', 1)

@@ -1,0 +1,1 @@
+"""From a folder of runs to one page that needs nothing else."""

@@ -1,0 +1,104 @@
+"""Figures that lie in a folder of runs, made fit to stand in a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from g2d.analysis.drawing import as_element
+from g2d.errors import UserError
+
+_SVG = "{http://www.w3.org/2000/svg}"
+# What drawings are made of; anything that runs or loads is left out.
+_ELEMENTS = frozenset(
+    "svg g path use defs clipPath rect circle ellipse line polyline polygon text tspan title desc "
+    "linearGradient stop pattern symbol".split()
+)
+_PLACES = frozenset({"d", "x", "y", "cx", "cy", "points"})
+
+
+@dataclass(frozen=True)
+class FigureOfFolder:
+    """A figure.
+
+    Attributes:
+        name: Of its file.
+        title: What it is called.
+        says: What it shows, for those who do not see it.
+        svg: The element.
+    """
+
+    name: str
+    title: str
+    says: str
+    svg: str
+
+
+def read_figures(out: Path) -> list[FigureOfFolder]:
+    """All figures under `figures/`, with what the JSON beside each says of it.
+
+    Raises:
+        UserError: A file is no SVG.
+    """
+    return [_read(path, number) for number, path in enumerate(_paths(out))]
+
+
+def _paths(out: Path) -> list[Path]:
+    return sorted((out / "figures").glob("*.svg"))
+
+
+def _read(path: Path, number: int) -> FigureOfFolder:
+    beside = path.with_suffix(".json")
+    about: dict[str, Any] = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+    title = str(about.get("title") or path.stem.replace("-", " ").replace("_", " "))
+    return FigureOfFolder(
+        name=path.stem,
+        title=title,
+        says=str(about.get("sentence") or f"Figure: {title}."),
+        svg=as_element(safe(path.read_text("utf-8"), path), f"f{number}"),
+    )
+
+
+def safe(svg: str, path: Path) -> str:
+    """The drawing alone: no scripts, no handlers, nothing that is loaded; coordinates rounded.
+
+    Raises:
+        UserError: This is no SVG.
+    """
+    try:
+        root = ElementTree.fromstring(svg)
+    except ElementTree.ParseError as error:
+        raise UserError(f"{path} is no SVG: {error}; draw it again or remove it") from None
+    if root.tag != f"{_SVG}svg":
+        raise UserError(f"{path} is no SVG: its root is {root.tag}")
+    _clean(root)
+    ElementTree.register_namespace("", _SVG[1:-1])
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    # The rules of matplotlib's style sheet, which would hold for the whole page.
+    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _clean(element: ElementTree.Element) -> None:
+    for key in list(element.attrib):
+        name = key.rpartition("}")[2].lower()
+        outward = name == "href" and not element.attrib[key].startswith("#")
+        if name.startswith("on") or outward:
+            del element.attrib[key]
+        elif name in _PLACES:
+            # Two digits are a hundredth of a point; matplotlib writes six.
+            element.attrib[key] = re.sub(r"\d+\.\d{3,}", _shorter, element.attrib[key])
+    for child in list(element):
+        tag = child.tag.removeprefix(_SVG) if isinstance(child.tag, str) else ""
+        if tag not in _ELEMENTS:
+            element.remove(child)
+        else:
+            _clean(child)
+
+
+def _shorter(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

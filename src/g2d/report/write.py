@@ -1,0 +1,48 @@
+"""The page and its tables, written beside the runs they tell of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from g2d.compare.record import read_records
+from g2d.compare.tables import read_table
+from g2d.engine.records import write_whole
+from g2d.errors import UserError
+from g2d.report.page import report_page
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        page: The page.
+        tables: The Markdown and LaTeX files.
+    """
+
+    page: Path
+    tables: tuple[Path, ...]
+
+
+def write_report(out: Path, to: Path | None = None) -> Written:
+    """Writes the report of a folder of runs.
+
+    Args:
+        out: A folder that `g2d compare` has written.
+        to: Where the page goes; `report/report.html` in the folder when not given. Tables go
+            beside it.
+
+    Raises:
+        UserError: There is no such folder, or it holds no grids.
+    """
+    if not out.is_dir():
+        raise UserError(f"there is no folder {out}; g2d report takes the --out of g2d compare")
+    to = to or out / "report" / "report.html"
+    if to.suffix not in {".html", ".htm"}:
+        raise UserError(f"--to {to}: expected the name of a page, such as {to / 'report.html'}")
+    records = read_records(out)
+    tables = [read_table(record, out) for record in records]
+    to.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(to, report_page(records, tables, out))
+    return Written(to, ())
