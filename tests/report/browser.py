@@ -1,4 +1,4 @@
-"""A page in headless Chromium, spoken to through a pipe: clicks, keys, screenshots, what it asks for.
+"""A page in headless Chromium, spoken to through a pipe: clicks, screenshots, what it asks for.
 
 Chromium's DevTools protocol takes JSON, one message ended by a zero byte, on the file descriptors 3
 and 4 (`--remote-debugging-pipe`).
@@ -93,8 +93,10 @@ class Page:
         """Clicks in the middle of an element, as a mouse does."""
         find = f"document.querySelector({json.dumps(selector)})"
         self.ask(f"{find}.scrollIntoView({{block: 'center'}})")
-        box = self.ask(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
-                       f"({find}.getBoundingClientRect())")
+        box = self.ask(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
+            f"({find}.getBoundingClientRect())"
+        )
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call(
                 "Input.dispatchMouseEvent",

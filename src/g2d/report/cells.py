@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from g2d.compare.table import Column, Number, Row, Table
+from g2d.compare.metrics import METRICS
+from g2d.compare.table import Best, Column, Number, Table
 from g2d.report.groups import Group
-from g2d.report.wording import NOTHING, counted, listed
+from g2d.report.wording import NOTHING, listed
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Shown:
         notes: Letters of its footnotes.
         paper: The paper's number, if any.
         paper_notes: Letters of its footnotes.
-        best: Whether it is the best of its column beyond chance.
+        best: `"beyond"` chance or `"by"` chance the best of its column, or nothing.
     """
 
     key: str
@@ -36,7 +37,7 @@ class Shown:
     notes: tuple[str, ...]
     paper: str
     paper_notes: tuple[str, ...]
-    best: bool
+    best: str
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class ShownTable:
         below: Heading of every column, below its dataset.
         rows: Labels and numbers.
         footnotes: Letter and text.
+        room: Characters that the widest deviation takes; 0 where there is none.
         has_paper: Whether any number of the paper stands beside.
-        judged: Whether any column has a number that is best beyond chance.
     """
 
     table: Table
@@ -58,8 +59,8 @@ class ShownTable:
     below: tuple[str, ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Shown | None, ...]], ...]
     footnotes: tuple[tuple[str, str], ...]
+    room: int
     has_paper: bool
-    judged: bool
 
 
 def show_table(table: Table, groups: Mapping[str, Group]) -> ShownTable:
@@ -70,13 +71,15 @@ def show_table(table: Table, groups: Mapping[str, Group]) -> ShownTable:
         groups: The group of every run, to link to.
     """
     letters: dict[str, str] = {}
-    best = [best_row(table.rows, i, column) for i, column in enumerate(table.columns)]
+    best = [{one.row: one for one in column} for column in table.best]
     rows = tuple(
         (
             row.labels,
             tuple(
-                number and _shown(number, column, groups, letters, winner == place)
-                for number, column, winner in zip(row.numbers, table.columns, best, strict=True)
+                None
+                if number is None
+                else _shown(number, column, groups, letters, first.get(place))
+                for number, column, first in zip(row.numbers, table.columns, best, strict=True)
             ),
         )
         for place, row in enumerate(table.rows)
@@ -91,50 +94,11 @@ def show_table(table: Table, groups: Mapping[str, Group]) -> ShownTable:
         below=tuple(_heading(column, table.columns) for column in table.columns),
         rows=rows,
         footnotes=tuple((letter, text) for text, letter in letters.items()),
+        room=max(
+            (len(f" ± {s.spread}") for _, line in rows for s in line if s and s.spread), default=0
+        ),
         has_paper=any(number.paper is not None for number in numbers),
-        judged=any(winner is not None for winner in best),
     )
-
-
-def best_row(rows: Sequence[Row], column: int, about: Column) -> int | None:
-    """The row whose number is best beyond chance, if there is one.
-
-    It has several seeds, and its interval lies apart from those of all other rows. A number that
-    something is to be known of, such as another protocol, is not called best; where such a number
-    may be the better one, none is.
-
-    Args:
-        rows: Of the table.
-        column: Which of its columns.
-        about: Says which of two numbers wins.
-    """
-    sign = 1 if about.higher_is_better else -1
-    there = [
-        (place, number)
-        for place, row in enumerate(rows)
-        if (number := row.numbers[column]) is not None and number.mean is not None
-    ]
-    if len(there) < 2:
-        return None
-    place, best = max(there, key=lambda pair: sign * _mean(pair[1]))
-    if best.n < 2 or best.marks or best.low is None or best.high is None:
-        return None
-    edge = best.low if sign > 0 else best.high
-    for other, number in there:
-        reach = number.high if sign > 0 else number.low
-        if other != place and (reach is None or sign * reach >= sign * edge):
-            return None
-    return place
-
-
-def digits(column: Column) -> int:
-    """How many stand behind the point."""
-    return 2 if column.unit == "%" else 3
-
-
-def _mean(number: Number) -> float:
-    assert number.mean is not None
-    return number.mean
 
 
 def _shown(
@@ -142,39 +106,40 @@ def _shown(
     column: Column,
     groups: Mapping[str, Group],
     letters: dict[str, str],
-    best: bool,
+    best: Best | None,
 ) -> Shown:
-    places = digits(column)
-
-    def text(value: float) -> str:
-        return f"{value:.{places}f}"
-
+    text = METRICS[column.metric].text
+    failed = any(mark.startswith("failed") for mark in number.marks)
+    nothing = "failed" if failed else NOTHING
     return Shown(
         key="" if number.mean is None else repr(number.mean),
-        value=NOTHING if number.mean is None else text(number.mean),
+        value=nothing if number.mean is None else text(number.mean),
         spread="" if number.std is None else text(number.std),
-        says=_words(number, column, text),
+        says=_words(number, column, best),
         anchor=next((groups[run].anchor for run in number.runs if run in groups), ""),
         notes=tuple(_letter(letters, mark) for mark in number.marks),
-        paper="" if number.paper is None else text(number.paper),
+        paper="" if number.paper is None else f"{number.paper:.2f}",
         paper_notes=tuple(_letter(letters, mark) for mark in number.paper_marks),
-        best=best,
+        best="" if best is None else "beyond" if best.beyond_chance else "by",
     )
 
 
-def _words(number: Number, column: Column, text: Callable[[float], str]) -> str:
+def _words(number: Number, column: Column, best: Best | None) -> str:
+    text = METRICS[column.metric].text
     unit = f" {column.unit}" if column.unit else ""
     if number.mean is None:
-        said = "Nothing is finished"
-    elif number.n == 1:
-        said = "One seed"
-    else:
+        return "Nothing is finished."
+    said = "One seed"
+    if number.n > 1:
         said = f"Mean of {number.n} seeds: {listed([text(v) for v in number.values], most=10)}"
     if number.low is not None and number.high is not None:
         said += f"; 95 % interval {text(number.low)} to {text(number.high)}{unit}"
-        said += " (over test samples alone)" if number.n == 1 else ""
-    if number.mean is not None and number.paper is not None:
-        said += f"; {number.mean - number.paper:+.{digits(column)}f} from the paper's"
+        said += " over test samples alone" if number.n == 1 else ""
+    if number.paper is not None:
+        gap = text(number.mean - number.paper)
+        said += f"; {gap if gap.startswith('-') else f'+{gap}'} from the paper's"
+    if best is not None:
+        said += f"; best of the column, {'' if best.beyond_chance else 'not '}beyond chance"
     return f"{said}."
 
 
@@ -188,27 +153,19 @@ def _letter(letters: dict[str, str], mark: str) -> str:
 
 def _heading(column: Column, columns: Sequence[Column]) -> str:
     """What differs between the columns of a dataset."""
-    metrics = {other.metric for other in columns}
-    words = [column.read]
-    if len(metrics) > 1:
-        words.append(column.metric)
-    if len(metrics) > 1 and column.unit:
-        words[-1] += f", {column.unit}"
-    return " ".join(words)
+    if len({other.metric for other in columns}) == 1:
+        return column.read
+    label = METRICS[column.metric].label
+    return f"{column.read}, {label}{f' in {column.unit}' if column.unit else ''}"
 
 
-def caption(table: Table) -> str:
+def what(table: Table) -> str:
     """What the numbers of a table are."""
-    metrics = list(dict.fromkeys((c.metric, c.unit, c.higher_is_better) for c in table.columns))
+    metrics = dict.fromkeys((c.metric, c.unit, c.higher_is_better) for c in table.columns)
     named = [
-        f"{metric}{f' in {unit}' if unit else ''} ({'higher' if higher else 'lower'} is better)"
+        METRICS[metric].label
+        + (f" in {unit}" if unit else "")
+        + ("" if higher else " (lower is better)")
         for metric, unit, higher in metrics
     ]
-    counts = {n.n for row in table.rows for n in row.numbers if n is not None and n.n}
-    seeds = ""
-    if counts == {1}:
-        seeds = ", one seed"
-    elif counts:
-        span = str(max(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        seeds = f", mean ± standard deviation over {span} seeds"
-    return f"{counted(len(table.rows), 'row')}; test {listed(named)}{seeds}."
+    return f"{listed(named)} on test".capitalize() if named else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from g2d.compare.grid import DATASET
 from g2d.compare.record import GridRecord
 from g2d.experiment.recipe import digest
 from g2d.report.runs import Run, read_run
@@ -50,11 +51,13 @@ def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
     seeds: dict[str, int] = {}
     titles: dict[str, str] = {}
     together: dict[str, str] = {}
+    datasets = {label for record in records for label in record.axes[DATASET]}
     for record in records:
         first_of: dict[tuple[str, ...], str] = {}
         for cell in record.cells:
             labels = tuple(cell.labels.values())
-            titles.setdefault(cell.run, " · ".join(labels))
+            told = [v for k, v in cell.labels.items() if k != DATASET or len(datasets) > 1]
+            titles.setdefault(cell.run, " · ".join(told or labels))
             seeds.setdefault(cell.run, cell.seed)
             together.setdefault(cell.run, cell.run)
             _join(together, first_of.setdefault(labels, cell.run), cell.run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import escape
 
 from g2d.compare.table import Ranking
-from g2d.report.wording import listed
 
 _WIDTH, _LINE, _SIDE, _TOP = 720, 22, 230, 46
 
@@ -52,28 +51,6 @@ def ranking_svg(ranking: Ranking) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {height}" font-size="12" aria-hidden="true">'
         f"{''.join(parts)}</svg>"
     )
-
-
-def ranking_words(ranking: Ranking) -> str:
-    """What the diagram shows, in sentences."""
-    said = (
-        f"Mean ranks over {listed(ranking.datasets)} (1 is best): "
-        + listed(
-            [
-                f"{' · '.join(labels)} {rank:.2f}"
-                for labels, rank in zip(ranking.rows, ranking.ranks, strict=True)
-            ],
-            most=len(ranking.rows),
-        )
-        + f". Friedman's test: χ² = {ranking.statistic:.2f}, p = {ranking.p:.3g}. "
-    )
-    if not ranking.groups:
-        return said + "All differ by more than the critical difference (Nemenyi, 0.05)."
-    joined = [
-        f"{' · '.join(ranking.rows[start])} to {' · '.join(ranking.rows[end])}"
-        for start, end in ranking.groups
-    ]
-    return said + f"Not told apart (Nemenyi, 0.05): {'; '.join(joined)}."
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, width: int = 1) -> str:

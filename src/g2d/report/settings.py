@@ -51,11 +51,11 @@ def shared(all_of_them: Sequence[Flat]) -> Flat:
     return found
 
 
-def difference(one: Flat, base: Flat) -> Flat:
+def differing(one: Flat, base: Flat) -> Flat:
     """What makes one out of the base: other values, and keys that are not set.
 
     Example:
-        >>> difference({"a": "1", "c": "4"}, {"a": "1", "b": "2"})
+        >>> differing({"a": "1", "c": "4"}, {"a": "1", "b": "2"})
         {'c': '4', 'b': 'not set'}
     """
     changed = {key: value for key, value in one.items() if base.get(key) != value}

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from g2d.compare.metrics import METRICS
 from g2d.compare.record import GridRecord
+from g2d.compare.rendering.words import named
 from g2d.compare.table import Column, Number, Table
 from g2d.engine.evaluate import FUSED
-from g2d.report.cells import best_row, digits
 from g2d.report.groups import Group
 from g2d.report.runs import Run
 from g2d.report.wording import counted, listed
@@ -57,10 +58,10 @@ def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
     seeds = sorted({cell.seed for record in records for cell in record.cells})
     said = (
         f"{counted(len(students), 'setting')} on {listed(list(datasets))}, "
-        f"{'with seed' if len(seeds) == 1 else 'with seeds'} {listed([str(s) for s in seeds], 10)}: "
+        f"with seed{'s' * (len(seeds) > 1)} {listed([str(seed) for seed in seeds], 10)}: "
         f"{counted(len(runs), 'run')}. "
     )
-    states = [run.state for run in runs]
+    states: list[str] = [run.state for run in runs]
     if all(state == "finished" for state in states):
         return said + ("It is finished." if len(runs) == 1 else "All are finished.")
     parts = [
@@ -85,41 +86,39 @@ def findings(table: Table) -> list[str]:
 
 
 def _ahead(table: Table, place: int, column: Column) -> list[str]:
-    numbers = [
-        (" · ".join(row.labels), number)
-        for row in table.rows
-        if (number := row.numbers[place]) is not None and number.mean is not None
-    ]
-    if len(numbers) < 2:
+    if not table.best[place]:
         return []
-    sign = 1 if column.higher_is_better else -1
-    numbers.sort(key=lambda pair: -sign * (pair[1].mean or 0.0))
-    name, first = numbers[0]
-    unit = f" {column.unit}" if column.unit else ""
-    extreme = "highest" if column.higher_is_better else "lowest"
+    best = table.best[place][0]
+    first = table.rows[best.row].numbers[place]
+    assert first is not None
+    text, unit = METRICS[column.metric].text, f" {column.unit}" if column.unit else ""
+
+    def score(number: Number) -> str:
+        return "" if number.mean is None else f"{text(number.mean)}{unit}"
+
     said = (
-        f"On {column.dataset}, {name} has the {extreme} {column.read} {column.metric}, "
-        f"{first.mean:.{digits(column)}f}{unit}"
+        f"On {column.dataset}, {named(table.rows[best.row].labels)} has the "
+        f"{'highest' if column.higher_is_better else 'lowest'} {column.read} "
+        f"{METRICS[column.metric].label}, {score(first)}"
     )
-    if best_row(table.rows, place, column) is not None:
-        return [f"{said}, beyond chance: its interval lies apart from those of all others."]
-    if first.marks:
-        return [f"{said}, under a protocol or with gaps that its footnote names."]
-    if first.n < 2:
-        return [f"{said}, with one seed, which cannot tell a difference from chance."]
-    near = [other for other, number in numbers[1:] if _overlap(first, number)]
-    if not near:
-        return [f"{said}; {numbers[1][0]} follows."]
-    return [
-        f"{said}, but not beyond chance: its interval overlaps with "
-        f"{'that' if len(near) == 1 else 'those'} of {listed(near, most=3)}."
-    ]
-
-
-def _overlap(one: Number, other: Number) -> bool:
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return True
-    return one.low <= other.high and other.low <= one.high
+    if len(table.best[place]) > 1:
+        said += " among those of the first of several protocols"
+    sign = 1 if column.higher_is_better else -1
+    others = sorted(
+        (
+            (-sign * number.mean, " · ".join(row.labels), number)
+            for row in table.rows
+            if (number := row.numbers[place]) is not None
+            and number is not first
+            and number.mean is not None
+        ),
+        key=lambda other: other[:2],
+    )
+    _, name, second = others[0]
+    if best.beyond_chance:
+        return [f"{said}, beyond chance ({name} follows with {score(second)})."]
+    why = "one seed cannot tell" if min(first.n, second.n) < 2 else "not beyond chance"
+    return [f"{said}; {name} has {score(second)}: {why}."]
 
 
 def beside_the_paper(tables: Iterable[Table]) -> str:
@@ -139,8 +138,8 @@ def beside_the_paper(tables: Iterable[Table]) -> str:
     middle = median(gaps)
     return (
         f"For {len(gaps)} of these numbers the paper gives its own; ours lie "
-        f"{abs(middle):.1f} points {'above' if middle > 0 else 'below'} in the median. Epochs, data "
-        "and models may differ: the notes and the command of every table say how."
+        f"{abs(middle):.1f} points {'above' if middle > 0 else 'below'} in the median. Epochs, "
+        "data and models may differ: the notes and the command of every table say how."
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from g2d.compare.record import read_records
+from g2d.compare.rendering.files import write_table
 from g2d.compare.tables import read_table
 from g2d.engine.records import write_whole
 from g2d.errors import UserError
@@ -45,4 +46,5 @@ def write_report(out: Path, to: Path | None = None) -> Written:
     tables = [read_table(record, out) for record in records]
     to.parent.mkdir(parents=True, exist_ok=True)
     write_whole(to, report_page(records, tables, out))
-    return Written(to, ())
+    beside = [path for table in tables for path in write_table(table, to.parent)]
+    return Written(to, tuple(beside))
