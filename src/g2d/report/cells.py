@@ -94,8 +94,9 @@ def show_table(table: Table, groups: Mapping[str, Group]) -> ShownTable:
         below=tuple(_heading(column, table.columns) for column in table.columns),
         rows=rows,
         footnotes=tuple((letter, text) for text, letter in letters.items()),
+        # A point and two spaces are narrower than a digit.
         room=max(
-            (len(f" ± {s.spread}") for _, line in rows for s in line if s and s.spread), default=0
+            (len(s.spread) + 2 for _, line in rows for s in line if s and s.spread), default=0
         ),
         has_paper=any(number.paper is not None for number in numbers),
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 from g2d.compare.metrics import METRICS
 from g2d.compare.record import GridRecord
-from g2d.compare.rendering.words import named
 from g2d.compare.table import Column, Number, Table
 from g2d.engine.evaluate import FUSED
 from g2d.report.groups import Group
@@ -19,10 +18,20 @@ from g2d.report.wording import counted, listed
 
 @dataclass(frozen=True)
 class Trouble:
-    """Runs that failed for one reason."""
+    """Runs that failed for one reason.
+
+    Attributes:
+        reason: As it was said.
+        settings: What failed, and the runs of it that did.
+    """
 
     reason: str
-    runs: tuple[Run, ...]
+    settings: tuple[tuple[Group, tuple[Run, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        """How many runs failed."""
+        return sum(len(runs) for _, runs in self.settings)
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ def _ahead(table: Table, place: int, column: Column) -> list[str]:
         return "" if number.mean is None else f"{text(number.mean)}{unit}"
 
     said = (
-        f"On {column.dataset}, {named(table.rows[best.row].labels)} has the "
+        f"On {column.dataset}, {' · '.join(table.rows[best.row].labels)} has the "
         f"{'highest' if column.higher_is_better else 'lowest'} {column.read} "
         f"{METRICS[column.metric].label}, {score(first)}"
     )
@@ -145,13 +154,18 @@ def beside_the_paper(tables: Iterable[Table]) -> str:
 
 def troubles(groups: Sequence[Group]) -> list[Trouble]:
     """What failed, the commonest reason first."""
-    reasons: dict[str, list[Run]] = {}
+    reasons: dict[str, dict[str, list[Run]]] = {}
+    by_anchor = {group.anchor: group for group in groups}
     for group in groups:
         for run in group.runs:
             if run.state == "failed":
-                reasons.setdefault(run.reason, []).append(run)
-    found = [Trouble(reason, tuple(runs)) for reason, runs in reasons.items()]
-    return sorted(found, key=lambda trouble: -len(trouble.runs))
+                settings = reasons.setdefault(run.reason, {})
+                settings.setdefault(group.anchor, []).append(run)
+    found = [
+        Trouble(reason, tuple((by_anchor[at], tuple(runs)) for at, runs in settings.items()))
+        for reason, settings in reasons.items()
+    ]
+    return sorted(found, key=lambda trouble: -trouble.count)
 
 
 def unfinished(groups: Sequence[Group]) -> list[tuple[Group, tuple[Run, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from g2d.report.cells import ShownTable, show_table, what
 from g2d.report.groups import Group
 from g2d.report.ranking import ranking_svg
 
+_NUMBERED = re.compile(r"I\d\d, ")  # as the list of the paper's inconsistencies has them
+
 
 @dataclass(frozen=True)
 class TableSection:
@@ -19,6 +22,8 @@ class TableSection:
     Attributes:
         table: Ready for the template.
         what: What its numbers are.
+        notes: What stands below it.
+        contradictions: Those of the paper, by their number.
         verdicts: What the tests say, one sentence a column.
         tests: Every test.
         ranking: The critical difference diagram and what it shows, where there is one.
@@ -26,6 +31,8 @@ class TableSection:
 
     table: ShownTable
     what: str
+    notes: tuple[str, ...]
+    contradictions: tuple[str, ...]
     verdicts: tuple[str, ...]
     tests: tuple[PairedRow, ...]
     ranking: tuple[str, str] | None
@@ -52,6 +59,8 @@ def table_section(table: Table, groups: Mapping[str, Group]) -> TableSection:
     return TableSection(
         table=show_table(table, groups),
         what=what(table),
+        notes=tuple(note for note in table.notes if not _NUMBERED.match(note)),
+        contradictions=tuple(note for note in table.notes if _NUMBERED.match(note)),
         verdicts=tuple(tested(table)),
         tests=tuple(_tests(table)),
         ranking=_ranking(table),
