@@ -94,6 +94,11 @@ function draw(place) {
     }
   });
   place.append(table);
+  if (place.scrollWidth > place.clientWidth) {
+    place.tabIndex = 0; /* so that keys can scroll it */
+    place.setAttribute("role", "region");
+    place.setAttribute("aria-label", "Confusion matrix");
+  }
 }
 function drawBelow(details) {
   for (const place of details.querySelectorAll(".cm")) draw(place);
@@ -155,7 +160,9 @@ function point(link) {
 for (const kind of ["mouseover", "focusin"]) {
   document.addEventListener(kind, (event) => point(event.target.closest("td.n a:has(.vh)")));
 }
-for (const kind of ["mouseout", "focusout", "scroll"]) document.addEventListener(kind, () => point(null), true);
+for (const kind of ["mouseout", "focusout"]) document.addEventListener(kind, () => point(null));
+/* Tabbing to a number scrolls to it: what it says goes along. */
+document.addEventListener("scroll", () => point(document.activeElement.closest("td.n a:has(.vh)")), true);
 
 /* -- on paper nothing folds but the runs that nobody opened */
 

@@ -100,7 +100,7 @@ def _ahead(table: Table, place: int, column: Column) -> list[str]:
     best = table.best[place][0]
     first = table.rows[best.row].numbers[place]
     assert first is not None
-    text, unit = METRICS[column.metric].text, f" {column.unit}" if column.unit else ""
+    text, unit = METRICS[column.metric].text, f"\u00a0{column.unit}" if column.unit else ""
 
     def score(number: Number) -> str:
         return "" if number.mean is None else f"{text(number.mean)}{unit}"
