@@ -15,10 +15,10 @@ from g2d.errors import UserError
 _SVG = "{http://www.w3.org/2000/svg}"
 # What drawings are made of; anything that runs or loads is left out.
 _ELEMENTS = frozenset(
-    (
-        *("svg", "g", "path", "use", "defs", "clipPath", "rect", "circle", "ellipse", "line"),
-        *("polyline", "polygon", "text", "tspan", "title", "desc"),
-        *("linearGradient", "stop", "pattern", "symbol"),
+    re.findall(
+        r"\w+",
+        "svg g path use defs clipPath rect circle ellipse line polyline polygon text tspan title "
+        "desc linearGradient stop pattern symbol",
     )
 )
 _PLACES = frozenset({"d", "x", "y", "cx", "cy", "points"})
