@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,23 +42,24 @@ class FigureOfFolder:
     svg: str
 
 
-def read_figures(out: Path) -> list[FigureOfFolder]:
+def read_figures(out: Path, titles: Mapping[str, str]) -> list[FigureOfFolder]:
     """All figures under `figures/`, with what the JSON beside each says of it.
+
+    Args:
+        out: Folder of runs.
+        titles: Of its grids, by name: the figure of a grid is called as the grid is.
 
     Raises:
         UserError: A file is no SVG.
     """
-    return [_read(path, number) for number, path in enumerate(_paths(out))]
+    paths = sorted((out / "figures").glob("*.svg"))
+    return [_read(path, number, titles.get(path.stem)) for number, path in enumerate(paths)]
 
 
-def _paths(out: Path) -> list[Path]:
-    return sorted((out / "figures").glob("*.svg"))
-
-
-def _read(path: Path, number: int) -> FigureOfFolder:
+def _read(path: Path, number: int, title: str | None) -> FigureOfFolder:
     beside = path.with_suffix(".json")
     about: dict[str, Any] = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
-    title = str(about.get("title") or path.stem.replace("-", " ").replace("_", " "))
+    title = title or str(about.get("title") or path.stem.replace("-", " ").replace("_", " "))
     return FigureOfFolder(
         name=path.stem,
         title=title,

@@ -14,6 +14,7 @@ from g2d.compare.table import Table
 from g2d.errors import require
 from g2d.report import story
 from g2d.report.figures import read_figures
+from g2d.report.findings import beside_the_paper, findings
 from g2d.report.groups import places, read_groups
 from g2d.report.sections import sections_of
 from g2d.report.settings import NOT_SET
@@ -52,15 +53,15 @@ def report_page(records: Sequence[GridRecord], tables: Sequence[Table], out: Pat
     return environment.get_template("page.html").render(
         title=story.headline(records),
         extent=story.extent(records, groups),
-        findings=[(table, story.findings(table)) for table in tables],
-        beside=story.beside_the_paper(tables),
+        findings=[(table, findings(table)) for table in tables],
+        beside=beside_the_paper(tables),
         made=made,
         made_of=made_of,
         troubles=story.troubles(groups),
         unfinished=story.unfinished(groups),
         tables=[table_section(table, at) for table in tables],
         meaning=MEANING,
-        figures=read_figures(out),
+        figures=read_figures(out, {record.name: record.title for record in records}),
         bases=sections.bases,
         students=[section for section in sections.groups if not section.group.teacher],
         teachers=[section for section in sections.groups if section.group.teacher],

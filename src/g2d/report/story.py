@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
-from g2d.compare.metrics import METRICS
 from g2d.compare.record import GridRecord
-from g2d.compare.table import Column, Number, Table
-from g2d.engine.evaluate import FUSED
 from g2d.report.groups import Group
 from g2d.report.runs import Run
 from g2d.report.wording import counted, listed
@@ -83,73 +79,6 @@ def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
         if states.count(state)
     ]
     return f"{said}{listed(parts)}."
-
-
-def findings(table: Table) -> list[str]:
-    """Who is ahead in a table, and whether that is more than chance; one sentence a dataset."""
-    said = []
-    for place, column in enumerate(table.columns):
-        if column.read == FUSED:
-            said += _ahead(table, place, column)
-    return said
-
-
-def _ahead(table: Table, place: int, column: Column) -> list[str]:
-    if not table.best[place]:
-        return []
-    best = table.best[place][0]
-    first = table.rows[best.row].numbers[place]
-    assert first is not None
-    text, unit = METRICS[column.metric].text, f"\u00a0{column.unit}" if column.unit else ""
-
-    def score(number: Number) -> str:
-        return "" if number.mean is None else f"{text(number.mean)}{unit}"
-
-    said = (
-        f"On {column.dataset}, {' · '.join(table.rows[best.row].labels)} has the "
-        f"{'highest' if column.higher_is_better else 'lowest'} {column.read} "
-        f"{METRICS[column.metric].label}, {score(first)}"
-    )
-    if len(table.best[place]) > 1:
-        said += " among those of the first of several protocols"
-    sign = 1 if column.higher_is_better else -1
-    others = sorted(
-        (
-            (-sign * number.mean, " · ".join(row.labels), number)
-            for row in table.rows
-            if (number := row.numbers[place]) is not None
-            and number is not first
-            and number.mean is not None
-        ),
-        key=lambda other: other[:2],
-    )
-    _, name, second = others[0]
-    if best.beyond_chance:
-        return [f"{said}, beyond chance ({name} follows with {score(second)})."]
-    why = "one seed cannot tell" if min(first.n, second.n) < 2 else "not beyond chance"
-    return [f"{said}; {name} has {score(second)}: {why}."]
-
-
-def beside_the_paper(tables: Iterable[Table]) -> str:
-    """How far the numbers are from the paper's, if there are any to compare."""
-    gaps = [
-        number.mean - number.paper
-        for table in tables
-        for row in table.rows
-        for number, column in zip(row.numbers, table.columns, strict=True)
-        if number is not None
-        and number.mean is not None
-        and number.paper is not None
-        and column.unit == "%"
-    ]
-    if not gaps:
-        return ""
-    middle = median(gaps)
-    return (
-        f"For {len(gaps)} of these numbers the paper gives its own; ours lie "
-        f"{abs(middle):.1f} points {'above' if middle > 0 else 'below'} in the median. Epochs, "
-        "data and models may differ: the notes and the command of every table say how."
-    )
 
 
 def troubles(groups: Sequence[Group]) -> list[Trouble]:
