@@ -48,7 +48,7 @@ def _ahead(table: Table, place: int, column: Column) -> str:
 
 def _ahead_of_each(table: Table, place: int, column: Column) -> str:
     """Of every set that was measured alike, the best."""
-    parts = []
+    parts: list[str] = []
     for best in table.best[place]:
         leads = _names(table, place, best.row) if parts else _leads(table, place, best.row, column)
         parts.append(f"{leads}, {'' if best.beyond_chance else 'not '}beyond chance")
