@@ -47,7 +47,8 @@ class ShownTable:
     Attributes:
         table: What it shows.
         heads: Datasets in order, and over how many columns each stands.
-        below: Heading of every column, below its dataset.
+        below: Heading of every column, below its dataset: what is read, and the metric where
+            there are several.
         rows: Labels and numbers.
         footnotes: Letter and text.
         room: Characters that the widest deviation takes; 0 where there is none.
@@ -56,7 +57,7 @@ class ShownTable:
 
     table: Table
     heads: tuple[tuple[str, int], ...]
-    below: tuple[str, ...]
+    below: tuple[tuple[str, str], ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Shown | None, ...]], ...]
     footnotes: tuple[tuple[str, str], ...]
     room: int
@@ -152,12 +153,12 @@ def _letter(letters: dict[str, str], mark: str) -> str:
     return letters[mark]
 
 
-def _heading(column: Column, columns: Sequence[Column]) -> str:
-    """What differs between the columns of a dataset."""
+def _heading(column: Column, columns: Sequence[Column]) -> tuple[str, str]:
+    """What differs between the columns of a dataset: what is read, and the metric."""
     if len({other.metric for other in columns}) == 1:
-        return column.read
+        return column.read, ""
     label = METRICS[column.metric].label
-    return f"{column.read}, {label}{f' in {column.unit}' if column.unit else ''}"
+    return column.read, f"{label}{f' in {column.unit}' if column.unit else ''}"
 
 
 def what(table: Table) -> str:
@@ -169,4 +170,5 @@ def what(table: Table) -> str:
         + ("" if higher else " (lower is better)")
         for metric, unit, higher in metrics
     ]
-    return f"{listed(named)} on test".capitalize() if named else ""
+    said = f"{listed(named)} on test" if named else "Nothing is finished"
+    return said[:1].upper() + said[1:]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from g2d.engine.evaluate import FUSED
-from g2d.report.wording import shown
+from g2d.report.wording import called, shown
 
 WIDTH, HEIGHT = 300, 100
 # So many points show all that can be seen in a figure of this width.
@@ -83,7 +83,7 @@ def curves(epochs: Sequence[Mapping[str, Any]], metric: str) -> Curves | None:
         high=shown(high, metric),
         epochs=len(epochs),
         stages=tuple(_across(end - 0.5, len(epochs)) for end in ends),
-        says=f"Validation {metric} over {len(epochs)} epochs. "
+        says=f"Validation {called(metric)} over {len(epochs)} epochs. "
         + " ".join(_sentence(name, values[name], metric) for name in names),
     )
 

@@ -19,7 +19,7 @@ from g2d.report.groups import places, read_groups
 from g2d.report.sections import sections_of
 from g2d.report.settings import NOT_SET
 from g2d.report.tables import table_section
-from g2d.report.wording import counted, significant
+from g2d.report.wording import called, counted, significant
 
 
 def report_page(records: Sequence[GridRecord], tables: Sequence[Table], out: Path) -> str:
@@ -67,6 +67,7 @@ def report_page(records: Sequence[GridRecord], tables: Sequence[Table], out: Pat
         teachers=[section for section in sections.groups if section.group.teacher],
         classes=sections.classes,
         not_set=NOT_SET,
+        called=called,
         counted=counted,
         significant=significant,
         style=_part("page.css"),

@@ -13,7 +13,7 @@ from g2d.report.curves import Curves, curves
 from g2d.report.groups import Group
 from g2d.report.runs import Run
 from g2d.report.settings import Flat, differing, flat, shared
-from g2d.report.wording import shown
+from g2d.report.wording import IN_PERCENT, called, shown
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _run_section(run: Run, classes: dict[tuple[str, ...], int]) -> RunSection:
     confusion = found if isinstance(found, Confusion) else None
     return RunSection(
         run=run,
-        score="" if run.score is None else f"{run.metric} {shown(run.score, run.metric)}",
+        score="" if run.score is None else f"{called(run.metric)} {shown(run.score, run.metric)}",
         curves=curves(run.epochs, run.metric),
         confusion=confusion,
         classes=classes.setdefault(confusion.classes, len(classes)) if confusion else 0,
@@ -175,7 +175,11 @@ def _score(group: Group) -> str:
     if not scores:
         return ""
     metric = next(run.metric for run in group.runs if run.score is not None)
-    said = f"{metric} {shown(sum(scores) / len(scores), metric)}"
+    mean = shown(sum(scores) / len(scores), metric)
+    said = f"{called(metric)} {mean}"
     if group.spread is not None:
-        said += f" ± {shown(group.spread, metric).removesuffix(' %')}"
+        # As many digits as the mean has.
+        digits = len(mean.removesuffix(" %").partition(".")[2])
+        scale = 100 if metric in IN_PERCENT else 1
+        said += f" ± {scale * group.spread:.{digits}f}"
     return said

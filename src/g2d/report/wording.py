@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from g2d.compare.metrics import METRICS
+
 # Fractions that people read in per cent; everything else keeps its unit.
 IN_PERCENT = {"accuracy", "uar", "macro_f1", "exact_match", "mape", "mpe"}
 NOTHING = "–"
+
+
+def called(metric: str) -> str:
+    """A metric as tables call it.
+
+    Example:
+        >>> called("r2"), called("macro_f1")
+        ('R²', 'macro_f1')
+    """
+    return METRICS[metric].label if metric in METRICS else metric
 
 
 def shown(value: float | None, metric: str) -> str:
