@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Change = tuple[str, Any]
@@ -19,6 +19,8 @@ def scaled(changes: Sequence[Change], factor: float) -> list[Change]:
         [('training.epochs', 3), ('method.schedule', [2, 1])]
         >>> scaled([("method.schedule", [0, 150])], 0.1)
         [('method.schedule', [0, 15])]
+        >>> scaled([("method.schedule", {"alone": 50, "together": 150})], 0.1)
+        [('method.schedule', {'alone': 5, 'together': 15})]
     """
     if factor == 1.0:
         return list(changes)
@@ -30,6 +32,11 @@ def _scaled(key: str, value: Any, factor: float) -> Any:
         return max(1, round(value * factor)) if _is_count(value) else value
     if key == "method.schedule" and isinstance(value, list | tuple):
         return _schedule(value, factor) if value and all(map(_is_count, value)) else value
+    if key == "method.schedule" and isinstance(value, Mapping):
+        order = [stage for stage in ("alone", "together") if stage in value]
+        if order and all(_is_count(value[stage]) for stage in order):
+            scaled = _schedule([value[stage] for stage in order], factor)
+            return {**value, **dict(zip(order, scaled, strict=True))}
     return value
 
 

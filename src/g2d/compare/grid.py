@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from g2d.compare.epochs import scaled
+from g2d.compare.fitting import modalities_of, subsets, why_not, with_modalities
 from g2d.errors import UserError
 from g2d.experiment.recipe import Recipe, digest, load_recipe
 
@@ -16,19 +17,40 @@ Change = tuple[str, Any]
 DATASET = "dataset"
 
 
+# Changes that are no keys of a recipe: which recipe, which of its modalities, which baseline.
+_OWN = ("recipe", "modalities", "impute")
+
+
 @dataclass(frozen=True)
 class Entry:
     """A value of an axis.
 
     Attributes:
         label: How tables call it.
-        changes: What it sets in the recipe, dotted keys in order. `recipe` names the recipe itself.
-        paper: Which records of the paper's results it stands for: `{"method": "UMT"}`.
+        changes: What it sets in the recipe, dotted keys in order. `recipe` names the recipe itself;
+            `modalities` is a list of those used, or `subsets`, which stands for an entry for every
+            two or more of the dataset's.
+        paper: Which records of the paper's results it stands for: `{"method": "UMT"}`; `None` where
+            the paper has none.
     """
 
     label: str
     changes: tuple[Change, ...]
-    paper: Mapping[str, Any] = field(default_factory=dict)
+    paper: Mapping[str, Any] | None = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Which records of the paper certain combinations stand for, beyond what their entries say.
+
+    Attributes:
+        when: Labels by axis.
+        paper: Keys of records; `None` for no record. Of several that apply the last decides whether
+            there are any.
+    """
+
+    when: Mapping[str, str]
+    paper: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +67,7 @@ class Grid:
         figure: The analysis that its runs are put to, such as `"alignment"`, if any.
         show: What the table shows of a run: `"fused"`, or `"all"` for the modalities as well.
         without: Combinations that do not exist, as labels by axis.
+        beside: Records of the paper that only certain combinations stand for.
         epochs: Of training, where nothing says otherwise; what the schedules are written for.
         common: Changes of all cells, before those of the axes.
         changes: Changes of all cells, after those of the axes.
@@ -59,27 +82,28 @@ class Grid:
     figure: str | None = None
     show: str = "fused"
     without: tuple[Mapping[str, str], ...] = ()
+    beside: tuple[Beside, ...] = ()
     epochs: int | None = None
     common: tuple[Change, ...] = ()
     changes: tuple[Change, ...] = ()
     scale: float = 1.0
 
     def cells(self) -> list[Cell]:
-        """Every combination with every seed, in the order of the axes.
+        """Every combination with every seed, in the order of the axes; those that can be.
 
         Raises:
             UserError: A setting is not one that recipes have.
         """
-        found = []
-        for combination in product(*self.axes.values()):
-            entries = dict(zip(self.axes, combination, strict=True))
-            labels = {axis: entry.label for axis, entry in entries.items()}
-            if any(rule.items() <= labels.items() for rule in self.without):
-                continue
-            paper = {k: v for entry in entries.values() for k, v in entry.paper.items()}
-            changes = [change for entry in entries.values() for change in entry.changes]
-            found += [self._cell(labels, changes, paper, seed) for seed in self.seeds]
-        return found
+        return [found for found in self._combinations() if isinstance(found, Cell)]
+
+    def left_out(self) -> list[str]:
+        """Why combinations have no cells, in sentences: what their data cannot have.
+
+        Raises:
+            UserError: A setting is not one that recipes have.
+        """
+        said = [found for found in self._combinations() if isinstance(found, str)]
+        return list(dict.fromkeys(said))
 
     def with_changes(self, changes: Sequence[Change]) -> Grid:
         """The same grid with further changes of all cells.
@@ -124,38 +148,80 @@ class Grid:
             place = (("data.root", root),) if root is not None else ()
             entries += [
                 replace(entry, changes=(*entry.changes, *place))
-                for entry in own or [Entry(name, (("recipe", name),))]
+                for entry in own or [Entry(name, (("recipe", name),), paper=None)]
             ]
         return replace(self, axes={**self.axes, DATASET: tuple(entries)})
 
-    def _cell(
-        self,
-        labels: Mapping[str, str],
-        changes: Sequence[Change],
-        paper: Mapping[str, Any],
-        seed: int,
-    ) -> Cell:
+    def _combinations(self) -> Iterator[Cell | str]:
+        for dataset in self.axes[DATASET]:
+            axes = {axis: self._fitted(axis, dataset) for axis in self.axes}
+            for combination in product(*axes.values()):
+                entries = dict(zip(axes, combination, strict=True))
+                labels = {axis: entry.label for axis, entry in entries.items()}
+                if any(rule.items() <= labels.items() for rule in self.without):
+                    continue
+                changes = [change for entry in combination for change in entry.changes]
+                recipe, imputation, impossible = self._recipe(labels, changes)
+                if impossible:
+                    yield f"{dataset.label}: {impossible}"
+                    continue
+                paper = self._paper(labels, combination)
+                for seed in self.seeds:
+                    yield Cell(labels, replace(recipe, seed=seed), paper, imputation)
+
+    def _fitted(self, axis: str, dataset: Entry) -> tuple[Entry, ...]:
+        """The entries of an axis on a dataset."""
+        if axis == DATASET:
+            return (dataset,)
+        entries: list[Entry] = []
+        for entry in self.axes[axis]:
+            if ("modalities", "subsets") not in entry.changes:
+                entries.append(entry)
+                continue
+            rest = tuple(change for change in entry.changes if change[0] != "modalities")
+            recipe, _, _ = self._recipe({DATASET: dataset.label}, dataset.changes)
+            for names in subsets(modalities_of(recipe)):
+                chosen = (("modalities", names), *rest)
+                entries.append(Entry(" + ".join(names), chosen, entry.paper))
+        return tuple(entries)
+
+    def _paper(self, labels: Mapping[str, str], entries: Sequence[Entry]) -> Mapping[str, Any]:
+        if any(entry.paper is None for entry in entries):
+            return {}
+        found = {key: value for entry in entries for key, value in (entry.paper or {}).items()}
+        rules = [rule.paper for rule in self.beside if rule.when.items() <= labels.items()]
+        for paper in rules:
+            found |= paper or {}
+        return {} if rules and rules[-1] is None else found
+
+    def _recipe(
+        self, labels: Mapping[str, str], changes: Sequence[Change]
+    ) -> tuple[Recipe, Mapping[str, Any] | None, str]:
+        """The recipe of a combination, the baseline it is, and why it cannot be."""
         every = [*self.common, *changes]
-        name = next((value for key, value in every if key == "recipe"), None)
-        if name is None:
+        own = {key: value for key, value in reversed(every) if key in _OWN}
+        if "recipe" not in own:
             raise UserError(f"grid {self.name}: {labels} names no recipe")
-        imputation = next((value for key, value in every if key == "impute"), None)
+        imputation = own.get("impute")
         if imputation is not None and not (
             isinstance(imputation, Mapping) and isinstance(imputation.get("name"), str)
         ):
             raise UserError(
                 f"grid {self.name}: impute: expected a mapping with a name, got {imputation!r}"
             )
-        own = [change for change in every if change[0] not in {"recipe", "impute"}]
+        rest = [change for change in every if change[0] not in _OWN]
         if self.epochs is not None:
-            own = [("training.epochs", self.epochs), *own]
-        own = [*scaled(own, self.scale), *self.changes, ("seed", seed)]
+            rest = [("training.epochs", self.epochs), *rest]
         try:
-            recipe = load_recipe(str(name), own)
+            recipe = load_recipe(str(own["recipe"]), [*scaled(rest, self.scale), *self.changes])
+            names = _names(own.get("modalities")) or modalities_of(recipe)
+            impossible = why_not(recipe, names)
+            if "modalities" in own and not impossible:
+                recipe = with_modalities(recipe, names)
         except UserError as error:
             where = ", ".join(f"{axis} {label!r}" for axis, label in labels.items())
             raise UserError(f"grid {self.name}, {where}: {error}") from None
-        return Cell(labels, recipe, paper, imputation)
+        return recipe, imputation, impossible
 
 
 @dataclass(frozen=True)
@@ -184,6 +250,19 @@ class Cell:
             method = str(self.imputation["name"]).lower()
             decides = {**decides, "imputation": dict(self.imputation)}
         return f"{data}-{method}-seed{self.recipe.seed}-{digest(decides)}"
+
+
+def _names(chosen: Any) -> tuple[str, ...]:
+    """The modalities that an entry names.
+
+    Raises:
+        UserError: It is no list of names.
+    """
+    if chosen is None:
+        return ()
+    if not isinstance(chosen, list | tuple) or not all(isinstance(name, str) for name in chosen):
+        raise UserError(f"modalities: expected a list of names, or subsets, got {chosen!r}")
+    return tuple(chosen)
 
 
 def _word(component: Any) -> str:

@@ -7,13 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from g2d.compare.grid import DATASET, Change, Entry, Grid
+from g2d.compare.grid import DATASET, Beside, Change, Entry, Grid
 from g2d.errors import UserError, require
 from g2d.experiment.recipe import read_yaml
 
 _KEYS = (
     *("title", "about", "paper", "figure", "show", "epochs", "seeds", "common", "axes"),
-    "without",
+    *("without", "beside"),
 )
 _ENTRY_KEYS = {"set", "paper"}
 
@@ -58,10 +58,14 @@ def read_grid(name: str) -> Grid:
       fusion: [late, concat]
     without:
       - {method: joint, fusion: concat}
+    beside:
+      - {when: {method: G²D, fusion: late}, paper: {fusion: late}}
     ```
 
     An axis is a mapping from labels to changes of the recipe, in dotted keys; where its name is a
-    key of the recipe, a list of values is enough.
+    key of the recipe, a list of values is enough. `paper` names the keys of the paper's records
+    that an entry stands for, `paper: false` says that there are none, and `beside` adds what only
+    certain combinations stand for; its last rule that applies decides.
 
     Raises:
         UserError: The file is no grid.
@@ -114,13 +118,14 @@ def grid_from(content: Any, name: str) -> Grid:
         figure=content.get("figure"),
         show=content.get("show", "fused"),
         without=_without(name, content.get("without", [])),
+        beside=_beside(name, content.get("beside", [])),
         epochs=epochs,
         common=_changes(name, "common", content.get("common", {})),
     )
     for rule in grid.without:
-        for axis, label in rule.items():
-            if axis not in grid.axes or label not in [entry.label for entry in grid.axes[axis]]:
-                raise UserError(f"grid {name}: without: there is no {axis} {label!r}")
+        _check_labels(grid, "without", rule)
+    for beside in grid.beside:
+        _check_labels(grid, "beside", beside.when)
     return grid
 
 
@@ -132,6 +137,33 @@ def _without(grid: str, content: Any) -> tuple[Mapping[str, str], ...]:
             f"- {{method: joint, fusion: concat}}, got {content!r}"
         )
     return tuple({str(axis): str(label) for axis, label in rule.items()} for rule in rules)
+
+
+def _beside(grid: str, content: Any) -> tuple[Beside, ...]:
+    rules = content if isinstance(content, list) else [content]
+    for rule in rules:
+        right = isinstance(rule, Mapping) and set(rule) == {"when", "paper"}
+        if not right or not isinstance(rule["when"], Mapping):
+            raise UserError(
+                f"grid {grid}: beside: expected a list of rules, such as "
+                f"- {{when: {{method: joint}}, paper: {{smp: false}}}}, got {rule!r}"
+            )
+    return tuple(
+        Beside(
+            {str(axis): str(label) for axis, label in rule["when"].items()},
+            _paper(grid, "beside", rule["paper"]),
+        )
+        for rule in rules
+    )
+
+
+def _check_labels(grid: Grid, key: str, rule: Mapping[str, str]) -> None:
+    for axis, label in rule.items():
+        entries = grid.axes.get(axis, ())
+        # Labels of subsets are known when the dataset is.
+        made = any(("modalities", "subsets") in entry.changes for entry in entries)
+        if not made and label not in [entry.label for entry in entries]:
+            raise UserError(f"grid {grid.name}: {key}: there is no {axis} {label!r}")
 
 
 def _entries(grid: str, axis: str, content: Any) -> tuple[Entry, ...]:
@@ -154,11 +186,16 @@ def _entry(grid: str, axis: str, label: str, content: Any) -> Entry:
     where = f"axes.{axis}.{label}"
     if isinstance(content, Mapping) and content and set(content) <= _ENTRY_KEYS:
         changes = _changes(grid, where, content.get("set", {}))
-        paper = content.get("paper", {})
-        if not isinstance(paper, Mapping):
-            raise UserError(f"grid {grid}: {where}.paper: expected keys and values, got {paper!r}")
-        return Entry(label, changes, paper)
+        return Entry(label, changes, _paper(grid, where, content.get("paper", {})))
     return Entry(label, _changes(grid, where, content))
+
+
+def _paper(grid: str, where: str, content: Any) -> Mapping[str, Any] | None:
+    if content is False or content is None:
+        return None
+    if not isinstance(content, Mapping):
+        raise UserError(f"grid {grid}: {where}: paper: expected keys and values, or false")
+    return content
 
 
 def _changes(grid: str, where: str, content: Any) -> tuple[Change, ...]:

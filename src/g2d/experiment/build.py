@@ -12,13 +12,15 @@ from torch import nn
 
 from g2d.catalog import DATASETS, ENCODERS, FUSIONS, METHODS, SMP
 from g2d.data.checks import check_splits
+from g2d.data.chosen import choose
 from g2d.data.splits import Splits
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
 from g2d.experiment.completing import complete
-from g2d.experiment.components import build, check_options, locate, split_spec
+from g2d.experiment.components import build, check_options, locate, split_spec, takes_list
 from g2d.experiment.missing import hide
 from g2d.experiment.recipe import Component, Recipe
+from g2d.experiment.staging import schedule_from
 from g2d.methods.base import Method
 from g2d.methods.schedule import Schedule
 from g2d.methods.smp import can_prioritize
@@ -41,10 +43,17 @@ def build_splits(recipe: Recipe) -> Splits:
     """
     name, options = split_spec(recipe.data, "data")
     known = {name: entry.path for name, entry in DATASETS.items()}
-    dataset = build(locate(name, known, "data"), options, "data")
+    target = locate(name, known, "data")
+    names = options.get("modalities")
+    chosen = isinstance(names, list | tuple) and not takes_list(target, "modalities")
+    if chosen:  # the dataset has no say in it
+        del options["modalities"]
+    dataset = build(target, options, "data")
     if not callable(getattr(dataset, "splits", None)):
         raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
     splits = cast(Splits, dataset.splits())
+    if chosen:
+        splits = choose(splits, names)
     check_splits(splits)
     complete(recipe, splits.spec)  # refuses encoders that do not fit
     return hide(recipe, splits)
@@ -220,8 +229,8 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
     prioritization around it. Beside the options in its signature, a method that ranks
     modalities takes `rank_by` (`speed`, `heldout`, `train`, `train_batch`, or the modalities
-    themselves in the order in which they are to learn) and `schedule` (epochs of each stage), and
-    any method that has presets takes `preset`.
+    themselves in the order in which they are to learn) and `schedule` (see `staging`), and any method
+    that has presets takes `preset`.
 
     Raises:
         UserError: An option is unknown, of the wrong type, or does not fit.
@@ -253,7 +262,10 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     ranks = any("confidence" in inspect.signature(target).parameters for target in targets)
     staged = ranks and any("schedule" in inspect.signature(t).parameters for t in targets)
     rank_by = _rank_by(options, modalities, targets) if ranks else None
-    schedule = _schedule(options, recipe, len(modalities)) if staged else None
+    schedule = None
+    if staged:
+        epochs = training_settings(recipe).epochs
+        schedule = schedule_from(options.pop("schedule", None), len(modalities), epochs)
     parts = _share_options(targets, options)
     needs = any("teachers" in inspect.signature(target).parameters for target in targets)
     resolved: dict[str, Any] = {}
@@ -309,25 +321,6 @@ def _rank_by(
             f"order, got {rank_by!r}"
         )
     return cast(RankBy, rank_by)
-
-
-def _schedule(options: dict[str, Any], recipe: Recipe, modalities: int) -> Schedule:
-    epochs = training_settings(recipe).epochs
-    tau = options.pop("schedule", None)
-    if tau is None:
-        return Schedule.default(modalities, epochs)
-    if tau == 0:  # nobody leads
-        return Schedule((*[0] * (modalities - 1), epochs))
-    if not isinstance(tau, list | tuple):
-        raise UserError(
-            f"method.schedule: expected a list of epochs, or 0 for no stages, got {tau!r}"
-        )
-    try:
-        schedule = Schedule(tuple(tau))
-        schedule.check(modalities, epochs)
-    except UserError as error:
-        raise UserError(f"method.schedule: {error}") from None
-    return schedule
 
 
 def _share_options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -138,6 +138,19 @@ def split_spec(spec: Any, where: str) -> tuple[str, dict[str, Any]]:
     if isinstance(spec, Mapping) and isinstance(spec.get("name"), str):
         return spec["name"], {key: value for key, value in spec.items() if key != "name"}
     raise UserError(f"{where}: expected a name, or a mapping with a name, got {spec!r}")
+
+
+def takes_list(target: Callable[..., Any], name: str) -> bool:
+    """Whether a class has an option that can be a list.
+
+    Example:
+        >>> def read(names: list[str] | None, kinds: dict[str, str]) -> None: ...
+        >>> takes_list(read, "names"), takes_list(read, "kinds"), takes_list(read, "other")
+        (True, False, False)
+    """
+    hint = _hints(target).get(name)
+    offers = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    return any((get_origin(one) or one) in {list, tuple, Sequence} for one in offers)
 
 
 def _one_line(

@@ -50,6 +50,19 @@ class Schedule:
         alone = epochs // 2 // (modalities - 1)
         return cls((*[alone] * (modalities - 1), epochs - alone * (modalities - 1)))
 
+    @classmethod
+    def shared(cls, modalities: int, alone: int, together: int) -> Schedule:
+        """Epochs in which one learns alone, shared by all but the strongest, then all together.
+
+        What cannot be divided evenly goes to those that lead first.
+
+        Example:
+            >>> Schedule.shared(2, 50, 150).tau, Schedule.shared(3, 5, 10).tau
+            ((50, 150), (3, 2, 10))
+        """
+        each, more = divmod(alone, modalities - 1)
+        return cls((*(each + (lead < more) for lead in range(modalities - 1)), together))
+
     @property
     def boundaries(self) -> tuple[int, ...]:
         """The epochs at which a stage ends and the next begins."""

@@ -1,0 +1,90 @@
+"""Some of the modalities of a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from g2d.batch import Batch
+from g2d.data.splits import Split, Splits
+from g2d.errors import UserError
+
+
+class Chosen:
+    """A split of which some modalities are seen.
+
+    Args:
+        split: Any split.
+        names: The modalities that stay.
+
+    Example:
+        >>> from g2d.data.arrays import ArraySplit
+        >>> whole = ArraySplit({"a": np.ones((4, 1)), "b": np.ones((4, 1))}, np.arange(4))
+        >>> Chosen(whole, ("b",)).__getitems__([0, 1]).modalities
+        ('b',)
+    """
+
+    def __init__(self, split: Split, names: Sequence[str]) -> None:
+        self.split, self.names = split, tuple(names)
+        self.target = split.target
+        self.augmented = split.augmented
+        own: dict[str, NDArray[np.bool_]] = getattr(split, "present", {})
+        self.present = {name: own[name] for name in self.names if name in own}
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        batch = self.split.__getitems__(indices)
+        return Batch(
+            inputs={name: batch.inputs[name] for name in self.names},
+            target=batch.target,
+            index=batch.index,
+            present={name: batch.present[name] for name in self.names if name in batch.present},
+        )
+
+    def plain(self) -> Split:
+        """The same without augmentation, where the split below can be had without."""
+        below = getattr(self.split, "plain", None)
+        return self if below is None else Chosen(below(), self.names)
+
+
+def choose(splits: Splits, names: Sequence[str]) -> Splits:
+    """The splits with some of their modalities, in the declared order, as other data.
+
+    Args:
+        splits: Of a dataset.
+        names: The modalities that stay; all of them change nothing.
+
+    Raises:
+        UserError: One of them is none of the data's, none is left, or a sample has none of them.
+    """
+    spec = splits.spec
+    unknown = [name for name in names if name not in spec.modalities]
+    if unknown or not names:
+        raise UserError(f"got modalities {list(names)}, expected some of {list(spec.modalities)}")
+    kept = tuple(name for name in spec.modalities if name in names)
+    if kept == spec.modalities:
+        return splits
+    chosen = {name: Chosen(split, kept) for name, split in splits.named().items()}
+    for name, split in chosen.items():
+        if len(split.present) == len(kept):
+            nothing = int((~np.any([np.asarray(p) for p in split.present.values()], 0)).sum())
+            if nothing:
+                raise UserError(
+                    f"{nothing} samples of {name} have none of {', '.join(kept)}; choose more "
+                    "modalities, or leave these samples out"
+                )
+    about = replace(
+        spec,
+        name="-".join([spec.name, *kept]),
+        shapes={name: spec.shapes[name] for name in kept},
+        encoders={name: e for name, e in spec.encoders.items() if name in kept},
+        fingerprint=hashlib.sha256(f"{spec.fingerprint} {kept}".encode()).hexdigest(),
+        preprocessing=None,  # it is that of all modalities
+    )
+    return Splits(about, **chosen)

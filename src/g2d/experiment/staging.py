@@ -1,0 +1,57 @@
+"""The schedule of a recipe: which modality leads for how long, said in one of three ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from g2d.errors import UserError
+from g2d.methods.schedule import Schedule
+
+_SHARED = ("alone", "together")
+
+
+def schedule_from(option: Any, modalities: int, epochs: int) -> Schedule:
+    """Reads the option `schedule` of a method.
+
+    Args:
+        option: Epochs of every stage in a list; `{alone: 50, together: 150}`, which fits any number
+            of modalities: all but the strongest share the first, and without the second it is the
+            rest; 0 for no stages; `None` for half of the epochs.
+        modalities: How many there are.
+        epochs: Of training.
+
+    Raises:
+        UserError: It is nothing of the kind, or does not fit.
+
+    Example:
+        >>> schedule_from(None, 3, 300).tau, schedule_from({"alone": 100}, 3, 250).tau
+        ((75, 75, 150), (50, 50, 150))
+    """
+    if option is None:
+        return Schedule.default(modalities, epochs)
+    if option == 0:  # nobody leads
+        return Schedule((*[0] * (modalities - 1), epochs))
+    try:
+        if isinstance(option, Mapping):
+            schedule = _shared(option, modalities, epochs)
+        elif isinstance(option, list | tuple):
+            schedule = Schedule(tuple(option))
+        else:
+            raise UserError(
+                f"expected a list of epochs, alone and together, or 0 for no stages, got {option!r}"
+            )
+        schedule.check(modalities, epochs)
+    except UserError as error:
+        raise UserError(f"method.schedule: {error}") from None
+    return schedule
+
+
+def _shared(option: Mapping[str, Any], modalities: int, epochs: int) -> Schedule:
+    for key, value in option.items():
+        if key not in _SHARED:
+            raise UserError(f"{key}: no such key; known: {', '.join(_SHARED)}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise UserError(f"{key}: expected a whole number of epochs, 0 or more, got {value!r}")
+    alone = option.get("alone", 0)
+    return Schedule.shared(modalities, alone, option.get("together", max(0, epochs - alone)))
