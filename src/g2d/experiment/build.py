@@ -45,14 +45,15 @@ def build_splits(recipe: Recipe) -> Splits:
     known = {name: entry.path for name, entry in DATASETS.items()}
     target = locate(name, known, "data")
     names = options.get("modalities")
-    chosen = isinstance(names, list | tuple) and not takes_list(target, "modalities")
-    if chosen:  # the dataset has no say in it
+    if not isinstance(names, list | tuple) or takes_list(target, "modalities"):
+        names = None  # the dataset sees to it
+    else:
         del options["modalities"]
     dataset = build(target, options, "data")
     if not callable(getattr(dataset, "splits", None)):
         raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
     splits = cast(Splits, dataset.splits())
-    if chosen:
+    if names is not None:
         splits = choose(splits, names)
     check_splits(splits)
     complete(recipe, splits.spec)  # refuses encoders that do not fit
@@ -229,8 +230,8 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
     prioritization around it. Beside the options in its signature, a method that ranks
     modalities takes `rank_by` (`speed`, `heldout`, `train`, `train_batch`, or the modalities
-    themselves in the order in which they are to learn) and `schedule` (see `staging`), and any method
-    that has presets takes `preset`.
+    themselves in the order in which they are to learn) and `schedule` (see `staging`), and any
+    method that has presets takes `preset`.
 
     Raises:
         UserError: An option is unknown, of the wrong type, or does not fit.
