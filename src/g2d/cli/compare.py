@@ -71,7 +71,6 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Runs what is not done, then shows the table."""
-    from g2d.cli.tables import show_grid
     from g2d.compare.checking import check_grid
     from g2d.compare.jobs import plan_jobs
     from g2d.compare.launching import take_options
@@ -80,20 +79,35 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.experiment.recipe import parse_changes
 
     if arguments.show:
-        show_grid(_recorded(arguments, changes), arguments.out)
+        _show(_recorded(arguments, changes), arguments.out)
         return
     options, rest = take_options(parse_changes(changes), arguments.launcher)
     grid = chosen_grid(arguments, rest)
     cells = grid.cells()
+    for reason in (left_out := grid.left_out()):
+        print(f"left out: {reason}", file=sys.stderr)
+    if not cells:
+        raise UserError(f"grid {grid.name}: nothing of it can be run on these data")
     check_grid(grid, cells)
-    record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]))
+    record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]), left_out)
     record.write(arguments.out)
     jobs = plan_jobs(cells, arguments.out)
     if jobs:
         launcher, watch = place(arguments, arguments.out, options)
         done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
         run_jobs(jobs, launcher, watch, done)
-    show_grid(record, arguments.out)
+    _show(record, arguments.out)
+
+
+def _show(record: GridRecord, out: Path) -> None:
+    """The table of a grid, or its figures where it is there for them."""
+    from g2d.cli.figures import show_figures
+    from g2d.cli.tables import show_grid
+
+    if record.figure is None:
+        show_grid(record, out)
+    else:
+        show_figures(record, out)
 
 
 def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:

@@ -18,6 +18,7 @@ from g2d.cli import (
     diagnose,
     evaluate,
     export,
+    grids,
     methods,
     predict,
     recipes,
@@ -45,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     serve.COMMAND,
     methods.COMMAND,
     recipes.COMMAND,
+    grids.COMMAND,
     data.COMMAND,
 )
 

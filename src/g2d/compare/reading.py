@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,13 +16,16 @@ _KEYS = (
     *("title", "about", "paper", "figure", "show", "epochs", "seeds", "common", "axes"),
     *("without", "beside"),
 )
+_WORDS = re.compile(r"\d+|\D+").findall
 _ENTRY_KEYS = {"set", "paper"}
 
 
 def shipped_grids() -> list[str]:
     """Names of the grids that come with g2d."""
     folder = files("g2d.compare.grids")
-    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
+    names = [Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".yaml")]
+    # table2 stands before table10.
+    return sorted(names, key=lambda name: [int(w) if w.isdigit() else w for w in _WORDS(name)])
 
 
 def grid_text(name: str) -> str:

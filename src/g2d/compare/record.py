@@ -86,12 +86,21 @@ class GridRecord:
         return path
 
 
-def record_of(grid: Grid, cells: Sequence[Cell], command: str) -> GridRecord:
-    """What is known of a grid before it is run."""
+def record_of(
+    grid: Grid, cells: Sequence[Cell], command: str, left_out: Sequence[str] = ()
+) -> GridRecord:
+    """What is known of a grid before it is run.
+
+    Args:
+        grid: The grid.
+        cells: Its cells.
+        command: That runs it.
+        left_out: Why some combinations have no cells; told with what the grid is about.
+    """
     return GridRecord(
         name=grid.name,
         title=grid.title,
-        about=grid.about,
+        about=" ".join([grid.about, *(f"Left out: {reason}." for reason in left_out)]).strip(),
         command=command,
         axes={
             axis: tuple(dict.fromkeys(cell.labels[axis] for cell in cells)) for axis in grid.axes
