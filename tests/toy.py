@@ -71,6 +71,13 @@ class ToyData:
         return ArraySplit(inputs, target)
 
 
+class Clouds(ToyData):
+    """Three modalities, and no say in which of them are used."""
+
+    def __init__(self) -> None:
+        super().__init__(modalities=3)
+
+
 class WatchedSplit:
     """Notes who is read in `READS`, and fails where the number of reads left comes to 0."""
 

@@ -46,7 +46,7 @@ def plan(method, fusion="late", epochs=4, modalities=PAIR):
         ({"name": "g2d", "schedule": [1, 1, 1]}, "has 3 stages and there are 2 modalities; give"),
         (
             {"name": "g2d", "schedule": 3},
-            "expected a list of epochs, or 0 for no stages, got 3",
+            "expected a list of epochs, alone and together, or 0 for no stages, got 3",
         ),
         ({"name": "g2d", "schedule": [1.5, 2]}, "method.schedule: a schedule is one whole number"),
         ({"name": "g2d", "schedule": [-1, 2]}, "method.schedule: a schedule is one whole number"),

@@ -1,0 +1,63 @@
+"""Some modalities of any dataset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from g2d.data.arrays import ArraySplit
+from g2d.data.chosen import choose
+from g2d.data.splits import DatasetSpec, Splits
+from g2d.errors import UserError
+from g2d.tasks import Classification
+
+
+def three(present=None):
+    rng = np.random.default_rng(0)
+
+    def split(n):
+        inputs = {name: rng.normal(size=(n, 2)).astype(np.float32) for name in "abc"}
+        given = {name: there[:n] for name, there in (present or {}).items()}
+        return ArraySplit(inputs, np.arange(n) % 2, given)
+
+    spec = DatasetSpec("made", Classification(2), dict.fromkeys("abc", (2,)), "clean", "f")
+    return Splits(spec, split(8), split(4), split(4))
+
+
+def test_what_is_chosen_is_what_was_there():
+    whole = three()
+    some = choose(whole, ("c", "a"))
+    assert some.spec.modalities == ("a", "c")
+    before, after = (splits.train.__getitems__([5, 2]) for splits in (whole, some))
+    assert after.modalities == ("a", "c")
+    assert all(torch.equal(before.inputs[name], after.inputs[name]) for name in "ac")
+    assert torch.equal(before.target, after.target)
+    assert after.index.tolist() == [5, 2]
+
+
+def test_all_are_the_data_itself_and_some_are_other_data():
+    whole = three()
+    assert choose(whole, ("a", "b", "c")) is whole
+    prints = {choose(whole, names).spec.fingerprint for names in ("ab", "ac", "bc", "abc")}
+    assert len(prints) == 4
+
+
+def test_what_a_sample_lacks_it_still_lacks():
+    there = np.array([True] * 7 + [False])
+    some = choose(three({"a": there}), ("a", "b"))
+    batch = some.train.__getitems__([6, 7])
+    assert batch.present["a"].tolist() == [True, False]
+    assert "c" not in batch.present
+
+
+def test_a_sample_with_nothing_left_is_refused():
+    there = np.arange(8) > 0
+    with pytest.raises(UserError, match=r"1 samples of train have none of a, b"):
+        choose(three({"a": there, "b": there}), ("a", "b"))
+
+
+@pytest.mark.parametrize("names", [(), ("a", "x")])
+def test_names_that_are_not_there_are_refused(names):
+    with pytest.raises(UserError, match="expected some of"):
+        choose(three(), names)
