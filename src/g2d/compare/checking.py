@@ -7,11 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from g2d.catalog import DATASETS, ENCODERS, FUSIONS
+from g2d.catalog import ENCODERS, FUSIONS
+from g2d.compare.figures import analysis_of
 from g2d.compare.grid import DATASET, Cell, Grid
 from g2d.compare.impute import BASELINES
 from g2d.errors import UserError
-from g2d.experiment.build import MethodPlan, plan_method, teacher_settings, training_settings
+from g2d.experiment.build import (
+    MethodPlan,
+    dataset_of,
+    plan_method,
+    teacher_settings,
+    training_settings,
+)
 from g2d.experiment.components import build, check_options, locate, split_spec
 from g2d.experiment.missing import MissingSettings
 from g2d.experiment.recipe import Recipe, digest
@@ -27,8 +34,11 @@ def check_grid(grid: Grid, cells: Sequence[Cell]) -> None:
     so is whatever only the data shows.
 
     Raises:
-        UserError: An entry names something that is not there, or data without a folder.
+        UserError: An entry names something that is not there, or data without a folder; there is no
+            such figure.
     """
+    if grid.figure is not None:
+        analysis_of(grid.name, grid.figure)
     reasons = _reasons(cells)
     bare = {_recipe_of(grid, cell): None for cell, why in _both(cells, reasons) if why == _UNNAMED}
     if bare:
@@ -79,7 +89,8 @@ def fault(recipe: Recipe, imputation: Mapping[str, Any] | None = None) -> str:
     try:
         training_settings(recipe)
         teacher_settings(recipe)
-        _check(recipe.data, "data", {name: entry.path for name, entry in DATASETS.items()})
+        target, options, _ = dataset_of(recipe)
+        check_options(target, options, "data")
         for modality, encoder in recipe.encoders.items():
             if encoder != "auto":
                 _check(encoder, f"encoders.{modality}", ENCODERS)

@@ -13,7 +13,7 @@ from g2d.compare.grid import DATASET
 from g2d.compare.record import GridRecord, RecordedCell
 from g2d.engine.records import write_whole
 from g2d.errors import UserError
-from g2d.experiment.analyses import ANALYSES
+from g2d.experiment.analyses import ANALYSES, Analysis
 from g2d.experiment.opening import open_subject
 
 
@@ -34,6 +34,22 @@ class Figure:
     reason: str = ""
 
 
+def analysis_of(grid: str, figure: str | None) -> Analysis:
+    """The analysis that a grid names; asked before anything is trained.
+
+    Args:
+        grid: Its name, for the error.
+        figure: What it names.
+
+    Raises:
+        UserError: There is no such analysis.
+    """
+    if figure is None or figure not in ANALYSES:
+        known = ", ".join(ANALYSES)
+        raise UserError(f"grid {grid}: there is no figure {figure!r}; known: {known}")
+    return ANALYSES[figure]
+
+
 def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
     """Draws `figures/<grid>-<dataset>.svg`, and writes its numbers beside it, for every dataset.
 
@@ -47,15 +63,13 @@ def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
     Raises:
         UserError: There is no such analysis.
     """
-    if record.figure not in ANALYSES:
-        known = ", ".join(ANALYSES)
-        raise UserError(f"grid {record.name}: there is no figure {record.figure!r}; known: {known}")
-    first = min((cell.seed for cell in record.cells), default=0)
+    analysis = analysis_of(record.name, record.figure)
+    first = next((cell.seed for cell in record.cells), 0)
     for dataset in record.axes[DATASET]:
         title = f"{record.title}, {dataset}, seed {first}"
         cells = [c for c in record.cells if (c.labels[DATASET], c.seed) == (dataset, first)]
         try:
-            finding = _ask(record.figure, cells, out)
+            finding = _ask(analysis, cells, out)
         except UserError as error:
             yield Figure(title, reason=str(error))
             continue
@@ -72,12 +86,12 @@ def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
         yield Figure(title, finding, place)
 
 
-def _ask(figure: str, cells: list[RecordedCell], out: Path) -> Finding:
+def _ask(analysis: Analysis, cells: list[RecordedCell], out: Path) -> Finding:
     finished = [cell for cell in cells if cell.state(out) == "finished"]
     if len(finished) < len(cells):
         left = [_label(cell) for cell in cells if cell not in finished]
         raise UserError(f"no finished run of {', '.join(left)}")
-    return ANALYSES[figure].run(
+    return analysis.run(
         [open_subject(out / cell.run, out, label=_label(cell)) for cell in finished]
     )
 
