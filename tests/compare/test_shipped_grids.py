@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import pytest
 
+from g2d.compare.figures import analysis_of
 from g2d.compare.fitting import modalities_of
 from g2d.compare.reading import read_grid, shipped_grids
 from g2d.experiment.build import plan_method
@@ -22,7 +23,6 @@ OF_CELLS |= {"alpha", "beta"}
 
 @pytest.fixture(scope="module")
 def records():
-    pytest.importorskip("g2d.compare.paper")
     text = (files("g2d.compare.paper") / "results.yaml").read_text("utf-8")
     return read_yaml(text)["results"]
 
@@ -141,6 +141,13 @@ def test_rows_that_the_paper_shares_between_tables_are_one_run():
     assert loss == run("table9", method="G²D loss, half the epochs")
     smp = run("table4", method="joint + SMP")
     assert smp == run("table9", method="SMP") == run("table12", weights="α = 0, β = 0")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_figure_of_a_grid_is_the_analysis_of_that_figure(name):
+    grid = read_grid(name)
+    title = name.replace("figure", "Figure ").replace("table", "Table ")
+    assert analysis_of(name, grid.figure).figure == title
 
 
 def test_two_digits_come_after_one():

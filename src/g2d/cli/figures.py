@@ -9,19 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from g2d.cli.show import show_table
+from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from g2d.compare.record import GridRecord
 
 
 def show_figures(record: GridRecord, out: Path) -> None:
-    """Draws the figure of every dataset; prints what it shows, or why there is none."""
+    """Draws the figure of every dataset; prints what it shows.
+
+    Raises:
+        UserError: Some could not be drawn; the others are, all the same.
+    """
     from g2d.compare.figures import draw_figures
 
+    missing = 0
     for figure in draw_figures(record, out):
         if figure.finding is None:
             print(f"{figure.title}: no figure: {figure.reason}\n", file=sys.stderr)
+            missing += 1
             continue
         show_table(figure.title, *figure.finding.table())
         print(textwrap.fill(figure.finding.sentence(), shutil.get_terminal_size().columns))
         print(f"\n  figure  {figure.drawing}\n")
+    if missing:
+        raise UserError(f"{missing} figures could not be drawn, for the reasons above")
