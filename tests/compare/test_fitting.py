@@ -174,8 +174,8 @@ def test_what_is_not_of_the_paper_stands_beside_no_number_of_it(tmp_path):
     ("change", "said"),
     [
         ({"beside": [{"when": {"method": "UMT"}, "paper": {}}]}, "there is no method 'UMT'"),
-        ({"beside": [{"paper": {}}]}, "expected when and paper"),
-        ({"beside": {"method": "joint"}}, "expected lists"),
+        ({"beside": [{"paper": {}}]}, "expected a list of rules"),
+        ({"beside": {"method": "joint"}}, "expected a list of rules"),
         ({"without": [{"fusion": "late"}]}, "there is no fusion 'late'"),
     ],
 )

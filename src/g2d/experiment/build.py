@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -35,22 +35,32 @@ RankBy = Literal["speed", "heldout", "train", "train_batch"]
 CacheMode = Literal["auto", "on", "off"]
 
 
+def dataset_of(recipe: Recipe) -> tuple[Callable[..., Any], dict[str, Any], Sequence[str] | None]:
+    """The class of the dataset, its options, and which of its modalities are chosen of it.
+
+    A dataset that takes a list of modalities sees to that itself, and so nothing is chosen.
+
+    Raises:
+        UserError: There is no such dataset.
+    """
+    name, options = split_spec(recipe.data, "data")
+    target = locate(name, {name: entry.path for name, entry in DATASETS.items()}, "data")
+    names = options.get("modalities")
+    if not isinstance(names, list | tuple) or takes_list(target, "modalities"):
+        return target, options, None
+    return target, {key: options[key] for key in options if key != "modalities"}, names
+
+
 def build_splits(recipe: Recipe) -> Splits:
     """Opens the dataset, checks it, and hides what the recipe says is missing.
 
     Raises:
         UserError: It is not there, or there is something in it that no model can be trained on.
     """
-    name, options = split_spec(recipe.data, "data")
-    known = {name: entry.path for name, entry in DATASETS.items()}
-    target = locate(name, known, "data")
-    names = options.get("modalities")
-    if not isinstance(names, list | tuple) or takes_list(target, "modalities"):
-        names = None  # the dataset sees to it
-    else:
-        del options["modalities"]
+    target, options, names = dataset_of(recipe)
     dataset = build(target, options, "data")
     if not callable(getattr(dataset, "splits", None)):
+        name, _ = split_spec(recipe.data, "data")
         raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
     splits = cast(Splits, dataset.splits())
     if names is not None:
