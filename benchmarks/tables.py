@@ -124,38 +124,6 @@ def methods_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-_NAMES = {"mape": "MAPE, %", "r2": "R²", "rmse": "RMSE", "mae": "MAE"}
-
-
-def beside_paper(result: dict[str, Any]) -> str:
-    """Test metrics, mean ± standard deviation over seeds, beside those of the paper."""
-    paper = result["paper"]
-    rows: dict[str, Any] = result["rows"]
-    published = list(dict.fromkeys(metric for row in paper["rows"].values() for metric in row))
-    columns = [*published, *(m for m in _NAMES if m not in published and m in _first(rows))]
-    heads, marks = [""], ["---"]
-    for metric in columns:
-        heads += [_NAMES[metric], "paper"] if metric in published else [_NAMES[metric]]
-        marks += ["---:"] * (2 if metric in published else 1)
-    lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(marks)}|"]
-    for label, row in rows.items():
-        cells = [label]
-        for metric in columns:
-            percent = metric in paper["percent"]
-            digits = {"scale": 100 if percent else 1, "digits": 2 if metric in published else 4}
-            cells.append(_spread(row[metric]["test"]["fused"], **digits))
-            if metric in published:
-                theirs = paper["rows"].get(label, {}).get(metric)
-                cells.append("–" if theirs is None else f"{theirs:.2f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    said = [f"Seeds {', '.join(map(str, result['seeds']))}; {result['protocol']}.", ""]
-    return "\n".join([*lines, "", *said, f"Paper: {paper['source']}.", f"{paper['note']}."])
-
-
-def _first(rows: dict[str, Any]) -> Any:
-    return next(iter(rows.values()))
-
-
 def missing_table(result: dict[str, Any], dataset: str) -> str:
     """Test accuracy in percent over all samples, one column for each rate of missing slots."""
     found = result["datasets"][dataset]
@@ -211,8 +179,6 @@ def _spread(values: dict[str, Any], scale: float = 100, digits: int = 1) -> str:
 
 
 def _table_of(result: dict[str, Any]) -> str:
-    if "paper" in result:
-        return beside_paper(result)
     if "teachers_tried" in result:
         return contest_table(result)
     if "methods" in result:
