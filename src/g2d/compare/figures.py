@@ -106,6 +106,6 @@ def _word(label: str) -> str:
 
     Example:
         >>> _word("AV-MNIST"), _word("data/my own.yaml")
-        ('AV-MNIST', 'data-my-own.yaml')
+        ('AV-MNIST', 'data-my-own')
     """
-    return re.sub(r"[^\w.-]+", "-", label).strip("-")
+    return re.sub(r"[^\w.-]+", "-", re.sub(r"\.ya?ml$", "", label)).strip("-")
