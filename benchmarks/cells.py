@@ -28,8 +28,9 @@ def teach_cell(dataset: str, changes: Changes, out: str) -> dict[str, dict[str, 
     """Trains the teachers of one seed, or finds them done; returns their results."""
     import torch
 
-    from g2d.experiment.build import build_splits, teacher_settings
+    from g2d.experiment.build import build_splits
     from g2d.experiment.recipe import load_recipe
+    from g2d.experiment.settings import teacher_settings
     from g2d.experiment.teach import teach, teacher_folder
 
     torch.set_num_threads(1)

@@ -34,9 +34,10 @@ from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.build import build_student, plan_method
+from g2d.experiment.build import build_student
 from g2d.experiment.components import locate
 from g2d.experiment.environment import environment
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import Recipe, recipe_from
 from g2d.methods.base import Method
 

@@ -14,7 +14,7 @@ from data.conftest import originals  # noqa: F401 (a fixture)
 from g2d.catalog import METHODS
 from g2d.data.datasets.avmnist.prepare import prepare
 from g2d.data.missing import Mask
-from g2d.experiment.build import plan_method
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import recipe_from
 from toy import toy_recipe
 

@@ -11,8 +11,9 @@ from g2d.compare.fitting import modalities_of, subsets, why_not, with_modalities
 from g2d.compare.jobs import attempt, plan_jobs
 from g2d.compare.reading import grid_from, read_grid
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits, plan_method
+from g2d.experiment.build import build_splits
 from g2d.experiment.own_data import inspect_table
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import load_recipe, recipe_from
 from toy import toy_recipe
 

@@ -17,7 +17,8 @@ from g2d.compare.space import read_space, space_from
 from g2d.compare.tuning import ROUND, Plan, tune
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits, plan_method
+from g2d.experiment.build import build_splits
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import load_recipe, recipe_from
 from g2d.experiment.train import train
 from toy import WatchedData, toy_recipe

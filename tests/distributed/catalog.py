@@ -15,7 +15,7 @@ from distributed.cases import BATCH, TRAIN, VAL, WIDTH, bank, encoder, split
 from g2d.catalog import METHODS
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, fit
-from g2d.experiment.build import plan_method
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import recipe_from
 from g2d.models.fusion import FiLMFusion, Fusion
 from methods.catalogued import EARLY

@@ -17,7 +17,8 @@ from g2d.catalog import METHODS
 from g2d.data.splits import Splits
 from g2d.engine.loop import fit
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.build import MethodPlan, build_student, plan_method
+from g2d.experiment.build import build_student
+from g2d.experiment.planning import MethodPlan, plan_method
 from g2d.experiment.recipe import Recipe, recipe_from
 from g2d.experiment.teach import evaluation_loader, train_loader, training_sweep
 from toy import ToyData, ToyEncoder, toy_recipe

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import g2d
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.build import plan_method
+from g2d.experiment.planning import plan_method
 from g2d.methods.reconboost import ReconBoost, phase_length
 from g2d.methods.smp import SequentialPrioritization
 from g2d.models.fusion import FiLMFusion

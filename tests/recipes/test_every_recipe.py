@@ -14,7 +14,8 @@ from data.conftest import originals  # noqa: F401 (a fixture)
 from g2d.catalog import DATASETS, METHODS
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits, plan_method
+from g2d.experiment.build import build_splits
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import load_recipe, shipped_recipes
 from g2d.experiment.train import train
 from recipes.stores import MINIATURES

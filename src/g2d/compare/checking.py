@@ -12,16 +12,12 @@ from g2d.compare.figures import analysis_of
 from g2d.compare.grid import DATASET, Cell, Grid
 from g2d.compare.impute import BASELINES
 from g2d.errors import UserError
-from g2d.experiment.build import (
-    MethodPlan,
-    dataset_of,
-    plan_method,
-    teacher_settings,
-    training_settings,
-)
+from g2d.experiment.build import dataset_of
 from g2d.experiment.components import build, check_options, locate, split_spec
 from g2d.experiment.missing import MissingSettings
+from g2d.experiment.planning import MethodPlan, plan_method
 from g2d.experiment.recipe import Recipe, digest
+from g2d.experiment.settings import teacher_settings, training_settings
 
 _UNNAMED = "data.root: this must be given"
 _SHOWN = 3

@@ -17,10 +17,11 @@ from g2d.data.splits import Split
 from g2d.engine.evaluate import Evaluation
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits, teacher_settings
+from g2d.experiment.build import build_splits
 from g2d.experiment.environment import environment
 from g2d.experiment.missing import by_pattern
 from g2d.experiment.recipe import Recipe
+from g2d.experiment.settings import teacher_settings
 from g2d.experiment.teach import teach, teacher_folder
 from g2d.imputation import Views
 from g2d.models.unimodal import UnimodalModel

@@ -15,8 +15,9 @@ from g2d.compare.checking import method_plan
 from g2d.compare.grid import Cell
 from g2d.engine.records import write_whole
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits, teacher_settings
+from g2d.experiment.build import build_splits
 from g2d.experiment.recipe import Recipe, digest, recipe_from
+from g2d.experiment.settings import teacher_settings
 from g2d.experiment.teach import teach
 from g2d.experiment.train import train
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from g2d.experiment.build import build_splits, training_settings
+from g2d.experiment.build import build_splits
 from g2d.experiment.recipe import load_recipe
+from g2d.experiment.settings import training_settings
 from g2d.experiment.train import train
 
 

@@ -20,7 +20,7 @@ from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.budget import Plan, fit_budget
-from g2d.experiment.build import build_splits, build_student, plan_method, training_settings
+from g2d.experiment.build import build_splits, build_student
 from g2d.experiment.completing import complete
 from g2d.experiment.judging import (
     SeedRuns,
@@ -30,7 +30,9 @@ from g2d.experiment.judging import (
     mean_attribution,
     measure_seed,
 )
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import Recipe, digest, with_changes
+from g2d.experiment.settings import training_settings
 from g2d.experiment.teach import evaluation_loader, teach, train_loader
 from g2d.experiment.train import train
 from g2d.methods.joint import JointTraining

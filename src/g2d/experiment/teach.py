@@ -20,9 +20,10 @@ from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
-from g2d.experiment.build import build_teacher, check_model, teacher_settings
+from g2d.experiment.build import build_teacher, check_model
 from g2d.experiment.environment import environment
 from g2d.experiment.recipe import Recipe, digest
+from g2d.experiment.settings import teacher_settings
 from g2d.methods.joint import JointTraining
 from g2d.models.unimodal import UnimodalModel
 from g2d.teachers.bank import OnlineTeachers, TeacherBank

@@ -24,21 +24,19 @@ from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.experiment.build import (
-    MethodPlan,
     build_splits,
     build_student,
     check_method,
     check_model,
     describe_model,
-    plan_method,
-    teacher_settings,
-    training_settings,
 )
 from g2d.experiment.completing import complete
 from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
 from g2d.experiment.missing import by_pattern, save_masks
+from g2d.experiment.planning import MethodPlan, plan_method
 from g2d.experiment.recipe import Component, Recipe, recipe_from
+from g2d.experiment.settings import teacher_settings, training_settings
 from g2d.experiment.teach import (
     check_teachers,
     evaluation_loader,
