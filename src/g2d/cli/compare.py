@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="folder of run folders (default: runs)"
     )
+    parser.add_argument("--name", help="of the table; the grid's own when not given")
     parser.add_argument(
         "--show", action="store_true", help="print the table as far as it is, and run nothing"
     )
@@ -60,6 +61,11 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
     from g2d.compare.reading import read_grid
 
     grid = read_grid(arguments.grid)
+    if arguments.name:
+        grid = replace(grid, name=arguments.name)
+    for seed in arguments.seeds or ():
+        if seed < 0:
+            raise UserError(f"--seeds: expected whole numbers, 0 or more, got {seed}")
     if arguments.on:
         grid = grid.on([_data(text) for text in arguments.on])
     if arguments.seeds:
@@ -74,7 +80,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.compare.checking import check_grid
     from g2d.compare.jobs import plan_jobs
     from g2d.compare.launching import take_options
-    from g2d.compare.record import record_of
+    from g2d.compare.record import record_of, superseded
     from g2d.compare.running import run_jobs
     from g2d.experiment.recipe import parse_changes
 
@@ -90,6 +96,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         raise UserError(f"grid {grid.name}: nothing of it can be run on these data")
     check_grid(grid, cells)
     record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]), left_out)
+    for line in superseded(record, arguments.out):
+        print(line, file=sys.stderr)
     record.write(arguments.out)
     jobs = plan_jobs(cells, arguments.out)
     if jobs:
@@ -114,12 +122,12 @@ def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     """The grid as it was run last in this folder."""
     from g2d.compare.record import read_record
 
-    name = Path(arguments.grid).stem
+    name = arguments.name or Path(arguments.grid).stem
     if changes or arguments.on or arguments.seeds or arguments.epochs:
         raise UserError("--show prints the grid as it was run; leave out what would change it")
     path = arguments.out / "grids" / f"{name}.json"
     if not path.is_file():
-        raise UserError(f"{arguments.out} holds no grid {name}; run it first, without --show")
+        raise UserError(f"{arguments.out} holds no table of {name!r}; run it first, without --show")
     return read_record(path)
 
 

@@ -18,6 +18,7 @@ from g2d.engine.evaluate import Evaluation
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits
+from g2d.experiment.completing import complete
 from g2d.experiment.environment import environment
 from g2d.experiment.missing import by_pattern
 from g2d.experiment.recipe import Recipe
@@ -53,6 +54,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
     if run.finished:
         return run.path
     splits = build_splits(recipe)
+    recipe = complete(recipe, splits.spec)
     task = splits.spec.task
     kind = getattr(imputation, BASELINES[label])
     options = {key: value for key, value in baseline.items() if key != "name"}

@@ -16,6 +16,7 @@ from g2d.compare.grid import Cell
 from g2d.engine.records import write_whole
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits
+from g2d.experiment.completing import complete
 from g2d.experiment.recipe import Recipe, digest, recipe_from
 from g2d.experiment.settings import teacher_settings
 from g2d.experiment.teach import teach
@@ -102,6 +103,7 @@ def do(job: Job) -> None:
     if job.teaches:
         splits = build_splits(recipe)
         splits = splits.without_test() if job.blind else splits
+        recipe = complete(recipe, splits.spec)
         teach(recipe, splits, out, teacher_settings(recipe)[0].make_fabric())
         return
     if job.imputation is not None:

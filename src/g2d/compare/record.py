@@ -114,6 +114,30 @@ def record_of(
     )
 
 
+def superseded(record: GridRecord, out: Path) -> list[str]:
+    """What the table of a record loses of the one that it takes the place of, in sentences.
+
+    Raises:
+        UserError: The one that is there is of another grid.
+    """
+    path = out / "grids" / f"{record.name}.json"
+    if not path.is_file():
+        return []
+    before = read_record(path)
+    if (before.title, list(before.axes)) != (record.title, list(record.axes)):
+        raise UserError(
+            f"{out} holds a table {record.name!r} of another grid ({before.title}); give this one "
+            "another --name or another --out"
+        )
+    lost = {cell.run for cell in before.cells} - {cell.run for cell in record.cells}
+    if not lost:
+        return []
+    return [
+        f"the table {record.name!r} was made of {len(lost)} other runs as well; they stay where "
+        "they are and leave the table (--name keeps both)"
+    ]
+
+
 def read_records(out: Path) -> list[GridRecord]:
     """All grids of a folder of runs, by name.
 
