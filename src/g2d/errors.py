@@ -13,6 +13,14 @@ class UserError(ValueError):
     prints it as it is and ends with status 2.
     """
 
+    status = 2
+
+
+class PartlyDoneError(UserError):
+    """Most of a job was done, and some of it failed; the command line ends with status 1."""
+
+    status = 1
+
 
 def require(module: str, extra: str) -> ModuleType:
     """Imports a package that only an extra of g2d installs.

@@ -208,7 +208,7 @@ def test_other_data_keep_their_place_beside_the_paper_under_every_label():
     }
     grid = grid_from({"axes": {"dataset": entries}, "seeds": [0]}, "mine")
     cells = grid.on([("avmnist", "DIR"), ("avdigits", None)]).cells()
-    assert [cell.labels["dataset"] for cell in cells] == ["clean", "other", "avdigits"]
+    assert [cell.labels["dataset"] for cell in cells] == ["clean", "other", "AV-Digits"]
     assert [cell.paper.get("dataset") for cell in cells] == ["A", "B", None]
     assert [dict(cell.recipe.data).get("root") for cell in cells] == ["DIR", "DIR", None]
 
@@ -230,3 +230,10 @@ def test_a_change_of_all_cells_stands_last():
     cells = grid.with_epochs(10).with_changes([("training.batch_size", 4)]).cells()
     assert {cell.recipe.training["batch_size"] for cell in cells} == {4}
     assert {cell.recipe.training["epochs"] for cell in cells} == {10}
+
+
+def test_one_label_for_two_forms_of_data_is_refused():
+    """They would be taken for seeds of one, and their spread for that of training."""
+    grid = grid_from(small(), "mine")
+    with pytest.raises(UserError, match="AV-MNIST is named twice"):
+        grid.on([("avmnist", "clean"), ("avmnist", "noisy")])

@@ -245,7 +245,7 @@ def test_blocks_fit_and_show_every_number_once(trained, width):
 
 def test_the_command_prints_writes_and_says_that_something_failed(out, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert main(["compare", "two", "--show", "--out", str(out)]) == 2
+    assert main(["compare", "two", "--show", "--out", str(out)]) == 1
     said = capsys.readouterr()
     assert max(map(len, said.out.splitlines())) <= max(80, len(str(out)) + 30)
     for text in ("OGM_GE", "67.47", "paper †", "no_such", "Paired differences"):

@@ -145,9 +145,9 @@ DRAWN = """<?xml version="1.0"?>
 def test_a_figure_is_a_drawing_and_nothing_else(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "who-learns.svg").write_text(DRAWN)
-    (figure,) = read_figures(tmp_path, {"other": "Another"})
+    (figure,) = read_figures(tmp_path, {"other": "Another"}, ())
     assert figure.title == "who learns"
-    assert read_figures(tmp_path, {"who-learns": "Who?"})[0].title == "Who?"
+    assert read_figures(tmp_path, {"who-learns": "Who?"}, ())[0].title == "Who?"
     svg = figure.svg
     for gone in ("script", "alert", "style>", "foreignObject", "image", "elsewhere", "#ffffff"):
         assert gone not in svg
@@ -164,4 +164,4 @@ def test_what_is_no_figure_is_said(tmp_path):
     for text in ("<svg", "<html/>", "no"):
         (tmp_path / "figures" / "a.svg").write_text(text)
         with pytest.raises(UserError, match=r"a\.svg is no SVG"):
-            read_figures(tmp_path, {})
+            read_figures(tmp_path, {}, ())

@@ -96,12 +96,12 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         raise UserError(f"grid {grid.name}: nothing of it can be run on these data")
     check_grid(grid, cells)
     record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]), left_out)
+    jobs = plan_jobs(cells, arguments.out)
+    launcher, watch = place(arguments, arguments.out, options)
     for line in superseded(record, arguments.out):
         print(line, file=sys.stderr)
     record.write(arguments.out)
-    jobs = plan_jobs(cells, arguments.out)
     if jobs:
-        launcher, watch = place(arguments, arguments.out, options)
         done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
         run_jobs(jobs, launcher, watch, done)
     _show(record, arguments.out)

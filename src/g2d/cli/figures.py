@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from g2d.cli.show import show_table
-from g2d.errors import UserError
+from g2d.cli.tables import check_finished
+from g2d.errors import PartlyDoneError
 
 if TYPE_CHECKING:
     from g2d.compare.record import GridRecord
@@ -19,7 +20,8 @@ def show_figures(record: GridRecord, out: Path) -> None:
     """Draws the figure of every dataset; prints what it shows.
 
     Raises:
-        UserError: Some could not be drawn; the others are, all the same.
+        PartlyDoneError: Some could not be drawn, or runs have failed; the others are drawn all
+            the same.
     """
     from g2d.compare.figures import draw_figures
 
@@ -33,4 +35,5 @@ def show_figures(record: GridRecord, out: Path) -> None:
         print(textwrap.fill(figure.finding.sentence(), shutil.get_terminal_size().columns))
         print(f"\n  figure  {figure.drawing}\n")
     if missing:
-        raise UserError(f"{missing} figures could not be drawn, for the reasons above")
+        raise PartlyDoneError(f"{missing} figures could not be drawn, for the reasons above")
+    check_finished(record, out)

@@ -21,14 +21,14 @@ from g2d.compare.rendering.words import (
 )
 from g2d.compare.table import Table
 from g2d.compare.tables import read_table
-from g2d.errors import UserError, require
+from g2d.errors import PartlyDoneError, require
 
 
 def show_grid(record: GridRecord, out: Path) -> None:
     """Prints the table of a grid and writes its files.
 
     Raises:
-        UserError: Runs have failed; the table is printed and written all the same.
+        PartlyDoneError: Runs have failed; the table is printed and written all the same.
     """
     require("rich", "train")
     from rich.console import Console
@@ -47,7 +47,7 @@ def show_grid(record: GridRecord, out: Path) -> None:
         _say([ranked(table.ranking)], width)
     for path in write_table(table, out):
         print(f"  table  {path}")
-    _check(record, out)
+    check_finished(record, out)
 
 
 def _show_tests(table: Table) -> None:
@@ -74,11 +74,16 @@ def _say(lines: list[str], width: int) -> None:
     print()
 
 
-def _check(record: GridRecord, out: Path) -> None:
+def check_finished(record: GridRecord, out: Path) -> None:
+    """Makes sure that no run of a grid has failed.
+
+    Raises:
+        PartlyDoneError: Some have.
+    """
     runs = {cell.run: cell for cell in record.cells}
     failed = sum(cell.state(out) == "failed" for cell in runs.values())
     if failed:
-        raise UserError(
-            f"{failed} of {len(runs)} runs failed, for the reasons below the table; the same "
-            "command tries them again"
+        raise PartlyDoneError(
+            f"{failed} of {len(runs)} runs failed, for the reasons told above; the same command "
+            "tries them again"
         )

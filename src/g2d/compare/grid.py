@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from g2d.compare.epochs import scaled
 from g2d.compare.fitting import modalities_of, subsets, why_not, with_modalities
 from g2d.errors import UserError
-from g2d.experiment.recipe import Recipe, digest, load_recipe
+from g2d.experiment.recipe import Recipe, digest, load_recipe, recipe_title
 
 Change = tuple[str, Any]
 
@@ -141,6 +143,9 @@ class Grid:
         Args:
             datasets: Recipes, shipped or files, each with the folder of its prepared data where it
                 has one. Those that the grid has keep their place beside the paper's numbers.
+
+        Raises:
+            UserError: Two would have one label, and so be taken for seeds of one.
         """
         entries = []
         for name, root in datasets:
@@ -148,8 +153,15 @@ class Grid:
             place = (("data.root", root),) if root is not None else ()
             entries += [
                 replace(entry, changes=(*entry.changes, *place))
-                for entry in own or [Entry(name, (("recipe", name),), paper=None)]
+                for entry in own or [Entry(recipe_title(name), (("recipe", name),), paper=None)]
             ]
+        labels = [entry.label for entry in entries]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise UserError(
+                    f"--on: {label} is named twice; to compare two forms of it, write a grid file "
+                    "that gives each a label"
+                )
         return replace(self, axes={**self.axes, DATASET: tuple(entries)})
 
     def _combinations(self) -> Iterator[Cell | str]:
@@ -244,7 +256,7 @@ class Cell:
     @property
     def name(self) -> str:
         """Of its run folder: what it is in words, and the hash of all that decides it."""
-        data, method = _word(self.recipe.data), _word(self.recipe.method)
+        data, method = _data_word(self.recipe.data), _word(self.recipe.method)
         decides: dict[str, Any] = self.recipe.as_dict()
         if self.imputation is not None:
             method = str(self.imputation["name"]).lower()
@@ -263,6 +275,13 @@ def _names(chosen: Any) -> tuple[str, ...]:
     if not isinstance(chosen, list | tuple) or not all(isinstance(name, str) for name in chosen):
         raise UserError(f"modalities: expected a list of names, or subsets, got {chosen!r}")
     return tuple(chosen)
+
+
+def _data_word(component: Any) -> str:
+    """The name of the data; of a table of one's own, that of its file."""
+    if isinstance(component, Mapping) and component.get("name") == "table":
+        return re.sub(r"[^\w.-]+", "-", Path(str(component.get("table"))).stem)
+    return _word(component)
 
 
 def _word(component: Any) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from g2d.compare.grid import Cell, Grid
+from g2d.compare.places import without_places
 from g2d.engine.records import write_whole
 from g2d.errors import UserError
 
@@ -38,9 +39,9 @@ class RecordedCell:
         return "failed" if (out / "failed" / f"{self.run}.json").exists() else "open"
 
     def reason(self, out: Path) -> str:
-        """Why it failed."""
+        """Why it failed, without the places of the machine it failed on."""
         text = (out / "failed" / f"{self.run}.json").read_text(encoding="utf-8")
-        return str(json.loads(text)["reason"])
+        return without_places(str(json.loads(text)["reason"]))
 
 
 @dataclass(frozen=True)

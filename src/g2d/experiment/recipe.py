@@ -83,6 +83,18 @@ def recipe_text(name: str) -> str:
     return (files("g2d.recipes") / f"{name}.yaml").read_text()
 
 
+def recipe_title(name: str) -> str:
+    """What tables call the data of a recipe: the name in its first line, or that of its file.
+
+    Example:
+        >>> recipe_title("avmnist"), recipe_title("own/prices.yaml")
+        ('AV-MNIST', 'prices')
+    """
+    if name not in shipped_recipes():
+        return Path(name).stem
+    return recipe_text(name).splitlines()[0].lstrip("# ").partition(":")[0]
+
+
 def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
     """Reads a recipe and applies changes to it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,23 +42,33 @@ class FigureOfFolder:
     svg: str
 
 
-def read_figures(out: Path, titles: Mapping[str, str]) -> list[FigureOfFolder]:
-    """All figures under `figures/`, with what the JSON beside each says of it.
+def read_figures(
+    out: Path, titles: Mapping[str, str], runs: Collection[str]
+) -> list[FigureOfFolder]:
+    """The figures under `figures/`, with what the JSON beside each says of it.
+
+    A figure of runs that are in no table (any more) is left out: nothing on the page would say
+    what it shows.
 
     Args:
         out: Folder of runs.
         titles: Of its grids, by name: the figure of a grid is called as the grid is.
+        runs: Names of the runs that are on the page.
 
     Raises:
         UserError: A file is no SVG.
     """
-    paths = sorted((out / "figures").glob("*.svg"))
-    return [_read(path, number, titles.get(path.stem)) for number, path in enumerate(paths)]
+    found = []
+    for number, path in enumerate(sorted((out / "figures").glob("*.svg"))):
+        beside = path.with_suffix(".json")
+        about: dict[str, Any] = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+        named = {Path(str(run)).name for run in about.get("runs", {}).values()}
+        if named <= set(runs):
+            found.append(_read(path, number, titles.get(path.stem), about))
+    return found
 
 
-def _read(path: Path, number: int, title: str | None) -> FigureOfFolder:
-    beside = path.with_suffix(".json")
-    about: dict[str, Any] = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+def _read(path: Path, number: int, title: str | None, about: Mapping[str, Any]) -> FigureOfFolder:
     title = title or str(about.get("title") or path.stem.replace("-", " ").replace("_", " "))
     return FigureOfFolder(
         name=path.stem,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from g2d.compare.metrics import METRICS
-from g2d.compare.rendering.words import LEVEL
+from g2d.compare.rendering.words import verdict
 from g2d.compare.table import Column, Number, Table
 from g2d.engine.evaluate import FUSED
 from g2d.report.wording import listed
@@ -80,21 +80,21 @@ def _apart(number: Number) -> bool:
 
 
 def _against(table: Table, column: Column) -> str:
-    """How many rows differ from the reference row, by the tests over samples."""
+    """How many rows differ from the reference row beyond chance, over samples and seeds."""
     tests = [t for t in table.tests if t.column == column.label and t.over == "samples"]
     references = {test.reference for test in tests}
     if len(references) != 1 or len(tests) < 2:
         return ""
-    sign = 1 if column.higher_is_better else -1
-    beyond = [sign * test.difference > 0 for test in tests if test.adjusted < LEVEL]
+    verdicts = [verdict(test, column) for test in tests]
+    apart = [(said, holds) for said, holds in verdicts if holds]
     counts = [
-        (beyond.count(True), "better"),
-        (beyond.count(False), "worse"),
-        (len(tests) - len(beyond), "not told apart"),
+        (apart.count(("better", True)), "better"),
+        (apart.count(("worse", True)), "worse"),
+        (len(tests) - len(apart), "not told apart"),
     ]
     told = listed([f"{count} {verdict}" for count, verdict in counts if count])
     name = " · ".join(next(iter(references)))
-    return f" Against {name}, over test samples: {told}."
+    return f" Against {name}, over test samples and seeds: {told}."
 
 
 def beside_the_paper(tables: Iterable[Table]) -> str:

@@ -40,6 +40,7 @@ def report_page(records: Sequence[GridRecord], tables: Sequence[Table], out: Pat
 
     groups = read_groups(records, out)
     at = places(groups)
+    shown = {run.name for group in groups for run in group.runs}
     made, made_of = story.made_with(groups)
     sections = sections_of(groups, tables)
     environment = Environment(
@@ -61,7 +62,7 @@ def report_page(records: Sequence[GridRecord], tables: Sequence[Table], out: Pat
         unfinished=story.unfinished(groups),
         tables=[table_section(table, at) for table in tables],
         meaning=MEANING,
-        figures=read_figures(out, {record.name: record.title for record in records}),
+        figures=read_figures(out, {record.name: record.title for record in records}, shown),
         bases=sections.bases,
         students=[section for section in sections.groups if not section.group.teacher],
         teachers=[section for section in sections.groups if section.group.teacher],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from g2d.compare.places import without_places
 from g2d.compare.record import State
 from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
@@ -98,7 +99,7 @@ def read_run(out: Path, name: str) -> Run:
         about=about,
         result=_read(folder.path / "result.json"),
         epochs=tuple(folder.epochs()),
-        reason="" if folder.finished else str(failure.get("reason", "")),
+        reason="" if folder.finished else without_places(str(failure.get("reason", ""))),
         task=task_from(described) if described else None,
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
+
+from g2d.compare.places import without_places
 
 Flat = dict[str, str]
 
@@ -16,7 +17,8 @@ NOT_SET = "not set"
 def flat(content: Mapping[str, Any], above: str = "") -> Flat:
     """Dotted keys and their values as text.
 
-    Where data lies on a machine is no part of what a run is: of `root` only the last part is kept.
+    Where files lie on a machine is no part of what a run is: of an absolute path only the last part
+    is kept.
 
     Example:
         >>> flat({"method": {"name": "g2d", "alpha": 1.0}, "data": {"root": "/home/me/mnist"}})
@@ -28,10 +30,8 @@ def flat(content: Mapping[str, Any], above: str = "") -> Flat:
         dotted = above if key == "name" and above else f"{above}.{key}" if above else key
         if isinstance(value, Mapping):
             found |= flat(value, dotted)
-        elif key == "root" and isinstance(value, str):
-            found[dotted] = f"…/{PurePath(value).name}"
         else:
-            found[dotted] = value if isinstance(value, str) else json.dumps(value)
+            found[dotted] = without_places(value if isinstance(value, str) else json.dumps(value))
     return found
 
 

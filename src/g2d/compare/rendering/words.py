@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from g2d.compare.metrics import METRICS
 from g2d.compare.table import Column, PairedTest, Ranking, Table
@@ -26,9 +27,26 @@ def tested(table: Table) -> list[str]:
         column = columns[label]
         samples = [test for test in tests if test.over == "samples"]
         seeds = [test for test in tests if test.over == "seeds"]
-        parts = [*_verdicts(samples, column, "over test samples"), *_of_seeds(seeds, column)]
+        parts = [*_of_samples(samples, column), *_of_seeds(seeds, column)]
         found.append(f"{label}, against {named(reference)}: {'; '.join(parts)}.")
     return found
+
+
+def verdict(test: PairedTest, column: Column) -> tuple[str, bool]:
+    """What a test over samples says of a row, and whether that holds for models trained again.
+
+    A test over samples alone is of these very runs: where the interval of the difference, over
+    samples and seeds, holds zero, others trained in the same way may well turn out otherwise.
+
+    Returns:
+        `"better"`, `"worse"` or `"no different"`, and whether the interval leaves zero out.
+    """
+    if test.adjusted >= LEVEL:
+        return "no different", False
+    ahead = (test.difference > 0) == column.higher_is_better
+    known = test.low is not None and test.high is not None
+    holds = known and (cast(float, test.low) > 0 or cast(float, test.high) < 0)
+    return ("better" if ahead else "worse"), holds
 
 
 def ranked(ranking: Ranking) -> str:
@@ -94,6 +112,26 @@ def span(test: PairedTest, column: Column) -> str:
 def _signed(value: float, column: Column) -> str:
     text = METRICS[column.metric].text(value)
     return text if text.startswith("-") else f"+{text}"
+
+
+def _of_samples(tests: Sequence[PairedTest], column: Column) -> list[str]:
+    if not tests:
+        return []
+    sorts: dict[str, list[str]] = {kind: [] for kind in _KINDS.values()}
+    for test in tests:
+        said = verdict(test, column)
+        shown = f" ({difference(test, column)})" if said[0] != "no different" else ""
+        sorts[_KINDS[said]].append(f"{named(test.row)}{shown}")
+    return [f"{kind}: {', '.join(rows)}" for kind, rows in sorts.items() if rows]
+
+
+_KINDS = {
+    ("better", True): "better beyond chance",
+    ("worse", True): "worse beyond chance",
+    ("better", False): "better in these runs, which others may not repeat",
+    ("worse", False): "worse in these runs, which others may not repeat",
+    ("no different", False): "no different beyond chance",
+}
 
 
 def _verdicts(tests: Sequence[PairedTest], column: Column, over: str) -> list[str]:
