@@ -50,8 +50,8 @@ def test_the_command_makes_its_table_or_figure(grid, out, capsys):
     record = read_record(out / "grids" / f"{grid}.json")
     assert {cell.state(out) for cell in record.cells} == {"finished"}
     if record.figure is not None:
-        numbers = json.loads((out / "figures" / f"{grid}-avdigits.json").read_text("utf-8"))
-        assert (out / "figures" / f"{grid}-avdigits.svg").is_file()
+        numbers = json.loads((out / "figures" / f"{grid}-AV-Digits.json").read_text("utf-8"))
+        assert (out / "figures" / f"{grid}-AV-Digits.svg").is_file()
         assert set(numbers["runs"].values()) == {cell.run for cell in record.cells}
         return
     rows = {cell.labels["method"] for cell in record.cells if "method" in cell.labels}
