@@ -25,6 +25,7 @@ SHORTER = {"demo": ["--epochs", "1"], "train": ["--training.epochs", "1"]}
 SHORTER["teach"] = SHORTER["train"]
 _TINY = ["--encoders.image.width", "4", "--encoders.audio.width", "4"]
 SHORTER["tune"] = ["--trials", "1", "--training.epochs", "1", *_TINY]
+SHORTER["compare"] = ["--epochs", "1", "--seeds", "0", *_TINY]
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def test_commands_run(page, tmp_path, monkeypatch, capsys):
             if DOWNLOADS.search(" ".join(words)):
                 continue
             pytest.importorskip("espeakng_loader")
-            status = main([*words, *SHORTER.get(words[0], [])])
+            shorter = [] if "--show" in words else SHORTER.get(words[0], [])
+            status = main([*words, *shorter])
             said = capsys.readouterr()
             assert status == 0, f"{block}: g2d {' '.join(words)}: {said.err}"
 
