@@ -71,6 +71,16 @@ class ToyData:
         return ArraySplit(inputs, target)
 
 
+class Uneven(ToyData):
+    """The first sensor is there for samples of one class, and for few of the others."""
+
+    def _part(self, number: int, name: str) -> ArraySplit:
+        whole = super()._part(number, name)
+        inputs = {key: np.asarray(value) for key, value in whole.inputs.items()}
+        there = (whole.target.numpy() == 0) | (np.arange(len(whole)) % 5 == 0)
+        return ArraySplit(inputs, whole.target.numpy(), {self.names[0]: there})
+
+
 class Clouds(ToyData):
     """Three modalities, and no say in which of them are used."""
 

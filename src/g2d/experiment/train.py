@@ -54,7 +54,7 @@ from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
-from g2d.teachers.confidence import rank
+from g2d.teachers.confidence import rank, speed_scores
 from g2d.teachers.ensemble import ensemble
 
 if TYPE_CHECKING:
@@ -134,11 +134,8 @@ def train(
         if not plan.trains:
             student = ensemble(teachers)
         else:
-            # teachers that are equally fast rank by their confidence
-            ties = {
-                name: value + 1e-6 * confidence["heldout"][name] for name, value in speed.items()
-            }
-            method = _with_ranking(plan, splits, bank, {**confidence, "speed": ties})
+            scores = {**confidence, "speed": speed_scores(speed, confidence["heldout"])}
+            method = _with_ranking(plan, splits, bank, scores)
     elif plan.trains:
         method = plan.make(splits.spec.task, None, None)
     if fabric.is_global_zero:
