@@ -168,6 +168,32 @@ class ToyEncoder(nn.Module):
         return self.body(inputs)
 
 
+class SmallGraphs(ToyEncoder):
+    """Runs out of memory where a graph holds more than a training batch."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and len(inputs) > 16:
+            raise RuntimeError("out of memory")
+        return super().forward(inputs)
+
+
+class HalfFrozen(ToyEncoder):
+    """The linear layer stays as it begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body[0].requires_grad_(False)
+
+
+class NoLooks(ToyEncoder):
+    """Has gradients in training only."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and not self.training:
+            raise RuntimeError("no looks")
+        return super().forward(inputs)
+
+
 class ToyTokens(ToyEncoder):
     """The same, said in two tokens."""
 

@@ -24,9 +24,6 @@ SEEN, TRAIN, HELDOUT = "train as seen", "train unaugmented", "held out"
 VIEWS = (SEEN, TRAIN, HELDOUT)
 SPEED = "learning speed"
 
-# Where the run does not say how large its batches were.
-_BATCH = 32
-
 
 @dataclass(frozen=True)
 class Sureness:
@@ -102,7 +99,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         TRAIN: subject.batches("train"),
         HELDOUT: subject.batches("val"),
     }
-    size = _batch_size(subject)
+    size = subject.batch_size
     values: dict[str, dict[str, Floats]] = {}
     sureness, rankings, shares = {}, {}, {}
     for view, batches in sweeps.items():
@@ -156,13 +153,6 @@ def _batch_means(values: Floats, size: int) -> tuple[float, ...]:
     whole = [part for part in parts if len(part) == size] or parts
     there = [part[np.isfinite(part)] for part in whole]
     return tuple(float(part.mean()) for part in there if len(part))
-
-
-def _batch_size(subject: Subject) -> int:
-    if subject.folder is None:
-        return _BATCH
-    training = RunFolder(subject.folder).read_json("run.json").get("training", {})
-    return int(training.get("batch_size", _BATCH))
 
 
 def _memories(folders: Mapping[str, Path], task: Task) -> dict[str, Memory]:

@@ -164,7 +164,7 @@ def train(
             folder=run.path,
             resume=resume,
             title=plan.label,
-            probe=_gradient_probe(student, splits, recipe.seed)
+            probe=_gradient_probe(student, splits, recipe.seed, settings.batch_size)
             if settings.probe_gradients
             else None,
         )
@@ -237,11 +237,16 @@ def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
     return build_student(recipe, splits.spec.modalities, splits.spec.task)
 
 
-def _gradient_probe(student: MultimodalModel, splits: Splits, seed: int) -> GradientProbe:
-    """Looks at training samples that are drawn once, as evaluation sees them."""
+def _gradient_probe(
+    student: MultimodalModel, splits: Splits, seed: int, batch_size: int
+) -> GradientProbe:
+    """Looks at training samples that are drawn once, as evaluation sees them.
+
+    A graph of a training batch is known to fit in memory; one of all samples is not.
+    """
     drawn = limit(without_augmentation(splits.train), PROBED, seed)
     with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
-        batches = list(make_loader(drawn, PROBED, shuffle=False))
+        batches = list(make_loader(drawn, min(PROBED, batch_size), shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)
 
 
