@@ -71,6 +71,16 @@ class ToyData:
         return ArraySplit(inputs, target)
 
 
+class Uneven(ToyData):
+    """The first sensor is there for samples of one class, and for few of the others."""
+
+    def _part(self, number: int, name: str) -> ArraySplit:
+        whole = super()._part(number, name)
+        inputs = {key: np.asarray(value) for key, value in whole.inputs.items()}
+        there = (whole.target.numpy() == 0) | (np.arange(len(whole)) % 5 == 0)
+        return ArraySplit(inputs, whole.target.numpy(), {self.names[0]: there})
+
+
 class Clouds(ToyData):
     """Three modalities, and no say in which of them are used."""
 
@@ -156,6 +166,32 @@ class ToyEncoder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.body(inputs)
+
+
+class SmallGraphs(ToyEncoder):
+    """Runs out of memory where a graph holds more than a training batch."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and len(inputs) > 16:
+            raise RuntimeError("out of memory")
+        return super().forward(inputs)
+
+
+class HalfFrozen(ToyEncoder):
+    """The linear layer stays as it begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body[0].requires_grad_(False)
+
+
+class NoLooks(ToyEncoder):
+    """Has gradients in training only."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and not self.training:
+            raise RuntimeError("no looks")
+        return super().forward(inputs)
 
 
 class ToyTokens(ToyEncoder):

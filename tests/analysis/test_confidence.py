@@ -12,13 +12,14 @@ import torch
 from analysis.subjects import NAMES, TASKS, looks_drawn, subject, whole
 from g2d import OnlineTeachers, UserError, mean_confidence
 from g2d.analysis.confidence import confidence
+from g2d.analysis.confidence_ratio import confidence_ratio
 from g2d.analysis.sureness import HELDOUT, SEEN, SPEED, TRAIN, VIEWS
 from g2d.engine.records import RunFolder
 from g2d.experiment.opening import open_subject
 from g2d.experiment.recipe import recipe_from
 from g2d.experiment.train import train
 from g2d.tasks import Classification
-from toy import toy_recipe
+from toy import Uneven, toy_recipe
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -120,6 +121,42 @@ def test_memory_is_seen_as_rankings_that_differ(leaky, tmp_path):
     told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert told["cases"][0]["rankings"][TRAIN] == ["far", "near"]
     assert looks_drawn(found.plot(tmp_path / "figure.png"))
+
+
+def test_teachers_as_fast_rank_as_in_training(tmp_path):
+    """One epoch is the whole way of any teacher; held-out confidence tells them apart."""
+    chosen = {**toy_recipe(epochs=1, learning_rate=0.1), "method": {"name": "g2d", "schedule": 0}}
+    run = train(recipe_from(chosen), tmp_path)
+    recorded = RunFolder(run).read_json("result.json")["teachers"]
+    assert set(recorded["speed"].values()) == {1.0}
+    heldout = recorded["confidence"]["heldout"]
+    assert heldout["far"] < heldout["near"]  # which is not the declared order
+    mine = open_subject(run)
+    (case,) = confidence([mine]).cases
+    assert case.rankings[SPEED] == ("far", "near")
+    bars = confidence_ratio([mine]).bars
+    by = {name for bar in bars for name in bar.chosen_by}
+    assert "the ranking by learning speed" in by
+    for bar in bars:
+        assert ("the ranking by learning speed" in bar.chosen_by) == (bar.modality == "far")
+
+
+def test_speed_is_that_of_training_where_samples_miss_a_modality(tmp_path):
+    data = {"name": "toy.Uneven"}
+    chosen = {**toy_recipe(epochs=5, learning_rate=0.1), "data": data}
+    run = train(recipe_from({**chosen, "method": {"name": "g2d", "schedule": [1, 2]}}), tmp_path)
+    recorded = RunFolder(run).read_json("result.json")["teachers"]["speed"]
+    (case,) = confidence([open_subject(run)]).cases
+    assert dict(case.speed) == pytest.approx(recorded)
+    # by hand, above the share of the commonest class among the samples that have the modality
+    target = Uneven().splits().val.target.numpy()
+    there = Uneven().splits().val.present["near"]
+    chance = TASKS["classes"].chance(torch.from_numpy(target[there]))
+    assert chance > TASKS["classes"].chance(torch.from_numpy(target)) + 0.1
+    best = np.maximum.accumulate(case.memory["near"].heldout)
+    above = np.maximum(best - chance, 0)
+    assert above[-1] > 0.05 * (1 - chance)
+    assert recorded["near"] == pytest.approx(above.mean() / above[-1])
 
 
 def test_the_loss_bounds_the_confidence():

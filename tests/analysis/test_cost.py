@@ -63,6 +63,15 @@ def run(tmp_path_factory):
     return train(recipe_from(toy_recipe(epochs=2)), out)
 
 
+def test_what_is_frozen_is_not_trained():
+    chosen = toy_recipe() | {"encoders": dict.fromkeys(("near", "far"), "toy.HalfFrozen")}
+    recipe = recipe_from(chosen)
+    found = measure_cost(recipe, build_splits(recipe), steps=2, warm_up=0, memory=False)
+    whole = 2 * (6 * 8 + 8 + 2 * 8 + 8 * 3 + 3)
+    assert [row.trained for row in found.rows] == [whole - 2 * (6 * 8 + 8)] * 3
+    assert [row.frozen for row in found.rows] == [0, whole, 0]  # a teacher is so in whole
+
+
 def test_a_run_is_measured(run, tmp_path):
     subject = open_subject(run)
     recipe = recipe_from(RunFolder(run).read_json("run.json")["recipe"])

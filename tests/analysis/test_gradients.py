@@ -10,6 +10,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
+import toy
 from g2d import Batch, Classification, MultimodalModel, UserError
 from g2d.analysis.gradients import GradientProbe, gradients
 from g2d.analysis.sampling import draw
@@ -21,7 +22,7 @@ from g2d.experiment.components import locate
 from g2d.experiment.opening import open_subject
 from g2d.experiment.recipe import recipe_from
 from g2d.experiment.train import train
-from toy import ToyEncoder, toy_recipe
+from toy import PowerCutError, ToyEncoder, toy_recipe
 
 NAMES = ("a", "b", "c")
 TASK = Classification(3)
@@ -106,12 +107,20 @@ def test_one_linear_layer_by_hand():
     assert seen["cosine"] == pytest.approx({"a": 1.0, "b": 1.0})
 
 
-def test_batches_together_are_one_gradient():
-    net, whole = model("concat"), batch(24)
+@pytest.mark.parametrize("masked", [False, True])
+def test_batches_together_are_one_gradient(masked):
+    net, whole = model("concat"), batch(24, masked=masked)
     cut = [
-        Batch({n: x[s] for n, x in whole.inputs.items()}, whole.target[s], whole.index[s])
+        Batch(
+            {n: x[s] for n, x in whole.inputs.items()},
+            whole.target[s],
+            whole.index[s],
+            {n: mask[s] for n, mask in whole.present.items()},
+        )
         for s in (slice(0, 7), slice(7, 24))
     ]
+    if masked:  # so that the shares of those that have it are not those of all
+        cut[0].present["b"][:5] = False
     one, several = GradientProbe(net, TASK, [whole])(), GradientProbe(net, TASK, cut)()
     for kind, values in one.items():
         assert several[kind] == pytest.approx(values, rel=1e-4, abs=1e-5)
@@ -232,6 +241,64 @@ def test_recorded_series_are_read_and_drawn(runs, tmp_path):
     json.dumps(found.as_dict(), allow_nan=False)
     height, width = imread(found.plot(tmp_path / "gradients.png")).shape[:2]
     assert height > 0.8 * width
+
+
+def test_records_answer_for_train_and_for_no_other_split(runs):
+    seen = open_subject(runs[1])
+    looked = {}
+    for split in ("train", "val", "test"):
+        found = gradients([seen], split=split)
+        looked[split] = found.as_dict()
+        assert looked[split]["split"] == split
+        assert f"on fixed samples of {split} in eval mode" in found.sentence()
+        assert bool(found.traces[0].epochs) == (split == "train")
+        if split != "train":
+            probe = GradientProbe(seen.model, seen.task, list(seen.batches(split)))
+            for name, value in probe()["norm"].items():
+                assert found.traces[0].norm[name] == pytest.approx((value,))
+    assert looked["val"]["traces"] != looked["test"]["traces"]
+
+
+def encoder_recipe(encoder, data="toy.ToyData", **training):
+    named = {**toy_recipe(epochs=3, probe_gradients=True, **training), "method": "joint"}
+    encoders = dict.fromkeys(("near", "far"), encoder)
+    return recipe_from({**named, "data": {"name": data}, "encoders": encoders})
+
+
+def test_no_graph_is_larger_than_that_of_a_training_batch(tmp_path):
+    run = train(encoder_recipe("toy.SmallGraphs"), tmp_path)
+    assert all("gradients" in line for line in RunFolder(run).epochs())
+    narrow = open_subject(run)
+    assert gradients([narrow], split="val").traces[0].norm["near"][0] > 0
+
+
+def test_a_look_that_fails_costs_the_look_alone(tmp_path, caplog):
+    run = train(encoder_recipe("toy.NoLooks"), tmp_path)
+    lines = RunFolder(run).epochs()
+    assert [line["epoch"] for line in lines] == [0, 1, 2]
+    assert not any("gradients" in line for line in lines)
+    assert "joint: the gradients of this epoch are not known: no looks" in caplog.text
+    other = train(encoder_recipe("toy.ToyEncoder"), tmp_path, name="looked")
+    for one, two in zip(lines, RunFolder(other).epochs(), strict=True):
+        assert {**one, "seconds": 0, "gradients": 0} == {**two, "seconds": 0, "gradients": 0}
+
+
+def test_resuming_is_exact_where_gradients_are_looked_at(tmp_path):
+    chosen = encoder_recipe("toy.ToyEncoder", "toy.WatchedData")
+    toy.READS.clear()
+    whole = train(chosen, tmp_path / "whole")
+    toy.LEFT[:] = [len(toy.READS) * 3 // 4]  # in a later epoch
+    with pytest.raises(PowerCutError):
+        train(chosen, tmp_path / "cut")
+    toy.LEFT.clear()
+    assert 0 < len(RunFolder(tmp_path / "cut" / whole.name).epochs()) < 3
+    torch.manual_seed(12345)  # a new process has another random state
+    again = train(chosen, tmp_path / "cut", resume=True)
+    for one, two in zip(*(RunFolder(run).epochs() for run in (whole, again)), strict=True):
+        assert one["gradients"]
+        assert {**one, "seconds": 0} == {**two, "seconds": 0}
+    weights = [(run / "model.safetensors").read_bytes() for run in (whole, again)]
+    assert weights[0] == weights[1]
 
 
 def test_teachers_are_not_probed(tmp_path):

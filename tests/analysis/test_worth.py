@@ -60,15 +60,20 @@ def test_who_is_ignored_by_the_head_is_seen_by_the_probe_alone():
 
 
 def test_table_sentence_figure_and_numbers(tmp_path):
-    found = worth([subject(), subject(label="other", seed=1)], split="val")
+    found = worth([subject(), subject(label="other", seed=1)])
     columns, rows = found.table()
     assert columns == ["run", "of", *WAYS]
     assert all(len(row) == len(columns) for row in rows)
     assert [row[:2] for row in rows[:4]] == [["mine", n] for n in ("fused", *NAMES)]
-    assert found.sentence().startswith("Worth most to the accuracy on val: in mine ")
+    assert found.sentence().startswith("Worth most to the accuracy on test: in mine ")
     told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert len(told["modalities"]) == 6
     assert looks_drawn(found.plot(tmp_path / "new" / "figure.png"))
+
+
+def test_samples_that_chose_the_penalty_are_not_scored():
+    with pytest.raises(UserError, match="got split 'val', on which the probe's penalty is chosen"):
+        worth([subject()], split="val")
 
 
 def test_runs_scored_in_different_ways_are_refused():

@@ -56,7 +56,7 @@ def test_the_split_is_chosen_where_it_is_open(g2d, runs, tmp_path):
         "g2d analyse: confidence: got --split val, expected no --split\n",
     )
     said = g2d("analyse", "attribution", runs[0], "--split", "train")
-    assert said.err == "g2d analyse: attribution: got --split train, expected one of test, val\n"
+    assert said.err == "g2d analyse: attribution: got --split train, expected test\n"
 
 
 def test_wrong_questions_and_runs_are_said(g2d, runs, tmp_path):

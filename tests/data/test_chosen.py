@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from g2d.data.arrays import ArraySplit
-from g2d.data.chosen import choose
+from g2d.data.chosen import Chosen, choose
+from g2d.data.plain import without_augmentation
+from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.errors import UserError
 from g2d.tasks import Classification
@@ -61,3 +63,49 @@ def test_a_sample_with_nothing_left_is_refused():
 def test_names_that_are_not_there_are_refused(names):
     with pytest.raises(UserError, match="expected some of"):
         choose(three(), names)
+
+
+class Drawn:
+    """Reads rows with noise on them."""
+
+    augments = True
+
+    def read(self, rows):
+        return torch.from_numpy(rows).float()[:, None] + torch.randn(len(rows), 1)
+
+
+class Row(Drawn):
+    augments = False
+
+    def read(self, rows):
+        return torch.from_numpy(rows).float()[:, None]
+
+
+class Leaves(Drawn):
+    def plain(self):
+        return Row()
+
+
+def test_without_augmentation_is_without_or_refused():
+    rows, target = np.arange(4), np.array([0, 1, 0, 1])
+    whole = PreparedSplit(rows, {"a": Leaves(), "b": Row(), "c": Drawn()}, target)
+    with pytest.raises(UserError, match="augments at random and has no plain"):
+        without_augmentation(Chosen(whole, ("b", "c")))
+    some = Chosen(PreparedSplit(rows, {"a": Leaves(), "b": Row()}, target), ("a",))
+    assert some.augmented
+    plain = without_augmentation(some)
+    assert not plain.augmented
+    assert plain.__getitems__([3, 1]).inputs["a"].tolist() == [[3.0], [1.0]]
+    assert plain.__getitems__([0]).modalities == ("a",)
+    unknown = ArraySplit({"a": np.zeros((4, 1)), "b": np.zeros((4, 1))}, target)
+    unknown.augmented = True
+    with pytest.raises(UserError, match=r"ArraySplit.* is augmented at random and has no plain"):
+        without_augmentation(Chosen(unknown, ("a",)))
+
+
+def test_only_what_is_chosen_is_augmented():
+    target = np.array([0, 1, 0, 1])
+    whole = PreparedSplit(np.arange(4), {"a": Leaves(), "b": Row(), "c": Drawn()}, target)
+    assert whole.augmented
+    assert Chosen(whole, ("a", "b")).augmented
+    assert not Chosen(whole, ("b",)).augmented

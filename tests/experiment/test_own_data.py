@@ -21,6 +21,7 @@ from g2d.experiment.completing import complete
 from g2d.experiment.own_data import inspect_table
 from g2d.experiment.predict import Predictor, write_predictions
 from g2d.experiment.recipe import Recipe, recipe_from
+from g2d.experiment.train import train
 from g2d.tasks import Classification
 
 
@@ -235,3 +236,40 @@ def test_regression_and_several_labels(g2d, tmp_path):  # noqa: F811
         assert metric in json.loads((run / "result.json").read_text())["test"]
         prediction = next(Predictor(run).table(table))[1]
         assert isinstance(prediction.answer, float if target == "age" else str)
+
+
+def test_some_of_a_table_are_predicted_from_wherever_the_folder_is(tmp_path):
+    table = write_table(tmp_path / "data")
+    lines = table.read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[0] = "nowhere.png"  # of a modality that is not chosen, and so no reason for anything
+    table.write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n")
+    recipe = {
+        **inspect_table(table, "animal")[0],
+        "method": "joint",
+        "training": {"epochs": 1, "batch_size": 16, "accelerator": "cpu"},
+    }
+    recipe["data"]["modalities"] = ["tabular", "note"]
+    run = train(recipe_from(recipe), tmp_path / "runs")
+    assert run.name == "animals-note-tabular-joint-seed0"
+    about = json.loads((run / "preprocessing.json").read_text())
+    assert list(about["modalities"]) == ["note", "tabular"]
+    assert json.loads((run / "not_used.json").read_text())["cells"] == []
+    moved = tmp_path / "far" / "away"
+    shutil.copytree(run, moved)
+    shutil.rmtree(run)
+    kept = np.load(moved / "predictions-test.npz")
+    rows = TableData(table, "animal", ["note", "tabular"], split=recipe["data"]["split"])
+    numbers = rows.splits().test.rows.tolist()
+    said = [p for _, p in Predictor(moved).table(table)]
+    classes = ["bird", "dog"]
+    assert [said[n].answer for n in numbers] == [
+        classes[k] for k in kept["logits/fused"].argmax(axis=1)
+    ]
+    assert all(set(p.opinions) == {"note", "tabular"} and not p.reasons for p in said)
+    with pytest.raises(
+        UserError, match="got \\['note', 'sound'\\], expected some of picture, call"
+    ):
+        TableData(table, "animal", ["note", "sound"])
+    with pytest.raises(UserError, match="expected some of"):
+        TableData(table, "animal", [])

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from g2d.analysis.sampling import on_device_of
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
 from g2d.engine.evaluate import FUSED
@@ -71,7 +72,8 @@ def ask(
     taught: dict[str, list[Tensor]] = {}
     targets: list[Tensor] = []
     masks: list[Mapping[str, Tensor]] = []
-    for batch in batches:
+    # teachers are opened where the model is
+    for batch in on_device_of(subject.model, batches):
         if student:
             outputs = subject.model.eval()(batch)
             for name, logits in {FUSED: outputs.logits, **outputs.unimodal}.items():

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from g2d.analysis.sampling import on_device_of
 from g2d.analysis.scores import score_samples
 from g2d.batch import Batch
 from g2d.errors import UserError, require
@@ -79,7 +80,7 @@ def mean_inputs(model: MultimodalModel, batches: Iterable[Batch]) -> dict[str, T
     model.eval()
     sums: dict[str, Tensor] = {}
     counts: dict[str, Tensor] = {}
-    for batch in batches:
+    for batch in on_device_of(model, batches):
         given = model(batch).fused_from
         for name, value in model.fusion.pooled(given or {}).items():
             rows = value.double().cpu()
@@ -136,7 +137,7 @@ def coalition_scores(
     said: dict[frozenset[str], list[Tensor]] = {group: [] for group in groups}
     targets: list[Tensor] = []
     model.eval()
-    for batch in batches:
+    for batch in on_device_of(model, batches):
         given = model(batch).fused_from or {}
         stand_ins = {
             name: means[name].to(value).expand(len(value), *[1] * (value.ndim - 2), -1)

@@ -25,7 +25,7 @@ from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.teachers.confidence import rank
+from g2d.teachers.confidence import rank, speed_scores
 
 SPLITS = ("train", "test")
 BY_CONFIDENCE = "teachers' confidence"
@@ -245,7 +245,8 @@ def _recorded(subject: Subject, others: Sequence[Subject]) -> dict[str, str]:
         if isinstance(by, list):
             found.setdefault("the given order", by[0])
         elif by == "speed" and by in scores:
-            found.setdefault("the ranking by learning speed", rank(scores["speed"])[0])
+            ties = speed_scores(scores["speed"], scores["confidence"]["heldout"])
+            found.setdefault("the ranking by learning speed", rank(ties)[0])
         elif by in ("heldout", "train", "train_batch"):
             key = by.removesuffix("_batch")
             found.setdefault(f"the ranking by {by}", rank(scores["confidence"][key])[0])

@@ -68,7 +68,7 @@ class StepCost:
         peak_mib: The most that a process of its own holds in a step, beyond what its libraries
             take: allocated memory of the GPU, or memory of the process on the CPU; `None` where
             it cannot be measured.
-        trained: Parameters of the student.
+        trained: Parameters of the student, without those that are frozen.
         frozen: Parameters of teachers that run beside it.
         teacher_seconds: Once, to train the teachers; `None` where there is no record of it.
         cache_bytes: Once, on disk.

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from g2d.analysis.sampling import on_device_of
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
@@ -65,12 +66,11 @@ def teacher_features(teachers: Mapping[str, UnimodalModel], batches: Iterable[Ba
 def _collect(
     model: nn.Module, batches: Iterable[Batch], ask: Callable[[Batch], Mapping[str, Tensor]]
 ) -> Features:
-    device = next(model.parameters()).device
     rows: dict[str, list[Tensor]] = {}
     masks: dict[str, list[Tensor]] = {}
     index: list[Tensor] = []
-    for batch in batches:
-        for name, value in ask(batch.to(device)).items():
+    for batch in on_device_of(model, batches):
+        for name, value in ask(batch).items():
             if value.ndim != 2:
                 raise UserError(
                     f"the encoder of {name!r} gives {tuple(value.shape[1:])} a sample, expected "
@@ -79,7 +79,7 @@ def _collect(
             rows.setdefault(name, []).append(value.cpu().double())
             everyone = torch.ones(len(batch), dtype=torch.bool)
             masks.setdefault(name, []).append(batch.present.get(name, everyone).cpu().bool())
-        index.append(batch.index)
+        index.append(batch.index.cpu())
     if not index:
         raise UserError("there are no samples to take features of, got no batches")
     return Features(

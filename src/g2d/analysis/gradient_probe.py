@@ -28,15 +28,16 @@ class GradientProbe:
 
     The loss is the task's, whatever the method trains with, so that methods can be compared: of
     the fused prediction, and of what every modality says by itself (its read-out). All batches
-    together make one gradient, in eval mode: batch norm uses its running statistics and dropout is
-    off. Weights, their gradients, batch norm, the mode of every module and the random state are
-    after a look what they were before it. What a gate has closed in training is looked at as well:
-    the gradient is the one it would have.
+    together make one gradient, each weighing by its samples, in eval mode: batch norm uses its
+    running statistics and dropout is off. Weights, their gradients, batch norm, the mode of every
+    module and the random state are after a look what they were before it. What a gate has closed
+    in training is looked at as well: the gradient is the one it would have.
 
     Args:
         model: The student.
         task: Gives the loss.
-        batches: The samples, the same at every look; 256 training samples are plenty.
+        batches: The samples, the same at every look; 256 training samples are plenty, in batches as
+            large as memory takes.
 
     Raises:
         UserError: There are no batches.
@@ -84,15 +85,19 @@ class GradientProbe:
         fused: dict[int, Tensor] = {}
         own: dict[str, dict[int, Tensor]] = {name: {} for name in names}
         total = sum(len(batch) for batch in self.batches)
+        having = {n: max(1, sum(_having(batch, n) for batch in self.batches)) for n in names}
         device = next(self.model.parameters()).device
-        for batch in self.batches:
-            there = batch.to(device)
-            outputs = self.model(there)
+
+        def add(batch: Batch) -> None:  # whose graph is gone before that of the next is built
+            outputs = self.model(batch)
             share = len(batch) / total
-            _add(fused, self.task.loss(outputs.logits, there.target) * share, every)
+            _add(fused, self.task.loss(outputs.logits, batch.target) * share, every)
             for name, logits in outputs.unimodal.items():
-                loss = loss_of_present(self.task, logits, there, name)
-                _add(own[name], loss * share, encoders[name] + head)
+                loss = loss_of_present(self.task, logits, batch, name)
+                _add(own[name], loss * _having(batch, name) / having[name], encoders[name] + head)
+
+        for batch in self.batches:
+            add(batch.to(device))
         found: dict[str, Any] = {"norm": {}, "own_norm": {}, "cosine": {}}
         for name in names:
             joint, alone = _flat(fused, encoders[name]), _flat(own[name], encoders[name])
@@ -127,6 +132,12 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
         finally:
             for part, mode in modes.items():
                 part.training = mode
+
+
+def _having(batch: Batch, name: str) -> int:
+    """How many samples have a modality; a loss of present samples is their mean."""
+    mask = batch.present.get(name)
+    return len(batch) if mask is None else int(mask.sum())
 
 
 def _learnable(parameters: Sequence[nn.Parameter]) -> list[nn.Parameter]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from g2d.analysis.figures import blank, colours, save, without_box
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
-from g2d.analysis.sampling import draw
+from g2d.analysis.sampling import draw, parts
 from g2d.analysis.subject import Subject
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
@@ -65,9 +65,11 @@ class Gradients:
 
     Attributes:
         traces: One a subject.
+        split: Whose samples were looked at.
     """
 
     traces: tuple[GradientTrace, ...]
+    split: str = "train"
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """One row a run and modality, and one a run and pair; means over the epochs."""
@@ -114,14 +116,18 @@ class Gradients:
                     f"each other (mean cosine {against[worst]:.2f})."
                 )
         parts.append(
-            "Gradients are of the task's loss on fixed training samples in eval mode, whatever the "
-            "method trains with; norms of encoders of different make are not on one scale."
+            f"Gradients are of the task's loss on fixed samples of {self.split} in eval mode, "
+            "whatever the method trains with; norms of encoders of different make are not on one "
+            "scale."
         )
         return " ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Every series."""
-        return {"traces": [{**vars(trace), "share": trace.share} for trace in self.traces]}
+        return {
+            "split": self.split,
+            "traces": [{**vars(trace), "share": trace.share} for trace in self.traces],
+        }
 
     def plot(self, path: Path) -> Path:
         """Norms, cosines, and conflicts on shared parameters, over the epochs."""
@@ -191,29 +197,35 @@ def gradients(subjects: Sequence[Subject], split: str = "train") -> Gradients:
 
     Args:
         subjects: Trained models.
-        split: Where the finished model is looked at, on 256 samples drawn from it.
+        split: Which samples. Training records looks at `train`; of another split 256 samples are
+            drawn, and the finished model is looked at once.
 
     Raises:
         UserError: There are no subjects.
     """
     if not subjects:
         raise UserError("got no runs to take gradients of; give one or more")
-    return Gradients(tuple(_recorded(one) or _of_the_end(one, split) for one in subjects))
+    traces = [
+        (_recorded(one) if split == "train" else None) or _of_the_end(one, split)
+        for one in subjects
+    ]
+    return Gradients(tuple(traces), split)
 
 
 def _recorded(subject: Subject) -> GradientTrace | None:
     lines = RunFolder(subject.folder).epochs() if subject.folder is not None else []
-    if not lines or any("gradients" not in line for line in lines):
+    looks = [line for line in lines if "gradients" in line]
+    if not looks:
         return None
     stages = [line["stage"] for line in lines]
     ends = tuple(i for i in range(1, len(stages)) if stages[i] != stages[i - 1])
-    epochs = tuple(line["epoch"] + 1 for line in lines)
-    return _trace(subject.label, epochs, [line["gradients"] for line in lines], ends)
+    epochs = tuple(line["epoch"] + 1 for line in looks)
+    return _trace(subject.label, epochs, [line["gradients"] for line in looks], ends)
 
 
 def _of_the_end(subject: Subject, split: str) -> GradientTrace:
-    drawn = draw(subject.batches(split), PROBED)
-    seen = GradientProbe(subject.model, subject.task, [drawn])()
+    drawn = parts(draw(subject.batches(split), PROBED), subject.batch_size)
+    seen = GradientProbe(subject.model, subject.task, drawn)()
     return _trace(subject.label, (), [seen], ())
 
 

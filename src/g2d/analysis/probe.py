@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from g2d.analysis.asking import Floats
+from g2d.analysis.sampling import on_device_of
 from g2d.analysis.scores import score_samples
 from g2d.batch import Batch
 from g2d.errors import UserError, require
@@ -44,7 +45,7 @@ def features_of(model: MultimodalModel, batches: Iterable[Batch]) -> Features:
     values: dict[str, list[Tensor]] = {}
     masks: dict[str, list[Tensor]] = {}
     targets = []
-    for batch in batches:
+    for batch in on_device_of(model, batches):
         for name, rows in model(batch).features.items():
             values.setdefault(name, []).append(rows.double().cpu())
             there = batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
@@ -45,6 +45,24 @@ def draw(batches: Iterable[Batch], most: int, seed: int = 0) -> Batch:
     if kept is None:
         raise UserError("there is nothing to draw samples from, got no batches")
     return kept
+
+
+def parts(batch: Batch, size: int) -> list[Batch]:
+    """A batch cut into batches of at most so many samples, in order.
+
+    Example:
+        >>> whole = Batch({"a": torch.ones(5, 1)}, torch.zeros(5), torch.arange(5))
+        >>> [part.index.tolist() for part in parts(whole, 2)]
+        [[0, 1], [2, 3], [4]]
+    """
+    return [_rows(batch, rows) for rows in torch.arange(len(batch)).split(size)]
+
+
+def on_device_of(model: nn.Module, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches where the parameters of a model are; as they are where it has none."""
+    parameter = next(model.parameters(), None)
+    for batch in batches:
+        yield batch if parameter is None else batch.to(parameter.device)
 
 
 def _rows(batch: Batch, rows: Tensor) -> Batch:

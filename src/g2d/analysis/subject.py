@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from g2d.batch import Batch
+from g2d.engine.records import RunFolder
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Task
+
+# Where the run does not say how large its batches were.
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,14 @@ class Subject:
     folder: Path | None = None
     teacher_folders: Mapping[str, Path] = field(default_factory=dict)
     changes: Sequence[tuple[str, Any]] = ()
+
+    @property
+    def batch_size(self) -> int:
+        """Of its training; 32 where that is not known."""
+        if self.folder is None:
+            return _BATCH
+        training = RunFolder(self.folder).read_json("run.json").get("training", {})
+        return int(training.get("batch_size", _BATCH))
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -18,14 +18,11 @@ from g2d.batch import Batch
 from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
 from g2d.tasks import Regression, Task
-from g2d.teachers.confidence import learning_speed, rank
+from g2d.teachers.confidence import learning_speeds, rank, speed_scores
 
 SEEN, TRAIN, HELDOUT = "train as seen", "train unaugmented", "held out"
 VIEWS = (SEEN, TRAIN, HELDOUT)
 SPEED = "learning speed"
-
-# Where the run does not say how large its batches were.
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Teachers:
         weakest_share: By view, the share of resamples with the same weakest modality.
         memory: By modality, where records are there.
         speed: Learning speed by modality, where records are there of all.
-        chance: Confidence of a guess, on held-out samples.
+        chance: Confidence of a guess, on all held-out samples.
         augmented: Whether the view as seen differs from that without augmentation.
         batch_size: Of the batches behind the bands.
     """
@@ -102,10 +99,9 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         TRAIN: subject.batches("train"),
         HELDOUT: subject.batches("val"),
     }
-    size = _batch_size(subject)
+    size = subject.batch_size
     values: dict[str, dict[str, Floats]] = {}
     sureness, rankings, shares = {}, {}, {}
-    chance = math.nan
     for view, batches in sweeps.items():
         # Augmentation draws from torch's own generator.
         with torch.random.fork_rng(devices=[]):
@@ -120,18 +116,20 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         }
         # As in training: who is nowhere has nothing to learn, and so is not the weakest.
         means_by = {name: s.mean.value for name, s in sureness[view].items()}
-        rankings[view] = rank({n: v if np.isfinite(v) else np.inf for n, v in means_by.items()})
+        scores = {n: v if np.isfinite(v) else np.inf for n, v in means_by.items()}
+        rankings[view] = rank(scores)
         means = np.stack([resampled_means(rows, draws) for rows in found.values()])
         weakest = list(found).index(rankings[view][0])
         lowest = np.where(np.isfinite(means), means, np.inf).argmin(axis=0)
         shares[view] = float((lowest == weakest).mean())
         if view == HELDOUT:
-            chance = subject.task.chance(said.target)
+            held, confident = said, scores
     memory = _memories(subject.teacher_folders, subject.task)
     speed: dict[str, float] = {}
     if len(memory) == len(subject.teachers):
-        speed = {name: learning_speed(m.heldout, chance) for name, m in memory.items()}
-        rankings[SPEED] = rank(speed)
+        curves = {name: m.heldout for name, m in memory.items()}
+        speed = learning_speeds(curves, subject.task, held.target, held.present)
+        rankings[SPEED] = rank(speed_scores(speed, confident))
     return Teachers(
         label=label,
         sureness=sureness,
@@ -139,7 +137,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         weakest_share=shares,
         memory=memory,
         speed=speed,
-        chance=chance,
+        chance=subject.task.chance(held.target),
         augmented=any(
             not np.array_equal(values[SEEN][name], values[TRAIN][name], equal_nan=True)
             for name in values[SEEN]
@@ -155,13 +153,6 @@ def _batch_means(values: Floats, size: int) -> tuple[float, ...]:
     whole = [part for part in parts if len(part) == size] or parts
     there = [part[np.isfinite(part)] for part in whole]
     return tuple(float(part.mean()) for part in there if len(part))
-
-
-def _batch_size(subject: Subject) -> int:
-    if subject.folder is None:
-        return _BATCH
-    training = RunFolder(subject.folder).read_json("run.json").get("training", {})
-    return int(training.get("batch_size", _BATCH))
 
 
 def _memories(folders: Mapping[str, Path], task: Task) -> dict[str, Memory]:

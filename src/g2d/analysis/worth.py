@@ -169,12 +169,18 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
 
     Args:
         subjects: Of one kind of target.
-        split: Held-out samples on which the score is taken.
+        split: Held-out samples on which the score is taken; not `val`, on which the probe's penalty
+            is chosen.
 
     Raises:
-        UserError: scikit-learn is not installed, the subjects are scored in different ways, or one
-            has more than 12 modalities.
+        UserError: scikit-learn is not installed, the split is `val`, the subjects are scored in
+            different ways, or one has more than 12 modalities.
     """
+    if split == "val":
+        raise UserError(
+            "got split 'val', on which the probe's penalty is chosen, so its scores there would "
+            "flatter it; expected test"
+        )
     require("sklearn", "sklearn")
     scored = {_score(subject.task): subject.label for subject in subjects}
     if len(scored) > 1:

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
     name, analysis = arguments.what, ANALYSES[arguments.what]
     if arguments.split and arguments.split not in analysis.splits:
-        known = f"one of {', '.join(analysis.splits)}" if analysis.splits else "no --split"
+        known = " or ".join(analysis.splits) or "no --split"
         raise UserError(f"{name}: got --split {arguments.split}, expected {known}")
     options = {"split": arguments.split} if arguments.split else {}
     subjects = open_subjects(arguments.runs, arguments.out, parse_changes(changes))

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.batch import Batch
+from g2d.data.plain import without_augmentation
+from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import Split, Splits
 from g2d.errors import UserError
 
@@ -31,7 +33,7 @@ class Chosen:
     def __init__(self, split: Split, names: Sequence[str]) -> None:
         self.split, self.names = split, tuple(names)
         self.target = split.target
-        self.augmented = split.augmented
+        self.augmented = split.augmented and _augments(split, self.names)
         own: dict[str, NDArray[np.bool_]] = getattr(split, "present", {})
         self.present = {name: own[name] for name in self.names if name in own}
 
@@ -48,9 +50,19 @@ class Chosen:
         )
 
     def plain(self) -> Split:
-        """The same without augmentation, where the split below can be had without."""
-        below = getattr(self.split, "plain", None)
-        return self if below is None else Chosen(below(), self.names)
+        """The same samples without augmentation.
+
+        Raises:
+            UserError: The split below is augmented and has no `plain()`.
+        """
+        return Chosen(without_augmentation(self.split), self.names)
+
+
+def _augments(split: Split, names: Sequence[str]) -> bool:
+    """Whether one of these modalities is drawn at random; where that is not known, it may be."""
+    if not isinstance(split, PreparedSplit):
+        return True
+    return any(split.readers[name].augments for name in names)
 
 
 def choose(splits: Splits, names: Sequence[str]) -> Splits:
@@ -85,6 +97,6 @@ def choose(splits: Splits, names: Sequence[str]) -> Splits:
         shapes={name: spec.shapes[name] for name in kept},
         encoders={name: e for name, e in spec.encoders.items() if name in kept},
         fingerprint=hashlib.sha256(f"{spec.fingerprint} {kept}".encode()).hexdigest(),
-        preprocessing=None,  # it is that of all modalities
+        preprocessing=None,  # it is that of all modalities; a table chooses by itself
     )
     return Splits(about, **chosen)

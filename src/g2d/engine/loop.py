@@ -103,6 +103,7 @@ def fit(
         stop_after: End this session after so many epochs of the whole, to be resumed later.
         probe: Looks at gradients after every epoch and disturbs nothing
             (`g2d.analysis.gradient_probe`); the answer is recorded beside the epoch's metrics.
+            Where it fails there is a warning, and training goes on.
 
     Raises:
         UserError: The loss is not finite, or the checkpoint cannot be used.
@@ -167,7 +168,7 @@ def fit(
                     save_weights(waiting_weights(run.path, epoch), model)
             record = _record(epoch, stage, loss, rate, seconds, measured)
             if probe is not None and fabric.is_global_zero:
-                record["gradients"] = probe()
+                record |= _looked(probe, title)
             logger.info("%s: %s", title, record)
             if run is not None and fabric.is_global_zero:
                 run.append_epoch(record)
@@ -224,6 +225,15 @@ def _on_device(loader: DataLoader[Batch], fabric: Fabric) -> Iterator[Batch]:
     """
     for batch in loader:
         yield batch.to(fabric.device, non_blocking=True)
+
+
+def _looked(probe: Callable[[], dict[str, Any]], title: str) -> dict[str, Any]:
+    """What the probe says; an epoch that it cannot look at is trained and worth keeping."""
+    try:
+        return {"gradients": probe()}
+    except Exception as error:
+        logger.warning("%s: the gradients of this epoch are not known: %s", title, error)
+        return {}
 
 
 def _record(

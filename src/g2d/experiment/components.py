@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from g2d.errors import UserError, require
@@ -185,8 +185,16 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     try:
         found = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     except Exception:  # names that exist for the type checker alone
-        return written
+        known = vars(inspect.getmodule(target))
+        found = {name: _resolved(hint, known) for name, hint in written.items()}
     return {name: found.get(name, hint) for name, hint in written.items()}
+
+
+def _resolved(hint: Any, known: dict[str, Any]) -> Any:
+    try:
+        return get_type_hints(SimpleNamespace(__annotations__={"it": hint}), known)["it"]
+    except Exception:
+        return hint
 
 
 def _as_meant(value: Any, hint: Any) -> Any:

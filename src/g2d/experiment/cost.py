@@ -128,7 +128,7 @@ def measure_cost(
                 own / base for own, base in zip(times[name], times[JOINT], strict=True)
             ),
             peak_mib=peaks[name],
-            trained=_count(student),
+            trained=_count(student, trained=True),
             frozen=frozen if name == ONLINE else 0,
             teacher_seconds=None if name == JOINT else seconds,
             cache_bytes=cache_bytes(len(splits.train), widths, work.task.outputs)
@@ -208,8 +208,9 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def _count(model: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+def _count(model: torch.nn.Module, trained: bool = False) -> int:
+    """Numbers in the parameters, all of them or those that are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trained)
 
 
 def _device(fabric: Fabric) -> str:

@@ -28,7 +28,7 @@ from g2d.methods.joint import JointTraining
 from g2d.models.unimodal import UnimodalModel
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
-from g2d.teachers.confidence import learning_speed, mean_confidence
+from g2d.teachers.confidence import learning_speeds, mean_confidence
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -225,13 +225,12 @@ def measure_confidence(
 
 def measure_speed(recipe: Recipe, splits: Splits, out: Path) -> dict[str, float]:
     """How early each teacher learned what it knows, from the records of its training."""
-    speed = {}
+    curves = {}
     for name in splits.spec.modalities:
         records = RunFolder(teacher_folder(recipe, splits, name, out)).epochs()
-        curve = [record["val"]["confidence"][FUSED] for record in records]
-        chance = splits.spec.task.chance(having(splits.val, name).target)
-        speed[name] = learning_speed(curve, chance)
-    return speed
+        curves[name] = [record["val"]["confidence"][FUSED] for record in records]
+    present = getattr(splits.val, "present", {})
+    return learning_speeds(curves, splits.spec.task, splits.val.target, present)
 
 
 def _alone(

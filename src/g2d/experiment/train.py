@@ -54,7 +54,7 @@ from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
-from g2d.teachers.confidence import rank
+from g2d.teachers.confidence import rank, speed_scores
 from g2d.teachers.ensemble import ensemble
 
 if TYPE_CHECKING:
@@ -134,11 +134,8 @@ def train(
         if not plan.trains:
             student = ensemble(teachers)
         else:
-            # teachers that are equally fast rank by their confidence
-            ties = {
-                name: value + 1e-6 * confidence["heldout"][name] for name, value in speed.items()
-            }
-            method = _with_ranking(plan, splits, bank, {**confidence, "speed": ties})
+            scores = {**confidence, "speed": speed_scores(speed, confidence["heldout"])}
+            method = _with_ranking(plan, splits, bank, scores)
     elif plan.trains:
         method = plan.make(splits.spec.task, None, None)
     if fabric.is_global_zero:
@@ -167,7 +164,7 @@ def train(
             folder=run.path,
             resume=resume,
             title=plan.label,
-            probe=_gradient_probe(student, splits, recipe.seed)
+            probe=_gradient_probe(student, splits, recipe.seed, settings.batch_size)
             if settings.probe_gradients
             else None,
         )
@@ -240,11 +237,16 @@ def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
     return build_student(recipe, splits.spec.modalities, splits.spec.task)
 
 
-def _gradient_probe(student: MultimodalModel, splits: Splits, seed: int) -> GradientProbe:
-    """Looks at training samples that are drawn once, as evaluation sees them."""
+def _gradient_probe(
+    student: MultimodalModel, splits: Splits, seed: int, batch_size: int
+) -> GradientProbe:
+    """Looks at training samples that are drawn once, as evaluation sees them.
+
+    A graph of a training batch is known to fit in memory; one of all samples is not.
+    """
     drawn = limit(without_augmentation(splits.train), PROBED, seed)
     with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
-        batches = list(make_loader(drawn, PROBED, shuffle=False))
+        batches = list(make_loader(drawn, min(PROBED, batch_size), shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)
 
 

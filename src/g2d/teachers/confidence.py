@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.ranks import sum_over_ranks
+from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
 
@@ -100,6 +102,47 @@ def learning_speed(curve: Sequence[float], chance: float = 0.0) -> float:
     if best[-1] < _LEARNED * (1 - chance):
         return 1.0
     return sum(best) / len(best) / best[-1]
+
+
+def learning_speeds(
+    curves: Mapping[str, Sequence[float]],
+    task: Task,
+    target: Tensor,
+    present: Mapping[str, ArrayLike] | None = None,
+) -> dict[str, float]:
+    """The learning speed of every teacher, above the chance level of the samples that it knows.
+
+    Args:
+        curves: Held-out confidence after every epoch of a teacher's training, by modality.
+        task: Says what a guess is worth.
+        target: Of all held-out samples, `(N, ...)`.
+        present: For modalities that can be missing, which samples have them, bool `(N,)`.
+
+    Raises:
+        UserError: There is no epoch.
+
+    Example:
+        >>> from g2d import Classification
+        >>> target, there = torch.tensor([0, 0, 0, 1]), torch.tensor([True, False, False, True])
+        >>> learning_speeds({"a": [0.6, 0.7]}, Classification(2), target, {"a": there})
+        {'a': 0.75}
+    """
+    found = {}
+    for name, curve in curves.items():
+        there = (present or {}).get(name)
+        own = target if there is None else target[torch.as_tensor(there, dtype=torch.bool)]
+        found[name] = learning_speed(curve, task.chance(own))
+    return found
+
+
+def speed_scores(speed: Mapping[str, float], heldout: Mapping[str, float]) -> dict[str, float]:
+    """What is ranked by, where it is learning speed: who is as fast ranks by held-out confidence.
+
+    Example:
+        >>> rank(speed_scores({"a": 1.0, "b": 1.0, "c": 0.5}, {"a": 0.9, "b": 0.4, "c": 0.9}))
+        ('c', 'b', 'a')
+    """
+    return {name: value + 1e-6 * heldout[name] for name, value in speed.items()}
 
 
 def rank(confidence: Mapping[str, float] | Mapping[str, Tensor]) -> tuple[str, ...]:

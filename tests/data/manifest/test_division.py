@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from g2d.data.manifest.dataset import TableData
 from g2d.data.manifest.division import SplitBy, divide, unplaced
 from g2d.data.manifest.source import Table
 from g2d.data.manifest.targets import read_target
@@ -122,6 +124,45 @@ def test_one_moment_for_all_cannot_be_divided():
         divided([f"{n}.5" for n in range(9)], how={"time": "day"}, day=["2024-01-01"] * 9)
 
 
+def strokes(written):
+    """A year of days that are all dates either way, and their order in time."""
+    days = [(month, day) for month in range(1, 13) for day in (3, 7, 11)]
+    cells = [
+        f"{m:02}/{d:02}/2024" if written == "month_first" else f"{d}/{m}/2024" for m, d in days
+    ]
+    return cells, [f"{n}.5" for n in range(len(days))]
+
+
+@pytest.mark.parametrize("written", ["month_first", "day_first"])
+def test_the_order_of_day_and_month_is_told_or_the_division_refused(written):
+    cells, target = strokes(written)
+    with pytest.raises(UserError, match=r"split\.time: no value of 'when' tells day from month"):
+        divided(target, how={"time": "when"}, when=cells)
+    with pytest.raises(UserError, match="add dates: day_first or dates: month_first to split"):
+        unplaced(table(when=cells), SplitBy(time="when"))
+    parts = divided(target, how={"time": "when", "dates": written}, when=cells)
+    assert np.concatenate(parts).tolist() == list(range(36))  # the oldest first
+
+
+@pytest.mark.parametrize("written", ["month_first", "day_first"])
+def test_a_modality_that_says_how_dates_are_written_is_listened_to(written, tmp_path):
+    cells, target = strokes(written)
+    frame = pandas.DataFrame({"when": cells, "x": target, "z": target[::-1], "y": ["u", "v"] * 18})
+    kinds = {
+        "a": {"kind": "tabular", "columns": ["x", "when"], "dates": {"when": written}},
+        "b": {"kind": "tabular", "columns": ["z"]},
+    }
+    data = TableData(frame, "y", kinds, split={"time": "when"}, cache=tmp_path)
+    assert data.split.dates == written
+    splits = data.splits()
+    rows = [row for part in (splits.train, splits.val, splits.test) for row in part.rows.tolist()]
+    assert rows == list(range(36))
+    other = "day_first" if written == "month_first" else "month_first"
+    kinds["b"] = {"kind": "tabular", "columns": ["z", "when"], "dates": {"when": other}}
+    with pytest.raises(UserError, match="in different ways \\(day_first, month_first\\)"):
+        TableData(frame, "y", kinds, split={"time": "when"}, cache=tmp_path)
+
+
 def test_rows_that_cannot_be_placed_are_named():
     whole = table(who=["a", None, "b"], day=["2024-01-01", "soon", None], part=["train", None, "x"])
     assert unplaced(whole, SplitBy()) == {}
@@ -144,6 +185,11 @@ def test_rows_that_cannot_be_placed_are_named():
         ({"val": "10%"}, "split.val: got '10%'"),
         ({"test": 0}, "split.test: got 0"),
         ({"seed": -1}, "seed"),
+        (
+            {"time": "a", "dates": "american"},
+            "split.dates: got 'american', expected iso, day_first",
+        ),
+        ({"group": "a", "dates": "iso"}, "and split.time, the column"),
     ],
 )
 def test_options_that_are_refused(options, said):

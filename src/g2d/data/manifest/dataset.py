@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +50,12 @@ class TableData:
         table: CSV, TSV, Parquet or JSON Lines; in Python also a pandas DataFrame.
         target: The column to predict.
         modalities: By name, `{kind: image, column: photo}`, and the options of the kind; read off
-            the table when not given.
+            the table when not given, and of those that are read off it a list of names keeps some.
         task: `classification`, `multilabel` (labels of a row separated by `|`), `regression`, or
             `auto`.
-        split: How rows are divided: `{column: ...}`, `{group: ...}`, `{time: ...}`, shares `val`
-            and `test`, `seed`; a column called `split` is followed when nothing is said.
+        split: How rows are divided: `{column: ...}`, `{group: ...}`, `{time: ...}` with
+            `dates`, shares `val` and `test`, `seed`; a column called `split` is followed when
+            nothing is said.
         folder: What relative paths are relative to; the table's own folder when not given.
         cache: Where decoded files are kept.
         workers: Processes that decode files; with more than 0, a script of your own has to keep
@@ -71,7 +73,7 @@ class TableData:
         self,
         table: str | Path | pandas.DataFrame,
         target: str,
-        modalities: Mapping[str, Any] | None = None,
+        modalities: Mapping[str, Any] | Sequence[str] | None = None,
         task: TaskName = "auto",
         split: Mapping[str, Any] | None = None,
         folder: str | Path | None = None,
@@ -81,14 +83,19 @@ class TableData:
         self.table = read_table(table, folder)
         self.target = read_target(self.table.column(target), target, task)
         self.split = SplitBy.of(split)
-        if modalities is None or split is None:
+        self.name = _name(self.table.name)
+        specs, names = (modalities, None) if isinstance(modalities, Mapping) else ({}, modalities)
+        if not specs or split is None:
             # speakers are told apart by their name: dividing by it, nothing may be learnt from it
             apart = [name for name in (self.split.column, self.split.group) if name is not None]
             inferred = infer(self.table, target, apart)
-            modalities = modalities or inferred.modalities
+            if not specs:
+                specs = _some(inferred.modalities, names)
+                if len(specs) < len(inferred.modalities):  # other data, so called as `choose` does
+                    self.name = "-".join([self.name, *specs])
             if split is None and inferred.split is not None:
                 self.split = SplitBy(column=inferred.split)
-        self.kinds = make_kinds(modalities)
+        self.kinds = make_kinds(specs)
         if not self.kinds:
             raise UserError(f"{self.table.name}: no column beside {target!r} can be learnt from")
         for name, kind in self.kinds.items():
@@ -101,6 +108,7 @@ class TableData:
                         "learnt from it; leave it out"
                     )
                 self.table.column(column)
+        self.split = _as_written(self.split, self.kinds)
         self._unusable = {**unplaced(self.table, self.split), **self.target.unusable}
         self.target_name, self.workers = target, workers
         self.cache = cache_folder(cache) / "tables"
@@ -151,7 +159,7 @@ class TableData:
                 len(self.absent),
             )
         spec = DatasetSpec(
-            name=_name(self.table.name),
+            name=self.name,
             task=_task(target, parts[0]),
             shapes=preprocessing.shapes,
             protocol=self.split.name,
@@ -253,6 +261,30 @@ def _fingerprint(
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _some(found: Mapping[str, Any], names: Sequence[str] | None) -> Mapping[str, Any]:
+    """What was read off a table, or those of it that are named, in the order of the table."""
+    if names is None:
+        return found
+    unknown = [name for name in names if name not in found]
+    if unknown or not names or isinstance(names, str):
+        raise UserError(f"modalities: got {names!r}, expected some of {', '.join(found)}")
+    return {name: found[name] for name in found if name in names}
+
+
+def _as_written(split: SplitBy, kinds: Mapping[str, Kind]) -> SplitBy:
+    """The dates that rows are divided by are written as a modality's option says of that column."""
+    if split.time is None or split.dates is not None:
+        return split
+    given = [kind.options.get("dates", {}) for kind in kinds.values()]
+    said = {dates[split.time] for dates in given if split.time in dates}
+    if len(said) > 1:
+        raise UserError(
+            f"split.time: modalities read the dates of {split.time!r} in different ways "
+            f"({', '.join(sorted(said))}); add dates to split, or mend theirs"
+        )
+    return replace(split, dates=said.pop()) if said else split
 
 
 def _name(table: str) -> str:

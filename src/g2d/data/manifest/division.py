@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from g2d.data.manifest.cells import Cell, number_of
-from g2d.data.manifest.dates import order_of, read_date
+from g2d.data.manifest.dates import Written, order_of, read_date
 from g2d.data.manifest.kinds.base import whole
 from g2d.data.manifest.schema import SPLIT_VALUES
 from g2d.data.manifest.source import Table
@@ -29,6 +29,8 @@ class SplitBy:
         group: No value of this column is in two splits (speakers, patients, houses).
         time: The oldest rows by this column train, the newest test; rows of one moment stay
             together.
+        dates: How the dates of `time` are written, `day_first`, `month_first` or `iso`; found out
+            from its values when not given.
         val: Share of validation.
         test: Share of test.
         seed: Of the lot.
@@ -37,6 +39,7 @@ class SplitBy:
     column: str | None = None
     group: str | None = None
     time: str | None = None
+    dates: Written | None = None
     val: float = 0.15
     test: float = 0.15
     seed: int = 0
@@ -56,6 +59,11 @@ class SplitBy:
         made = cls(**options)
         if sum(x is not None for x in (made.column, made.group, made.time)) > 1:
             raise UserError("split: give one of column, group and time")
+        if made.dates is not None and (made.time is None or made.dates not in get_args(Written)):
+            raise UserError(
+                f"split.dates: got {made.dates!r}, expected {', '.join(get_args(Written))}, and "
+                "split.time, the column whose dates are so written"
+            )
         for name, share in (("val", made.val), ("test", made.test)):
             if not isinstance(share, int | float) or not 0 < share < 1:
                 raise UserError(f"split.{name}: got {share!r}, expected a share between 0 and 1")
@@ -89,7 +97,8 @@ def unplaced(table: Table, how: SplitBy) -> dict[int, str]:
     """Rows that cannot be put in a split, because the cell that decides it is empty, and why.
 
     Raises:
-        UserError: The column is not there, or holds something unknown.
+        UserError: The column is not there, holds something unknown, or dates of which nothing tells
+            day from month.
     """
     if how.by is None:
         return {}
@@ -101,7 +110,7 @@ def unplaced(table: Table, how: SplitBy) -> dict[int, str]:
                 known = ", ".join(SPLIT_VALUES)
                 raise UserError(f"{how.column}, row {row + 1}: got {cell!r}, expected {known}")
     if how.time is not None:
-        for row, moment in enumerate(_moments(cells)):
+        for row, moment in enumerate(_moments(cells, how)):
             if np.isnan(moment) and row not in found:
                 found[row] = f"{how.time}: {cells[row]!r} is no date"
     if len(found) == len(cells):
@@ -161,7 +170,7 @@ def _by_column(table: Table, target: Target, how: SplitBy, rows: NDArray[np.int6
 
 
 def _by_time(table: Table, how: SplitBy, rows: NDArray[np.int64]) -> Division:
-    moments = _moments(table.column(str(how.time)))[rows]
+    moments = _moments(table.column(str(how.time)), how)[rows]
     order = np.argsort(moments, kind="stable")
     rows, moments = rows[order], moments[order]
     begins = 1 + np.flatnonzero(np.diff(moments))  # a new moment, and so perhaps a split
@@ -179,14 +188,24 @@ def _nearest(places: NDArray[np.int64], wanted: float) -> int:
     return int(places[np.abs(places - wanted).argmin()])
 
 
-def _moments(cells: Sequence[Cell]) -> NDArray[np.float64]:
-    """Seconds since 1970 where most cells are dates, else their numbers; `nan` where neither."""
-    written = order_of(cells).written
-    dates = [read_date(cell, written) for cell in cells]
+def _moments(cells: Sequence[Cell], how: SplitBy) -> NDArray[np.float64]:
+    """Seconds since 1970 where most cells are dates, else their numbers; `nan` where neither.
+
+    A guess at day and month would put the future into train, so there is none.
+    """
+    order = order_of(cells)
+    dates = [read_date(cell, how.dates or order.written) for cell in cells]
     numbers = np.array([number_of(cell) for cell in cells], np.float64)
     stamps = np.array([np.nan if date is None else date.timestamp() for date in dates], np.float64)
-    more_dates = np.isfinite(stamps).sum() >= np.isfinite(numbers).sum()
-    return stamps if more_dates else numbers
+    if np.isfinite(stamps).sum() < np.isfinite(numbers).sum():
+        return numbers
+    if order.unsure and how.dates is None:
+        raise UserError(
+            f"split.time: no value of {how.time!r} tells day from month ({order.unsure!r} may be "
+            "either), so which rows are the newest is not known; add dates: day_first or dates: "
+            "month_first to split"
+        )
+    return stamps
 
 
 def _by_lot(target: Target, how: SplitBy, rows: NDArray[np.int64]) -> Division:
