@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -68,6 +69,10 @@ def test_labels_are_as_short_as_they_can_be(runs, tmp_path):
     same = tmp_path / "toy-joint-again"
     shutil.copytree(folders[0], same)
     assert [s.label for s in open_subjects([folders[0], same])] == [folders[0].name, same.name]
+    about = json.loads((same / "run.json").read_text())
+    about["recipe"]["seed"] = 7
+    (same / "run.json").write_text(json.dumps(about))
+    assert [s.label for s in open_subjects([folders[0], same])] == ["seed 0", "seed 7"]
     there = tmp_path / "there" / folders[0].name
     shutil.copytree(folders[0], there)
     paths = [folders[0], there]

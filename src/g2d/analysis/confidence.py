@@ -10,6 +10,7 @@ batches, and beside it how sure each teacher was over the epochs of its own trai
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def _sentence(case: Teachers) -> str:
     seen = "" if case.augmented else " Nothing is augmented, so both views of train are the same."
     return (
         f"Teachers of {case.label}: {agree}: {'; '.join(parts)}. Confidence on train less that "
-        f"held out, which is memory: {', '.join(gaps)}.{seen}"
+        f"held out (above zero it is memory): {', '.join(gaps)}.{seen}"
     )
 
 
@@ -143,4 +144,6 @@ def _often(share: float) -> str:
 
 
 def _range(low: float, high: float) -> str:
+    if math.isnan(low):
+        return "-"
     return f"{low:.3f}-{high:.3f}"

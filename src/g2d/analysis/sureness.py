@@ -25,6 +25,10 @@ VIEWS = (SEEN, TRAIN, HELDOUT)
 SPEED = "learning speed"
 
 
+# Fewer batches have no range worth telling.
+_FEW = 5
+
+
 @dataclass(frozen=True)
 class Sureness:
     """How sure one teacher is of the samples of one view.
@@ -39,8 +43,8 @@ class Sureness:
 
     @property
     def band(self) -> tuple[float, float]:
-        """Between these lie all batches but a twentieth on either side."""
-        if not self.batches:
+        """All batches lie between, but a twentieth on either side; `nan` for fewer than five."""
+        if len(self.batches) < _FEW:
             return math.nan, math.nan
         low, high = np.quantile(self.batches, [0.05, 0.95])
         return float(low), float(high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -137,14 +137,38 @@ def open_subjects(
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
-    """The shortest of method, dataset and method, or folder that tells all runs apart."""
+    """The shortest that tells all runs apart: method, data, what differs in recipes, folder."""
     results = [RunFolder(folder).read_json("result.json") for folder in folders]
     by_method = [str(result["method"]) for result in results]
     by_dataset = [f"{result['dataset']}, {result['method']}" for result in results]
     by_name = [folder.name for folder in folders]
     by_path = [str(folder) for folder in folders]
-    candidates = (by_method, by_dataset, by_name, by_path)
+    by_setting = _settings([RunFolder(folder).read_json("run.json") for folder in folders])
+    candidates = (by_method, by_dataset, by_setting, by_name, by_path)
     return next(labels for labels in candidates if len(set(labels)) == len(labels))
+
+
+def _settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The method of every run and the settings in which it differs from the others."""
+    flat = [_flat(about.get("recipe", {})) for about in abouts]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    differ = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    return [
+        ", ".join(
+            str(one[key]) if key == "method" else f"{key.rpartition('.')[2]} {one[key]}"
+            for key in differ
+            if key in one
+        )
+        for one in flat
+    ]
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        dotted = above if key == "name" and above else f"{above}.{key}" if above else key
+        found |= _flat(value, dotted) if isinstance(value, Mapping) else {dotted: value}
+    return found
 
 
 def _teacher_folders(opened: OpenedRun, result: dict[str, Any], out: Path) -> dict[str, Path]:
