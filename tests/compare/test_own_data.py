@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from compare.small import run_grid
+from g2d.compare.jobs import attempt, plan_jobs
 from g2d.compare.reading import grid_from
 from g2d.engine.records import RunFolder
+from g2d.errors import UserError
 
 METHODS = {"joint": {"method": "joint"}, "UMT": {"method": "umt"}}
 
@@ -65,3 +67,23 @@ def test_encoders_left_to_the_data_are_those_of_teachers_students_and_baselines(
         made = RunFolder(tmp_path / "runs" / cell.name).read_json("run.json")["recipe"]
         assert set(made["encoders"]) == {"body", "habits"}
         assert all(encoder["name"] for encoder in made["encoders"].values())
+
+
+def test_a_finished_run_of_a_table_that_was_edited_since_is_refused(tmp_path):
+    out = tmp_path / "runs"
+    before = write_animals(tmp_path / "animals.csv").read_text()
+    cells = table_grid(tmp_path, "auto", method={"joint": {"method": "joint"}}).cells()
+    hidden = [("missing", {"rate": 0.2})]
+    masked = table_grid(tmp_path, "auto", method=["joint"]).with_changes(hidden).cells()
+    assert len(plan_jobs([*cells, *masked], out)) == 2
+    assert not any(attempt(job) for job in plan_jobs([*cells, *masked], out))
+    assert not plan_jobs([*cells, *masked], out)
+    write_animals(tmp_path / "animals.csv", heavier=1.0)
+    for own in (cells, masked):
+        with pytest.raises(UserError, match=f"{own[0].name} was made from other data.*--out"):
+            plan_jobs(own, out)
+    assert len(plan_jobs(cells, tmp_path / "elsewhere")) == 1
+    (tmp_path / "animals.csv").write_text(before)
+    assert not plan_jobs([*cells, *masked], out)
+    (tmp_path / "animals.csv").unlink()  # nothing can be said of it, and what was measured stays
+    assert not plan_jobs([*cells, *masked], out)

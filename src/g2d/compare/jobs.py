@@ -13,14 +13,14 @@ from filelock import FileLock
 
 from g2d.compare.checking import method_plan
 from g2d.compare.grid import Cell
-from g2d.engine.records import write_whole
+from g2d.engine.records import RunFolder, write_whole
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits
 from g2d.experiment.completing import complete
 from g2d.experiment.recipe import Recipe, digest, recipe_from
 from g2d.experiment.settings import teacher_settings
 from g2d.experiment.teach import teach
-from g2d.experiment.train import train
+from g2d.experiment.train import check_same_data, train
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,19 @@ def plan_jobs(cells: Sequence[Cell], out: Path, *, blind: bool = False) -> list[
         cells: What is to be there in the end.
         out: Folder of run folders.
         blind: Withhold the test split, where settings are still to be chosen.
+
+    Raises:
+        UserError: A finished run was made from other data than lie there now.
     """
+    now: dict[str, str] = {}
     teaching: dict[str, Job] = {}
     jobs: dict[str, Job] = {}
     for cell in cells:
-        if cell.name in jobs or (out / cell.name / "result.json").exists():
+        if cell.name in jobs:
+            continue
+        if (run := RunFolder(out / cell.name)).finished:
+            if fingerprint := _fingerprint(cell.recipe, now):
+                check_same_data(run, fingerprint)
             continue
         needs = None
         if cell.imputation is not None or _needs_teachers(cell.recipe):
@@ -151,6 +159,20 @@ def write_failure(job: Job, reason: str, trace: str = "") -> None:
     note.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": job.name, "reason": reason, "trace": trace, "recipe": job.recipe}
     write_whole(note, json.dumps(content, indent=2) + "\n")
+
+
+def _fingerprint(recipe: Recipe, known: dict[str, str]) -> str:
+    """Of the data as they are now, opened once for all that is made from them.
+
+    Empty where they cannot be opened: what is finished stays, and what is not will say why.
+    """
+    key = digest([recipe.data, recipe.missing])
+    if key not in known:
+        try:
+            known[key] = build_splits(recipe).spec.fingerprint
+        except UserError:
+            known[key] = ""
+    return known[key]
 
 
 def _needs_teachers(recipe: Recipe) -> bool:

@@ -267,10 +267,20 @@ def _check_folder(run: RunFolder, recipe: Recipe, splits: Splits, resume: bool) 
             f"{run.path} was made from another recipe (not the same: {', '.join(differ)}); give "
             "another --out or --name, or repeat the first recipe"
         )
-    if about["fingerprint"] != splits.spec.fingerprint:
+    check_same_data(run, splits.spec.fingerprint)
+
+
+def check_same_data(run: RunFolder, fingerprint: str) -> None:
+    """Refuses a run folder that was made from data which are not those of today.
+
+    Raises:
+        UserError: The fingerprint is another.
+    """
+    known = run.read_json("run.json")["fingerprint"]
+    if known != fingerprint:
         raise UserError(
-            f"{run.path} was made from other data (fingerprint {about['fingerprint'][:12]}, now "
-            f"{splits.spec.fingerprint[:12]}); give another --out, or put the first data back"
+            f"{run.path} was made from other data (fingerprint {known[:12]}, now "
+            f"{fingerprint[:12]}); give another --out, or put the first data back"
         )
 
 
