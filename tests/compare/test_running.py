@@ -10,10 +10,12 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock, Timeout
 
 import toy
 from compare.small import by_label, left_behind, run_grid, toy_grid
-from g2d.compare.jobs import Job, Outcome, plan_jobs
+from g2d.compare import jobs
+from g2d.compare.jobs import Job, Outcome, attempt, plan_jobs, write_failure
 from g2d.compare.local import InThisProcess, Processes
 from g2d.compare.record import record_of
 from g2d.compare.running import run_jobs
@@ -49,8 +51,8 @@ class Noted:
 def test_teachers_are_trained_once_for_data_and_seed_and_shared_cells_are_one_run(tmp_path):
     out = tmp_path / "runs"
     grid = toy_grid(tmp_path, method=METHODS, fusion=["late", "concat"], seeds=[0, 1])
-    jobs = plan_jobs(grid.cells(), out)
-    assert [job.teaches for job in jobs] == [True] * 2 + [False] * 12
+    planned = plan_jobs(grid.cells(), out)
+    assert [job.teaches for job in planned] == [True] * 2 + [False] * 12
     outcomes = run_grid(grid, out)
     assert not any(outcome.reason for outcome in outcomes.values())
     teachers = list((out / "teachers").iterdir())
@@ -306,3 +308,22 @@ def read(tmp_path):
     from g2d.compare.reading import read_grid
 
     return read_grid(str(tmp_path / "mine.yaml"))
+
+
+def test_why_a_job_failed_is_written_before_anybody_else_can_do_it(tmp_path, monkeypatch):
+    job = plan_jobs(toy_grid(tmp_path, method=["no_such"]).cells(), tmp_path / "out")[0]
+    lock = tmp_path / "out" / ".locks" / f"run-{job.name}"
+    free = []
+
+    def looked_at(*about):
+        try:
+            with FileLock(lock, timeout=0):
+                free.append(True)
+        except Timeout:
+            free.append(False)
+        write_failure(*about)
+
+    monkeypatch.setattr(jobs, "write_failure", looked_at)
+    assert "no_such" in attempt(job)
+    assert free == [False]
+    assert (tmp_path / "out" / "failed" / f"{job.name}.json").exists()

@@ -130,20 +130,36 @@ def attempt(job: Job) -> str:
 
     The reason is kept in `failed/<name>.json` until the job succeeds.
     """
-    note = Path(job.out) / "failed" / f"{job.name}.json"
     try:
+        # A note written after the lock is given back could outlive another's success.
         with _alone(job):
-            do(job)
-    except UserError as error:
-        reason, trace = str(error), ""
-    except Exception as error:  # whatever happens to one cell, the others go on
-        reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
-    else:
-        note.unlink(missing_ok=True)
-        return ""
-    reason = " ".join(reason.split())
-    write_failure(job, reason, trace)
+            reason, trace = _tried(job)
+            if reason:
+                write_failure(job, reason, trace)
+            else:
+                _note(job).unlink(missing_ok=True)
+    except OSError as error:  # the folder of runs itself
+        return _in_one_line(f"{type(error).__name__}: {error}")
     return reason
+
+
+def _tried(job: Job) -> tuple[str, str]:
+    """Why a job failed, and where; nothing where it did not."""
+    try:
+        do(job)
+    except UserError as error:
+        return _in_one_line(str(error)), ""
+    except Exception as error:  # whatever happens to one cell, the others go on
+        return _in_one_line(f"{type(error).__name__}: {error}"), traceback.format_exc()
+    return "", ""
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _note(job: Job) -> Path:
+    return Path(job.out) / "failed" / f"{job.name}.json"
 
 
 def _alone(job: Job) -> FileLock:
@@ -155,7 +171,7 @@ def _alone(job: Job) -> FileLock:
 
 def write_failure(job: Job, reason: str, trace: str = "") -> None:
     """Keeps why a job failed, for whoever asks later."""
-    note = Path(job.out) / "failed" / f"{job.name}.json"
+    note = _note(job)
     note.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": job.name, "reason": reason, "trace": trace, "recipe": job.recipe}
     write_whole(note, json.dumps(content, indent=2) + "\n")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,13 +65,13 @@ class RunFolder:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Reads a JSON file of the run."""
-        content: dict[str, Any] = json.loads((self.path / name).read_text())
+        content: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
         return content
 
     def append_epoch(self, record: Mapping[str, Any]) -> None:
         """Adds a line to `metrics.jsonl`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "metrics.jsonl").open("a") as file:
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def epochs(self) -> list[dict[str, Any]]:
@@ -78,7 +81,7 @@ class RunFolder:
             UserError: Another line is damaged.
         """
         path = self.path / "metrics.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         records: list[dict[str, Any]] = []
         for number, line in enumerate(lines, 1):
             try:
@@ -101,15 +104,13 @@ class RunFolder:
         arrays = {f"logits/{name}": rows.numpy() for name, rows in evaluation.logits.items()}
         arrays |= {f"present/{name}": mask.numpy() for name, mask in evaluation.present.items()}
         path = self.path / f"predictions-{split}.npz"
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as file:
+        with _aside(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 index=evaluation.index.numpy(),
                 target=evaluation.target.numpy(),
                 **arrays,  # type: ignore[arg-type]
             )
-        temporary.replace(path)
 
     def read_predictions(self, split: str) -> dict[str, NDArray[np.generic]]:
         """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`."""
@@ -118,7 +119,17 @@ class RunFolder:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that nobody ever sees half of it."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+    """Writes a file so that nobody ever sees half of it; of several writers the last one wins."""
+    with _aside(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """A name for nobody else to write to, which takes the place of the file when all is there."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
