@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score
 
 from g2d.analysis.comparison import mcnemar
 from g2d.cli.main import main
+from g2d.compare.finished import open_finished
 from g2d.compare.jobs import plan_jobs
 from g2d.compare.local import InThisProcess
 from g2d.compare.reading import grid_from
@@ -179,7 +180,7 @@ def test_unfinished_seeds_are_counted(out):
     [
         ("result.json", {"protocol": "actor"}, "another protocol: actor"),
         ("result.json", {"protocol": "clean, missing 0.2 both"}, "another protocol"),
-        ("result.json", {"protocol": "paper"}, "weights selected on the test split"),
+        ("run.json", {"selects_on_test": True}, "weights selected on the test split"),
         ("run.json", {"fingerprint": "f" * 64}, "other data"),
         ("run.json", {"environment": {"commit": "e" * 40}}, "by another g2d: eeeeeee"),
     ],
@@ -201,6 +202,20 @@ def test_validation_that_is_test_is_found_out(out):
     result = RunFolder(out / run).read_json("result.json")
     edited(out / run / "result.json", val=result["test"])
     assert "weights selected on the test split" in table_of(out).rows[0].numbers[0].marks
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    ["paper", "paper-selects-on-test", "random-turns-leaky-selects-on-test, missing 0.2 both"],
+)
+def test_runs_from_before_data_said_so_are_known_by_their_protocol(out, protocol):
+    run = RunFolder(out / runs_of(table_of(out), 0)[0])
+    edited(run.path / "result.json", protocol=protocol)
+    assert not open_finished(run.path).test_selected
+    about = run.read_json("run.json")
+    assert about.pop("selects_on_test") is False
+    run.write_json("run.json", about)
+    assert open_finished(run.path).test_selected
 
 
 def test_a_table_without_any_run_is_a_table(out):

@@ -9,6 +9,7 @@ import pytest
 
 import toy
 from compare.small import run_grid
+from g2d.compare.finished import open_finished
 from g2d.compare.lines import Lines
 from g2d.compare.local import InThisProcess
 from g2d.compare.reading import read_grid
@@ -28,7 +29,7 @@ SPACE = space_from(
         "shared": {"training.learning_rate": {"low": 0.001, "high": 1.0, "log": True}},
         "methods": {
             "umt": {"method.weight": {"low": 0.1, "high": 10.0, "log": True}},
-            "joint": {"training.batch_size": [16, 32], "training.epochs": {"low": 1, "high": 2}},
+            "joint": {"training.batch_size": [16, 32]},
         },
     },
     "mine",
@@ -116,6 +117,21 @@ def test_a_withheld_split_answers_nobody(tmp_path):
     assert weights[0] == weights[1]
 
 
+def test_data_that_select_on_test_say_so_and_are_not_tuned(plan, tmp_path):
+    recipe = {**toy_recipe(epochs=1), "data": {"name": "toy.ToyData", "protocol": "leaky"}}
+    (tmp_path / "leaky.yaml").write_text(json.dumps(recipe))
+    refused = "toy: the protocol 'leaky.*' selects on the test split"
+    with pytest.raises(UserError, match=refused):
+        tune(replace(plan, recipe=str(tmp_path / "leaky.yaml")), tmp_path / "out", run)
+    assert not (tmp_path / "out").exists()
+    hidden = recipe_from({**recipe, "missing": {"rate": 0.2}, "method": "joint"})
+    with pytest.raises(UserError, match=refused):
+        build_splits(hidden).without_test()
+    folder = train(hidden, tmp_path / "out")
+    assert RunFolder(folder).read_json("run.json")["selects_on_test"] is True
+    assert open_finished(folder).test_selected
+
+
 def test_a_killed_study_goes_through_the_same_trials(plan, tmp_path):
     plan = replace(plan, seeds=(0,))
     whole = tune(plan, tmp_path / "whole", run)
@@ -181,8 +197,14 @@ def test_a_trial_that_diverges_is_a_trial_that_failed(plan, tmp_path):
     [
         ({"methods": ("joint", "umtt")}, "method: there is no 'umtt'"),
         ({"recipe": "nowhere"}, "there is no recipe 'nowhere'"),
-        ({"space": space_from({"shared": {"training.rate": [1]}}, "x")}, "teachers.rate: no such"),
-        ({"space": space_from({"methods": {"umt": {"method.w": [1]}}}, "x")}, "method.w: no such"),
+        (
+            {"space": space_from({"methods": {"umt": {"method.w": [1]}}}, "my.yaml")},
+            "space my.yaml: method.w: no such",
+        ),
+        (
+            {"space": space_from({"shared": {"training.batch_size": [0]}}, "my.yaml")},
+            "space my.yaml: training: batch_size must be 1",
+        ),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_before_anything_is_trained(plan, tmp_path, change, said):
@@ -201,6 +223,14 @@ def test_what_cannot_be_tuned_is_refused_before_anything_is_trained(plan, tmp_pa
         ({"own": {}}, "expected the keys shared and methods"),
         ({"methods": ["umt"]}, "methods: expected ranges by method"),
         ({"shared": {"seed": [0, 1]}}, "shared.seed: this is not for tuning"),
+        ({"shared": {"missing.rate": [0.2]}}, "missing.rate: this is not for tuning"),
+        ({"shared": {"training.epochs": [5, 50]}}, "training.epochs: .*trained equally long"),
+        ({"methods": {"umt": {"training.epochs": [5]}}}, "umt.training.epochs: .*equally long"),
+        ({"shared": {"method": ["joint", "umt"]}}, "method: .*of one method's options"),
+        ({"shared": {"fusion": ["late", "sum"]}}, "fusion: .*of one fusion's options"),
+        ({"shared": {"fusion.name": ["late", "sum"]}}, "fusion.name: .*one fusion's options"),
+        ({"shared": {"teachers.epochs": [5, 9]}}, "teachers.epochs: .*the recipe's teachers"),
+        ({"shared": {"training.learning_rat": [1]}}, "mine: shared.training.learning_rat: no such"),
         ({"shared": {"training.momentum": 0.9}}, "expected low, high and perhaps log, or a list"),
         ({"shared": {"training.momentum": {"low": 1, "high": 0}}}, "expected low < high"),
         ({"shared": {"training.momentum": {"low": 0, "high": 1, "log": True}}}, "above 0 where"),

@@ -92,9 +92,18 @@ def open_finished(folder: Path) -> FinishedRun:
         protocol=str(result["protocol"]),
         fingerprint=str(about["fingerprint"]),
         version=str(version),
-        # Validation that is test gives the same numbers, to the last digit of the loss.
-        test_selected="paper" in result["protocol"].split(",")[0]
-        or result["val"] == result["test"],
+        test_selected=_selected_on_test(about, result),
         size=int(result["samples"]["test"]),
         epochs=int(about["recipe"].get("training", {}).get("epochs", 0)),
     )
+
+
+def _selected_on_test(about: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    """What the data said of itself; runs from before it did are known by their protocol.
+
+    Validation that is test gives the same numbers, to the last digit of the loss.
+    """
+    protocol = result["protocol"].split(",")[0]
+    named = "paper" in protocol or "selects-on-test" in protocol
+    said = bool(about.get("selects_on_test", named))
+    return said or result["val"] == result["test"]

@@ -69,6 +69,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
             **{"kind": "imputation", "recipe": recipe.as_dict()},
             **{"method": {"name": label, **options}, "dataset": splits.spec.name},
             **{"protocol": splits.spec.protocol, "fingerprint": splits.spec.fingerprint},
+            "selects_on_test": splits.spec.selects_on_test,
             "environment": environment(),
         },
     )

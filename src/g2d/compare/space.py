@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.experiment.recipe import read_yaml
 
@@ -21,10 +22,12 @@ class Space:
     Attributes:
         shared: Of every method, in order.
         methods: Each method's own, beside the shared.
+        name: Of the file, for messages.
     """
 
     shared: Mapping[str, Range]
     methods: Mapping[str, Mapping[str, Range]]
+    name: str = "built-in"
 
     def of(self, method: str) -> dict[str, Range]:
         """All that is tuned for a method; `joint+smp` has what `joint` has."""
@@ -48,7 +51,7 @@ def read_space(name: str = "built-in") -> Space:
     A range of whole numbers is one of whole numbers; a list is a choice.
 
     Raises:
-        UserError: There is no such file, or something in it is no range.
+        UserError: There is no such file, or something in it is no range or not for tuning.
 
     Example:
         >>> list(read_space().of("umt"))
@@ -57,7 +60,10 @@ def read_space(name: str = "built-in") -> Space:
     if name == "built-in":
         text = (files("g2d.compare") / "space.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"{name} is not a text file; expected a space in YAML") from None
     else:
         raise UserError(f"there is no space file {name}; give a .yaml file, or built-in")
     yaml = require("yaml", "train")
@@ -83,10 +89,33 @@ def space_from(content: Any, name: str) -> Space:
         if not isinstance(ranges, Mapping):
             raise UserError(f"space {name}: {where}: expected ranges by key, got {ranges!r}")
         for key, value in ranges.items():
-            if not isinstance(key, str) or key.partition(".")[0] in {"data", "seed"}:
-                raise UserError(f"space {name}: {where}.{key}: this is not for tuning")
+            if reason := _not_for_tuning(key):
+                raise UserError(f"space {name}: {where}.{key}: {reason}")
             _check(f"space {name}: {where}.{key}", value)
-    return Space(dict(shared), dict(methods))
+    return Space(dict(shared), dict(methods), name)
+
+
+def _not_for_tuning(key: Any) -> str:
+    """Why a key cannot be tuned; nothing where it can.
+
+    Example:
+        >>> _not_for_tuning("teachers.learning_rate")
+        "this is not for tuning: all trials have the recipe's teachers"
+        >>> _not_for_tuning("method.alpha")
+        ''
+    """
+    first, _, rest = str(key).partition(".")
+    if not isinstance(key, str) or first in {"data", "missing", "seed"}:
+        return "this is not for tuning"
+    if first == "teachers":
+        return "this is not for tuning: all trials have the recipe's teachers"
+    if first in {"method", "fusion"} and rest in {"", "name"}:
+        return f"this is not for tuning: a space is of one {first}'s options"
+    if key == "training.epochs":
+        return "this is not for tuning: all trials are trained equally long"
+    if first == "training" and rest not in (known := TrainingSettings.__dataclass_fields__):
+        return f"no such setting; known: {', '.join(known)}"
+    return ""
 
 
 def _check(where: str, value: Any) -> None:

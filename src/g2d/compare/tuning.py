@@ -120,7 +120,7 @@ def tune(plan: Plan, out: Path, run: Run, command: str = "") -> Tuned:
         command: That asked for it, for the record.
 
     Raises:
-        UserError: The recipe, a method or a range cannot be used.
+        UserError: The recipe, a method or a range cannot be used, or the data select on test.
     """
     optuna = require("optuna", "tune")
     base = load_recipe(plan.recipe, plan.changes)
@@ -129,7 +129,7 @@ def tune(plan: Plan, out: Path, run: Run, command: str = "") -> Tuned:
     for method in plan.methods:
         if reason := fault(with_changes(base, [("method", method)])):
             raise UserError(reason)
-    task = build_splits(base).spec.task
+    task = build_splits(base).without_test().spec.task
     direction = "maximize" if task.higher_is_better else "minimize"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     studies = {method: optuna.create_study(direction=direction) for method in plan.methods}
@@ -185,7 +185,7 @@ def _ask(
         for seed in plan.seeds
     ]
     if reason := fault(cells[0].recipe):
-        raise UserError(reason)
+        raise UserError(f"space {plan.space.name}: {reason}")
     return Trial(number, changes, tuple(cell.name for cell in cells), asked=asked), cells
 
 

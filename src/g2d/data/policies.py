@@ -27,6 +27,11 @@ class Division(NamedTuple):
     val: Rows
     test: Rows
 
+    @property
+    def selects_on_test(self) -> bool:
+        """Whether validation and test are the same rows."""
+        return self.val is self.test
+
 
 def clean(train: Rows, test: Rows, labels: NDArray[np.generic], share: float = 0.1) -> Division:
     """A stratified share of the training rows becomes validation, always the same.

@@ -8,6 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.errors import UserError
 from g2d.tasks import Task
 
 
@@ -44,6 +45,8 @@ class DatasetSpec:
         notes: What else is worth keeping with a run, as plain values.
         preprocessing: What was fitted to the training split and new data needs, as plain values.
         encoders: For each modality an encoder as recipes say it, for recipes that name none.
+        selects_on_test: Whether validation is the test split, as in the published protocols: no
+            number of such data is one of samples that nothing was chosen by.
     """
 
     name: str
@@ -54,6 +57,7 @@ class DatasetSpec:
     notes: dict[str, object] = field(default_factory=dict)
     preprocessing: dict[str, object] | None = None
     encoders: dict[str, object] = field(default_factory=dict)
+    selects_on_test: bool = False
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -83,7 +87,17 @@ class Splits:
         return {name: split for name, split in named if not isinstance(split, Withheld)}
 
     def without_test(self) -> Splits:
-        """The same data with the test split out of reach, for whoever chooses between settings."""
+        """The same data with the test split out of reach, for whoever chooses between settings.
+
+        Raises:
+            UserError: Validation is the test split.
+        """
+        if self.spec.selects_on_test or self.val is self.test:
+            raise UserError(
+                f"{self.spec.name}: the protocol {self.spec.protocol!r} selects on the test split, "
+                "so that nothing can be chosen without it; give a --data.protocol that has a "
+                "validation split, such as clean"
+            )
         return replace(self, test=Withheld(len(self.test)))
 
 

@@ -92,7 +92,7 @@ def choose_on_train(splits: Splits, seed: int) -> Splits:
     parts = [np.flatnonzero(mask).tolist() for mask in (~chooses, chooses)]
     mark = digest([splits.spec.fingerprint, "choose on train", seed])
     return Splits(
-        replace(splits.spec, fingerprint=mark),
+        replace(splits.spec, fingerprint=mark, selects_on_test=False),
         train=Subset(splits.train, parts[0]),
         val=Subset(splits.train, parts[1]),
         test=splits.test,

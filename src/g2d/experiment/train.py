@@ -342,6 +342,7 @@ def _about(
         "dataset": splits.spec.name,
         "protocol": splits.spec.protocol,
         "fingerprint": splits.spec.fingerprint,
+        "selects_on_test": splits.spec.selects_on_test,
         **({"missing": splits.spec.notes["missing"]} if "missing" in splits.spec.notes else {}),
         "fused": FUSED,
         "environment": environment(),

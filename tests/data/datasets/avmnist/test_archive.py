@@ -72,6 +72,7 @@ def test_paper_protocol_says_what_it_does(root):
     assert splits.spec.protocol == "paper-selects-on-test"
     assert [len(split) for split in splits.named().values()] == [200, 50, 50]
     clean = AVMNISTArchive(root).splits()
+    assert (clean.spec.selects_on_test, splits.spec.selects_on_test) == (False, True)
     assert splits.spec.fingerprint == clean.spec.fingerprint
 
 

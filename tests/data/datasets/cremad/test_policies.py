@@ -67,6 +67,7 @@ def test_batches_of_every_policy(cremad_store, policy):
     assert not splits.val.augmented
     assert not splits.test.augmented
     assert (splits.val is splits.test) == (policy == "paper")
+    assert splits.spec.selects_on_test == (policy == "paper")
     batch = splits.test.__getitems__([2, 0])
     assert batch.target.tolist() == splits.test.target[[2, 0]].tolist()
 

@@ -52,6 +52,7 @@ def test_the_random_division_and_its_name(root):
         splits = IEMOCAP(root, protocol).splits()
         assert [len(split) for split in splits.named().values()] == sizes
         assert "leaky" in splits.spec.protocol
+        assert splits.spec.selects_on_test == (protocol == "paper")
     assert splits.val is splits.test
 
 

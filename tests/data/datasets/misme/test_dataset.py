@@ -59,6 +59,8 @@ def test_paper_selects_on_test_and_leaves_val_out(made):
     store, rows = made
     splits = MISME(store, "paper").splits()
     assert splits.val is splits.test
+    assert splits.spec.selects_on_test
+    assert not MISME(store).splits().spec.selects_on_test
     assert len(splits.train) == len(rows["train"])
 
 

@@ -36,6 +36,7 @@ def test_sizes_and_policies(root):
     assert [len(split) for split in clean.named().values()] == sizes
     assert [len(split) for split in paper.named().values()] == [sizes[0], sizes[2], sizes[2]]
     assert paper.val is paper.test
+    assert (clean.spec.selects_on_test, paper.spec.selects_on_test) == (False, True)
     assert (clean.spec.protocol, paper.spec.protocol) == ("clean", "paper-selects-on-test")
     rows = [set(split.rows.tolist()) for split in clean.named().values()]
     assert set.union(*rows) == set(range(40))

@@ -24,6 +24,7 @@ def test_sizes_and_shapes(vggsound_store, policy, sizes):
     assert (parts[splits.train.rows] == "train").all()
     assert (parts[splits.test.rows] == "test").all()
     assert (splits.val is splits.test) == (policy == "paper")
+    assert splits.spec.selects_on_test == (policy == "paper")
     assert policy == "paper" or not set(splits.train.rows) & set(splits.val.rows)
 
 

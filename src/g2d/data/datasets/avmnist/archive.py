@@ -61,6 +61,7 @@ class AVMNISTArchive:
             shapes={"image": (1, 28, 28), "audio": (1, 112, 112)},
             protocol=PAPER if self.protocol == "paper" else "clean",
             fingerprint=train.fingerprint() + test.fingerprint(),
+            selects_on_test=self.protocol == "paper",
         )
         val = last if self.protocol == "paper" else _Rows(train, cut, len(train))
         return Splits(spec, _Rows(train, 0, cut), val, last)

@@ -80,6 +80,7 @@ class CREMAD:
             protocol=f"{self.protocol}, split=own" if drawn else self.protocol,
             fingerprint=self._fingerprint(store),
             notes={key: store.manifest[key] for key in ("options", "counts", "split", "licence")},
+            selects_on_test=rows.selects_on_test,
         )
         return Splits(spec, train, val, test)
 

@@ -86,6 +86,7 @@ class IEMOCAP:
             fingerprint=_fingerprint(store, name, steps),
             notes={"options": options, "counts": store.manifest["counts"]},
             encoders={m: {"name": "transformer", "inputs": width} for m, width in widths.items()},
+            selects_on_test=divided.selects_on_test,
         )
         return Splits(spec, train, val, test)
 

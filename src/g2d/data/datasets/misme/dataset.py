@@ -71,6 +71,7 @@ class MISME:
             protocol=self.protocol,
             fingerprint=store.fingerprint,
             notes={key: store.manifest.get(key) for key in ("options", "counts", "columns")},
+            selects_on_test=rows.selects_on_test,
         )
         return Splits(spec, train, val, test)
 

@@ -93,6 +93,7 @@ class URFunny:
             protocol=PROTOCOLS[self.protocol],
             fingerprint=self._fingerprint(store),
             notes={key: store.manifest.get(key) for key in ("options", "counts", "sources")},
+            selects_on_test=divided.selects_on_test,
         )
         return Splits(spec, train, val, test)
 

@@ -85,6 +85,7 @@ class VGGSound:
             protocol=self.protocol,
             fingerprint=self._fingerprint(store),
             notes={key: store.manifest[key] for key in ("options", "counts", "licence")},
+            selects_on_test=rows.selects_on_test,
         )
         return Splits(spec, PreparedSplit(rows.train, train_readers, target), val, test)
 
