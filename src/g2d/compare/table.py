@@ -88,7 +88,7 @@ class PairedTest:
         n: How many pairs.
         p: How often chance alone gives a difference this large.
         adjusted: The same, corrected for the number of rows (Holm, 1979).
-        least: The least p that so many pairs can give.
+        least: The least that `adjusted` can be with so many pairs and rows.
         low: Lower end of the difference's 95 % interval over samples and seeds; `None` for one
             seed.
         high: Upper end.

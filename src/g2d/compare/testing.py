@@ -112,7 +112,9 @@ def _tests(column: Places, reference: int, row: int) -> tuple[list[PairedTest], 
         return [], over_seeds
     parts = place.parts_less(other)
     name, p = _over_samples(parts)
-    tested = replace(blank, over="samples", test=name, n=len(parts), p=p, least=least_p(len(parts)))
+    # McNemar's test is exact whatever the number of pairs.
+    least = 2.0 ** (1 - len(parts)) if name == "McNemar" else least_p(len(parts))
+    tested = replace(blank, over="samples", test=name, n=len(parts), p=p, least=least)
     return [tested], over_seeds
 
 
@@ -124,5 +126,9 @@ def _over_samples(parts: Floats) -> tuple[str, float]:
 
 
 def _corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
-    adjusted = holm([test.p for test in tests])
-    return [replace(test, adjusted=p) for test, p in zip(tests, adjusted, strict=True)]
+    """Adjusted p, and the least that it could have been: that of all tests at their least."""
+    adjusted, least = holm([test.p for test in tests]), holm([test.least for test in tests])
+    return [
+        replace(test, adjusted=p, least=bound)
+        for test, p, bound in zip(tests, adjusted, least, strict=True)
+    ]
