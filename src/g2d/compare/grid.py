@@ -129,11 +129,19 @@ class Grid:
         """The same grid with fewer or more epochs; schedules keep their shares.
 
         Raises:
-            UserError: It is not 1 or more.
+            UserError: It is not 1 or more, or an axis sets epochs that were not written for any.
         """
         if epochs < 1:
             raise UserError(f"epochs: expected 1 or more, got {epochs}")
         if self.epochs is None:
+            for axis, entries in self.axes.items():
+                own = {name for entry in entries for name, _ in entry.changes}
+                if own & {"training", "training.epochs"}:
+                    raise UserError(
+                        f"--epochs {epochs}: the axis {axis!r} of grid {self.name} sets "
+                        "training.epochs; write a grid file of your own to have it otherwise, or "
+                        "say in it with `epochs` what the axis is written for"
+                    )
             return replace(self, common=(*self.common, ("training.epochs", epochs)))
         return replace(self, scale=epochs / self.epochs)
 
