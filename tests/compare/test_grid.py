@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from g2d.compare.checking import check_grid, fault
 from g2d.compare.grid import Cell
 from g2d.compare.reading import grid_from, grid_text, read_grid, shipped_grids
+from g2d.compare.space import read_space
 from g2d.errors import UserError
 from g2d.experiment.recipe import recipe_from
 from toy import toy_recipe
@@ -137,6 +138,14 @@ def test_shipped_grids_resolve_and_nothing_in_them_is_a_slip(name):
         ({"without": ["umt"]}, "without: expected a list of labels by axis"),
         ({"common": ["late"]}, "common: expected dotted keys and values"),
         ({"paper": 4}, "paper: expected a word"),
+        (
+            {"axes": {"dataset": {"x": {"set": {}, "paper": {"rows": "near"}}}}},
+            "axes.dataset.x: paper.rows: expected what the paper calls each modality.*'near'",
+        ),
+        (
+            {"beside": [{"when": {"method": "joint"}, "paper": {"rows": {"near": 3}}}]},
+            "beside: paper.rows: expected",
+        ),
     ],
 )
 def test_what_is_no_grid_is_refused(changes, said):
@@ -237,3 +246,27 @@ def test_one_label_for_two_forms_of_data_is_refused():
     grid = grid_from(small(), "mine")
     with pytest.raises(UserError, match="AV-MNIST is named twice"):
         grid.on([("avmnist", "clean"), ("avmnist", "noisy")])
+
+
+def test_epochs_that_an_axis_sets_are_not_passed_over():
+    axes = {"dataset": ["avdigits"], "length": {"short": {"training.epochs": 30}, "usual": {}}}
+    with pytest.raises(UserError, match="--epochs 2: the axis 'length' of grid mine sets"):
+        grid_from({"axes": axes}, "mine").with_epochs(2)
+    cells = grid_from({"axes": axes, "epochs": 60, "seeds": [0]}, "mine").with_epochs(2).cells()
+    assert [cell.recipe.training["epochs"] for cell in cells] == [1, 2]
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_bytes(b"\xff\xfe title")
+    with pytest.raises(UserError, match=r"grid\.yaml is not a text file; expected a grid in YAML"):
+        read_grid(str(path))
+    with pytest.raises(UserError, match=r"grid\.yaml is not a text file; expected a space in YAML"):
+        read_space(str(path))
+
+
+def test_a_key_that_stands_twice_is_named_with_its_lines(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text("axes:\n  dataset: [avdigits]\n  method: {a: {}, b: {}, a: {}}\n")
+    with pytest.raises(UserError, match="is not YAML: the key 'a' stands twice, line 3"):
+        read_grid(str(path))

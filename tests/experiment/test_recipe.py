@@ -201,3 +201,12 @@ def test_a_choice_of_modalities_leaves_out_the_encoders_of_the_others():
     assert list(load_recipe("urfunny").encoders) == ["audio", "visual", "text"]
     counted = {"data": {"name": "toy.ToyData", "modalities": 2}, "encoders": {"near": "mlp"}}
     assert recipe_from(counted).encoders == {"near": "mlp"}
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: avdigits\ntraining:\n  epochs: 3\n  batch_size: 8\n  epochs: 30\n")
+    with pytest.raises(UserError, match="'epochs' stands twice, lines 3 and 5"):
+        load_recipe(str(path))
+    path.write_text("data: avdigits\ntraining: &own {epochs: 3}\nteachers: {<<: *own, epochs: 9}\n")
+    assert load_recipe(str(path)).teachers == {"epochs": 9}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.compare.grid import DATASET, Beside, Change, Entry, Grid
+from g2d.compare.paper.records import ROWS
 from g2d.errors import UserError, require
 from g2d.experiment.recipe import read_yaml
 
@@ -32,13 +33,16 @@ def grid_text(name: str) -> str:
     """The YAML of a shipped grid, or of a file.
 
     Raises:
-        UserError: There is neither.
+        UserError: There is neither, or the file is no text.
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise UserError(f"there is no grid file {name}")
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"{name} is not a text file; expected a grid in YAML") from None
     if name not in shipped_grids():
         known = ", ".join(shipped_grids())
         raise UserError(f"there is no grid {name!r}; shipped: {known}; or give a .yaml file")
@@ -199,6 +203,12 @@ def _paper(grid: str, where: str, content: Any) -> Mapping[str, Any] | None:
         return None
     if not isinstance(content, Mapping):
         raise UserError(f"grid {grid}: {where}: paper: expected keys and values, or false")
+    rows = content.get(ROWS, {})
+    if not isinstance(rows, Mapping) or not all(isinstance(row, str) for row in rows.values()):
+        raise UserError(
+            f"grid {grid}: {where}: paper.rows: expected what the paper calls each modality, such "
+            f"as {{near: Near}}, got {rows!r}"
+        )
     return content
 
 

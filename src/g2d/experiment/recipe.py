@@ -207,7 +207,11 @@ def _value(text: str) -> Any:
 def read_yaml(text: str) -> Any:
     """YAML 1.2's plain values.
 
-    PyYAML reads 1.1, where `off` is false, `1e-3` a word, `1:30` a number, `2024-01-01` a date.
+    PyYAML reads 1.1, where `off` is false, `1e-3` a word, `1:30` a number, `2024-01-01` a date, and
+    of a key that stands twice keeps the last.
+
+    Raises:
+        yaml.YAMLError: It is not YAML, or a key stands twice in one mapping.
     """
     yaml = require("yaml", "train")
 
@@ -220,6 +224,17 @@ def read_yaml(text: str) -> Any:
             ]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            first: dict[tuple[str, str], int] = {}
+            for key, _ in node.value:
+                line = key.start_mark.line + 1
+                if isinstance(key.value, str) and (before := first.get((key.tag, key.value))):
+                    places = f"lines {before} and {line}" if before < line else f"line {line}"
+                    raise yaml.YAMLError(f"the key {key.value!r} stands twice, {places}")
+                if isinstance(key.value, str):
+                    first[key.tag, key.value] = line
+            return super().construct_mapping(node, deep)
 
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"

@@ -104,3 +104,9 @@ def test_shipped_grids_never_fit_several_numbers(name):
         for read in reads:
             for metric in ("accuracy", "mape", "r2"):
                 paper_number(grid.paper, cell.paper, read=read, metric=metric)
+
+
+def test_rows_that_name_no_modality_have_no_number():
+    chosen = {"dataset": "CREMA-D", "method": "UMT", "smp": True, "rows": "near"}
+    assert paper_number("T4", chosen, read="near", metric="accuracy") is None
+    assert paper_number("T4", chosen, read="fused", metric="accuracy") is not None

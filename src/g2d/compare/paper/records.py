@@ -57,7 +57,8 @@ def paper_number(
         >>> paper_number("T4", chosen, read="fused", metric="accuracy").value
         82.39
     """
-    row = MULTI if read == FUSED else selectors.get(ROWS, {}).get(read)
+    rows = selectors.get(ROWS)
+    row = MULTI if read == FUSED else rows.get(read) if isinstance(rows, Mapping) else None
     if row is None or "method" not in selectors:
         return None
     wanted = {key: value for key, value in selectors.items() if key != ROWS}
