@@ -43,3 +43,16 @@ def test_what_cannot_be_tuned_is_said_in_one_line(g2d, toy_file, tmp_path, words
     assert answer.err.count("\n") == 1
     assert said in answer.err
     assert not list(tmp_path.rglob("result.json"))
+
+
+def test_where_nothing_succeeded_the_table_says_why_and_the_command_fails(g2d, toy_file, tmp_path):
+    space = tmp_path / "space.yaml"
+    space.write_text("shared: {training.learning_rate: [1.0e+30]}")
+    words = ("tune", toy_file(), "--trials", 1, "--space", space, "--out", tmp_path / "out")
+    said = g2d(*words, "--methods", "joint", "--training.epochs", 1)
+    assert said.status == 2
+    assert "failed: " in said.out
+    assert "no trial succeeded" in said.err
+    assert not list(tmp_path.rglob("*-tuned.yaml"))
+    again = g2d(*words, "--methods", "joint", "umt", "--training.epochs", 1)
+    assert "toy.json and its grid will be replaced: they are of joint" in again.err

@@ -15,7 +15,9 @@ from g2d.compare.local import InThisProcess
 from g2d.compare.reading import read_grid
 from g2d.compare.running import run_jobs
 from g2d.compare.space import read_space, space_from
-from g2d.compare.tuning import ROUND, Plan, tune
+from g2d.compare.study import ROUND, Plan
+from g2d.compare.study_files import replaced
+from g2d.compare.tuning import tune
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits
@@ -192,9 +194,38 @@ def test_a_trial_that_diverges_is_a_trial_that_failed(plan, tmp_path):
     assert tuned.best("joint").changes == {"training.learning_rate": 0.01}
 
 
+def test_a_method_that_failed_throughout_is_named_in_the_grid_and_alone_makes_none(plan, tmp_path):
+    ranges = {"training.learning_rate": [1e30]}
+    space = space_from({"methods": {"umt": ranges, "joint": {"training.momentum": [0.5]}}}, "mine")
+    plan = replace(plan, space=space, trials=1, seeds=(0,))
+    tuned = tune(plan, tmp_path / "out", run)
+    assert (tuned.succeeded, tuned.failed) == (["joint"], ["umt"])
+    grid = read_grid(str(tuned.grid))
+    assert grid.title.endswith(", without umt")
+    assert grid.about.endswith("Of umt all trials failed.")
+    assert [entry.label for entry in grid.axes["method"]] == ["joint"]
+    alone = tune(replace(plan, methods=("umt",)), tmp_path / "alone", run)
+    assert alone.succeeded == []
+    assert alone.record.exists()
+    assert not alone.grid.exists()
+
+
+def test_what_another_study_takes_the_place_of_is_said(plan, tmp_path):
+    plan = replace(plan, methods=("joint",), trials=1, seeds=(0,))
+    assert replaced(plan, tmp_path / "out") == ""
+    tune(plan, tmp_path / "out", run, "g2d tune toy --methods joint")
+    assert replaced(plan, tmp_path / "out") == ""
+    others = [{"methods": ("umt",)}, {"trials": 2}, {"seeds": (1,)}, {"sampler_seed": 1}]
+    for other in [*others, {"changes": (("training.epochs", 1),)}, {"space": read_space()}]:
+        said = replaced(replace(plan, **other), tmp_path / "out")
+        assert "toy.json and its grid will be replaced: they are of joint, 1 trials each" in said
+        assert "(g2d tune toy --methods joint)" in said
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"recipe": "avmnist"}, "avmnist: there is no folder of prepared data.*--data.root DIR"),
         ({"methods": ("joint", "umtt")}, "method: there is no 'umtt'"),
         ({"recipe": "nowhere"}, "there is no recipe 'nowhere'"),
         (

@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.compare.launching import take_options
     from g2d.compare.running import run_jobs
     from g2d.compare.space import read_space
-    from g2d.compare.tuning import Plan, tune
+    from g2d.compare.study import Plan
+    from g2d.compare.study_files import replaced
+    from g2d.compare.tuning import tune
     from g2d.experiment.recipe import parse_changes
 
     if arguments.trials < 1:
@@ -68,6 +70,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         sampler_seed=arguments.sampler_seed,
         changes=tuple(rest),
     )
+    if before := replaced(plan, arguments.out):
+        print(before, file=sys.stderr)
     tuned = tune(plan, arguments.out, on_the_spot, "g2d " + shlex.join(sys.argv[1:]))
     rows = []
     for method in plan.methods:
@@ -82,7 +86,11 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     title = f"{plan.label}, best of {plan.trials} trials by validation {tuned.metric}"
     show_table(title, ["method", "trials", tuned.metric, "chosen"], rows)
     print(f"  record  {tuned.record}")
-    print(f"  grid    {tuned.grid}")
+    if not tuned.succeeded:
+        old = f"; {tuned.grid} is of a study before" if tuned.grid.exists() else ""
+        raise UserError(f"no trial succeeded, and no grid of the best settings is written{old}")
+    without = f", without {', '.join(tuned.failed)}" if tuned.failed else ""
+    print(f"  grid    {tuned.grid}{without}")
     print(f"  test    g2d compare {tuned.grid} --out {arguments.out}")
 
 

@@ -19,7 +19,8 @@ from g2d.experiment.planning import MethodPlan, plan_method
 from g2d.experiment.recipe import Recipe, digest
 from g2d.experiment.settings import teacher_settings, training_settings
 
-_UNNAMED = "data.root: this must be given"
+# What `fault` says of data that is prepared into a folder which nobody has named.
+UNNAMED = "data.root: this must be given"
 _SHOWN = 3
 
 
@@ -36,7 +37,7 @@ def check_grid(grid: Grid, cells: Sequence[Cell]) -> None:
     if grid.figure is not None:
         analysis_of(grid.name, grid.figure)
     reasons = _reasons(cells)
-    bare = {_recipe_of(grid, cell): None for cell, why in _both(cells, reasons) if why == _UNNAMED}
+    bare = {_recipe_of(grid, cell): None for cell, why in _both(cells, reasons) if why == UNNAMED}
     if bare:
         named = dict.fromkeys(_recipe_of(grid, cell) for cell in cells)
         given = " ".join(f"{name}=DIR" if name in bare else name for name in named)
