@@ -14,7 +14,7 @@ from g2d.compare.grid import Cell
 from g2d.compare.reading import grid_from, grid_text, read_grid, shipped_grids
 from g2d.compare.space import read_space
 from g2d.errors import UserError
-from g2d.experiment.recipe import recipe_from
+from g2d.experiment.recipe import recipe_from, recipe_text
 from toy import toy_recipe
 
 plain = st.recursive(
@@ -270,3 +270,13 @@ def test_a_key_that_stands_twice_is_named_with_its_lines(tmp_path):
     path.write_text("axes:\n  dataset: [avdigits]\n  method: {a: {}, b: {}, a: {}}\n")
     with pytest.raises(UserError, match="is not YAML: the key 'a' stands twice, line 3"):
         read_grid(str(path))
+
+
+def test_a_recipe_lies_beside_its_grid(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.yaml").write_text(recipe_text("avdigits"))
+    axes = "axes: {dataset: {mine: {recipe: mine.yaml}}, method: [joint]}\n"
+    (tmp_path / "there" / "grid.yaml").write_text(axes)
+    monkeypatch.chdir(tmp_path)
+    cell = read_grid("there/grid.yaml").cells()[0]
+    assert cell.recipe.data == {"name": "avdigits"}

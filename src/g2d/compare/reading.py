@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,8 @@ def read_grid(name: str) -> Grid:
     An axis is a mapping from labels to changes of the recipe, in dotted keys; where its name is a
     key of the recipe, a list of values is enough. `paper` names the keys of the paper's records
     that an entry stands for, `paper: false` says that there are none, and `beside` adds what only
-    certain combinations stand for; its last rule that applies decides.
+    certain combinations stand for; its last rule that applies decides. A recipe's file is looked
+    for beside the grid's, then where the command is given.
 
     Raises:
         UserError: The file is no grid.
@@ -84,7 +86,28 @@ def read_grid(name: str) -> Grid:
         content = read_yaml(text)
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
-    return grid_from(content, Path(name).stem)
+    grid = grid_from(content, Path(name).stem)
+    return (
+        _with_recipes_of(grid, Path(name).parent)
+        if Path(name).suffix in {".yaml", ".yml"}
+        else grid
+    )
+
+
+def _with_recipes_of(grid: Grid, folder: Path) -> Grid:
+    """The grid with the recipes that lie beside its file."""
+
+    def found(change: Change) -> Change:
+        key, value = change
+        own = folder / str(value)
+        named = key == "recipe" and str(value).endswith((".yaml", ".yml"))
+        return (key, str(own)) if named and own.is_file() else change
+
+    axes = {
+        axis: tuple(replace(e, changes=tuple(map(found, e.changes))) for e in entries)
+        for axis, entries in grid.axes.items()
+    }
+    return replace(grid, axes=axes, common=tuple(map(found, grid.common)))
 
 
 def grid_from(content: Any, name: str) -> Grid:

@@ -40,11 +40,15 @@ def significant(value: float) -> str:
     Example:
         >>> significant(0.00123), significant(12.34), significant(12345.6), significant(0.0)
         ('0.00123', '12.3', '12346', '0')
+        >>> significant(3e-30)
+        '3e-30'
     """
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else NOTHING
+    if abs(value) < 1e-4:
+        return f"{value:.0e}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 8)}f}"
+    return f"{value:.{digits}f}"
 
 
 def listed(words: Sequence[str], most: int = 6) -> str:
