@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from g2d.compare.record import GridRecord, RecordedCell
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.report.write import write_report
@@ -190,3 +191,17 @@ def test_what_cannot_be_reported_is_said(folder, tmp_path):
         write_report(tmp_path)
     with pytest.raises(UserError, match=r"expected the name of a page, such as .*report\.html"):
         write_report(folder, tmp_path)
+
+
+def test_a_grid_with_a_figure_has_no_table(tmp_path):
+    """Accuracies of the one seed that a figure is drawn of would be taken for a comparison."""
+    cells = (RecordedCell({"dataset": "d", "method": "joint"}, 0, "d-joint"),)
+    axes = {"dataset": ("d",), "method": ("joint",)}
+    GridRecord("figure5", "Alignment", "", "", axes, cells, figure="alignment").write(tmp_path)
+    GridRecord("table12", "Weights", "", "", axes, cells).write(tmp_path)
+    GridRecord("table4", "SMP", "", "", axes, cells).write(tmp_path)
+    written = write_report(tmp_path)
+    assert {path.stem for path in written.tables} == {"table4", "table12"}
+    page = written.page.read_text("utf-8")
+    assert "2 comparisons and 1 figure on d" in page
+    assert page.index(">SMP<") < page.index(">Weights<")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,12 +141,12 @@ def superseded(record: GridRecord, out: Path) -> list[str]:
 
 
 def read_records(out: Path) -> list[GridRecord]:
-    """All grids of a folder of runs, by name.
+    """All grids of a folder of runs, by name, table 4 before table 12.
 
     Raises:
         UserError: There is none.
     """
-    paths = sorted((out / "grids").glob("*.json"))
+    paths = sorted((out / "grids").glob("*.json"), key=lambda path: _natural(path.stem))
     if not paths:
         raise UserError(f"{out} holds no grids; run one first: g2d compare GRID --out {out}")
     return [read_record(path) for path in paths]
@@ -157,3 +158,16 @@ def read_record(path: Path) -> GridRecord:
     cells = tuple(RecordedCell(**cell) for cell in content.pop("cells"))
     axes = {axis: tuple(labels) for axis, labels in content.pop("axes").items()}
     return GridRecord(axes=axes, cells=cells, **content)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Numbers in a name count as numbers.
+
+    Example:
+        >>> sorted(["table12", "table4"], key=_natural)
+        ['table4', 'table12']
+    """
+    return [(int(part or 0), "") if part.isdigit() else (0, part) for part in _PARTS.split(name)]
+
+
+_PARTS = re.compile(r"(\d+)")

@@ -52,7 +52,10 @@ def headline(records: Sequence[GridRecord]) -> str:
     if len(records) == 1:
         return records[0].title
     datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
-    return f"{counted(len(records), 'comparison')} on {listed(list(datasets))}"
+    drawn = sum(record.figure is not None for record in records)
+    kinds = [(len(records) - drawn, "comparison"), (drawn, "figure")]
+    said = " and ".join(counted(count, kind) for count, kind in kinds if count)
+    return f"{said} on {listed(list(datasets))}"
 
 
 def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:

@@ -43,7 +43,8 @@ def write_report(out: Path, to: Path | None = None) -> Written:
     if to.suffix not in {".html", ".htm"}:
         raise UserError(f"--to {to}: expected the name of a page, such as {to / 'report.html'}")
     records = read_records(out)
-    tables = [read_table(record, out) for record in records]
+    # Of a grid that is there for its figure, accuracies of one seed would say nothing.
+    tables = [read_table(record, out) for record in records if record.figure is None]
     to.parent.mkdir(parents=True, exist_ok=True)
     write_whole(to, report_page(records, tables, out))
     beside = [path for table in tables for path in write_table(table, to.parent)]
