@@ -12,6 +12,7 @@ the page and its tables into `report/` beside this file.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", default=["0", "1", "2"])
     arguments = parser.parse_args()
     for name in arguments.only or (*OWN, *TABLES, *FIGURES):
-        grid = str(HERE / "report" / f"{name}.yaml") if name in OWN else name
+        # As a person would type it: the page shows the command.
+        grid = os.path.relpath(HERE / "report" / f"{name}.yaml") if name in OWN else name
         seeds = arguments.seeds[:1] if name in FIGURES else arguments.seeds
         common = ["--on", f"avmnist={arguments.data}", "--jobs", str(arguments.jobs)]
         common += ["--epochs", arguments.epochs, "--seeds", *seeds, "--out", arguments.out]
