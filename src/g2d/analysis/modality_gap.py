@@ -132,7 +132,8 @@ class ModalityGap:
         require("matplotlib", "train")
         from matplotlib.ticker import MaxNLocator
 
-        figure = blank(3.4 * len(self.points), 3.8)
+        # Square panels below their titles and above the legend.
+        figure = blank(3.4 * len(self.points), 4.3)
         axes = figure.subplots(1, len(self.points), squeeze=False)[0]
         colour_of = colours(name for panel in self.points.values() for name in panel)
         far = max(np.abs(rows).max() for panel in self.points.values() for rows in panel.values())

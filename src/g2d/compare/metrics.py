@@ -30,12 +30,15 @@ class Metric:
     bounds: tuple[float, float] = (0.0, math.inf)
 
     def text(self, value: float) -> str:
-        """A value as tables show it.
+        """A value as tables show it; sums in another order never show another digit.
 
         Example:
             >>> METRICS["accuracy"].text(70.26), METRICS["rmse"].text(1234.56)
             ('70.3', '1.23e+03')
+            >>> METRICS["accuracy"].text(81.35), METRICS["accuracy"].text(81.35000000000001)
+            ('81.3', '81.3')
         """
+        value = round(value, 9)
         return f"{value:.{-self.digits}g}" if self.digits < 0 else f"{value:.{self.digits}f}"
 
 

@@ -31,7 +31,7 @@ def shown(value: float | None, metric: str) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{100 * value:.1f} %" if metric in IN_PERCENT else significant(value)
+    return f"{round(100 * value, 9):.1f} %" if metric in IN_PERCENT else significant(value)
 
 
 def significant(value: float) -> str:
