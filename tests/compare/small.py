@@ -7,10 +7,10 @@ import json
 import numpy as np
 
 from g2d.compare.jobs import plan_jobs
-from g2d.compare.lines import Lines
-from g2d.compare.local import InThisProcess
+from g2d.compare.launchers.lines import Lines
+from g2d.compare.launchers.local import InThisProcess
+from g2d.compare.launchers.running import run_jobs
 from g2d.compare.reading import grid_from
-from g2d.compare.running import run_jobs
 from g2d.engine.records import RunFolder
 from toy import toy_recipe
 

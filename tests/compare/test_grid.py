@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from g2d.compare.checking import check_grid, fault
 from g2d.compare.grid import Cell
 from g2d.compare.reading import grid_from, grid_text, read_grid, shipped_grids
-from g2d.compare.space import read_space
+from g2d.compare.tuning.space import read_space
 from g2d.errors import UserError
 from g2d.experiment.recipe import recipe_from, recipe_text
 from toy import toy_recipe

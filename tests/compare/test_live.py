@@ -10,7 +10,7 @@ import re
 import pytest
 
 from g2d.compare.jobs import Job, Outcome
-from g2d.compare.live import Live, where
+from g2d.compare.launchers.live import Live, where
 
 pty = pytest.importorskip("pty")
 FAILURE = "the training loss became nan; lower training.learning_rate or set training.clip_norm"

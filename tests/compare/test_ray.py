@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compare.small import left_behind, run_grid, toy_grid
-from g2d.compare.launching import make_launcher, take_options
+from g2d.compare.launchers.launching import make_launcher, take_options
 from g2d.errors import UserError
 
 

@@ -16,9 +16,9 @@ import toy
 from compare.small import by_label, left_behind, run_grid, toy_grid
 from g2d.compare import jobs
 from g2d.compare.jobs import Job, Outcome, attempt, plan_jobs, write_failure
-from g2d.compare.local import InThisProcess, Processes
+from g2d.compare.launchers.local import InThisProcess, Processes
+from g2d.compare.launchers.running import run_jobs
 from g2d.compare.record import record_of
-from g2d.compare.running import run_jobs
 from g2d.engine.records import RunFolder
 from toy import toy_recipe
 

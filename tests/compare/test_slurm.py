@@ -11,12 +11,12 @@ import pytest
 
 from compare.small import left_behind, run_grid, toy_grid
 from g2d.compare.jobs import Job, plan_jobs
-from g2d.compare.launching import make_launcher
+from g2d.compare.launchers.launching import make_launcher
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 
 pytest.importorskip("submitit")
-from g2d.compare.slurm import Slurm
+from g2d.compare.launchers.slurm import Slurm
 
 
 @pytest.fixture(autouse=True)

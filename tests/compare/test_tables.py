@@ -16,14 +16,14 @@ from g2d.analysis.comparison import mcnemar
 from g2d.cli.main import main
 from g2d.compare.finished import open_finished
 from g2d.compare.jobs import plan_jobs
-from g2d.compare.local import InThisProcess
+from g2d.compare.launchers.local import InThisProcess
+from g2d.compare.launchers.running import run_jobs
 from g2d.compare.reading import grid_from
 from g2d.compare.record import read_record, record_of
 from g2d.compare.rendering.latex import latex
 from g2d.compare.rendering.markdown import markdown
 from g2d.compare.rendering.sheet import lay_out
 from g2d.compare.rendering.text import blocks
-from g2d.compare.running import run_jobs
 from g2d.compare.tables import read_table
 from g2d.engine.records import RunFolder
 

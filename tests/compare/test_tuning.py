@@ -10,14 +10,14 @@ import pytest
 import toy
 from compare.small import run_grid
 from g2d.compare.finished import open_finished
-from g2d.compare.lines import Lines
-from g2d.compare.local import InThisProcess
+from g2d.compare.launchers.lines import Lines
+from g2d.compare.launchers.local import InThisProcess
+from g2d.compare.launchers.running import run_jobs
 from g2d.compare.reading import read_grid
-from g2d.compare.running import run_jobs
-from g2d.compare.space import read_space, space_from
-from g2d.compare.study import ROUND, Plan
-from g2d.compare.study_files import replaced
-from g2d.compare.tuning import tune
+from g2d.compare.tuning.space import read_space, space_from
+from g2d.compare.tuning.study import ROUND, Plan
+from g2d.compare.tuning.study_files import replaced
+from g2d.compare.tuning.tuning import tune
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits

@@ -10,10 +10,10 @@ import pytest
 
 from g2d.analysis.learning_curves import learning_curves
 from g2d.compare.jobs import plan_jobs
-from g2d.compare.local import InThisProcess
+from g2d.compare.launchers.local import InThisProcess
+from g2d.compare.launchers.running import run_jobs
 from g2d.compare.reading import grid_from
 from g2d.compare.record import record_of
-from g2d.compare.running import run_jobs
 from g2d.report.write import write_report
 from report.browser import chromium
 from toy import toy_recipe

@@ -14,8 +14,8 @@ from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from g2d.compare.grid import Grid
+    from g2d.compare.launchers.running import Launcher, Watch
     from g2d.compare.record import GridRecord
-    from g2d.compare.running import Launcher, Watch
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -79,9 +79,9 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Runs what is not done, then shows the table."""
     from g2d.compare.checking import check_grid
     from g2d.compare.jobs import plan_jobs
-    from g2d.compare.launching import take_options
+    from g2d.compare.launchers.launching import take_options
+    from g2d.compare.launchers.running import run_jobs
     from g2d.compare.record import record_of, superseded
-    from g2d.compare.running import run_jobs
     from g2d.experiment.recipe import parse_changes
 
     if arguments.show:
@@ -135,9 +135,9 @@ def place(
     arguments: argparse.Namespace, out: Path, options: Mapping[str, Any]
 ) -> tuple[Launcher, Watch]:
     """Where jobs run, and who watches: a view on a terminal, lines elsewhere."""
-    from g2d.compare.launching import make_launcher
-    from g2d.compare.lines import Lines
-    from g2d.compare.live import Live
+    from g2d.compare.launchers.launching import make_launcher
+    from g2d.compare.launchers.lines import Lines
+    from g2d.compare.launchers.live import Live
 
     terminal = sys.stderr.isatty()
     launcher = make_launcher(arguments.launcher, out, arguments.jobs, options, apart=terminal)

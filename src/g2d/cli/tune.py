@@ -41,12 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Tunes, and shows what was best."""
-    from g2d.compare.launching import take_options
-    from g2d.compare.running import run_jobs
-    from g2d.compare.space import read_space
-    from g2d.compare.study import Plan
-    from g2d.compare.study_files import replaced
-    from g2d.compare.tuning import tune
+    from g2d.compare.launchers.launching import take_options
+    from g2d.compare.launchers.running import run_jobs
+    from g2d.compare.tuning.space import read_space
+    from g2d.compare.tuning.study import Plan
+    from g2d.compare.tuning.study_files import replaced
+    from g2d.compare.tuning.tuning import tune
     from g2d.experiment.recipe import parse_changes
 
     if arguments.trials < 1:

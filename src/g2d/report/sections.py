@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from g2d.compare.lines import duration
+from g2d.compare.launchers.lines import duration
 from g2d.compare.table import Table
 from g2d.report.answers import Confusion, Scatter, answers
 from g2d.report.curves import Curves, curves

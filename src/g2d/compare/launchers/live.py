@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from g2d.compare.jobs import Job, Outcome
-from g2d.compare.lines import duration
+from g2d.compare.launchers.lines import duration
 from g2d.errors import require
 
 _FAILURES = 5

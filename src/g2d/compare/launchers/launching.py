@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from g2d.compare.local import InThisProcess, Processes
-from g2d.compare.running import Launcher
+from g2d.compare.launchers.local import InThisProcess, Processes
+from g2d.compare.launchers.running import Launcher
 from g2d.errors import UserError
 
 LAUNCHERS = ("local", "slurm", "ray")
@@ -60,11 +60,11 @@ def make_launcher(
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs: expected 1 or more, got {jobs}")
     if name == "slurm":
-        from g2d.compare.slurm import Slurm
+        from g2d.compare.launchers.slurm import Slurm
 
         return Slurm(out, options, jobs)
     if name == "ray":
-        from g2d.compare.ray import Ray
+        from g2d.compare.launchers.ray import Ray
 
         return Ray(options, jobs)
     return Processes(jobs or 1) if apart or (jobs or 1) > 1 else InThisProcess()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.compare.grid import Change
-from g2d.compare.study import ROUND, Plan, Tuned
+from g2d.compare.tuning.study import ROUND, Plan, Tuned
 from g2d.engine.records import RunFolder, write_whole
 from g2d.errors import require
 

@@ -58,7 +58,7 @@ def read_space(name: str = "built-in") -> Space:
         ['training.learning_rate', 'training.weight_decay', 'method.weight']
     """
     if name == "built-in":
-        text = (files("g2d.compare") / "space.yaml").read_text(encoding="utf-8")
+        text = (files("g2d.compare.tuning") / "space.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
         try:
             text = Path(name).read_text(encoding="utf-8")

@@ -9,9 +9,9 @@ from typing import Any
 from g2d.compare.checking import UNNAMED, fault
 from g2d.compare.grid import Cell, Change
 from g2d.compare.jobs import Job, Outcome, plan_jobs
-from g2d.compare.space import Space, distribution
-from g2d.compare.study import ROUND, Plan, Trial, Tuned
-from g2d.compare.study_files import write_grid, write_record
+from g2d.compare.tuning.space import Space, distribution
+from g2d.compare.tuning.study import ROUND, Plan, Trial, Tuned
+from g2d.compare.tuning.study_files import write_grid, write_record
 from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from g2d.compare.grid import Change
-from g2d.compare.space import Space
+from g2d.compare.tuning.space import Space
 
 # So many trials of a method are chosen before their results are known, whatever --jobs is.
 ROUND = 4
