@@ -34,8 +34,7 @@ def test_every_method_has_the_rate_that_was_best_on_validation():
 def test_the_page_is_small_and_asks_nobody(page):
     assert len(page.encode()) < 3e6
     assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
-    for place in ("/home/", "/root/", "/tmp/", "/work/"):
-        assert place not in page
+    assert not re.findall(r"[\s\"'>=]/\w+/[\w/.-]+", page)  # no place of the machine it was made on
 
 
 def test_the_tables_beside_the_page_are_its_own(page):
