@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from g2d.analysis.cka import linear_cka
 from g2d.analysis.features import Features, Floats, student_features, teacher_features, unit
-from g2d.analysis.figures import INK, blank, colours, known, percent, save, without_box
+from g2d.analysis.figures import (
+    INK,
+    blank,
+    colours,
+    known,
+    legend_below,
+    percent,
+    save,
+    without_box,
+)
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
 from g2d.models.unimodal import UnimodalModel
@@ -155,13 +164,7 @@ class Alignment:
         for row in self.rows:
             if row.baseline:
                 handles[row.label] = Line2D([], [], color=INK, linestyle="--")
-        figure.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower center",
-            ncols=min(len(handles), 4),
-            frameon=False,
-        )
+        legend_below(figure, handles)
         return save(figure, path)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from g2d.errors import require
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -45,6 +46,17 @@ def blank(width: float, height: float) -> Figure:
 def without_box(axis: Axes) -> None:
     """Takes off the frame's upper and right side."""
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def legend_below(figure: Figure, handles: Mapping[str, Artist]) -> None:
+    """One legend for all panels, below them, at most four in a row."""
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=min(len(handles), 4),
+        frameon=False,
+    )
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from g2d.analysis.figures import blank, colours, save, without_box
+from g2d.analysis.figures import blank, colours, legend_below, save, without_box
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.analysis.sampling import draw, parts
 from g2d.analysis.subject import Subject
@@ -179,13 +179,7 @@ class Gradients:
         handles["own loss"] = Line2D([], [], color="0.5", linestyle="--", **mark)
         if any(trace.boundaries for trace in self.traces):
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
-        figure.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower center",
-            ncols=min(len(handles), 4),
-            frameon=False,
-        )
+        legend_below(figure, handles)
         return save(figure, path)
 
 
