@@ -113,20 +113,20 @@ class Trained:
             widths = self.model.fusion.widths
             teachers = make_cached(widths, setup.classes, [self.batch], folder)
         confidence = {m: 0.1 + 0.2 * place for place, m in enumerate(modalities)}
-        self.method: Method = plan.make(task, teachers, confidence)
+        self.method: Method = plan.make(self.model, task, teachers, confidence)
         settings = TrainingSettings(
             epochs=EPOCHS,
             learning_rate=1e-3,
             accelerator="gpu" if device.type == "cuda" else "cpu",
         )
         fabric = settings.make_fabric()
-        optimizer = settings.make_optimizer(self.method.parameter_groups(self.model))
+        optimizer = settings.make_optimizer(self.method.parameter_groups())
         student, stepper = fabric.setup(self.model, optimizer)
-        loop = FabricLoop(fabric, student, stepper, epochs=EPOCHS, sweep=self.sweep)
+        loop = FabricLoop(fabric, student, stepper, epochs=EPOCHS, iter_train=self.iter_train)
         self.method.on_fit_start(loop)
         self.epoch = -1
 
-    def sweep(self, share: float, seed: int) -> Iterable[g2d.Batch]:
+    def iter_train(self, fraction: float, seed: int) -> Iterable[g2d.Batch]:
         """The training data is this batch."""
         return [self.batch]
 
@@ -196,7 +196,7 @@ def measure(
 def takes_own_step(name: str) -> bool:
     """Whether a method replaces the usual step."""
     method = cast("type[Method]", locate(METHODS[name].path, {}, "method"))
-    return method.step is not Method.step
+    return not method.one_loss
 
 
 def peak_in_child(name: str, arguments: argparse.Namespace) -> float:

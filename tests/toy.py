@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from g2d import Batch, Classification, JointTraining, Regression, Task, UserError
 from g2d.data.arrays import ArraySplit
 from g2d.data.splits import DatasetSpec, Splits
+from g2d.student import Student
 
 
 class ToyData:
@@ -146,6 +147,7 @@ class Picky(JointTraining):
 
     def __init__(
         self,
+        student: Student,
         task: Task,
         strength: float,
         mode: Literal["soft", "hard"] = "soft",
@@ -153,7 +155,7 @@ class Picky(JointTraining):
         flag: bool = True,
         limit: int | None = 3,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         self.options = (strength, mode, layers, flag, limit)
 
 

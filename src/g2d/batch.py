@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """The arguments that a module was called with.
+
+    Example:
+        >>> import torch
+        >>> Call((torch.ones(2),), {"alpha": 2}).into(torch.add, torch.zeros(2))
+        tensor([2., 2.])
+    """
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def into(self, function: Callable[..., Any], *first: Any) -> Any:
+        """Calls a function with these arguments, after others."""
+        return function(*first, *self.args, **self.kwargs)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Those among the arguments."""
+        for value in (*self.args, *self.kwargs.values()):
+            if isinstance(value, Tensor):
+                yield value
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Call:
+        """The same call with other tensors."""
+        args = tuple(change(v) if isinstance(v, Tensor) else v for v in self.args)
+        kwargs = {k: change(v) if isinstance(v, Tensor) else v for k, v in self.kwargs.items()}
+        return Call(args, kwargs)
 
 
 @dataclass(eq=False)
@@ -14,7 +45,8 @@ class Batch:
     """Samples of every modality, with what is needed to train on them.
 
     Attributes:
-        inputs: One tensor a modality, `(B, ...)`, in the declared order.
+        inputs: One tensor a modality, `(B, ...)`, in the declared order. Where an encoder was
+            called with anything else than one tensor, the `Call`.
         target: Class indices `(B,)`, label bits `(B, L)`, or numbers `(B,)`.
         index: Position of every sample in its split, `(B,)`. It stays on the CPU whatever
             device the batch moves to: cached teachers are looked up with it, and a look-up
@@ -29,7 +61,7 @@ class Batch:
         (4, ('sound',))
     """
 
-    inputs: dict[str, Tensor]
+    inputs: dict[str, Any]
     target: Tensor
     index: Tensor
     present: dict[str, Tensor] = field(default_factory=dict)
@@ -42,7 +74,7 @@ class Batch:
         """The names of the modalities, in the declared order."""
         return tuple(self.inputs)
 
-    def input_of(self, modality: str) -> Tensor:
+    def input_of(self, modality: str) -> Any:
         """The input of a modality, zero where it is absent: whatever stands there is not read.
 
         Example:
@@ -58,7 +90,7 @@ class Batch:
                     [0.]])
         """
         inputs, mask = self.inputs[modality], self.present.get(modality)
-        if mask is None:
+        if mask is None or isinstance(inputs, Call):
             return inputs
         return torch.where(mask.view(-1, *[1] * (inputs.ndim - 1)), inputs, 0)
 
@@ -72,7 +104,10 @@ class Batch:
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         return Batch(
-            inputs={name: function(value) for name, value in self.inputs.items()},
+            inputs={
+                name: value.map(function) if isinstance(value, Call) else function(value)
+                for name, value in self.inputs.items()
+            },
             target=function(self.target),
             index=self.index,
             present={name: function(value) for name, value in self.present.items()},

@@ -335,5 +335,3 @@ METHODS = {
         fusions="own",
     ),
 }
-
-SMP = "g2d.methods.smp.SequentialPrioritization"

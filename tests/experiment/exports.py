@@ -14,7 +14,7 @@ from g2d.engine.checkpoint import save_weights
 from g2d.engine.records import RunFolder
 from g2d.experiment.build import build_student
 from g2d.experiment.recipe import Component, recipe_from
-from g2d.models.fusion.di_mml import DetachedFusion
+from g2d.methods.heads.di_mml import DetachedFusion
 
 TASK = Classification(["no", "maybe", "yes"])
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"

@@ -20,7 +20,7 @@ from g2d.engine.settings import TrainingSettings
 from g2d.experiment.build import build_student
 from g2d.experiment.planning import MethodPlan, plan_method
 from g2d.experiment.recipe import Recipe, recipe_from
-from g2d.experiment.teach import evaluation_loader, train_loader, training_sweep
+from g2d.experiment.teach import evaluation_loader, iter_train, train_loader
 from toy import ToyData, ToyEncoder, toy_recipe
 
 # Every method that has a student to train.
@@ -70,13 +70,13 @@ def teachers(task: Task, names: tuple[str, ...]) -> OnlineTeachers:
     return OnlineTeachers(models, task)
 
 
-def method_of(made: Recipe, task: Task) -> Any:
+def method_of(made: Recipe, task: Task, model: MultimodalModel | None = None) -> Any:
     """The method itself, its teachers untrained; the last modality is the weakest."""
     names = tuple(made.encoders)
     planned = plan(made)
     bank = teachers(task, names) if planned.needs_teachers else None
     confidence = {name: 0.9 - 0.2 * place for place, name in enumerate(names)}
-    return planned.make(task, bank, confidence)
+    return planned.make(model or student(made, task), task, bank, confidence)
 
 
 def student(made: Recipe, task: Task) -> MultimodalModel:
@@ -102,18 +102,17 @@ def fitted(
     settings = TrainingSettings(**made.training)
     fabric = settings.make_fabric()
     task = data.spec.task
-    model = model or student(made, task)
-    method = method_of(made, task)
+    method = method_of(made, task, model)
+    model = method.student.net
     method.task = latest(task)
     torch.manual_seed(made.seed)
     fit(
-        model,
         method,
         train_loader(data.train, settings, made.seed, fabric),
         evaluation_loader(data.val, settings, fabric),
         settings,
         fabric=fabric,
-        sweep=partial(training_sweep, data.train, settings, fabric),
+        iter_train=partial(iter_train, data.train, settings, fabric),
         folder=folder,
         resume=folder is not None,
         stop_after=stop_after,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import g2d
 from g2d.methods.di_mml import DIMML, contrast, nearest
-from g2d.models.fusion.di_mml import DetachedFusion
+from g2d.methods.heads.di_mml import DetachedFusion
 from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, same, sgd, weights
 from reference import di_mml as paper
 from reference import g2d as networks

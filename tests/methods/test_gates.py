@@ -188,9 +188,9 @@ def test_freezing_lets_the_optimizer_skip_and_scaling_does_not() -> None:
         before = layer.weight.detach().clone()
         layer(torch.ones(1, 2)).sum().backward()
         if kind == "none":
-            g2d.methods.gates.freeze(layer.parameters())
+            g2d.gates.freeze(layer.parameters())
         else:
-            g2d.methods.gates.scale(layer.parameters(), 0.0)
+            g2d.gates.scale(layer.parameters(), 0.0)
         optimizer.step()
         outcomes[kind] = torch.equal(layer.weight, before)
     assert outcomes == {"none": True, "zero": False}

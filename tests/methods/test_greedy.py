@@ -9,7 +9,7 @@ import torch
 
 import g2d
 from g2d.methods.greedy import Greedy
-from g2d.models.fusion.cross_gates import CrossGates
+from g2d.methods.heads.greedy import CrossGates
 from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, sgd
 from reference import g2d as networks
 from reference import greedy as paper

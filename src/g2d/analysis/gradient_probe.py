@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 
 from g2d.batch import Batch
 from g2d.errors import UserError
-from g2d.methods.gates import gradients
+from g2d.gates import gradients
 from g2d.methods.unimodal import loss_of_present
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from g2d.batch import Batch, Outputs
-from g2d.methods.loop import Loop, Sweep
-from g2d.models.multimodal import MultimodalModel
+from g2d.methods.loop import IterTrain, Loop
+from g2d.student.base import Student
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -26,7 +26,7 @@ class FabricLoop(Loop):
         optimizer: Set up as well.
         clip_norm: Largest gradient norm; none when `None`.
         epochs: How many there will be.
-        sweep: See `Loop`.
+        iter_train: See `Loop`.
     """
 
     def __init__(
@@ -36,22 +36,19 @@ class FabricLoop(Loop):
         optimizer: Optimizer,
         clip_norm: float | None = None,
         epochs: int | None = None,
-        sweep: Sweep | None = None,
+        iter_train: IterTrain | None = None,
     ) -> None:
-        model = cast(MultimodalModel, student.module)
         # Methods look at the optimizer itself, not at a wrapper of whichever version.
         bare = cast(Optimizer, getattr(optimizer, "optimizer", optimizer))
-        super().__init__(model, bare, epochs=epochs, sweep=sweep)
-        self._fabric, self._student, self._clip_norm = fabric, student, clip_norm
+        super().__init__(bare, epochs=epochs, iter_train=iter_train)
+        self._fabric, self._wrapped, self._clip_norm = fabric, student, clip_norm
         self._stepper = optimizer
         self._said: Outputs | None = None
 
-    def forward(
-        self, batch: Batch, learning: frozenset[str] | None = None, more: bool = False
-    ) -> Outputs:
+    def forward(self, student: Student, batch: Batch, more: bool = False) -> Outputs:
         """The model's answer, in Fabric's precision."""
-        with self._fabric.no_backward_sync(self._student, enabled=more):
-            outputs: Outputs = self._student(batch, learning)
+        with self._fabric.no_backward_sync(self._wrapped, enabled=more):
+            outputs: Outputs = self._wrapped(batch)
         self._said = outputs if self._fabric.world_size > 1 else None
         return outputs
 
@@ -63,7 +60,7 @@ class FabricLoop(Loop):
             said = [self._said.logits, *self._said.unimodal.values()]
             loss = loss + sum(0.0 * logits.sum() for logits in said if logits.requires_grad)
             self._said = None
-        with self._fabric.no_backward_sync(self._student, enabled=more):
+        with self._fabric.no_backward_sync(self._wrapped, enabled=more):
             self._fabric.backward(loss)
 
     def precision(self) -> AbstractContextManager[None]:
@@ -75,7 +72,7 @@ class FabricLoop(Loop):
         if self._clip_norm is not None:
             # Asking in every step whether the norm is finite would wait for the device.
             self._fabric.clip_gradients(
-                self._student,
+                self._wrapped,
                 self._stepper,
                 max_norm=self._clip_norm,
                 error_if_nonfinite=False,

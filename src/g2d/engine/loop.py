@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
@@ -32,8 +32,8 @@ from g2d.engine.progress import Progress, progress_bar
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
-from g2d.methods.base import Method, Student
-from g2d.methods.loop import Sweep
+from g2d.methods.base import Method
+from g2d.methods.loop import IterTrain
 from g2d.ranks import sum_over_ranks
 
 if TYPE_CHECKING:
@@ -71,32 +71,32 @@ class _State:
 
 
 def fit(
-    model: nn.Module,
     method: Method,
     train: DataLoader[Batch],
     val: DataLoader[Batch],
     settings: TrainingSettings,
     *,
     fabric: Fabric | None = None,
-    sweep: Sweep | None = None,
+    iter_train: IterTrain | None = None,
     folder: Path | None = None,
     resume: bool = False,
     title: str = "training",
     stop_after: int | None = None,
     probe: Callable[[], dict[str, Any]] | None = None,
 ) -> FitResult:
-    """Trains a model, keeps the weights that are best on validation, and leaves them in it.
+    """Trains a method's student, keeps the weights best on validation, and leaves them in it.
 
     The test split has no way in here.
 
     Args:
-        model: Answers `model(batch, learning)` with `Outputs`.
-        method: What the loss is and which encoders learn.
+        method: What the loss is and which encoders are trainable. Its student is a model of
+            g2d's own, which answers a `Batch` with `Outputs`.
         train: Training batches; a sampler with `set_epoch` is told the epoch.
         val: Validation batches.
         settings: How to train.
         fabric: The devices; made from the settings when none is given.
-        sweep: A random share of the training data, for methods that look at it between epochs.
+        iter_train: `iter_train(fraction, seed)` gives batches of a random fraction of the training
+            data, for methods that look at it between epochs.
         folder: Where checkpoints, weights and `metrics.jsonl` go; nowhere when none is given.
         resume: Go on from the folder's last checkpoint, if there is one.
         title: What the progress bar says.
@@ -110,12 +110,13 @@ def fit(
     """
     fabric = fabric or settings.make_fabric()
     run = RunFolder(folder) if folder is not None else None
-    optimizer = settings.make_optimizer(method.parameter_groups(cast(Student, model)))
+    model = method.student.net
+    optimizer = settings.make_optimizer(method.parameter_groups())
     scheduler = settings.make_scheduler(optimizer, method.task.higher_is_better)
     student, stepper = cast("tuple[_FabricModule, Optimizer]", fabric.setup(model, optimizer))
     steps = math.ceil(len(train) / settings.accumulate)
     method.on_fit_start(
-        FabricLoop(fabric, student, stepper, settings.clip_norm, settings.epochs, sweep)
+        FabricLoop(fabric, student, stepper, settings.clip_norm, settings.epochs, iter_train)
     )
     state = _State()
     if resume and run is not None and (run.path / "last.ckpt").exists():
@@ -152,6 +153,7 @@ def fit(
             batches = _on_device(train, fabric)
             loss = train_epoch(method, batches, settings.accumulate, bar)
             seconds = time.perf_counter() - started
+            method.student.train_only(None)  # encoders are frozen while they train, no longer
             measured = evaluate(student, _on_device(val, fabric), method.task, fabric)
             value = measured.metrics[method.task.metric][FUSED]
             if isinstance(scheduler, ReduceLROnPlateau):
@@ -194,7 +196,7 @@ def fit(
 
 def train_epoch(method: Method, batches: Iterable[Batch], accumulate: int, bar: Progress) -> float:
     """One epoch; returns the mean loss, which is read from the device once, at the end."""
-    total, count = torch.zeros((), device=method.loop.device), 0
+    total, count = torch.zeros((), device=method.student.device), 0
     for parts in _grouped(batches, accumulate):
         size = sum(len(batch) for batch in parts)
         total += method.step(*parts) * size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -16,8 +16,8 @@ from g2d.errors import UserError
 from g2d.experiment.completing import complete
 from g2d.experiment.components import build, locate, split_spec, takes_list
 from g2d.experiment.missing import hide
-from g2d.experiment.planning import MethodPlan, plan_method
-from g2d.experiment.recipe import Component, Recipe
+from g2d.experiment.planning import MethodPlan
+from g2d.experiment.recipe import Recipe
 from g2d.models.encoders import feature_widths
 from g2d.models.fusion import Fusion
 from g2d.models.multimodal import MultimodalModel
@@ -79,40 +79,72 @@ def build_teacher(recipe: Recipe, modality: str, task: Task) -> UnimodalModel:
 
 
 def build_student(recipe: Recipe, modalities: tuple[str, ...], task: Task) -> MultimodalModel:
-    """A new, untrained multimodal model."""
+    """A new, untrained multimodal model, as the recipe describes it.
+
+    A method may put heads or a fusion of its own into it (`MethodPlan.make`).
+    """
     encoders = {name: build_encoder(recipe, name) for name in modalities}
     given = {"widths": feature_widths(encoders), "outputs": task.outputs}
     name, options = split_spec(recipe.fusion, "fusion")
     fusion = build(locate(name, FUSIONS, "fusion"), options, "fusion", given)
     if not isinstance(fusion, Fusion):
         raise UserError(f"fusion: {name!r} is no fusion; expected a subclass of g2d.Fusion")
-    try:
-        fusion = plan_method(recipe, modalities).adapt_fusion(fusion)
-    except UserError as error:
-        raise UserError(f"fusion: {error}") from None
     return MultimodalModel(encoders, fusion)
 
 
-def check_method(recipe: Recipe, plan: MethodPlan, splits: Splits) -> None:
+def check_method(recipe: Recipe, plan: MethodPlan, splits: Splits) -> MultimodalModel:
     """Makes the method once, with untrained teachers where it wants any.
 
     A class looks at the values of its options when it is made, and after teaching is too late.
 
+    Returns:
+        The model that it would train.
+
     Raises:
-        UserError: The method is not defined for the task, or refuses a value.
+        UserError: The method is not defined for the task or the fusion, or refuses a value.
     """
     task, names = splits.spec.task, splits.spec.modalities
     plan.check_task(task)
-    if not plan.trains:
-        return
+    model = build_student(recipe, names, task)
+    if plan.trains:
+        adapt(recipe, plan, model, task)
+    return model
+
+
+def adapt(recipe: Recipe, plan: MethodPlan, model: MultimodalModel, task: Task) -> None:
+    """Puts into a model what the method needs, by making it once with untrained teachers.
+
+    Raises:
+        UserError: The method is not defined for the fusion, or refuses a value.
+    """
+    names = model.modalities
     teachers = None
     if plan.needs_teachers:
-        untrained = {name: build_teacher(recipe, name, task) for name in names}
+        with torch.random.fork_rng(devices=[]):
+            untrained = {name: build_teacher(recipe, name, task) for name in names}
         teachers = OnlineTeachers(untrained, task)
     try:
-        plan.make(task, teachers, dict.fromkeys(names, 0.5))
+        plan.make(model, task, teachers, dict.fromkeys(names, 0.5))
     except UserError as error:
-        raise UserError(f"method: {error}") from None
+        raise UserError(f"{'fusion' if 'fusion' in str(error) else 'method'}: {error}") from None
+
+
+def restore_brought(model: MultimodalModel, brought: Sequence[Mapping[str, Any]]) -> None:
+    """Puts the fusions into a model that a method had put into it before it was saved.
+
+    Args:
+        model: As its recipe describes it.
+        brought: As `MultimodalModel.brought` had them.
+
+    Raises:
+        UserError: One of them is no fusion.
+    """
+    for spec in brought:
+        options = dict(spec)
+        kind = locate(str(options.pop("name")), {}, "model.json: brought")
+        if not (isinstance(kind, type) and issubclass(kind, Fusion)):
+            raise UserError(f"model.json: brought: {spec['name']!r} is no fusion")
+        model.bring(kind, **options)
 
 
 def check_model(model: nn.Module, splits: Splits) -> None:
@@ -137,7 +169,7 @@ def check_model(model: nn.Module, splits: Splits) -> None:
     model.train(was_training)
 
 
-def describe_model(recipe: Recipe, splits: Splits, component: Component) -> dict[str, Any]:
+def describe_model(recipe: Recipe, splits: Splits, model: MultimodalModel) -> dict[str, Any]:
     """What `model.json` holds: enough to build the model again."""
     return {
         "modalities": list(splits.spec.modalities),
@@ -145,5 +177,5 @@ def describe_model(recipe: Recipe, splits: Splits, component: Component) -> dict
         "task": splits.spec.task.describe(),
         "encoders": recipe.encoders,
         "fusion": recipe.fusion,
-        "method": component,
+        "brought": model.brought,
     }

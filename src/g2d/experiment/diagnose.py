@@ -273,8 +273,7 @@ def _seconds_of_an_epoch(recipe: Recipe, splits: Splits, fabric: Fabric) -> floa
         model = build_student(recipe.with_method("joint"), splits.spec.modalities, splits.spec.task)
         before = time.monotonic()
         fit(
-            model,
-            JointTraining(splits.spec.task),
+            JointTraining(model, splits.spec.task),
             train_loader(own.train, settings, recipe.seed, fabric),
             evaluation_loader(own.val, settings, fabric),
             settings,

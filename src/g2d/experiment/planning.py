@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from g2d.catalog import FUSIONS, METHODS, SMP
+from g2d.attach import attach
+from g2d.catalog import FUSIONS, METHODS
 from g2d.errors import UserError
 from g2d.experiment.components import check_options, locate, split_spec
 from g2d.experiment.recipe import Recipe
@@ -15,8 +16,9 @@ from g2d.experiment.settings import training_settings
 from g2d.experiment.staging import schedule_from
 from g2d.methods.base import Method
 from g2d.methods.schedule import Schedule
-from g2d.methods.smp import can_prioritize
-from g2d.models.fusion import Fusion, LateFusion
+from g2d.methods.smp import SequentialPrioritization, can_prioritize
+from g2d.models.fusion import LateFusion
+from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -38,7 +40,7 @@ class MethodPlan:
     needs_teachers: bool
     rank_by: RankBy | tuple[str, ...] | None
     options: dict[str, Any]
-    _parts: tuple[tuple[Callable[..., Any], dict[str, Any]], ...]
+    _parts: tuple[tuple[type[Method], dict[str, Any]], ...]
     _schedule: Schedule | None
 
     @property
@@ -50,7 +52,7 @@ class MethodPlan:
     def scales_gradients(self) -> bool:
         """Whether it scales whole gradients, which Adam divides out again."""
         return self.options.get("suppression") == "partial" or any(
-            getattr(target, "scales_gradients", False) for target, _ in self._parts
+            target.scales_gradients for target, _ in self._parts
         )
 
     def check_task(self, task: Task) -> None:
@@ -60,35 +62,31 @@ class MethodPlan:
             UserError: It is not.
         """
         for target, _ in self._parts:
-            cast("type[Method]", target).check_task(task)
-
-    def adapt_fusion(self, fusion: Fusion) -> Fusion:
-        """The fusion that the method trains, in the place of a new one.
-
-        Raises:
-            UserError: The method is not defined for it.
-        """
-        for target, options in self._parts:
-            fusion = cast("type[Method]", target).adapt_fusion(fusion, **options)
-        return fusion
+            target.check_task(task)
 
     def make(
-        self, task: Task, teachers: TeacherBank | None, confidence: Mapping[str, float] | None
+        self,
+        model: MultimodalModel,
+        task: Task,
+        teachers: TeacherBank | None,
+        confidence: Mapping[str, float] | None,
     ) -> Method:
-        """The method itself."""
-        method: Method | None = None
+        """The method itself, with what it needs put into the model.
+
+        Raises:
+            UserError: The method is not defined for the model's fusion, or refuses an option.
+        """
+        student, method = attach(model), None
         for target, options in self._parts:
-            given = {
-                "task": task,
-                "teachers": teachers,
-                "method": method,
-                "schedule": self._schedule,
-                "confidence": confidence,
-            }
-            accepted = inspect.signature(target).parameters
-            method = target(
-                **{name: value for name, value in given.items() if name in accepted}, **options
-            )
+            given: dict[str, Any] = {}
+            if target.needs_teachers:
+                given["teachers"] = teachers
+            if target.staged:
+                given["schedule"] = self._schedule
+            if target.ranks:
+                given["confidence"] = confidence
+            first = (student, task) if method is None else (method,)
+            method = cast("Callable[..., Method]", target)(*first, **given, **options)
         assert method is not None
         return method
 
@@ -115,29 +113,29 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     known = {name: entry.path for name, entry in METHODS.items()}
     if base in METHODS:
         options = {**METHODS[base].options, **options}
-    targets = [locate(base, known, "method")]
-    if not (inspect.isclass(targets[0]) and issubclass(targets[0], Method)):
+    found = locate(base, known, "method")
+    if not (isinstance(found, type) and issubclass(found, Method)):
         what = "nothing to prioritize in" if base == "ume" else "no method"
         raise UserError(f"method: there is {what} {base!r}; expected a subclass of g2d.Method")
-    if plus and "schedule" in inspect.signature(targets[0]).parameters:
+    targets: list[type[Method]] = [found]
+    if plus and found.staged:
         raise UserError(f"method: {base!r} prioritizes by itself; give {base!r}, without +smp")
-    if plus and not can_prioritize(targets[0]):
+    if plus and not can_prioritize(found):
         raise UserError(
             f"method: {base!r} takes steps of its own, or orders the modalities by itself; use it "
             "without +smp"
         )
     if plus:
-        targets.append(locate(SMP, {}, "method"))
+        targets.append(SequentialPrioritization)
     options = _with_preset(targets, options)
-    ranks = any("confidence" in inspect.signature(target).parameters for target in targets)
-    staged = ranks and any("schedule" in inspect.signature(t).parameters for t in targets)
+    ranks, staged = any(t.ranks for t in targets), any(t.staged for t in targets)
     rank_by = _rank_by(options, modalities, targets) if ranks else None
     schedule = None
     if staged:
         epochs = training_settings(recipe).epochs
         schedule = schedule_from(options.pop("schedule", None), len(modalities), epochs)
     parts = _share_options(targets, options)
-    needs = any("teachers" in inspect.signature(target).parameters for target in targets)
+    needs = any(target.needs_teachers for target in targets)
     resolved: dict[str, Any] = {}
     for _, checked in parts:  # an option that two parts have is the method's, not the wrapper's
         resolved = {**checked, **resolved}
@@ -150,22 +148,22 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule)
 
 
-_GIVEN = ("task", "teachers", "method", "schedule", "confidence")
+_GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
 
 
-def _with_preset(targets: list[Callable[..., Any]], options: dict[str, Any]) -> dict[str, Any]:
+def _with_preset(targets: list[type[Method]], options: dict[str, Any]) -> dict[str, Any]:
     if "preset" not in options:
         return dict(options)
     rest = {key: value for key, value in options.items() if key != "preset"}
     merged: dict[str, Any] = {}
     found = False
     for target in targets:
-        presets = getattr(target, "presets", {})
+        presets = target.presets
         if options["preset"] in presets:
             found = True
             merged |= presets[options["preset"]]
     if not found:
-        known = sorted({name for target in targets for name in getattr(target, "presets", {})})
+        known = sorted({name for target in targets for name in target.presets})
         raise UserError(
             f"method.preset: there is no {options['preset']!r}; known: {', '.join(known) or 'none'}"
         )
@@ -173,10 +171,10 @@ def _with_preset(targets: list[Callable[..., Any]], options: dict[str, Any]) -> 
 
 
 def _rank_by(
-    options: dict[str, Any], names: tuple[str, ...], targets: list[Callable[..., Any]]
+    options: dict[str, Any], names: tuple[str, ...], targets: list[type[Method]]
 ) -> RankBy | tuple[str, ...]:
     partial = options.get("suppression") == "partial"
-    usual = cast("type[Method]", targets[-1]).ranked_by
+    usual = targets[-1].ranked_by
     rank_by = options.pop("rank_by", "heldout" if partial else usual)
     if partial and (rank_by == "speed" or isinstance(rank_by, list | tuple)):
         raise UserError(
@@ -194,8 +192,8 @@ def _rank_by(
 
 
 def _share_options(
-    targets: list[Callable[..., Any]], options: dict[str, Any]
-) -> list[tuple[Callable[..., Any], dict[str, Any]]]:
+    targets: list[type[Method]], options: dict[str, Any]
+) -> list[tuple[type[Method], dict[str, Any]]]:
     """Each option goes to the part that has it."""
     given = dict.fromkeys(_GIVEN)
     rest = dict(options)
@@ -208,7 +206,7 @@ def _share_options(
         names = {name for target in targets for name in inspect.signature(target).parameters}
         extra = {"rank_by"} if "confidence" in names else set()
         extra |= names & {"schedule"}
-        extra |= {"preset"} if any(getattr(target, "presets", {}) for target in targets) else set()
+        extra |= {"preset"} if any(target.presets for target in targets) else set()
         known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
     return parts

@@ -75,11 +75,10 @@ class Workload:
         plan = plan_method(recipe, self.modalities)
         torch.manual_seed(recipe.seed)
         model = build_student(recipe, self.modalities, self.task)
-        method = plan.make(
-            self.task, self._bank(variant, fabric), dict.fromkeys(self.modalities, 0.5)
-        )
+        confidence = dict.fromkeys(self.modalities, 0.5)
+        method = plan.make(model, self.task, self._bank(variant, fabric), confidence)
         settings = self.settings
-        optimizer = settings.make_optimizer(method.parameter_groups(model))
+        optimizer = settings.make_optimizer(method.parameter_groups())
         student, stepper = cast("tuple[_FabricModule, Optimizer]", fabric.setup(model, optimizer))
         method.on_fit_start(
             FabricLoop(fabric, student, stepper, settings.clip_norm, settings.epochs, None)

@@ -101,8 +101,7 @@ def _load_or_train(
         run.begin(_about(recipe, splits, modality, settings))
     own = {name: having(split, modality) for name, split in splits.measured().items()}
     result = fit(
-        model,
-        JointTraining(task),
+        JointTraining(model, task),
         train_loader(own["train"], settings, recipe.seed, fabric),
         evaluation_loader(own["val"], settings, fabric),
         settings,
@@ -282,11 +281,11 @@ def evaluation_loader(
     )
 
 
-def training_sweep(
-    split: Split, settings: TrainingSettings, fabric: Fabric, share: float, seed: int
+def iter_train(
+    split: Split, settings: TrainingSettings, fabric: Fabric, fraction: float, seed: int
 ) -> Any:
-    """A random share of the training split, for every process the same, in the split's order."""
-    count = max(1, round(share * len(split)))
+    """A random fraction of the training split, the same for every process, in the split's order."""
+    count = max(1, round(fraction * len(split)))
     if count < len(split):
         chosen = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
         split = Subset(split, sorted(chosen[:count].tolist()))

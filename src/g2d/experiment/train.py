@@ -24,11 +24,13 @@ from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.experiment.build import (
+    adapt,
     build_splits,
     build_student,
     check_method,
     check_model,
     describe_model,
+    restore_brought,
 )
 from g2d.experiment.completing import complete
 from g2d.experiment.components import split_spec
@@ -40,6 +42,7 @@ from g2d.experiment.settings import teacher_settings, training_settings
 from g2d.experiment.teach import (
     check_teachers,
     evaluation_loader,
+    iter_train,
     make_bank,
     measure_confidence,
     measure_speed,
@@ -47,12 +50,12 @@ from g2d.experiment.teach import (
     teacher_folder,
     to_device,
     train_loader,
-    training_sweep,
 )
 from g2d.methods.base import Method
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
+from g2d.tasks import task_from
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.confidence import rank, speed_scores
 from g2d.teachers.ensemble import ensemble
@@ -103,7 +106,7 @@ def train(
     splits = splits or build_splits(recipe)
     recipe = complete(recipe, splits.spec)
     plan = plan_method(recipe, splits.spec.modalities)
-    check_method(recipe, plan, splits)
+    student = check_method(recipe, plan, splits)
     if plan.needs_teachers:
         check_teachers(recipe, splits)
     if settings.tensorboard:
@@ -112,7 +115,6 @@ def train(
         without_augmentation(splits.train)  # refuses what has no such view
     if plan.scales_gradients and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
-    student = _new_student(recipe, splits)
     check_model(student, splits)
     run = RunFolder(out / (name or run_name(recipe, splits, plan)))
     if first_process():
@@ -135,12 +137,13 @@ def train(
             student = ensemble(teachers)
         else:
             scores = {**confidence, "speed": speed_scores(speed, confidence["heldout"])}
-            method = _with_ranking(plan, splits, bank, scores)
-    elif plan.trains:
-        method = plan.make(splits.spec.task, None, None)
+            ranking = _ranking(plan, scores)
+            student, method = _new_student(recipe, splits, plan, bank, ranking)
+    else:
+        student, method = _new_student(recipe, splits, plan, None, None)
     if fabric.is_global_zero:
         run.begin(_about(recipe, splits, plan, settings))
-        run.write_json("model.json", describe_model(recipe, splits, recipe.method))
+        run.write_json("model.json", describe_model(recipe, splits, student))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)
             left_out = {"rows": splits.spec.notes["skipped"], "cells": splits.spec.notes["absent"]}
@@ -154,13 +157,12 @@ def train(
         save_weights(run.path / "model.safetensors", student)
     else:
         result = fit(
-            student,
             method,
             train_loader(splits.train, settings, recipe.seed, fabric),
             evaluation_loader(splits.val, settings, fabric),
             settings,
             fabric=fabric,
-            sweep=partial(training_sweep, splits.train, settings, fabric),
+            iter_train=partial(iter_train, splits.train, settings, fabric),
             folder=run.path,
             resume=resume,
             title=plan.label,
@@ -207,10 +209,14 @@ def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
         raise UserError(f"{path} is not a finished run folder of a multimodal model")
     recipe = recipe_from(run.read_json("run.json")["recipe"])
     about = run.read_json("model.json")
-    from g2d.tasks import task_from
-
-    bare = without_pretrained(recipe)
-    model = build_student(bare, tuple(about["modalities"]), task_from(about["task"]))
+    bare, task = without_pretrained(recipe), task_from(about["task"])
+    model = build_student(bare, tuple(about["modalities"]), task)
+    if "brought" in about:
+        restore_brought(model, about["brought"])
+    else:  # runs of before: the method tells what it brings
+        plan = plan_method(bare, model.modalities)
+        if plan.trains:
+            adapt(bare, plan, model, task)
     load_weights(path / "model.safetensors", model)
     return model.eval(), recipe
 
@@ -231,10 +237,17 @@ def without_pretrained(recipe: Recipe) -> Recipe:
     return replace(recipe, encoders=encoders)
 
 
-def _new_student(recipe: Recipe, splits: Splits) -> MultimodalModel:
+def _new_student(
+    recipe: Recipe,
+    splits: Splits,
+    plan: MethodPlan,
+    teachers: TeacherBank | None,
+    ranking: Mapping[str, float] | None,
+) -> tuple[MultimodalModel, Method]:
     """A student whose first weights depend on the seed alone, so that methods are comparable."""
     torch.manual_seed(recipe.seed)
-    return build_student(recipe, splits.spec.modalities, splits.spec.task)
+    student = build_student(recipe, splits.spec.modalities, splits.spec.task)
+    return student, plan.make(student, splits.spec.task, teachers, ranking)
 
 
 def _gradient_probe(
@@ -284,18 +297,14 @@ def check_same_data(run: RunFolder, fingerprint: str) -> None:
         )
 
 
-def _with_ranking(
-    plan: MethodPlan,
-    splits: Splits,
-    bank: TeacherBank,
-    scores: Mapping[str, Mapping[str, float]],
-) -> Method:
-    """The method with what it ranks by: scores of the modalities, or their given order."""
+def _ranking(
+    plan: MethodPlan, scores: Mapping[str, Mapping[str, float]]
+) -> Mapping[str, float] | None:
+    """What the method ranks by: scores of the modalities, or their given order."""
     if plan.rank_by is None:
-        return plan.make(splits.spec.task, bank, None)
+        return None
     if isinstance(plan.rank_by, tuple):
-        order = {name: place / len(plan.rank_by) for place, name in enumerate(plan.rank_by)}
-        return plan.make(splits.spec.task, bank, order)
+        return {name: place / len(plan.rank_by) for place, name in enumerate(plan.rank_by)}
     rankings = {name: rank(values) for name, values in scores.items()}
     if len(set(rankings.values())) > 1:
         logger.warning(
@@ -305,9 +314,7 @@ def _with_ranking(
             *(", ".join(rankings[name]) for name in ("train", "heldout", "speed")),
             plan.rank_by,
         )
-    if plan.rank_by == "train_batch":
-        return plan.make(splits.spec.task, bank, None)
-    return plan.make(splits.spec.task, bank, scores[plan.rank_by])
+    return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
 
 
 def _measure(

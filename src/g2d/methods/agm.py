@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.methods.base import Method, Student, check_choice, check_weight
+from g2d.gates import scale
+from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.contributions import PadMode, contributions
-from g2d.methods.gates import scale
 from g2d.methods.loop import Loop
 from g2d.methods.window import check_window, in_window
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Regression, Task
 
 Scope = Literal["output", "encoder"]
@@ -39,6 +40,7 @@ class AGM(Method):
     ICCV 2023 (arXiv 2308.07686).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         alpha: α, the strength; at 0 this is joint training, bit for bit.
         cap: c, the most that τ_m - r_m may be; `None` for no bound.
@@ -62,6 +64,7 @@ class AGM(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         alpha: float = 1.0,
@@ -70,7 +73,7 @@ class AGM(Method):
         modulated: Scope = "output",
         pad_mode: PadMode = "train",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("alpha", alpha)
         if cap is not None:
             check_weight("cap", cap)
@@ -89,9 +92,11 @@ class AGM(Method):
     def on_fit_start(self, loop: Loop) -> None:
         """Begins the running means, and how many batches they are of."""
         super().on_fit_start(loop)
-        self._means, self._counts = torch.zeros(2, len(loop.model.modalities), device=loop.device)
+        self._means, self._counts = torch.zeros(
+            2, len(self.student.modalities), device=self.student.device
+        )
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Looks whether the epoch is inside the window."""
         self.epoch = epoch
 
@@ -106,30 +111,30 @@ class AGM(Method):
         until_its_end = (0.0, self.window[1])
         return self.alpha > 0 and in_window(until_its_end, self.epoch, self.loop.epochs)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's loss, its value unchanged, its gradient scaled share by share."""
         if not self.watching:
-            return super().loss(outputs, batch)
+            return super().objective(outputs, batch)
         at_output = self.modulating and self.modulated == "output"
-        with self.loop.precision(), torch.set_grad_enabled(at_output):
-            shares = contributions(self.loop.model, outputs, batch, self.pad_mode)
-        sums = score_sums(self.task, shares.detach(), batch, self.loop.model.modalities)
+        with self.precision(), torch.set_grad_enabled(at_output):
+            shares = contributions(self.student, outputs, batch, self.pad_mode)
+        sums = score_sums(self.task, shares.detach(), batch, self.student.modalities)
         if not at_output:
             self._collected.append(sums)
-            return super().loss(outputs, batch)
+            return super().objective(outputs, batch)
         factors = self._factors(sums)[:, None, None]
         change = (factors - 1) * (shares - shares.detach())
         return self.task.loss(outputs.logits + change.sum(dim=0), batch.target)
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Scales the encoders, if asked to; takes in the scores that were not used."""
         if not self._collected:
             return
         factors = self._factors(torch.stack(self._collected).sum(dim=0))
         self._collected = []
         if self.modulating:
-            for name, factor in zip(model.modalities, factors.unbind(), strict=True):
-                scale(model.encoder_parameters(name), factor)
+            for name, factor in zip(self.student.modalities, factors.unbind(), strict=True):
+                scale(self.student.encoder_parameters(name), factor)
 
     def stage(self) -> str:
         """Whether gradients are scaled."""
@@ -140,8 +145,8 @@ class AGM(Method):
         return {"means": self._means, "counts": self._counts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
-        device = self.loop.device
+        """Restores them."""
+        device = self.student.device
         self._means, self._counts = (state[key].to(device) for key in ("means", "counts"))
 
     def _factors(self, sums: Tensor) -> Tensor:

@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_weight
-from g2d.methods.loop import Loop
+from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import shown, unimodal_losses
-from g2d.models.fusion.base import Features, Fusion, Present
-from g2d.models.fusion.modulated import ModulatedFusion, modulated
-from g2d.models.fusion.unimodal_heads import with_unimodal
+from g2d.models.fusion.base import Present
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 
@@ -33,6 +31,7 @@ class AMCo(Method):
     Co-optimization for Modal Dependence in Multimodal Learning*, ICASSP 2023.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         mask: p_max, the largest share of features masked; at 0 nothing is.
         ramp: ε, the share of training after which p is largest.
@@ -49,6 +48,7 @@ class AMCo(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         mask: float = 1.0,
@@ -57,7 +57,7 @@ class AMCo(Method):
         weight: float = 1.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         for name, value in {"mask": mask, "threshold": threshold}.items():
             if value is not None and not 0 <= value <= 1:
                 raise UserError(f"{name} must be between 0 and 1, got {value}")
@@ -71,44 +71,35 @@ class AMCo(Method):
         self.rate = 0.0
         self.dependent: dict[str, Tensor] = {}
         self._shares: Tensor | None = None
+        if mask or weight:
+            self.student.need_unimodal_logits(task.outputs)
+        if mask:
+            self.student.modulate(self.masked)
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The fusion, in a place where features can be masked; heads beside it where it needs."""
-        if not (options.get("mask", 1.0) or options.get("weight", 1.0)):
-            return fusion
-        return with_unimodal(ModulatedFusion(fusion))
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Takes the fusion's features in hand."""
-        super().on_fit_start(loop)
-        if self.mask:
-            modulated(loop.model.fusion).modulate = self.masked
-
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Sets p, the share of features masked in this epoch."""
         progress = min(1.0, epoch / (self.ramp * self.loop.epochs))
         self.rate = self.mask * math.sin(math.pi / 2 * progress)
 
-    def masked(self, features: Features, present: Present | None = None) -> Features:
-        """The features, those of the modalities that the model depends on with zeros."""
+    def masked(
+        self, widths: Mapping[str, int], size: int, present: Present | None = None
+    ) -> dict[str, Tensor]:
+        """Factors `(1, d_m)`: with zeros for the modalities that the model depends on."""
         if not (self.rate and self.dependent):
-            return features
-        changed = dict(features)
-        for name in sorted(features):
-            feature = features[name]
-            width = feature.shape[-1]
-            order = torch.randperm(width, generator=self.generator)
+            return {}
+        device, factors = self.student.device, {}
+        for name in sorted(widths):
+            order = torch.randperm(widths[name], generator=self.generator)
             # Nearly all are masked in the end, and what is left of them must not explode.
-            factor = (order >= int(self.rate * width)) * min(1 / max(1 - self.rate, 0.1), 10.0)
-            factor = factor.to(feature, non_blocking=True)
-            depends = self.dependent[name].to(feature.device, non_blocking=True)
-            changed[name] = torch.where(depends, feature * factor, feature)
-        return changed
+            kept = order >= int(self.rate * widths[name])
+            factor = kept * min(1 / max(1 - self.rate, 0.1), 10.0)
+            depends = self.dependent[name].to(device, non_blocking=True)
+            factors[name] = torch.where(depends, factor.to(device, non_blocking=True), 1.0)[None]
+        return factors
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The loss of what is fused, and of every modality by itself, unmasked."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self.mask:
             shares = dependence(outputs, batch)
             self._shares = shares if self._shares is None else self._shares + shares
@@ -117,7 +108,7 @@ class AMCo(Method):
             loss = loss + self.weight * torch.stack(list(alone.values())).sum()
         return loss
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Changes no gradient; notes what the model depends on, for the next step."""
         if self._shares is None:
             return
@@ -125,7 +116,7 @@ class AMCo(Method):
         self._shares = None
         equal = 1 / len(shares)
         depends = shares / shares.sum() > (equal if self.threshold is None else self.threshold)
-        self.dependent = dict(zip(model.modalities, depends, strict=True))
+        self.dependent = dict(zip(self.student.modalities, depends, strict=True))
 
     def stage(self) -> str:
         """How much is masked."""
@@ -136,7 +127,7 @@ class AMCo(Method):
         return {"dependent": self.dependent, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self.dependent = dict(state["dependent"])
         self.generator.set_state(state["generator"])
 

@@ -8,17 +8,16 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods import gates
-from g2d.methods.base import Method, Student, check_weight
+from g2d.methods.base import Method, check_weight
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import shown, unimodal_losses
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import with_unimodal
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Classification, MultiLabel, Task
 
 
@@ -31,6 +30,7 @@ class ARL(Method):
     `coefficients`), 1/k each where that holds already.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted: classes or labels.
         gamma: Weight of the unimodal losses, γ.
         temperature: T; a larger one gives more of the extra to the modality that lacks reliance.
@@ -49,6 +49,7 @@ class ARL(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         gamma: float = 4.0,
@@ -57,7 +58,7 @@ class ARL(Method):
         floor: float = 0.6,
         modulate: bool = True,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("gamma", gamma)
         check_weight("temperature", temperature)
         for name, share in {"warmup": warmup, "floor": floor}.items():
@@ -70,34 +71,26 @@ class ARL(Method):
         self.modulate = modulate
         self._warming = False
         self._statistics: dict[str, Tensor] = {}
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The fusion, with heads beside it where it is no sum over modalities.
-
-        Raises:
-            UserError: There would be heads that no loss trains.
-        """
-        gamma, modulate = options.get("gamma", 4.0), options.get("modulate", True)
-        if gamma == 0 and modulate and not fusion.additive:
+        if gamma or modulate:
+            self.student.need_unimodal_logits(task.outputs)
+        if not gamma and modulate and self.student.added_heads is not None:
             raise UserError(
-                f"with {type(fusion).__name__}, ARL reads each modality from a head that its "
-                "unimodal loss trains; set gamma above 0, or use late, sum or concat fusion"
+                "with this fusion ARL reads each modality from a head that its unimodal loss "
+                "trains; set gamma above 0, or use late, sum or concat fusion"
             )
-        return with_unimodal(fusion) if gamma or modulate else fusion
 
     def on_fit_start(self, loop: Loop) -> None:
         """Begins with the first epoch's stage."""
         super().on_fit_start(loop)
         self.on_epoch_start(0)
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Warm-up ends where its share of the epochs does, rounded to whole ones."""
         self._warming = epoch < round(self.warmup * self.loop.epochs)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's loss and the unimodal losses."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self.modulate and not self._warming:
             self._add(outputs, batch)
         weight = min(self.gamma, 1.0) if self._warming else self.gamma
@@ -106,14 +99,14 @@ class ARL(Method):
             loss = loss + weight * torch.stack(list(unimodal.values())).sum()
         return loss
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Multiplies the gradient of every encoder by 1 + w^m."""
         if not self._statistics:
             return
         entropy, size, count = sum_over_ranks(torch.stack(list(self._statistics.values()))).T
         weights = coefficients(entropy / count, size / count, self.temperature, self.floor)
         for name, weight in zip(self._statistics, weights, strict=True):
-            gates.scale(model.encoder_parameters(name), 1 + weight)
+            gates.scale(self.student.encoder_parameters(name), 1 + weight)
         self._statistics = {}
 
     def stage(self) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from g2d.attach import as_student
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.loop import Loop
-from g2d.models.fusion.base import Fusion
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 
@@ -36,89 +38,66 @@ def check_weight(name: str, value: float, above: float | None = None) -> None:
         raise UserError(f"{name} must be {wanted}, got {value}")
 
 
-def check_fusion(method: type[Method], fusion: Fusion, own: type[Fusion]) -> None:
-    """Refuses a model whose fusion is not the one that a method brings.
-
-    Raises:
-        UserError: It is not.
-    """
-    if not isinstance(fusion, own):
-        raise UserError(
-            f"{method.__name__} trains a fusion of its own, got {type(fusion).__name__}; build the "
-            f"model with {method.__name__}.adapt_fusion(fusion)"
-        )
-
-
-class Student(Protocol):
-    """What a method may ask of the model it trains, to find its way among the parameters."""
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """All of them."""
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities, in the declared order."""
-
-    @property
-    def has_branches(self) -> bool:
-        """Whether every modality has a head of its own."""
-
-    def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Every parameter of one encoder that learns."""
-
-    def branch_parameters(self, modality: str) -> list[nn.Parameter]:
-        """The encoder's parameters and those of the modality's own head."""
-
-
 class Method:
     """Joint training, and the places where a method may do otherwise.
 
-    A loop tells a method where it is, asks it for steps, and tells it what validation found:
+    This is a whole loop:
 
-        method.on_fit_start(loop)
-        for epoch in range(epochs):
+        student = g2d.attach(net, encoders={"audio": net.audio_net, "video": net.video_net})
+        method = g2d.JointTraining(student, task)
+        optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.01)
+        method.on_fit_start(g2d.Loop(optimizer, epochs=30))
+        for epoch in range(30):
             method.on_epoch_start(epoch)
-            for batch in train:
-                method.step(batch)
+            for audio, video, target in train:
+                loss = method.loss(net(audio, video), target)
+                loss.backward()
+                method.adjust_gradients()
+                optimizer.step()
+                optimizer.zero_grad()
             method.on_validation_end(metrics)
 
-    Most methods leave `step` as it is, which is this sequence:
+    Many methods need neither `on_fit_start` nor `on_validation_end`, and say so in one line where
+    they do. `step(batch)` is the inner part of the loop for a `g2d.MultimodalModel`; a few methods
+    whose steps are of more than one loss have nothing else.
 
-        learning = method.learning(batch)
-        outputs = model(batch, learning)
-        loss = method.loss(outputs, batch)
-        loss.backward()
-        method.adjust_gradients(model)
-        optimizer.step()
-
-    `learning` is asked once a step; with gradient accumulation it is given all batches of the step
-    at once (a gate is either open or closed for a step), `loss` is asked for each,
-    `adjust_gradients` once.
+    A method of your own overrides `objective`, and `begin_epoch`, `active` or `modify_gradients`.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
 
     Raises:
-        UserError: The method is not defined for this task.
+        UserError: The method is not defined for this task or this model.
 
     Attributes:
         presets: Named sets of options, for recipes. `off`, where there is one, makes the method
             joint training, bit for bit.
         tasks: What the method is defined for.
+        needs_teachers: Whether it is given teachers.
+        ranks: Whether it is given a confidence that ranks the modalities.
+        staged: Whether it is given a schedule.
+        one_loss: Whether it trains all through one loss and the usual step, so that sequential
+            prioritization can go around it.
         scales_gradients: Whether it scales whole gradients, which Adam divides out again.
-        orders_modalities: Whether it decides by itself which modalities learn when, so that
+        orders_modalities: Whether it decides by itself which modalities are trained when, so that
             sequential prioritization cannot go around it.
         ranked_by: What a recipe ranks the modalities by, where the method is given a ranking.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     tasks: ClassVar[tuple[type[Task], ...]] = (Task,)
+    needs_teachers: ClassVar[bool] = False
+    ranks: ClassVar[bool] = False
+    staged: ClassVar[bool] = False
+    one_loss: ClassVar[bool] = True
     scales_gradients: ClassVar[bool] = False
     orders_modalities: ClassVar[bool] = False
     ranked_by: ClassVar[str] = "heldout"
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, student: Student | nn.Module, task: Task) -> None:
         self.check_task(task)
+        self.student = as_student(student)
         self.task = task
         self._loop: Loop | None = None
 
@@ -136,63 +115,53 @@ class Method:
                 "choose another method (g2d methods lists what each can do)"
             )
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The fusion that this method trains: the one chosen, with heads beside it, or its own.
+    # --- what a loop calls -----------------------------------------------------------------------
 
-        Asked before the model is trained, and again when a trained one is loaded: the model alone
-        makes the prediction.
-
-        Args:
-            fusion: The one chosen, new.
-            options: The method's.
-
-        Raises:
-            UserError: The method is not defined for this fusion.
-        """
-        return fusion
-
-    def parameter_groups(self, model: Student) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """What the optimizer is made from; the first group has the learning rate of the loop."""
-        return [{"params": list(model.parameters())}]
+        return [{"params": list(self.student.parameters())}]
 
     def on_fit_start(self, loop: Loop) -> None:
-        """Told once, before the first epoch and before a checkpoint is taken up."""
+        """Told once, before the first epoch and before a checkpoint is restored."""
         self._loop = loop
 
-    @property
-    def loop(self) -> Loop:
-        """The loop it was told of.
+    def on_epoch_start(self, epoch: int) -> None:
+        """Told before every epoch, counted from 0, with the model in train mode."""
+        self.begin_epoch(epoch)
+        self.student.train_only(self.active())
+
+    def on_step_start(self, *batches: Batch) -> None:
+        """Told the batches of a step before its forward pass, by a loop that knows them.
+
+        Without it the weights come out the same, at the price of a backward pass for encoders that
+        turn out to be frozen in this step.
+        """
+
+    def loss(
+        self,
+        prediction: Any,
+        target: Tensor | Batch,
+        *,
+        index: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """The loss of the last forward pass, a scalar.
+
+        Args:
+            prediction: What the model returned: logits `(B, C)`, or something that holds them.
+            target: The labels; or a whole `Batch`, with which a `g2d.MultimodalModel` is called.
+            index: Position of every sample in the training data, `(B,)`; cached teachers need it.
+            present: For every modality that can be missing, a bool `(B,)`.
 
         Raises:
-            UserError: It was not.
+            UserError: The answer cannot be read, or the method takes steps of its own.
         """
-        if self._loop is None:
-            raise UserError(
-                f"{type(self).__name__} has not been told of the loop; call "
-                "method.on_fit_start(g2d.Loop(model, optimizer, epochs=...)) before the first step"
-            )
-        return self._loop
+        return self.objective(*self.student.observe(prediction, target, index, present))
 
-    def on_epoch_start(self, epoch: int) -> None:
-        """Told before every epoch, counted from 0; the model is in train mode."""
-
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
-        """The modalities whose encoders learn from this step; `None` for all."""
-        return None
-
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar."""
-        return self.task.loss(outputs.logits, batch.target)
-
-    def _no_single_loss(self) -> UserError:
-        return UserError(
-            f"{type(self).__name__} takes steps of its own, of more than one loss; call "
-            "method.step(batch), after method.on_fit_start(g2d.Loop(model, optimizer, epochs=...))"
-        )
-
-    def adjust_gradients(self, model: Student) -> None:
+    def adjust_gradients(self) -> None:
         """Changes gradients after they are unscaled and reduced, before clipping and the step."""
+        self.student.reduce_added_gradients()
+        self.modify_gradients()
 
     def step(self, *batches: Batch) -> Tensor:
         """One step of the optimizer, and for a few methods several.
@@ -204,17 +173,17 @@ class Method:
             The mean loss over the samples, on their device.
         """
         size = sum(len(batch) for batch in batches)
-        learning = self.learning(*batches)
+        self.on_step_start(*batches)
         total: Tensor | None = None
         for position, batch in enumerate(batches):
             more = position + 1 < len(batches)
-            outputs = self.loop.forward(batch, learning, more)
+            outputs = self.loop.forward(self.student, batch, more)
             loss = self.loss(outputs, batch)
             if len(batch) != size:
                 loss = loss * (len(batch) / size)
             self.loop.backward(loss, more)
             total = loss.detach() if total is None else total + loss.detach()
-        self.adjust_gradients(self.loop.model)
+        self.adjust_gradients()
         self.loop.update()
         assert total is not None
         return total
@@ -224,7 +193,7 @@ class Method:
 
         Args:
             metrics: For every metric of the task, for `"confidence"` and for `"loss"`, the value
-                of `"fused"` and of every modality that has a read-out.
+                of `"fused"` and of every modality that has unimodal logits.
         """
 
     def finished(self) -> bool:
@@ -240,4 +209,57 @@ class Method:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up the state of a checkpoint."""
+        """Restores the state of a checkpoint."""
+
+    # --- what a method is ------------------------------------------------------------------------
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Prepares an epoch, counted from 0."""
+
+    def active(self) -> frozenset[str] | None:
+        """The modalities whose encoders are trainable now; `None` for all."""
+        return None
+
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar."""
+        return self.task.loss(outputs.logits, batch.target)
+
+    def modify_gradients(self) -> None:
+        """Changes gradients, once a step."""
+
+    # --- what a method may ask -------------------------------------------------------------------
+
+    @property
+    def loop(self) -> Loop:
+        """The loop it was told of.
+
+        Raises:
+            UserError: It was not.
+        """
+        if self._loop is None:
+            raise UserError(
+                f"{type(self).__name__} has not been told of the loop; call "
+                "method.on_fit_start(g2d.Loop(optimizer, epochs=...)) before the first epoch"
+            )
+        return self._loop
+
+    def precision(self) -> AbstractContextManager[None]:
+        """The loop's precision; the surrounding one where there is no loop."""
+        return nullcontext() if self._loop is None else self._loop.precision()
+
+    def iter_train(self, fraction: float = 1.0, seed: int = 0) -> Iterator[tuple[Outputs, Batch]]:
+        """The model's answers to a random fraction of the training data; see `looking`."""
+        for item in self.loop.iter_train(fraction, seed):
+            yield self.student.answer(item)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """The model in eval mode and without a graph, in the loop's precision."""
+        with self.student.eval_mode(), self.precision():
+            yield
+
+    def _no_single_loss(self) -> UserError:
+        return UserError(
+            f"{type(self).__name__} takes steps of its own, of more than one loss; call "
+            "method.step(batch), after method.on_fit_start(g2d.Loop(optimizer, epochs=...))"
+        )

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method, check_weight
 from g2d.methods.coalitions import anyone, coalition_logits, coalitions
 from g2d.methods.distance import mean_over_present
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 
@@ -27,6 +28,7 @@ class CML(Method):
     (arXiv 2306.01265).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         weight: λ.
         partial: η, weight of what is said from a part of the modalities in the task's loss.
@@ -37,24 +39,30 @@ class CML(Method):
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification,)
 
     def __init__(
-        self, task: Task, *, weight: float = 1.0, partial: float = 1.0, forgive: bool = True
+        self,
+        student: Student | nn.Module,
+        task: Task,
+        *,
+        weight: float = 1.0,
+        partial: float = 1.0,
+        forgive: bool = True,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("weight", weight)
         check_weight("partial", partial)
         self.weight = weight
         self.partial = partial
         self.forgive = forgive
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's loss over all sizes of sets, and the rises of confidence."""
-        fused = super().loss(outputs, batch)
+        fused = super().objective(outputs, batch)
         if not (self.weight or self.partial):
             return fused
-        modalities = self.loop.model.modalities
-        with self.loop.precision():
+        modalities = self.student.modalities
+        with self.precision():
             said = {
-                each: coalition_logits(self.loop.model, outputs, batch, each)
+                each: coalition_logits(self.student, outputs, batch, each)
                 for each in coalitions(modalities)
             }
         sizes: dict[int, list[Tensor]] = {}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from g2d.batch import Batch, Outputs
-from g2d.models.multimodal import MultimodalModel
+from g2d.student.base import Student
 
 
 def coalitions(modalities: Sequence[str]) -> Iterator[frozenset[str]]:
@@ -48,21 +48,20 @@ def shapley(worth: Mapping[frozenset[str], Tensor]) -> dict[str, Tensor]:
 
 
 def coalition_logits(
-    model: MultimodalModel, outputs: Outputs, batch: Batch, coalition: Collection[str]
+    student: Student, outputs: Outputs, batch: Batch, coalition: Collection[str]
 ) -> Tensor:
     """The fused logits with all modalities but these marked absent.
 
-    The encoders' features are taken from the outputs; only the fusion runs once more. With all
-    modalities it is what the outputs hold.
+    The encoders' features are taken from the outputs; only the fusion runs once more, or what
+    follows the encoders in an attached model, where an absent modality has a feature of zeros. With
+    all modalities it is what the outputs hold.
     """
-    if len(coalition) == len(model.modalities):
+    if len(coalition) == len(student.modalities):
         return outputs.logits
     nobody = torch.zeros(len(batch), dtype=torch.bool, device=batch.target.device)
     present = dict(batch.present)
-    present |= {name: nobody for name in model.modalities if name not in coalition}
-    logits: Tensor
-    logits, _ = model.fusion(outputs.fused_from, present)
-    return logits
+    present |= {name: nobody for name in student.modalities if name not in coalition}
+    return student.fuse(outputs, outputs.fused_from, present)
 
 
 def anyone(batch: Batch, coalition: Collection[str]) -> Tensor | None:

@@ -2,49 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from g2d.batch import Batch, Outputs
+from g2d.batch import Batch, Call, Outputs
 from g2d.methods.coalitions import coalitions, shapley
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Fusion, presence, without_absent
 from g2d.models.fusion.late import LateFusion
-from g2d.models.multimodal import MultimodalModel
+from g2d.student.base import Student, evaluating
+from g2d.student.own import OwnStudent
 
 PadMode = Literal["train", "eval"]
 
 
 def contributions(
-    model: MultimodalModel, outputs: Outputs, batch: Batch, pad_mode: PadMode = "train"
+    student: Student, outputs: Outputs, batch: Batch, pad_mode: PadMode = "train"
 ) -> Tensor:
     """What every modality adds to the fused logits, n `(k, B, C)`; their sum is the logits.
 
     n_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! [z(S + m) - z(S)], where z(S) are the logits when the
     inputs of all modalities outside S are zero, and z(∅) counts as 0.
 
-    The encoding of a zero input is the same for all samples in eval mode, so one is encoded. The
-    fusion sees every coalition in eval mode, and its running statistics stay as they are.
+    The encoding of a zero input is the same for all samples in eval mode, so one is encoded. What
+    follows the encoders sees every coalition in eval mode, and its running statistics stay as they
+    are.
     """
     there, absent = {}, {}
-    for name in model.modalities:
+    for name in student.modalities:
         given = outputs.fused_from[name]
         inputs = batch.input_of(name)
-        # an encoder that does not learn from this step does not learn from this pass either
+        # an encoder that is frozen in this step is so in this pass as well
         with (
-            _evaluating(model.encoders[name]),
+            evaluating(*student.encoder_modules(name)),
             torch.set_grad_enabled(given.requires_grad and torch.is_grad_enabled()),
         ):
-            absent[name] = model.encode(name, torch.zeros_like(inputs[:1]))[1]
-            there[name] = given if pad_mode == "train" else model.encode(name, inputs)[1]
-    with _evaluating(model.fusion):
-        if model.fusion.additive:
-            return _additive_shares(model.fusion, outputs, batch, there, absent, pad_mode)
-        return _coalition_shares(model.fusion, outputs, batch, there, absent)
+            absent[name] = student.encode(name, _zero_input(inputs))
+            there[name] = given if pad_mode == "train" else student.encode(name, inputs)
+    if not isinstance(student, OwnStudent):
+        with evaluating(student.net):
+            return _shares_by_coalitions(student, outputs, there, absent)
+    fusion = student.model.fusion
+    with evaluating(fusion):
+        if fusion.additive:
+            return _additive_shares(fusion, outputs, batch, there, absent, pad_mode)
+        return _coalition_shares(fusion, outputs, batch, there, absent)
+
+
+def _zero_input(inputs: Any) -> Any:
+    """The input of one sample, zero."""
+
+    def zero(tensor: Tensor) -> Tensor:
+        return torch.zeros_like(tensor[:1])
+
+    return inputs.map(zero) if isinstance(inputs, Call) else zero(inputs)
+
+
+def _shares_by_coalitions(
+    student: Student,
+    outputs: Outputs,
+    there: Mapping[str, Tensor],
+    absent: Mapping[str, Tensor],
+) -> Tensor:
+    """By the definition, a pass for each coalition of what follows the encoders."""
+    worth = {}
+    for group in coalitions(tuple(there)):
+        features = {
+            name: feature if name in group else absent[name].expand_as(feature)
+            for name, feature in there.items()
+        }
+        whole = len(group) == len(there)
+        logits = outputs.logits if whole else student.fuse(outputs, features)
+        worth[group] = logits.float()
+    values = shapley(worth)
+    return torch.stack([values[name] for name in there])
 
 
 def _additive_shares(
@@ -104,15 +138,3 @@ def _coalition_shares(
     worth = dict(zip(groups, logits.float().split(len(batch)), strict=True))
     values = shapley({**worth, whole: outputs.logits.float()})
     return torch.stack([values[name] for name in there])
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """A module in eval mode, then every part of it as it was."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

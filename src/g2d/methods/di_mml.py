@@ -8,17 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods import gates
-from g2d.methods.base import Method, check_fusion, check_weight
+from g2d.methods.base import Method, check_weight
 from g2d.methods.distance import mean_over_present
-from g2d.methods.loop import Loop
+from g2d.methods.heads.di_mml import DetachedFusion
 from g2d.methods.matching import present_in_both
 from g2d.methods.unimodal import loss_of_present
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.di_mml import DetachedFusion
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 
@@ -30,6 +29,7 @@ class DIMML(Method):
     on those dimensions that tell the classes apart in the first and not in the second.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         shared_weight: w, of the head that all modalities share.
         contrast_from: From which share of the epochs on there is L_DUC; the dimensions are
@@ -40,9 +40,11 @@ class DIMML(Method):
     """
 
     tasks = (Classification,)
+    one_loss = False
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         shared_weight: float = 1.0,
@@ -51,7 +53,7 @@ class DIMML(Method):
         fusion_share: float = 0.12,
         certainty_temperature: float = 1.0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("shared_weight", shared_weight)
         check_weight("contrast_temperature", contrast_temperature, above=0)
         check_weight("certainty_temperature", certainty_temperature, above=0)
@@ -63,31 +65,12 @@ class DIMML(Method):
         self.contrast_temperature = contrast_temperature
         self.fusion_share = fusion_share
         self.fusing = False
+        self.fusion = self.student.need_fusion(
+            "DI-MML", DetachedFusion, temperature=certainty_temperature
+        )
         self._effective: dict[str, Tensor] = {}
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """A `DetachedFusion` in the place of the one chosen."""
-        return DetachedFusion(
-            fusion.widths, fusion.outputs, options.get("certainty_temperature", 1.0)
-        )
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Looks at the fusion.
-
-        Raises:
-            UserError: It is not the method's own.
-        """
-        super().on_fit_start(loop)
-        check_fusion(type(self), loop.model.fusion, DetachedFusion)
-
-    @property
-    def fusion(self) -> DetachedFusion:
-        """The model's."""
-        assert isinstance(self.loop.model.fusion, DetachedFusion)
-        return self.loop.model.fusion
-
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Chooses the dimensions, once; in stage 2 sets everything but the fused head at rest."""
         epochs = self.loop.epochs
         last = max(1, round(self.fusion_share * epochs)) if self.fusion_share else 0
@@ -97,19 +80,20 @@ class DIMML(Method):
             for group in self.loop.optimizer.param_groups:
                 # the fused head begins here, and so does its learning rate
                 group["lr"] = group.get("initial_lr", group["lr"])
-            for encoder in self.loop.model.encoders.values():
-                encoder.eval()
+            for name in self.student.modalities:
+                for module in self.student.encoder_modules(name):
+                    module.eval()
             return
         begins = max(1, round(self.contrast_from * epochs)) if self.contrast_from else 0
         if epoch >= begins and self.contrast_from < 1 and not self._effective:
             self._effective = self.effective_dimensions()
-        self._effective = {n: dims.to(self.loop.device) for n, dims in self._effective.items()}
+        self._effective = {n: dims.to(self.student.device) for n, dims in self._effective.items()}
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
+    def active(self) -> frozenset[str] | None:
         """All, and none in stage 2."""
         return frozenset() if self.fusing else None
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """There is no single one.
 
         Raises:
@@ -142,7 +126,7 @@ class DIMML(Method):
         return {"effective": dict(self._effective)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self._effective = dict(state["effective"])
 
     def effective_dimensions(self) -> dict[str, Tensor]:
@@ -169,19 +153,19 @@ class DIMML(Method):
 
     def _look(self) -> Any:
         """Modality, features and targets of those who have it, batch after batch, on the CPU."""
-        with self.loop.looking():
-            for batch in self.loop.sweep():
+        with self.looking():
+            for batch in self.loop.iter_train():
                 for name, value in self._features(batch).items():
                     there = batch.present.get(name, torch.ones_like(batch.target)).bool().cpu()
                     yield name, value.cpu().double()[there], batch.target.cpu()[there]
 
     def _features(self, batch: Batch) -> dict[str, Tensor]:
-        model = self.loop.model
-        encoded = {n: model.encode(n, batch.input_of(n))[0] for n in model.modalities}
+        student = self.student
+        encoded = {n: student.encode(n, batch.input_of(n)) for n in student.modalities}
         return self.fusion.align(encoded, batch.present)
 
     def _detached_loss(self, batch: Batch) -> Tensor:
-        with self.loop.precision():
+        with self.precision():
             features = self._features(batch)
             own = self.fusion.read(features, batch.present)
             shared = self.fusion.read_shared(features, batch.present)
@@ -196,8 +180,8 @@ class DIMML(Method):
         return torch.stack(terms).sum()
 
     def _fused_loss(self, batch: Batch) -> Tensor:
-        with self.loop.precision():
-            logits = self.loop.model(batch, frozenset()).logits
+        with self.precision():
+            logits = self.student.answer(batch)[0].logits
         return self.task.loss(logits, batch.target)
 
     def _trained(self) -> list[nn.Parameter]:
@@ -205,7 +189,7 @@ class DIMML(Method):
         if self.fusing:
             return fused
         rest = {id(parameter) for parameter in fused}
-        learning = (p for p in self.loop.model.parameters() if p.requires_grad)
+        learning = (p for p in self.student.parameters() if p.requires_grad)
         return [p for p in learning if id(p) not in rest]
 
 

@@ -8,18 +8,17 @@ from itertools import combinations
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import mean_over_present
 from g2d.methods.heldout import gather
-from g2d.methods.loop import Loop
 from g2d.methods.matching import divergence, info_nce, present_in_both
 from g2d.methods.unimodal import shown, unimodal_losses
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
+from g2d.student.base import Student
+from g2d.student.own import OwnStudent
 from g2d.tasks import Regression, Task
 
 AlphaRule = Literal["heuristic", "fitted", "learned"]
@@ -40,6 +39,7 @@ class DLMG(Method):
     each modality thinks; they learn the labels too, and their mean loss is added to L_cls.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted; regression is matched by `"infonce"` only.
         alpha: `"heuristic"`, exp(-1 / (e + 1)); `"fitted"`, the authors' polynomial, stretched
             over this run; `"learned"`, by the gradient of a loss on samples held out of training;
@@ -61,6 +61,7 @@ class DLMG(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         alpha: float | AlphaRule = "heuristic",
@@ -70,7 +71,7 @@ class DLMG(Method):
         held_out: int = 64,
         pace: float = 2.0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         if isinstance(alpha, str):
             check_choice("alpha", alpha, get_args(AlphaRule))
         elif not 0 <= alpha <= 1:
@@ -92,34 +93,13 @@ class DLMG(Method):
         self.temperature = temperature
         self.held_out, self.pace = int(held_out), pace
         self.label_weight = _CURVE[0] if isinstance(alpha, str) else float(alpha)
-        self._heads_beside = False
         self._rows: Tensor | None = None
         self._unseen: Batch | None = None
         self._seen: Batch | None = None
+        if alpha != 1 and match != "infonce":
+            self.student.need_unimodal_logits(task.outputs)
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The fusion, with a head for each modality beside it where it has no terms to compare."""
-        if options.get("alpha") == 1 or options.get("match") == "infonce":
-            return fusion
-        return with_unimodal(fusion)
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Looks at the fusion.
-
-        Raises:
-            UserError: Features of different widths are to be compared.
-        """
-        super().on_fit_start(loop)
-        fusion = loop.model.fusion
-        self._heads_beside = isinstance(fusion, UnimodalHeads)
-        if self.match == "infonce" and self.alpha != 1 and len(set(fusion.widths.values())) > 1:
-            raise UserError(
-                f"infonce compares features, and theirs are {fusion.widths} wide; give all "
-                "encoders one width, or choose match rjs"
-            )
-
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Sets α_e."""
         if self.alpha == "heuristic":
             self.label_weight = math.exp(-1 / (epoch + 1))
@@ -133,10 +113,10 @@ class DLMG(Method):
                 moved = self.label_weight - self.pace / self.loop.epochs * cosine
                 self.label_weight = min(max(moved, LOWEST), HIGHEST)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """C [α_e L_cls + (1 - α_e) L_match]."""
         if self.alpha == 1:
-            return self.prefactor * super().loss(outputs, batch)
+            return self.prefactor * super().objective(outputs, batch)
         kept = None
         if self._rows is not None:
             kept = torch.isin(batch.index, self._rows, invert=True)
@@ -154,8 +134,7 @@ class DLMG(Method):
         """
         assert self._seen is not None
         assert self._unseen is not None
-        model = self.loop.model
-        weights = [p for p in model.parameters() if p.requires_grad]
+        weights = [p for p in self.student.parameters() if p.requires_grad]
         rate = self.prefactor * float(self.loop.optimizer.param_groups[0]["lr"])
 
         def gradient(loss: Tensor) -> list[Tensor]:
@@ -165,10 +144,10 @@ class DLMG(Method):
             ]
 
         def terms(batch: Batch) -> tuple[Tensor, Tensor]:
-            batch = batch.to(self.loop.device)
-            return self._terms(model(batch), batch, None)
+            batch = batch.to(self.student.device)
+            return self._terms(*self.student.answer(batch), None)
 
-        with self.loop.looking(), torch.enable_grad():
+        with self.looking(), torch.enable_grad():
             labels, matching = map(gradient, terms(self._seen))
             old = [p.detach().clone() for p in weights]
             with torch.no_grad():
@@ -188,7 +167,7 @@ class DLMG(Method):
         return {"label_weight": self.label_weight}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes it up."""
+        """Restores it."""
         self.label_weight = state["label_weight"]
 
     def _terms(self, outputs: Outputs, batch: Batch, kept: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -199,11 +178,13 @@ class DLMG(Method):
             labels = mean_over_present(self.task.losses(outputs.logits, batch.target), kept)
             there = {n: batch.present.get(n, kept) & kept for n in batch.modalities}
             batch = Batch(batch.inputs, batch.target, batch.index, there)
-        if self._heads_beside:
+        if self.student.added_heads is not None:
             beside = unimodal_losses(self.task, outputs, batch).values()
             labels = labels + torch.stack(list(beside)).mean()
         infonce = self.match == "infonce"
         said = outputs.features if infonce else shown(outputs)
+        if infonce:
+            _check_widths(outputs.features)
         terms = []
         for one, other in combinations(said, 2):
             both = present_in_both(batch, one, other)
@@ -215,12 +196,17 @@ class DLMG(Method):
         return labels, torch.stack(terms).mean()
 
     def _hold_out(self) -> None:
-        count = sum(len(batch) for batch in self.loop.sweep())
+        if not isinstance(self.student, OwnStudent):
+            raise UserError(
+                "alpha 'learned' runs the model on samples that it keeps, which takes a "
+                "g2d.MultimodalModel; with an attached model use alpha 'heuristic' or 'fitted'"
+            )
+        count = sum(len(batch) for batch in self.loop.iter_train())
         size = max(1, min(self.held_out, count // 4))
         drawn = torch.randperm(count, generator=torch.Generator().manual_seed(0))
         self._rows = drawn[:size].sort().values
         self._unseen, self._seen = gather(
-            self.loop.sweep(), self._rows, drawn[size : 2 * size].sort().values
+            self.loop.iter_train(), self._rows, drawn[size : 2 * size].sort().values
         )
 
 
@@ -234,6 +220,15 @@ def fitted(epoch: int, epochs: int) -> float:
     time = epoch * _CURVE_EPOCHS / epochs
     value = sum(c * time**power for power, c in enumerate(_CURVE))
     return min(max(value, LOWEST), HIGHEST)
+
+
+def _check_widths(features: Mapping[str, Tensor]) -> None:
+    widths = {name: feature.shape[1] for name, feature in features.items()}
+    if len(set(widths.values())) > 1:
+        raise UserError(
+            f"infonce compares features, and theirs are {widths} wide; give all encoders one "
+            "width, or choose match rjs"
+        )
 
 
 def _product(left: list[Tensor], right: list[Tensor]) -> Tensor:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from torch import nn
+
 from g2d.methods.distance import FeatureReduction
 from g2d.methods.g2d_loss import G2DLoss
 from g2d.methods.schedule import Schedule
 from g2d.methods.smp import Scope, SequentialPrioritization, Suppression
+from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -23,6 +26,7 @@ class G2D(SequentialPrioritization):
     best (`benchmarks/results`). The preset `paper` is what the authors ran.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         teachers: Trained, one a modality.
         schedule: Epochs of every stage, τ_1 .. τ_k.
@@ -41,7 +45,9 @@ class G2D(SequentialPrioritization):
         >>> task = g2d.Classification(2)
         >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
         >>> teachers = g2d.OnlineTeachers({"sound": make("sound"), "image": make("image")}, task)
-        >>> G2D(task, teachers, schedule=(5, 10)).schedule.boundaries
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> G2D(model, task, teachers, schedule=(5, 10)).schedule.boundaries
         (5,)
     """
 
@@ -52,6 +58,7 @@ class G2D(SequentialPrioritization):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         teachers: TeacherBank,
         schedule: Schedule | Sequence[int],
@@ -65,6 +72,7 @@ class G2D(SequentialPrioritization):
         scope: Scope = "auto",
     ) -> None:
         loss = G2DLoss(
+            student,
             task,
             teachers,
             alpha=alpha,

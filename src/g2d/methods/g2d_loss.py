@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import FeatureReduction, feature_distance, logit_distance
+from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -22,6 +23,7 @@ class G2DLoss(Method):
     it is UMT. The preset `paper` takes means over the feature, as the authors' code does.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         teachers: Trained, one a modality.
         alpha: Weight of the feature distances, Eq. 2.
@@ -31,6 +33,7 @@ class G2DLoss(Method):
             authors' code has it.
     """
 
+    needs_teachers = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"feature_reduction": "mean"},
         "off": {"alpha": 0.0, "beta": 0.0},
@@ -38,6 +41,7 @@ class G2DLoss(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         teachers: TeacherBank,
         *,
@@ -46,7 +50,7 @@ class G2DLoss(Method):
         temperature: float = 1.0,
         feature_reduction: FeatureReduction = "sum",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("alpha", alpha)
         check_weight("beta", beta)
         check_weight("temperature", temperature, above=0)
@@ -57,9 +61,9 @@ class G2DLoss(Method):
         self.temperature = temperature
         self.feature_reduction: FeatureReduction = feature_reduction
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Eq. 4."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self.alpha or self.beta:
             said = self.teachers.outputs(batch)
         if self.alpha:

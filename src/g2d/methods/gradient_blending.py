@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, check_weight
-from g2d.methods.loop import Loop
 from g2d.methods.unimodal import loss_of_present, shown
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 
@@ -29,6 +27,7 @@ class GradientBlending(Method):
     more the training loss has. Here both are read off the run itself.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         super_epoch: Epochs between two estimates of the weights.
         weights: Fixed weights of `fused` and of every modality in the place of estimates; what is
@@ -43,6 +42,7 @@ class GradientBlending(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         super_epoch: int = 5,
@@ -50,7 +50,7 @@ class GradientBlending(Method):
         overfitting_floor: float = 0.05,
         weight_floor: float = 0.1,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         if super_epoch < 1:
             raise UserError(f"super_epoch must be 1 or more, got {super_epoch}")
         check_weight("overfitting_floor", overfitting_floor, above=0)
@@ -69,16 +69,9 @@ class GradientBlending(Method):
         self._sums: dict[str, Tensor] = {}
         self._start: dict[str, list[float]] = {}
         self._epochs = 0
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """With a classifier for each modality beside it, unless none of them has a weight."""
-        return fusion if _fused_alone(options.get("weights")) else UnimodalHeads(fusion)
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Without fixed weights, all begin equal."""
-        super().on_fit_start(loop)
-        names = ("fused", *loop.model.modalities)
+        if not _fused_alone(weights):
+            self.student.need_unimodal_logits(task.outputs, own=True)
+        names = ("fused", *self.student.modalities)
         unknown = set(self.weights) - set(names)
         if unknown:
             raise UserError(
@@ -88,9 +81,9 @@ class GradientBlending(Method):
         if not self.fixed:
             self.weights = dict.fromkeys(names, 1 / len(names))
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The blend."""
-        fused = super().loss(outputs, batch)
+        fused = super().objective(outputs, batch)
         if self.fixed and _fused_alone(self.weights):
             return fused
         losses = {"fused": fused}
@@ -101,7 +94,7 @@ class GradientBlending(Method):
         terms = [self.weights.get(name, 0.0) * loss for name, loss in losses.items()]
         return torch.stack(terms).sum()
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Begins to sum the training losses of the epoch."""
         self._sums = {}
 

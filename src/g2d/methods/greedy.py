@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_weight
-from g2d.methods.gates import square
-from g2d.methods.loop import Loop
+from g2d.gates import square
+from g2d.methods.base import Method, check_weight
+from g2d.methods.heads.greedy import CrossGates
 from g2d.methods.unimodal import unimodal_losses
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.cross_gates import CrossGates
 from g2d.models.fusion.late import LateFusion
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
+from g2d.student.own import OwnStudent
 from g2d.tasks import Task
 
 
@@ -34,6 +34,7 @@ class Greedy(Method):
     in Multi-modal Deep Neural Networks*, ICML 2022 (arXiv 2202.05306).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         tolerance: α.
         window: Q; at 0 this is joint training, bit for bit, without gates.
@@ -45,6 +46,7 @@ class Greedy(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         tolerance: float = 0.01,
@@ -52,7 +54,7 @@ class Greedy(Method):
         warmup: int = 1,
         reduction: float = 4.0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("tolerance", tolerance)
         check_weight("window", window)
         check_weight("warmup", warmup)
@@ -66,77 +68,27 @@ class Greedy(Method):
         self._seen: Tensor | None = None
         self._told: list[list[nn.Parameter]] = []
         self._own: list[list[nn.Parameter]] = []
+        if window:
+            self._gates = self._bring_gates()
+            names = self.student.modalities
+            self._told = [self._gates.gate_parameters_of(name) for name in names]
+            self._own = [self.student.branch_parameters(name) for name in names]
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The fusion, behind gates.
-
-        Raises:
-            UserError: It is not late fusion.
-        """
-        if not options.get("window", 1):
-            return fusion
-        if not isinstance(fusion, LateFusion):
-            raise UserError(
-                "Greedy averages networks that are trained each with its own loss, which is late "
-                f"fusion, got {type(fusion).__name__}; use late fusion"
-            )
-        return CrossGates(fusion, options.get("reduction", 4.0))
-
-    @property
-    def gates(self) -> CrossGates:
-        """Those of the model.
-
-        Raises:
-            UserError: It has none.
-        """
-        fusion = self.loop.model.fusion
-        if not isinstance(fusion, CrossGates):
-            raise UserError(
-                f"Greedy needs gates, and the fusion is {type(fusion).__name__}; build the model "
-                "with Greedy.adapt_fusion(fusion)"
-            )
-        return fusion
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Notes whose parameters are whose."""
-        super().on_fit_start(loop)
-        if self.window:
-            names = loop.model.modalities
-            self._told = [self.gates.gate_parameters_of(name) for name in names]
-            self._own = [loop.model.branch_parameters(name) for name in names]
-
-    def on_epoch_start(self, epoch: int) -> None:
-        """Ends the warm-up."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Ends the warm-up; sets the gates of the first step."""
         self.epoch = epoch
+        self._set_gates()
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
-        """All encoders; closes the gate that is to be closed in this step."""
-        if self._state:
-            device = self.loop.device
-            self._state = {key: value.to(device) for key, value in self._state.items()}
-            gates, widths = self.gates, self.gates.widths
-            sums = self._state["sums"].split(list(widths.values()))
-            counts = self._state["counts"].clamp(min=1)
-            closing = self._state["left"] > 0
-            gates.means = {
-                name: total / count for name, total, count in zip(widths, sums, counts, strict=True)
-            }
-            gates.closed = {
-                name: closing & (self._state["who"] == place) for place, name in enumerate(widths)
-            }
-        return super().learning(*batches)
-
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The sum of the modalities' losses."""
         if not self.window:
-            return super().loss(outputs, batch)
-        seen = self.gates.seen.values()
+            return super().objective(outputs, batch)
+        seen = self._gates.seen.values()
         found = torch.cat([*(total for total, _ in seen), torch.stack([n for _, n in seen])])
         self._seen = found if self._seen is None else self._seen + found
         return torch.stack(list(unimodal_losses(self.task, outputs, batch).values())).sum()
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Changes no gradient; measures speeds and says what the next step is."""
         if self._seen is None:
             return
@@ -166,6 +118,34 @@ class Greedy(Method):
             "left": torch.where(begin, self.window, (state["left"] - 1).clamp(min=0)),
             "who": torch.where(begin, speed.argmax(), state["who"]),
         }
+        self._set_gates()
+
+    def _set_gates(self) -> None:
+        """Holds the gate that is to be held in the next step."""
+        if not self._state:
+            return
+        device = self.student.device
+        self._state = {key: value.to(device) for key, value in self._state.items()}
+        gates, widths = self._gates, self._gates.widths
+        sums = self._state["sums"].split(list(widths.values()))
+        counts = self._state["counts"].clamp(min=1)
+        closing = self._state["left"] > 0
+        gates.means = {
+            name: total / count for name, total, count in zip(widths, sums, counts, strict=True)
+        }
+        gates.closed = {
+            name: closing & (self._state["who"] == place) for place, name in enumerate(widths)
+        }
+
+    def _bring_gates(self) -> CrossGates:
+        if isinstance(self.student, OwnStudent):
+            fusion = self.student.model.fusion
+            if not isinstance(fusion, LateFusion | CrossGates):
+                raise UserError(
+                    "Greedy averages networks that are trained each with its own loss, which is "
+                    f"late fusion, got {type(fusion).__name__}; use late fusion"
+                )
+        return self.student.need_fusion("Greedy", CrossGates, reduction=self.reduction)
 
     def stage(self) -> str:
         """Whether steps may re-balance."""
@@ -176,7 +156,7 @@ class Greedy(Method):
         return dict(self._state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self._state = dict(state)
 
 

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods import gates
-from g2d.models.multimodal import MultimodalModel
 from g2d.ranks import mean_over_ranks
+from g2d.student.base import Student
 
-Sweep = Callable[[float, int], Iterable[Batch]]
+IterTrain = Callable[[float, int], Iterable[Any]]
 
 
 class Loop:
-    """Model, optimizer and training data of a loop of your own; the engine has one on Fabric.
+    """Optimizer, epochs and training data of a loop of your own; the engine has one on Fabric.
 
-    A method gets it once, by `Method.on_fit_start`, and takes its steps with it.
+    A method gets it once, by `Method.on_fit_start`.
 
     Args:
-        model: The student, on its device.
-        optimizer: Made from `method.parameter_groups(model)`.
+        optimizer: Made from `method.parameter_groups()`.
         epochs: How many there will be; methods whose stages are shares of them ask.
-        sweep: `sweep(share, seed)` gives a random share of the training data, on the model's
-            device. Only methods that look at
-            the training data between epochs (PMR, for one) ask for it.
+        iter_train: `iter_train(fraction, seed)` iterates over a random fraction of the training
+            data, on the model's device. Only methods that look at the training data between epochs
+            (PMR, for one) ask for it. For an attached model it calls the model, and yields
+            `(net(...), target)`, or `(net(...), target, {"index": ..., "present": ...})`; for a
+            `g2d.MultimodalModel` it yields the batches.
 
     Example:
         >>> import torch, g2d
@@ -37,9 +38,9 @@ class Loop:
         >>> model = g2d.MultimodalModel(
         ...     {name: torch.nn.Linear(3, 4) for name in widths}, g2d.LateFusion(widths, outputs=2)
         ... )
-        >>> method = g2d.JointTraining(g2d.Classification(2))
-        >>> optimizer = torch.optim.SGD(method.parameter_groups(model), lr=0.1)
-        >>> method.on_fit_start(g2d.Loop(model, optimizer))
+        >>> method = g2d.JointTraining(model, g2d.Classification(2))
+        >>> optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        >>> method.on_fit_start(g2d.Loop(optimizer))
         >>> batch = g2d.Batch(
         ...     {name: torch.ones(2, 3) for name in widths}, torch.tensor([0, 0]), torch.arange(2)
         ... )
@@ -49,16 +50,14 @@ class Loop:
 
     def __init__(
         self,
-        model: MultimodalModel,
         optimizer: Optimizer,
         *,
         epochs: int | None = None,
-        sweep: Sweep | None = None,
+        iter_train: IterTrain | None = None,
     ) -> None:
-        self.model = model
         self.optimizer = optimizer
         self._epochs = epochs
-        self._sweep = sweep
+        self._iter_train = iter_train
 
     @property
     def epochs(self) -> int:
@@ -70,27 +69,19 @@ class Loop:
         if self._epochs is None:
             raise UserError(
                 "this method has stages that are shares of the training; give the loop its number "
-                "of epochs: g2d.Loop(model, optimizer, epochs=...)"
+                "of epochs: g2d.Loop(optimizer, epochs=...)"
             )
         return self._epochs
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
-
-    def forward(
-        self, batch: Batch, learning: frozenset[str] | None = None, more: bool = False
-    ) -> Outputs:
-        """The model's answer; its gradient is taken by `backward`.
+    def forward(self, student: Student, batch: Batch, more: bool = False) -> Outputs:
+        """The answer of a model of g2d's own; its gradient is taken by `backward`.
 
         Args:
+            student: Whose model is run.
             batch: The inputs.
-            learning: The modalities whose encoders learn from it; all when `None`.
             more: Whether this step goes on to add the gradients of another batch.
         """
-        outputs: Outputs = self.model(batch, learning)
-        return outputs
+        return student.answer(batch)[0]
 
     def backward(self, loss: Tensor, more: bool = False) -> None:
         """Adds the gradients of a loss to the parameters.
@@ -102,10 +93,9 @@ class Loop:
         loss.backward()
 
     def precision(self) -> AbstractContextManager[None]:
-        """The loop's precision, for a method that runs the model, or parts of it, by itself.
+        """The loop's precision, for a method that runs parts of the model by itself.
 
-        Such a method calls `loop.model` instead of `loop.forward`, `gradients` instead of
-        `backward`.
+        Such a method calls the model instead of `forward`, `gradients` instead of `backward`.
         """
         return nullcontext()
 
@@ -128,27 +118,15 @@ class Loop:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def sweep(self, share: float = 1.0, seed: int = 0) -> Iterable[Batch]:
-        """A random share of the training data, every process all of it.
+    def iter_train(self, fraction: float = 1.0, seed: int = 0) -> Iterable[Any]:
+        """A random fraction of the training data, every process all of it.
 
         Raises:
             UserError: The loop was made without a way to it.
         """
-        if self._sweep is None:
+        if self._iter_train is None:
             raise UserError(
-                "this method looks at the training data between epochs; give the loop a "
-                "sweep(share, seed) that returns batches of it"
+                "this method looks at the training data between epochs; give the loop an "
+                "iter_train(fraction, seed): g2d.Loop(optimizer, epochs=..., iter_train=...)"
             )
-        return self._sweep(share, seed)
-
-    @contextmanager
-    def looking(self) -> Iterator[None]:
-        """The model in eval mode and without a graph, then every module as it was."""
-        modes = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        try:
-            with torch.no_grad(), self.precision():
-                yield
-        finally:
-            for module, training in modes:
-                module.training = training
+        return self._iter_train(fraction, seed)

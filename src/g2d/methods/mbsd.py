@@ -7,14 +7,13 @@ from itertools import combinations
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method, check_weight
 from g2d.methods.distance import mean_over_present
 from g2d.methods.unimodal import shown, unimodal_losses
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import with_unimodal
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 
@@ -30,6 +29,7 @@ class MBSD(Method):
     gives it for classification.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         unimodal: υ, weight of each modality's own loss.
         divergence: δ, weight of the divergence between the two predictions.
@@ -43,28 +43,25 @@ class MBSD(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         unimodal: float = 1.0,
         divergence: float = 1.0,
         distance: float = 1.0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("unimodal", unimodal)
         check_weight("divergence", divergence)
         check_weight("distance", distance)
         self.unimodal = unimodal
         self.divergence = divergence
         self.distance = distance
+        self.student.need_unimodal_logits(task.outputs)
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """Heads beside a fusion that is no sum over modalities; their losses reach the encoders."""
-        return with_unimodal(fusion)
-
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The fused loss, the modalities' own, and what they teach each other."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self.unimodal:
             own = unimodal_losses(self.task, outputs, batch)
             loss = loss + self.unimodal * torch.stack(list(own.values())).sum()

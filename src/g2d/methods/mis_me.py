@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_fusion, check_weight
-from g2d.methods.loop import Loop
+from g2d.methods.base import Method, check_choice, check_weight
+from g2d.methods.heads.mis_me import BranchHeads, DeepConcatFusion, WeightedBranches
 from g2d.methods.unimodal import unimodal_losses
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.mis_me import DeepConcatFusion, WeightedBranches, branch_heads
-from g2d.models.fusion.unimodal_heads import UnimodalHeads
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 Approach = Literal["concat", "hybrid", "learnable"]
@@ -34,6 +33,7 @@ class MISME(Method):
     2408.00963). There ℓ is the squared error of one number.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         approach: `"hybrid"`, `"concat"` or `"learnable"`.
         joint_head: Of `hybrid` and `concat`: MIS-ME's own, or the fusion that was chosen; the
@@ -50,6 +50,7 @@ class MISME(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         approach: Approach = "hybrid",
@@ -57,7 +58,7 @@ class MISME(Method):
         weights: Mapping[str, float] | None = None,
         scalars: Scalars = "free",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_choice("approach", approach, get_args(Approach))
         check_choice("joint_head", joint_head, get_args(JointHead))
         check_choice("scalars", scalars, get_args(Scalars))
@@ -77,46 +78,31 @@ class MISME(Method):
         self.joint_head: JointHead = joint_head
         self.weights = dict(weights or {})
         self.scalars: Scalars = scalars
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """What the approach trains; the chosen fusion itself when off."""
-        widths, outputs = fusion.widths, fusion.outputs
-        approach = options.get("approach", "hybrid")
-        if approach == "learnable":
-            return WeightedBranches(widths, outputs, options.get("scalars") == "complementary")
-        chosen = options.get("joint_head", "own") == "chosen"
-        joint = fusion if chosen else DeepConcatFusion(widths, outputs)
-        if approach == "concat":
-            return joint
-        return UnimodalHeads(joint, heads=branch_heads(widths, outputs))
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Looks at the fusion and at the names of the weights.
-
-        Raises:
-            UserError: The fusion is not the approach's, or a weight is for no modality.
-        """
-        super().on_fit_start(loop)
-        if self.approach == "hybrid":
-            check_fusion(type(self), loop.model.fusion, UnimodalHeads)
-        elif self.approach == "learnable":
-            check_fusion(type(self), loop.model.fusion, WeightedBranches)
-        elif self.joint_head == "own":
-            check_fusion(type(self), loop.model.fusion, DeepConcatFusion)
-        names = ("fused", *loop.model.modalities)
-        unknown = set(self.weights) - set(names)
+        unknown = set(self.weights) - {"fused", *self.student.modalities}
         if unknown:
             raise UserError(
-                f"weights is given for {sorted(unknown)}, expected some of {list(names)}; "
-                "use their names"
+                f"weights is given for {sorted(unknown)}, expected some of "
+                f"{['fused', *self.student.modalities]}; use their names"
             )
+        self._bring_heads()
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The fused prediction's, and with `hybrid` those of the branches."""
-        fused = super().loss(outputs, batch)
+        fused = super().objective(outputs, batch)
         if self.approach != "hybrid":
             return fused
         losses = {"fused": fused, **unimodal_losses(self.task, outputs, batch)}
         terms = [self.weights.get(name, 1.0) * loss for name, loss in losses.items()]
         return torch.stack(terms).sum()
+
+    def _bring_heads(self) -> None:
+        """Puts the heads of the approach into the model."""
+        bring = partial(self.student.need_fusion, "MIS-ME")
+        if self.approach == "learnable":
+            bring(WeightedBranches, complementary=self.scalars == "complementary")
+            return
+        beside = self.approach == "hybrid" and self.student.added_heads is not None
+        if self.joint_head == "own" and not beside:
+            bring(DeepConcatFusion)
+        if self.approach == "hybrid":
+            bring(BranchHeads)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods import gates
-from g2d.methods.base import Method, check_choice, check_fusion, check_weight
-from g2d.methods.loop import Loop
+from g2d.methods.base import Method, check_choice, check_weight
+from g2d.methods.heads.mla import SharedHead
 from g2d.methods.unimodal import loss_of_present
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.shared_head import SharedHead
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import MultiLabel, Task
 
 Projection = Literal["rls", "off"]
@@ -32,6 +31,7 @@ class MLA(Method):
     for all modalities (`SharedHead`), which also mixes their predictions.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         projection: `"rls"` is the recursion above; `"off"` leaves dW as it is, which is what the
             published code does.
@@ -46,11 +46,10 @@ class MLA(Method):
         >>> import torch, g2d
         >>> widths = {"sound": 4, "image": 4}
         >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
-        >>> fusion = MLA.adapt_fusion(g2d.LateFusion(widths, outputs=2))
-        >>> model = g2d.MultimodalModel(encoders, fusion)
-        >>> method = MLA(g2d.Classification(2))
-        >>> optimizer = torch.optim.SGD(method.parameter_groups(model), lr=0.1)
-        >>> method.on_fit_start(g2d.Loop(model, optimizer))
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
+        >>> method = MLA(model, g2d.Classification(2))
+        >>> optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        >>> method.on_fit_start(g2d.Loop(optimizer))
         >>> inputs = {name: torch.randn(2, 3) for name in widths}
         >>> batch = g2d.Batch(inputs, torch.tensor([0, 1]), torch.arange(2))
         >>> method.on_epoch_start(0)
@@ -58,15 +57,18 @@ class MLA(Method):
         torch.Size([])
     """
 
+    one_loss = False
+
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         projection: Projection = "rls",
         alpha: float = 0.1,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_choice("projection", projection, get_args(Projection))
         check_weight("alpha", alpha, above=0)
         if isinstance(task, MultiLabel) and fixed is None:
@@ -76,28 +78,15 @@ class MLA(Method):
             )
         self.projection: Projection = projection
         self.alpha = alpha
+        self.fusion = self.student.need_fusion("MLA", SharedHead, fixed=fixed)
         self._projector: Tensor | None = None
         self._last: Tensor | None = None
 
-    def on_fit_start(self, loop: Loop) -> None:
-        """Looks at the fusion.
-
-        Raises:
-            UserError: It is not the method's own.
-        """
-        super().on_fit_start(loop)
-        check_fusion(type(self), loop.model.fusion, SharedHead)
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """One head for all modalities, in the place of any fusion."""
-        return SharedHead(fusion.widths, fusion.outputs, options.get("fixed"))
-
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Forgets the directions: they are of features that have changed since."""
         self._projector = None
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """There is no single one.
 
         Raises:
@@ -107,21 +96,20 @@ class MLA(Method):
 
     def step(self, *batches: Batch) -> Tensor:
         """One step of the optimizer for each modality, with no other modality in memory."""
-        losses = [self._step_of(name, batches) for name in self.loop.model.modalities]
+        losses = [self._step_of(name, batches) for name in self.student.modalities]
         return torch.stack(losses).mean()
 
     def _step_of(self, name: str, batches: tuple[Batch, ...]) -> Tensor:
-        model = self.loop.model
-        fusion = cast(SharedHead, model.fusion)
-        own = [*fusion.adapters[name].parameters(), *model.encoder_parameters(name)]
+        fusion = self.fusion
+        own = [*fusion.adapters[name].parameters(), *self.student.encoder_parameters(name)]
         # The head's weight is the first of them.
         parameters = [*fusion.head.parameters(), *(p for p in own if p.requires_grad)]
         size = sum(len(batch) for batch in batches)
         gradients: list[Tensor | None] = [None] * len(parameters)
         losses, sums = [], []
         for batch in batches:
-            with self.loop.precision():
-                feature = fusion.adapt(name, model.encode(name, batch.input_of(name))[0])
+            with self.precision():
+                feature = fusion.adapt(name, self.student.encode(name, batch.input_of(name)))
                 loss = loss_of_present(self.task, fusion.head(feature), batch, name)
             loss = loss * (len(batch) / size)
             found = self.loop.gradients(loss, parameters, keep=False)
@@ -155,7 +143,7 @@ class MLA(Method):
         return {"last": self._last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes it up."""
+        """Restores it."""
         self._last = state["last"]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
+
+from torch import nn
 
 from g2d.errors import UserError
-from g2d.methods.base import Method, check_fusion, check_weight
-from g2d.methods.loop import Loop
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.cosine import CosineFusion
+from g2d.methods.base import Method, check_weight
+from g2d.methods.heads.mmcosine import CosineFusion
+from g2d.student.base import Student
+from g2d.student.own import OwnStudent
 from g2d.tasks import Classification, MultiLabel, Task
 
 
@@ -22,36 +24,22 @@ class MMCosine(Method):
     of joint training.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted: classes or labels.
         scale: s, above 0.
     """
 
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification, MultiLabel)
 
-    def __init__(self, task: Task, *, scale: float = 10.0) -> None:
-        super().__init__(task)
+    def __init__(self, student: Student | nn.Module, task: Task, *, scale: float = 10.0) -> None:
+        super().__init__(student, task)
         check_weight("scale", scale, above=0)
         self.scale = scale
-
-    def on_fit_start(self, loop: Loop) -> None:
-        """Looks at the fusion.
-
-        Raises:
-            UserError: It is not the method's own.
-        """
-        super().on_fit_start(loop)
-        check_fusion(type(self), loop.model.fusion, CosineFusion)
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The cosine classifier in the place of the linear one.
-
-        Raises:
-            UserError: The fusion is no linear classifier on the features.
-        """
-        if not fusion.additive:
-            raise UserError(
-                f"MMCosine normalises a linear classifier, and {type(fusion).__name__} mixes the "
-                "features before it; use late, sum or concat fusion"
-            )
-        return CosineFusion(fusion.widths, fusion.outputs, options.get("scale", 10.0))
+        if isinstance(self.student, OwnStudent):
+            fusion = self.student.model.fusion
+            if not (fusion.additive or isinstance(fusion, CosineFusion)):
+                raise UserError(
+                    f"MMCosine normalises a linear classifier, and {type(fusion).__name__} mixes "
+                    "the features before it; use late, sum or concat fusion"
+                )
+        self.student.need_fusion("MMCosine", CosineFusion, scale=scale)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from g2d import gates
 from g2d.batch import Batch, Outputs
-from g2d.methods import gates
 from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.unimodal import unimodal_losses
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import UnimodalHeads
+from g2d.ranks import mean_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 Rescale = Literal["per_encoder", "per_tensor"]
@@ -34,6 +35,7 @@ class MMPareto(Method):
     ICML 2024 (arXiv 2405.17730).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         gamma: γ, the length of an encoder's gradient; the paper's 1.5 makes up for the noise that
             is lost.
@@ -47,58 +49,57 @@ class MMPareto(Method):
         "off": {"weight": 0.0, "gamma": 1.0},
     }
     scales_gradients = True
+    one_loss = False
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         gamma: float = 1.5,
         weight: float = 1.0,
         rescale: Rescale = "per_encoder",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("gamma", gamma, above=0)
         check_weight("weight", weight)
         check_choice("rescale", rescale, get_args(Rescale))
         self.gamma = gamma
         self.weight = weight
         self.rescale: Rescale = rescale
-        self._rooms: dict[str, Tensor] = {}
+        self._buffers: dict[str, Tensor] = {}
+        self._unimodal: Gradients | None = None
+        self._off = weight == 0 and gamma == 1
+        if not self._off:
+            self.student.need_unimodal_logits(task.outputs, own=True)
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """A linear head for each modality beside the fusion, whichever it is; none when off."""
-        return fusion if _is_off(**options) else UnimodalHeads(fusion)
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """The fused loss and the weighted unimodal ones.
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """The task's, where the method is off.
-
-        Raises:
-            UserError: It is not.
+        The gradients of the latter are taken here, apart, and the loss is such that `backward`
+        gives those of the former; a factor on the loss reaches both.
         """
-        if not _is_off(self.weight, self.gamma):
-            raise self._no_single_loss()
-        return super().loss(outputs, batch)
+        fused = super().objective(outputs, batch)
+        if self._off:
+            return fused
+        terms = unimodal_losses(self.task, outputs, batch).values()
+        unimodal = self.weight * torch.stack(list(terms)).sum()
+        if not unimodal.requires_grad:
+            return fused + unimodal
+        found = list(gates.gradients(unimodal, self._parameters()))
+        apart: Callable[..., Tensor] = _Apart.apply
+        return apart(fused, unimodal.detach(), partial(self._add, found))
 
-    def step(self, *batches: Batch) -> Tensor:
-        """Two gradients of the same forward pass, made one for each encoder.
-
-        Returns:
-            The mean of the fused loss and the weighted unimodal ones, on their device.
-        """
-        if _is_off(self.weight, self.gamma):
-            return super().step(*batches)
-        model = self.loop.model
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        size = sum(len(batch) for batch in batches)
-        total, fused, unimodal = self._gradients(batches[0], len(batches[0]) / size, parameters)
-        for batch in batches[1:]:
-            loss, more, alone = self._gradients(batch, len(batch) / size, parameters)
-            total = total + loss
-            fused, unimodal = gates.added(fused, more), gates.added(unimodal, alone)
+    def modify_gradients(self) -> None:
+        """Makes one gradient of two for each encoder; adds them for all else."""
+        if self._unimodal is None:
+            return
+        parameters = self._parameters()
+        fused = [parameter.grad for parameter in parameters]
+        unimodal, self._unimodal = mean_over_ranks(self._unimodal), None
         place = {parameter: i for i, parameter in enumerate(parameters)}
-        for name in model.modalities:
-            there = [place[p] for p in model.encoder_parameters(name) if p in place]
+        for name in self.student.modalities:
+            there = [place[p] for p in self.student.encoder_parameters(name) if p in place]
             # a tensor that no loss reaches keeps none
             own = [i for i in there if fused[i] is not None or unimodal[i] is not None]
             if own:
@@ -111,21 +112,14 @@ class MMPareto(Method):
                 for i, gradient in zip(own, found, strict=True):
                     fused[i], unimodal[i] = gradient, None
         gates.assign(parameters, gates.added(fused, unimodal))
-        self.loop.update()
-        return total
 
-    def _gradients(
-        self, batch: Batch, share: float, parameters: Sequence[nn.Parameter]
-    ) -> tuple[Tensor, Gradients, Gradients]:
-        """A batch's part of the loss, of its fused gradients and of its unimodal ones."""
-        with self.loop.precision():
-            outputs = self.loop.model(batch)
-            fused = share * self.task.loss(outputs.logits, batch.target)
-            terms = unimodal_losses(self.task, outputs, batch).values()
-            unimodal = share * self.weight * torch.stack(list(terms)).sum()
-        of_fused = self.loop.gradients(fused, parameters)
-        of_unimodal = self.loop.gradients(unimodal, parameters, keep=False)
-        return (fused + unimodal).detach(), of_fused, of_unimodal
+    def _parameters(self) -> list[nn.Parameter]:
+        return [p for p in self.student.parameters() if p.requires_grad]
+
+    def _add(self, gradients: Gradients, factor: Tensor) -> None:
+        """Adds a batch's unimodal gradients, times the factor that its loss has been given."""
+        scaled = [None if gradient is None else factor * gradient for gradient in gradients]
+        self._unimodal = scaled if self._unimodal is None else gates.added(self._unimodal, scaled)
 
     def _reconciled(
         self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients, name: str = ""
@@ -133,8 +127,8 @@ class MMPareto(Method):
         """γ λ d of an encoder, tensor by tensor; it lives until the next step."""
         sizes = [tensor.numel() for tensor in tensors]
         # copies, so that what follows may write into them
-        g_f = _flat(tensors, fused, self._room(f"fused {name}", sum(sizes), tensors[0]))
-        g_u = _flat(tensors, unimodal, self._room("unimodal", sum(sizes), tensors[0]))
+        g_f = _flat(tensors, fused, self._buffer(f"fused {name}", sum(sizes), tensors[0]))
+        g_u = _flat(tensors, unimodal, self._buffer("unimodal", sum(sizes), tensors[0]))
         products = inner_products(g_f, g_u)
         weight = fused_weight(products)
         parts = g_f.split(sizes), g_u.split(sizes)
@@ -145,16 +139,26 @@ class MMPareto(Method):
             f.mul_(2 * weight * length).addcmul_(u, 2 * (1 - weight) * length)
         return [_back(part, tensor) for part, tensor in zip(parts[0], tensors, strict=True)]
 
-    def _room(self, use: str, size: int, like: Tensor) -> Tensor:
+    def _buffer(self, use: str, size: int, like: Tensor) -> Tensor:
         """Memory that is kept: asking for as much anew takes longer than what is done in it."""
-        room = self._rooms.get(use)
-        if room is None or room.numel() < size or _kind(room) != _kind(like):
-            room = self._rooms[use] = torch.empty(size, dtype=like.dtype, device=like.device)
-        return room[:size]
+        buffer = self._buffers.get(use)
+        if buffer is None or buffer.numel() < size or _kind(buffer) != _kind(like):
+            buffer = self._buffers[use] = torch.empty(size, dtype=like.dtype, device=like.device)
+        return buffer[:size]
 
 
-def _is_off(weight: float = 1.0, gamma: float = 1.5, **others: Any) -> bool:
-    return weight == 0 and gamma == 1
+class _Apart(torch.autograd.Function):
+    """Adds a value whose gradients are taken apart, and tells by what the sum is multiplied."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, value: Tensor, tell: Callable[[Tensor], None]) -> Tensor:
+        ctx.tell = tell
+        return loss + value
+
+    @staticmethod
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor, None, None]:
+        ctx.tell(factor)
+        return factor, None, None
 
 
 def inner_products(g_f: Tensor, g_u: Tensor) -> Tensor:
@@ -198,13 +202,13 @@ def _kind(tensor: Tensor) -> tuple[torch.dtype, torch.device]:
     return tensor.dtype, tensor.device
 
 
-def _flat(shapes: Sequence[Tensor], gradients: Gradients, room: Tensor) -> Tensor:
+def _flat(shapes: Sequence[Tensor], gradients: Gradients, buffer: Tensor) -> Tensor:
     """One vector; zeros where the loss does not reach."""
     pairs = zip(shapes, gradients, strict=True)
     parts = [
         (torch.zeros_like(p) if g is None else g).permute(_order(p)).reshape(-1) for p, g in pairs
     ]
-    return torch.cat(parts, out=room)
+    return torch.cat(parts, out=buffer)
 
 
 def _back(part: Tensor, like: Tensor) -> Tensor:

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_choice, check_weight
-from g2d.methods.gates import freeze, scale
+from g2d.gates import freeze, scale
+from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.unimodal import loss_of_present, shown
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 Mode = Literal["multitask", "agm_repo"]
@@ -30,6 +29,7 @@ class MSES(Method):
     there, while the others go on.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         weight: λ.
         patience: Epochs without a new best that a modality is granted; `None` grants all.
@@ -44,6 +44,7 @@ class MSES(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         weight: float = 1.0,
@@ -51,7 +52,7 @@ class MSES(Method):
         smoothing: float = 0.6,
         mode: Mode = "multitask",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("weight", weight)
         check_weight("smoothing", smoothing)
         if smoothing >= 1:
@@ -70,14 +71,10 @@ class MSES(Method):
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._stopped: list[str] = []
         self._due: list[str] = []  # stopped, and not yet back at their best
+        if weight and mode == "multitask":
+            self.student.need_unimodal_logits(task.outputs)
 
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """With a head for each modality beside it, where it is no sum and the heads would learn."""
-        learns = options.get("weight", 1.0) and options.get("mode", "multitask") == "multitask"
-        return with_unimodal(fusion) if learns else fusion
-
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Takes back the modalities that stopped after the last epoch.
 
         Not before: the weights of that epoch are those that its metrics belong to.
@@ -91,28 +88,29 @@ class MSES(Method):
             for name in self._due:
                 self._restore(name)
             for name in self._stopped_modalities():
-                self.loop.model.encoders[name].eval()
+                for module in self.student.encoder_modules(name):
+                    module.eval()
         for name in self._due:
             del self._snapshots[name]
         self._due = []
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
+    def active(self) -> frozenset[str] | None:
         """The modalities that have not stopped."""
         stopped = self._stopped_modalities()
         if not stopped or self.mode == "agm_repo":
             return None
-        return frozenset(self.loop.model.modalities) - frozenset(stopped)
+        return frozenset(self.student.modalities) - frozenset(stopped)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The fused loss, and that of every modality that has not stopped."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self.weight and self.mode == "multitask":
             for name, logits in shown(outputs).items():
                 if name not in self._stopped:
                     loss = loss + self.weight * loss_of_present(self.task, logits, batch, name)
         return loss
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """What has stopped does not move (in the mode `agm_repo`: has gradients of zero)."""
         for name in self._stopped_modalities():
             if self.mode == "agm_repo":
@@ -124,7 +122,7 @@ class MSES(Method):
         """Watches every loss: u_e = s v_{e-1} + (1 - s) v_e."""
         if self.patience is None:
             return
-        modalities = self.loop.model.modalities
+        modalities = self.student.modalities
         watched = (*modalities, "fused") if self.mode == "multitask" else modalities
         for name in watched:
             if name in self._stopped or name not in metrics["loss"]:
@@ -143,12 +141,12 @@ class MSES(Method):
 
     def finished(self) -> bool:
         """Whether all modalities stand at their best, and nothing that they share learns."""
-        if self._due or len(self._stopped_modalities()) < len(self.loop.model.modalities):
+        if self._due or len(self._stopped_modalities()) < len(self.student.modalities):
             return False
         if self.mode == "agm_repo" or "fused" in self._stopped:
             return True
-        own = {id(p) for name in self.loop.model.modalities for p in self._scope(name)}
-        learning = (p for p in self.loop.model.parameters() if p.requires_grad)
+        own = {id(p) for name in self.student.modalities for p in self._scope(name)}
+        learning = (p for p in self.student.parameters() if p.requires_grad)
         return all(id(p) in own for p in learning)
 
     def stage(self) -> str:
@@ -181,23 +179,23 @@ class MSES(Method):
 
     def _scope(self, name: str) -> list[nn.Parameter]:
         """The encoder, and every head that serves this modality alone."""
-        model = self.loop.model
-        if model.has_branches:
-            return model.branch_parameters(name)
-        beside: list[nn.Parameter] = []
-        if isinstance(model.fusion, UnimodalHeads):
-            beside = list(model.fusion.heads[name].parameters())
-        return model.encoder_parameters(name) + beside
+        student = self.student
+        if student.has_branches:
+            return student.branch_parameters(name)
+        heads = student.added_heads
+        beside = [] if heads is None else list(heads[name].parameters())
+        return student.encoder_parameters(name) + beside
 
     def _own(self, name: str) -> list[Tensor]:
-        return [*self._scope(name), *self.loop.model.encoders[name].buffers()]
+        modules = self.student.encoder_modules(name)
+        return [*self._scope(name), *(b for module in modules for b in module.buffers())]
 
     def _snapshot(self, name: str) -> dict[str, Any]:
         if self.mode == "multitask":
             return {"own": [_kept(value) for value in self._own(name)]}
         slots = self.loop.optimizer.state_dict()["state"]
         return {
-            "model": {key: _kept(value) for key, value in self.loop.model.state_dict().items()},
+            "model": {key: _kept(value) for key, value in self.student.net.state_dict().items()},
             "optimizer": {
                 place: {
                     key: _kept(value) if isinstance(value, Tensor) else value
@@ -215,7 +213,7 @@ class MSES(Method):
 
     def _restore_all(self, snapshot: Mapping[str, Any]) -> None:
         """All but the learning rate, which has a schedule of its own."""
-        self.loop.model.load_state_dict(snapshot["model"])
+        self.student.net.load_state_dict(snapshot["model"])
         groups = self.loop.optimizer.state_dict()["param_groups"]
         self.loop.optimizer.load_state_dict(
             {"state": snapshot["optimizer"], "param_groups": groups}

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, get_args
 from torch import nn
 
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_choice, check_weight
-from g2d.methods.gates import scale
+from g2d.gates import scale
+from g2d.methods.base import Method, check_choice, check_weight
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 Strategy = Literal["keep", "dynamic"]
@@ -25,6 +26,7 @@ class MSLR(Method):
     is 1, or the modality's last validation accuracy over the mean of those before.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         strategy: `"keep"` leaves r_m at 1, `"dynamic"` follows validation.
         rates: c_m of the modalities in which it is not 1.
@@ -40,9 +42,9 @@ class MSLR(Method):
         >>> model = g2d.MultimodalModel(
         ...     {name: torch.nn.Linear(3, 4) for name in widths}, g2d.LateFusion(widths, outputs=2)
         ... )
-        >>> method = MSLR(g2d.Classification(2), rates={"sound": 2.0})
-        >>> optimizer = torch.optim.SGD(method.parameter_groups(model), lr=0.1)
-        >>> method.on_fit_start(g2d.Loop(model, optimizer))
+        >>> method = MSLR(model, g2d.Classification(2), rates={"sound": 2.0})
+        >>> optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        >>> method.on_fit_start(g2d.Loop(optimizer))
         >>> method.on_epoch_start(0)
         >>> [group["lr"] for group in optimizer.param_groups]
         [0.1, 0.2, 0.1]
@@ -54,6 +56,7 @@ class MSLR(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         strategy: Strategy = "dynamic",
@@ -62,7 +65,7 @@ class MSLR(Method):
         bounds: tuple[float, float] = (0.1, 10.0),
         target: Target = "rate",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_choice("strategy", strategy, get_args(Strategy))
         check_choice("target", target, get_args(Target))
         for name, rate in (rates or {}).items():
@@ -82,35 +85,36 @@ class MSLR(Method):
         self._ratio: dict[str, float] = {}
 
     @property
-    def active(self) -> bool:
+    def differs(self) -> bool:
         """Whether any rate can differ from the loop's."""
         return self.strategy == "dynamic" or any(rate != 1 for rate in self.rates.values())
 
-    def parameter_groups(self, model: Student) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """First what the modalities share (there may be nothing), then a group for each."""
-        unknown = set(self.rates) - set(model.modalities)
+        unknown = set(self.rates) - set(self.student.modalities)
         if unknown:
             raise UserError(
                 f"rates is given for {sorted(unknown)}, and the modalities are "
-                f"{list(model.modalities)}; use their names"
+                f"{list(self.student.modalities)}; use their names"
             )
-        if not self.active or self.target == "gradient":
-            return super().parameter_groups(model)
-        scopes = [_scope(model, name) for name in model.modalities]
+        if not self.differs or self.target == "gradient":
+            return super().parameter_groups()
+        student = self.student
+        scopes = [_scope(student, name) for name in student.modalities]
         own = {id(parameter) for scope in scopes for parameter in scope}
-        shared = [parameter for parameter in model.parameters() if id(parameter) not in own]
+        shared = [parameter for parameter in student.parameters() if id(parameter) not in own]
         return [{"params": shared}, *({"params": scope} for scope in scopes)]
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Sets the rates of the epoch, from that of the first group."""
-        if not self.active or self.target == "gradient":
+        if not self.differs or self.target == "gradient":
             return
         base, *groups = self.loop.optimizer.param_groups
-        modalities = self.loop.model.modalities
+        modalities = self.student.modalities
         if len(groups) != len(modalities):
             raise UserError(
                 f"the optimizer has {len(groups) + 1} groups of parameters, expected "
-                f"{len(modalities) + 1}; make it from method.parameter_groups(model)"
+                f"{len(modalities) + 1}; make it from method.parameter_groups()"
             )
         for name, group in zip(modalities, groups, strict=True):
             group["lr"] = base["lr"] * self.factor(name)
@@ -119,11 +123,11 @@ class MSLR(Method):
         """c_m r_m, what the rate of a modality is multiplied by now."""
         return self.rates.get(modality, 1.0) * self._ratio.get(modality, 1.0)
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Multiplies gradients in the place of rates, if that is asked for."""
-        if self.active and self.target == "gradient":
-            for name in model.modalities:
-                scale(_scope(model, name), self.factor(name))
+        if self.differs and self.target == "gradient":
+            for name in self.student.modalities:
+                scale(_scope(self.student, name), self.factor(name))
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
         """r_m = a_m / mean of the K before."""
@@ -149,7 +153,7 @@ class MSLR(Method):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes both up."""
+        """Restores both."""
         self._before = {name: list(values) for name, values in state["before"].items()}
         self._ratio = dict(state["ratio"])
 
@@ -169,8 +173,8 @@ class MSLR(Method):
         return min(max(value / mean, low), high)
 
 
-def _scope(model: Student, modality: str) -> list[nn.Parameter]:
+def _scope(student: Student, modality: str) -> list[nn.Parameter]:
     """The encoder, and the modality's own head where there is one."""
-    if model.has_branches:
-        return model.branch_parameters(modality)
-    return model.encoder_parameters(modality)
+    if student.has_branches:
+        return student.branch_parameters(modality)
+    return student.encoder_parameters(modality)

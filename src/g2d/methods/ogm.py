@@ -10,13 +10,12 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_choice, check_weight
-from g2d.methods.gates import freeze, scale, scale_with_noise
+from g2d.gates import freeze, scale, scale_with_noise
+from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.methods.window import check_window, in_window
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 Scope = Literal["encoder", "conv4d"]
@@ -32,6 +31,7 @@ class OGM(Method):
     gradient by its own size: train with SGD.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         noise: GE, generalization enhancement: noise as large as the gradient, for the encoders of
             all modalities.
@@ -52,6 +52,7 @@ class OGM(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         noise: bool = True,
@@ -61,7 +62,7 @@ class OGM(Method):
         ratio: Ratio = "mean",
         seed: int = 0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("alpha", alpha)
         check_window(window)
         check_choice("modulated", modulated, get_args(Scope))
@@ -75,12 +76,8 @@ class OGM(Method):
         self._modulating = self._watching = False
         self._scores = Scores(task)
         self._generator: torch.Generator | None = None
-        self._room = torch.empty(0)
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """Heads that only watch, where the fusion is no sum over modalities."""
-        return with_unimodal(fusion, detached=True)
+        self._buffer = torch.empty(0)
+        self.student.need_unimodal_logits(task.outputs, detached=True)
 
     def on_fit_start(self, loop: Loop) -> None:
         """Looks for what there is to modulate, and makes the source of the noise.
@@ -89,47 +86,47 @@ class OGM(Method):
             UserError: What is modulated is the convolutions, and there are none.
         """
         super().on_fit_start(loop)
-        scoped = [p for name in loop.model.modalities for p in self._scoped(loop.model, name)]
+        scoped = [p for name in self.student.modalities for p in self._scoped(name)]
         if not scoped:
             raise UserError(
                 "modulated: conv4d is two-dimensional convolutions alone, and the encoders have "
                 "none; use encoder"
             )
-        self._generator = torch.Generator(loop.device).manual_seed(self.seed)
+        self._generator = torch.Generator(self.student.device).manual_seed(self.seed)
         if self.noise:
-            self._room = torch.empty_like(max(scoped, key=torch.numel)).flatten()
+            self._buffer = torch.empty_like(max(scoped, key=torch.numel)).flatten()
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Asks whether the epoch is in the window, or before it."""
         acts, end = self.alpha > 0 or self.noise, self.window[1]
         self._modulating = acts and in_window(self.window, epoch, self.loop.epochs)
         self._watching = acts and in_window((0.0, end), epoch, self.loop.epochs)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's; heads that only watch are trained beside it."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self._modulating:
             self._scores.add(outputs, batch)
-        if self._watching and not self.loop.model.fusion.additive:
+        if self._watching and self.student.added_heads is not None:
             losses = unimodal_losses(self.task, outputs, batch)
             loss = loss + torch.stack(list(losses.values())).sum()
         return loss
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Scales every encoder's gradient, and adds the noise."""
-        fusion = getattr(model, "fusion", None)
-        if not self._watching and isinstance(fusion, UnimodalHeads):
+        heads = self.student.added_heads
+        if not self._watching and heads is not None:
             # Among several processes they have gradients of zero, which momentum would go on from.
-            freeze(fusion.heads.parameters())
+            freeze(heads.parameters())
         if not self._modulating:
             return
         factors = modulation(self._scores.read(), self.alpha, self.ratio)
         # By name, so that the order of declaration does not decide who gets which noise.
         for name in sorted(factors):
-            for parameter in self._scoped(model, name):
+            for parameter in self._scoped(name):
                 if self.noise and min(parameter.ndim, parameter.numel()) > 1:
                     # Gradients agree between processes, and so does the noise: one seed for all.
-                    scale_with_noise([parameter], factors[name], self._room, self._generator)
+                    scale_with_noise([parameter], factors[name], self._buffer, self._generator)
                 else:
                     scale([parameter], factors[name])
 
@@ -144,12 +141,12 @@ class OGM(Method):
         return {"device": self._generator.device.type, "noise": self._generator.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up the noise; it begins anew on another kind of device."""
+        """Restores the noise; it begins anew on another kind of device."""
         if self._generator is not None and state.get("device") == self._generator.device.type:
             self._generator.set_state(state["noise"])
 
-    def _scoped(self, model: Student, name: str) -> list[nn.Parameter]:
-        parameters = model.encoder_parameters(name)
+    def _scoped(self, name: str) -> list[nn.Parameter]:
+        parameters = self.student.encoder_parameters(name)
         return [p for p in parameters if self.modulated == "encoder" or p.ndim == 4]
 
 

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_weight
-from g2d.methods.loop import Loop
+from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import Scores, unimodal_losses
-from g2d.models.fusion.base import Features, Fusion, Present
-from g2d.models.fusion.modulated import ModulatedFusion, modulated
-from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
+from g2d.models.fusion.base import Present
 from g2d.ranks import uniform_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 
@@ -31,6 +29,7 @@ class OPM(Method):
     Multimodal Learning*, TPAMI 2024 (arXiv 2410.11582).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         drop_rate: q; at 0 this is joint training, bit for bit.
         gain: λ.
@@ -50,6 +49,7 @@ class OPM(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         drop_rate: float = 0.5,
@@ -59,7 +59,7 @@ class OPM(Method):
         warmup: int = 1,
         seed: int = 0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         for name, value in {"drop_rate": drop_rate, "step_rate": step_rate}.items():
             if not 0 <= value <= 1:
                 raise UserError(f"{name} must be between 0 and 1, got {value}")
@@ -74,78 +74,68 @@ class OPM(Method):
         self.generator = torch.Generator().manual_seed(seed)
         self.epoch = 0
         self.rates: dict[str, Tensor] = {}
-        self._now: dict[str, Tensor] = {}
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """The fusion, in a place where features can be dropped; heads that watch where it needs."""
-        if not options.get("drop_rate", 1.0):
-            return fusion
-        return with_unimodal(ModulatedFusion(fusion), detached=True)
+        self._now: dict[str, Tensor] | None = None
+        if drop_rate:
+            self.student.need_unimodal_logits(task.outputs, detached=True)
+            self.student.modulate(self.drop)
 
     @property
     def dropping(self) -> bool:
         """Whether features are dropped in this epoch."""
         return self.drop_rate > 0 and self.epoch >= self.warmup
 
-    def on_fit_start(self, loop: Loop) -> None:
-        """Takes the fusion's features in hand."""
-        super().on_fit_start(loop)
-        if self.drop_rate:
-            modulated(loop.model.fusion).modulate = self.drop
-
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Ends the warm-up."""
         self.epoch = epoch
+        self._now = None
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
-        """All encoders; sets the rates of the step, from the scores of the step before."""
-        self._now = {}
-        if self.dropping and self.rates:
-            here = torch.rand((), generator=self.generator) < self.step_rate
-            device = self.loop.device
-            self._now = {
-                name: rate.to(device) * here.to(device, non_blocking=True)
-                for name, rate in self.rates.items()
-            }
-        return super().learning(*batches)
-
-    def drop(self, features: Features, present: Present | None = None) -> Features:
-        """The features with zeros where they are dropped.
+    def drop(
+        self, widths: Mapping[str, int], size: int, present: Present | None = None
+    ) -> dict[str, Tensor]:
+        """Factors `(B, 1)`, zero where a feature is dropped.
 
         A sample that would be left with no modality at all keeps what it has.
         """
+        if self._now is None:
+            self._now = self._rates_of_step()
         if not self._now:
-            return features
+            return {}
         keep, left = {}, []
-        for name in sorted(features):
-            noise = uniform_over_ranks(len(features[name]), self.generator)
-            keep[name] = noise.to(features[name].device, non_blocking=True) >= self._now[name]
+        for name in sorted(widths):
+            noise = uniform_over_ranks(size, self.generator)
+            keep[name] = noise.to(self.student.device, non_blocking=True) >= self._now[name]
             mask = (present or {}).get(name)
             left.append(keep[name] if mask is None else keep[name] & mask)
         bare = ~torch.stack(left).any(dim=0)
-        widths = {name: feature.shape[-1] for name, feature in features.items()}
         share = torch.stack([self._now[name] * width for name, width in widths.items()]).sum()
         scale = 1 / (1 - share / sum(widths.values())) if self.rescale else share.new_ones(())
-        changed = {}
-        for name, feature in features.items():
-            stays = (keep[name] | bare).view(-1, *[1] * (feature.ndim - 1))
-            changed[name] = torch.where(stays, feature * scale.to(feature.dtype), 0)
-        return changed
+        return {name: ((keep[name] | bare) * scale)[:, None] for name in widths}
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def _rates_of_step(self) -> dict[str, Tensor]:
+        """The rates of this step, from the scores of the step before; none where nothing drops."""
+        if not (self.dropping and self.rates):
+            return {}
+        here = torch.rand((), generator=self.generator) < self.step_rate
+        device = self.student.device
+        return {
+            name: rate.to(device) * here.to(device, non_blocking=True)
+            for name, rate in self.rates.items()
+        }
+
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's loss of what is left; beside other fusions heads learn to watch."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if not self.drop_rate:
             return loss
         self.scores.add(outputs, batch)
-        if isinstance(self.loop.model.fusion, UnimodalHeads):
+        if self.student.added_heads is not None:
             watching = unimodal_losses(self.task, outputs, batch)
             loss = loss + torch.stack(list(watching.values())).sum()
         return loss
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Changes no gradient; sets the rates for the next step."""
+        self._now = None
         if self.drop_rate:
             self.rates = drop_rates(self.scores.read(), self.drop_rate, self.gain)
 
@@ -158,7 +148,7 @@ class OPM(Method):
         return {"rates": self.rates, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self.rates = dict(state["rates"])
         self.generator.set_state(state["generator"])
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from g2d.batch import Batch
+from g2d import gates
+from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods import gates
-from g2d.methods.base import Method, Student, check_weight
+from g2d.methods.base import Method, check_weight
+from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
@@ -26,6 +27,7 @@ class PDMP(Method):
     paper; the values of γ are ours.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         teachers: The independently trained unimodal models.
         confidence: Confidence of every modality's teacher, measured once, best on held-out data;
@@ -39,16 +41,21 @@ class PDMP(Method):
         >>> task = g2d.Classification(2)
         >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
         >>> teachers = g2d.OnlineTeachers({"sound": make("sound"), "image": make("image")}, task)
-        >>> PDMP(task, teachers, confidence={"sound": 0.9, "image": 0.4}).stage()
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> PDMP(model, task, teachers, confidence={"sound": 0.9, "image": 0.4}).stage()
         'sound dominant'
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"gamma_p": 1.0, "gamma_r": 1.0}}
+    needs_teachers = True
+    ranks = True
     scales_gradients: ClassVar[bool] = True
     orders_modalities = True
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         teachers: TeacherBank,
         *,
@@ -56,7 +63,7 @@ class PDMP(Method):
         gamma_p: float = 2.0,
         gamma_r: float = 0.5,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("gamma_p", gamma_p)
         check_weight("gamma_r", gamma_r)
         if confidence is not None and set(confidence) != set(teachers.modalities):
@@ -68,29 +75,23 @@ class PDMP(Method):
         self.gamma_p = gamma_p
         self.gamma_r = gamma_r
         self._confidence = confidence and {n: float(confidence[n]) for n in teachers.modalities}
-        self._factors: Mapping[str, Tensor | float] = {}
+        self._seen: list[Batch] = []
 
     @property
     def modulating(self) -> bool:
         """Whether any gradient is changed."""
         return (self.gamma_p, self.gamma_r) != (1.0, 1.0)
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
-        """All of them; where the batch decides, this is where it is asked."""
-        if self.modulating and self._confidence:
-            best = max(self._confidence.values())
-            self._factors = {
-                name: self.gamma_p if value == best else self.gamma_r
-                for name, value in self._confidence.items()
-            }
-        elif self.modulating:
-            self._factors = self._of_batches(batches)
-        return None
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """The task's; where the batches of a step decide, they are kept until its end."""
+        if self.modulating and not self._confidence:
+            self._seen.append(batch)
+        return super().objective(outputs, batch)
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Multiplies the gradient of every encoder by its γ."""
-        for name, factor in self._factors.items():
-            gates.scale(model.encoder_parameters(name), factor)
+        for name, factor in self._factors().items():
+            gates.scale(self.student.encoder_parameters(name), factor)
 
     def stage(self) -> str:
         """Which modality is dominant, as far as that is fixed."""
@@ -105,12 +106,21 @@ class PDMP(Method):
         return {"confidence": self._confidence}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up the ranking it was saved with."""
+        """Restores the ranking it was saved with."""
         self._confidence = state["confidence"]
 
-    def _of_batches(self, batches: tuple[Batch, ...]) -> dict[str, Tensor]:
-        confidence = batch_confidence(self.teachers, batches)
+    def _factors(self) -> Mapping[str, Tensor | float]:
+        if not self.modulating:
+            return {}
+        if self._confidence:
+            best = max(self._confidence.values())
+            return {
+                name: self.gamma_p if value == best else self.gamma_r
+                for name, value in self._confidence.items()
+            }
+        confidence = batch_confidence(self.teachers, self._seen)
+        self._seen = []
         # infinite where no sample has the modality: it cannot lead
         values = torch.stack([v.where(v.isfinite(), -torch.inf) for v in confidence.values()])
         factors = torch.where(values == values.max(), self.gamma_p, self.gamma_r)
-        return dict(zip(confidence, factors.to(batches[0].target.device), strict=True))
+        return dict(zip(confidence, factors.to(self.student.device), strict=True))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
@@ -15,6 +15,7 @@ from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import mean_over_present
 from g2d.methods.window import check_window, in_window
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 Variant = Literal["paper", "released"]
@@ -29,6 +30,7 @@ class PMR(Method):
     *PMR: Prototypical Modal Rebalance for Multimodal Learning*, CVPR 2023 (arXiv 2211.07089).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted; it has to be one class of several.
         alpha: α; with `entropy` at 0 as well this is joint training, bit for bit.
         entropy: μ, how strongly the modality ahead is slowed.
@@ -49,6 +51,7 @@ class PMR(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         alpha: float = 1.0,
@@ -60,7 +63,7 @@ class PMR(Method):
         variant: Variant = "paper",
         seed: int = 0,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("alpha", alpha)
         check_weight("entropy", entropy)
         check_weight("entropy_epochs", entropy_epochs)
@@ -82,7 +85,7 @@ class PMR(Method):
         self._prototypes: dict[str, Tensor] = {}
         self._seen: dict[str, Tensor] = {}
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Moves the prototypes to where the classes are now."""
         self._slowing = self.entropy > 0 and epoch < self.entropy_epochs
         wanted = self.alpha > 0 or self._slowing
@@ -90,9 +93,9 @@ class PMR(Method):
         if self._acting:
             self._move_prototypes(epoch)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's, the modality behind pulled to its prototypes, the one ahead slowed."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if not self._acting:
             return loss
         said = {name: self._log_q(outputs.features[name], name) for name in self._prototypes}
@@ -122,19 +125,19 @@ class PMR(Method):
         return {"prototypes": dict(self._prototypes), "seen": dict(self._seen)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up the prototypes."""
-        device = self.loop.device
+        """Restores the prototypes."""
+        device = self.student.device
         self._prototypes = {name: value.to(device) for name, value in state["prototypes"].items()}
         self._seen = {name: value.to(device) for name, value in state["seen"].items()}
 
     def _move_prototypes(self, epoch: int) -> None:
-        model, classes = self.loop.model, self.task.outputs
+        classes = self.task.outputs
         sums: dict[str, Tensor] = {}
         counts: dict[str, Tensor] = {}
-        with self.loop.looking():
-            for batch in self.loop.sweep(self.share, 1000 * self.seed + epoch):
-                for name in model.modalities:
-                    feature = model.encode(name, batch.input_of(name))[0].float()
+        with self.looking():
+            for outputs, batch in self.iter_train(self.share, 1000 * self.seed + epoch):
+                for name in self.student.modalities:
+                    feature = outputs.features[name].float()
                     mask = batch.present.get(name)
                     there = feature.new_ones(len(batch)) if mask is None else mask.to(feature)
                     values = torch.where(there[:, None] > 0, feature, 0.0)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_choice, check_fusion, check_weight
+from g2d.gates import freeze
+from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import mean_over_present
-from g2d.methods.gates import freeze
+from g2d.methods.heads.reconboost import BoostedSum
 from g2d.methods.loop import Loop
-from g2d.models.fusion.base import Fusion
-from g2d.models.fusion.boosted_sum import BoostedSum
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 Objective = Literal["released", "kl"]
@@ -33,6 +33,7 @@ class ReconBoost(Method):
     optimizer forgets its momentum at the start of each of the two phases.
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         objective: Of the boosting phase: of the published code, or of the paper's idea.
         w1: Weight of the cross-entropy.
@@ -52,11 +53,10 @@ class ReconBoost(Method):
         >>> import torch, g2d
         >>> widths = {"sound": 4, "image": 4}
         >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
-        >>> fusion = ReconBoost.adapt_fusion(g2d.LateFusion(widths, outputs=2))
-        >>> model = g2d.MultimodalModel(encoders, fusion)
-        >>> method = ReconBoost(g2d.Classification(2), boost_epochs=1, rectify_epochs=1)
-        >>> optimizer = torch.optim.SGD(method.parameter_groups(model), lr=0.1)
-        >>> method.on_fit_start(g2d.Loop(model, optimizer, epochs=5))
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
+        >>> method = ReconBoost(model, g2d.Classification(2), boost_epochs=1, rectify_epochs=1)
+        >>> optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        >>> method.on_fit_start(g2d.Loop(optimizer, epochs=5))
         >>> for epoch in range(5):
         ...     method.on_epoch_start(epoch)
         ...     print(method.stage())
@@ -72,6 +72,7 @@ class ReconBoost(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         objective: Objective = "released",
@@ -83,7 +84,7 @@ class ReconBoost(Method):
         alpha: float = 0.5,
         hidden: int = 256,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_choice("objective", objective, get_args(Objective))
         check_weight("w1", w1, above=0)
         check_weight("w2", w2)
@@ -93,46 +94,42 @@ class ReconBoost(Method):
         for name, length in (("boost_epochs", boost_epochs), ("rectify_epochs", rectify_epochs)):
             if length is not None and length < 1:
                 raise UserError(f"{name} must be 1 or more, got {length}")
-        self.objective: Objective = objective
+        self.boosting: Objective = objective
         self.w1, self.w2 = w1, w2
         self.boost_epochs, self.rectify_epochs = boost_epochs, rectify_epochs
         self.mcr, self.alpha = mcr, alpha
+        self.fusion = self.student.need_fusion("ReconBoost", BoostedSum, hidden=hidden)
         self._number = 0
         self._booster: str | None = None
-
-    @classmethod
-    def adapt_fusion(cls, fusion: Fusion, **options: Any) -> Fusion:
-        """A sum with a shared head and a learned rate, in the place of any fusion."""
-        return BoostedSum(fusion.widths, fusion.outputs, options.get("hidden", 256))
 
     def on_fit_start(self, loop: Loop) -> None:
         """Decides how long the phases are."""
         super().on_fit_start(loop)
-        check_fusion(type(self), loop.model.fusion, BoostedSum)
-        length = phase_length(loop.epochs, len(loop.model.modalities))
+        length = phase_length(loop.epochs, len(self.student.modalities))
         self._lengths = (self.boost_epochs or length, self.rectify_epochs or length)
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Moves on to the phase of this epoch, with partners at rest and a fresh optimizer."""
-        model, (boost, rectify) = self.loop.model, self._lengths
+        boost, rectify = self._lengths
         self._number, within = divmod(epoch, boost + rectify)
         if within in (0, boost):
             self.loop.optimizer.state.clear()
         self._booster = self._modality(self._number) if within < boost else None
         if self._booster is not None:
-            for name, encoder in model.encoders.items():
+            for name in self.student.modalities:
                 if name != self._booster:
-                    encoder.eval()
+                    for module in self.student.encoder_modules(name):
+                        module.eval()
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
+    def active(self) -> frozenset[str] | None:
         """The one that boosts, or all."""
         return None if self._booster is None else frozenset((self._booster,))
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The boosting objective, or the task's loss of the sum."""
         name = self._booster
         if name is None:
-            return super().loss(outputs, batch)
+            return super().objective(outputs, batch)
         logits, mask = outputs.unimodal[name], batch.present.get(name)
         losses = self._boosting(logits, self._rest(outputs, name), batch.target)
         loss = mean_over_present(losses, mask)
@@ -145,12 +142,11 @@ class ReconBoost(Method):
             loss = loss + self.alpha * mean_over_present(distance, both)
         return loss
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Leaves the rate and the partners' adapters as they are while a modality boosts."""
         if self._booster is not None:
-            fusion = cast(BoostedSum, self.loop.model.fusion)
-            freeze([fusion.rate])
-            for name, adapter in fusion.adapters.items():
+            freeze([self.fusion.rate])
+            for name, adapter in self.fusion.adapters.items():
                 if name != self._booster:
                     freeze(adapter.parameters())
 
@@ -159,20 +155,20 @@ class ReconBoost(Method):
         return "rectification" if self._booster is None else f"{self._booster} boosts"
 
     def _modality(self, number: int) -> str:
-        names = self.loop.model.modalities
+        names = self.student.modalities
         return names[number % len(names)]
 
     def _rest(self, outputs: Outputs, name: str) -> Tensor:
         """η Σ_{j ≠ m} z_j, without a graph; 0 as long as nobody has learned anything."""
         others = [logits for key, logits in outputs.unimodal.items() if key != name]
         rest = torch.stack(others).sum(dim=0).detach()
-        rate = cast(BoostedSum, self.loop.model.fusion).rate.detach()
+        rate = self.fusion.rate.detach()
         return rest * rate if self._number else torch.zeros_like(rest)
 
     def _boosting(self, logits: Tensor, rest: Tensor, target: Tensor) -> Tensor:
         """The objective of each sample."""
         losses = self.task.losses(logits, target)
-        if self.objective == "kl":
+        if self.boosting == "kl":
             return losses - self.w2 / self.w1 * self.task.divergence(logits, rest)
         known = self.task.confidence(rest, target)
         return (self.w1 - self.w2 * known) * losses / self.task.outputs

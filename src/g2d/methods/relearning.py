@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.loop import Loop
 from g2d.ranks import mean_over_ranks, sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 Diagnosis = Literal["purity", "accuracy"]
@@ -32,6 +33,7 @@ class Relearning(Method):
     (arXiv 2407.09705).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         strength: λ.
         times: How often encoders are re-initialised.
@@ -46,6 +48,7 @@ class Relearning(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         strength: float = 3.0,
@@ -54,7 +57,7 @@ class Relearning(Method):
         diagnosis: Diagnosis = "purity",
         held_out: float = 0.1,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("strength", strength)
         check_weight("times", times)
         check_weight("every", every)
@@ -80,29 +83,29 @@ class Relearning(Method):
             self.moments = tuple(epoch for epoch in planned if epoch < loop.epochs)
         if self.moments:
             self._initial = {
-                name: [p.detach().clone() for p in loop.model.encoder_parameters(name)]
-                for name in loop.model.modalities
+                name: [p.detach().clone() for p in self.student.encoder_parameters(name)]
+                for name in self.student.modalities
             }
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Diagnoses and re-initialises, where it is time."""
         self._epoch = epoch
         if epoch not in self.moments:
             return
         gaps = self._purity_gaps() if self.diagnosis == "purity" else self._accuracy_gaps()
-        model = self.loop.model
+        student = self.student
         with torch.no_grad():
             for name, gap in gaps.items():
                 back = math.tanh(self.strength * gap)
                 for now, first in zip(
-                    model.encoder_parameters(name), self._initial[name], strict=True
+                    student.encoder_parameters(name), self._initial[name], strict=True
                 ):
                     now.lerp_(first.to(now), back)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The fused loss of the samples that are not held out."""
         if self.diagnosis != "purity" or not any(self._epoch < moment for moment in self.moments):
-            return super().loss(outputs, batch)
+            return super().objective(outputs, batch)
         learnt = ~self._held(batch.index).to(outputs.logits.device, non_blocking=True)
         losses = torch.where(learnt, self.task.losses(outputs.logits, batch.target), 0.0)
         # over all processes, so that several train as one does
@@ -123,7 +126,7 @@ class Relearning(Method):
         return {"initial": self._initial, "validation": self._validation}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self._initial, self._validation = state["initial"], state["validation"]
 
     def _held(self, index: Tensor) -> Tensor:
@@ -131,22 +134,21 @@ class Relearning(Method):
         return (index * 2654435761) % 2**32 < self.held_out * 2**32
 
     def _purity_gaps(self) -> dict[str, float]:
-        model = self.loop.model
-        features: dict[str, list[Tensor]] = {name: [] for name in model.modalities}
-        there: dict[str, list[Tensor]] = {name: [] for name in model.modalities}
+        names = self.student.modalities
+        features: dict[str, list[Tensor]] = {name: [] for name in names}
+        there: dict[str, list[Tensor]] = {name: [] for name in names}
         targets, rows = [], []
-        with self.loop.looking():
-            for batch in self.loop.sweep(1.0):
-                for name in model.modalities:
-                    feature, _ = model.encode(name, batch.input_of(name))
-                    features[name].append(feature.float())
+        with self.looking():
+            for outputs, batch in self.iter_train(1.0):
+                for name in names:
+                    features[name].append(outputs.features[name].float())
                     all_of_them = torch.ones_like(batch.target, dtype=torch.bool)
                     there[name].append(batch.present.get(name, all_of_them))
                 targets.append(batch.target)
                 rows.append(batch.index)
         target, held = torch.cat(targets), self._held(torch.cat(rows)).to(targets[0].device)
         gaps = {}
-        for name in model.modalities:
+        for name in names:
             values, has = torch.cat(features[name]), torch.cat(there[name])
             gaps[name] = 0.0
             if bool((has & held).any() & (has & ~held).any()):
@@ -159,15 +161,15 @@ class Relearning(Method):
 
     def _accuracy_gaps(self) -> dict[str, float]:
         right: dict[str, Tensor] = {}
-        with self.loop.looking():
-            for batch in self.loop.sweep(1.0):
-                for name, logits in self.loop.model(batch).unimodal.items():
+        with self.looking():
+            for outputs, batch in self.iter_train(1.0):
+                for name, logits in outputs.unimodal.items():
                     hits = self.task.predict(logits) == batch.target
                     has = batch.present.get(name, torch.ones_like(hits))
                     pair = torch.stack([(hits & has).sum(), has.sum()])
                     right[name] = right.get(name, torch.zeros_like(pair)) + pair
         gaps = {}
-        for name in self.loop.model.modalities:
+        for name in self.student.modalities:
             hits_of, count = right[name].tolist() if name in right else (0, 0)
             value = hits_of / max(count, 1) - self._validation.get(name, math.nan)
             gaps[name] = abs(value) if math.isfinite(value) and count else 0.0

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.base import Method, Student, check_choice
-from g2d.methods.gates import freeze, scale
+from g2d.gates import freeze, scale
+from g2d.methods.base import Method, check_choice
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
 from g2d.teachers.bank import TeacherBank
@@ -47,20 +47,25 @@ class SequentialPrioritization(Method):
         >>> task = g2d.Classification(2)
         >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
         >>> teachers = g2d.OnlineTeachers({"sound": make("sound"), "image": make("image")}, task)
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
         >>> method = SequentialPrioritization(
-        ...     g2d.JointTraining(task),
+        ...     g2d.JointTraining(model, task),
         ...     teachers,
         ...     schedule=(1, 2),
         ...     confidence={"sound": 0.9, "image": 0.4},
         ... )
         >>> for epoch in range(3):
         ...     method.on_epoch_start(epoch)
-        ...     print(method.learning())
+        ...     print(method.active())
         frozenset({'image'})
         None
         None
     """
 
+    needs_teachers = True
+    ranks = True
+    staged = True
     ranked_by = "speed"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"rank_by": "train_batch", "suppression": "complete", "scope": "encoder"},
@@ -78,7 +83,7 @@ class SequentialPrioritization(Method):
         suppression: Suppression = "complete",
         scope: Scope = "auto",
     ) -> None:
-        super().__init__(method.task)
+        super().__init__(method.student, method.task)
         check_choice("suppression", suppression, get_args(Suppression))
         check_choice("scope", scope, get_args(Scope))
         if not can_prioritize(type(method)):
@@ -102,57 +107,65 @@ class SequentialPrioritization(Method):
                 )
             confidence = {name: float(confidence[name]) for name in teachers.modalities}
         self._confidence = confidence
-        self._closed: tuple[str, ...] = ()
-        self._factors: dict[str, Tensor] = {}
+        # What this step's batches have ranked, where nothing ranks for good.
+        self._ranked: dict[str, Tensor] | None = None
+        self._seen: list[Batch] = []
 
     @property
     def prioritizing(self) -> bool:
         """Whether this epoch belongs to a stage in which one modality leads."""
         return self.schedule.stage(self.epoch) < len(self.schedule.tau) - 1
 
-    def parameter_groups(self, model: Student) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """The wrapped method's."""
-        return self.method.parameter_groups(model)
+        return self.method.parameter_groups()
 
     def on_fit_start(self, loop: Loop) -> None:
         """Passed on to the wrapped method."""
         super().on_fit_start(loop)
         self.method.on_fit_start(loop)
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Moves on to the stage of this epoch."""
         self.epoch = epoch
-        self.method.on_epoch_start(epoch)
+        self.method.begin_epoch(epoch)
+        self._ranked, self._seen = None, []
 
-    def learning(self, *batches: Batch) -> frozenset[str] | None:
+    def active(self) -> frozenset[str] | None:
         """The prioritized modality while there is one, Eq. 6."""
-        learning = self.method.learning(*batches)
-        self._closed, self._factors = (), {}
-        if not self.prioritizing:
-            return learning
-        # Measured once, the ranking is known; measured on this step, it is read back from tensors.
-        confidence = self._confidence or batch_confidence(self.teachers, batches)
-        if self.suppression == "partial":
-            self._factors = partial_factors(
-                {name: torch.as_tensor(value) for name, value in confidence.items()}
-            )
-            return learning
-        active = self.schedule.active(self.epoch, rank(confidence))
-        assert active is not None
-        self._closed = tuple(name for name in self.teachers.modalities if name not in active)
-        return frozenset(active) if learning is None else learning & frozenset(active)
+        active, leading = self.method.active(), self._leading()
+        return active if leading is None else leading if active is None else active & leading
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def on_step_start(self, *batches: Batch) -> None:
+        """Ranks the modalities by this step's batches, where nothing ranks them for good."""
+        self.method.on_step_start(*batches)
+        if self.prioritizing and self._confidence is None:
+            self._ranked = batch_confidence(self.teachers, batches)
+            self.student.train_only(self.active())
+
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The wrapped method's."""
-        return self.method.loss(outputs, batch)
+        if self.prioritizing and self._confidence is None and self._ranked is None:
+            self._seen.append(batch)
+        return self.method.objective(outputs, batch)
 
-    def adjust_gradients(self, model: Student) -> None:
+    def modify_gradients(self) -> None:
         """Closes or scales the gates, Eq. 7 and 8."""
-        self.method.adjust_gradients(model)
-        for name in self._closed:
-            freeze(self._gated(model, name))
-        for name, factor in self._factors.items():
-            scale(self._gated(model, name), factor)
+        self.method.modify_gradients()
+        if not self.prioritizing:
+            return
+        if self._seen:
+            self._ranked, self._seen = batch_confidence(self.teachers, self._seen), []
+        if self.suppression == "partial":
+            confidence = self._confidence or self._ranked or {}
+            factors = partial_factors({n: torch.as_tensor(c) for n, c in confidence.items()})
+            for name, factor in factors.items():
+                scale(self._gated(name), factor)
+        elif (leading := self._leading()) is not None:
+            for name in self.teachers.modalities:
+                if name not in leading:
+                    freeze(self._gated(name))
+        self._ranked = None
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
         """Passed on to the wrapped method."""
@@ -178,19 +191,27 @@ class SequentialPrioritization(Method):
         return {"confidence": self._confidence, "method": self.method.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up the ranking it was saved with."""
+        """Restores the ranking it was saved with."""
         self._confidence = state["confidence"]
         self.method.load_state_dict(state["method"])
 
-    def _gated(self, model: Student, name: str) -> list[nn.Parameter]:
-        if self.scope == "branch" or (self.scope == "auto" and model.has_branches):
-            return model.branch_parameters(name)
-        return model.encoder_parameters(name)
+    def _leading(self) -> frozenset[str] | None:
+        """The modality that is trained alone, as far as it is known; `None` for all."""
+        confidence = self._confidence or self._ranked
+        if not self.prioritizing or self.suppression == "partial" or confidence is None:
+            return None
+        leading = self.schedule.active(self.epoch, rank(confidence))
+        return None if leading is None else frozenset(leading)
+
+    def _gated(self, name: str) -> list[nn.Parameter]:
+        if self.scope == "branch" or (self.scope == "auto" and self.student.has_branches):
+            return self.student.branch_parameters(name)
+        return self.student.encoder_parameters(name)
 
 
 def can_prioritize(method: type[Method]) -> bool:
     """Whether a method trains all through one loss and the usual step."""
-    return method.step is Method.step and not method.orders_modalities
+    return method.one_loss and not method.orders_modalities
 
 
 def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:

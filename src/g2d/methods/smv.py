@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.coalitions import coalition_logits, coalitions, shapley
-from g2d.models.multimodal import MultimodalModel
 from g2d.ranks import sum_over_ranks
+from g2d.student.base import Student
 from g2d.tasks import Classification, MultiLabel, Task
 
 Level = Literal["sample", "modality"]
@@ -32,6 +32,7 @@ class SampleValuation(Method):
     CVPR 2024 (arXiv 2309.06255).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         level: Whether every sample is valued by itself, or the modalities by a part of them.
         strength: s; 2 gives the numbers of the authors' code.
@@ -45,6 +46,7 @@ class SampleValuation(Method):
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         *,
         level: Level = "sample",
@@ -53,7 +55,7 @@ class SampleValuation(Method):
         every: int = 1,
         share: float = 0.2,
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_choice("level", level, get_args(Level))
         check_weight("strength", strength)
         check_weight("warmup", warmup)
@@ -67,24 +69,24 @@ class SampleValuation(Method):
         self.share = share
         self._copies: dict[str, Tensor] = {}
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Values the modalities with the model as it is."""
         since = epoch - self.warmup
         if self.strength and since >= 0 and since % self.every == 0:
             by_sample = self.level == "sample"
             self._copies = self._by_sample() if by_sample else self._by_modality(epoch)
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The fused loss, and those of the modalities alone, as many times as there are copies."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         for name, copies in self._copies.items():
             # the table lies where the index is, on the CPU
             each = copies[batch.index] if copies.ndim else copies.expand(len(batch))
             weight = each.to(loss.device, non_blocking=True)
             if name in batch.present:
                 weight = torch.where(batch.present[name], weight, 0.0)
-            with self.loop.precision():
-                logits = coalition_logits(self.loop.model, outputs, batch, {name})
+            with self.precision():
+                logits = coalition_logits(self.student, outputs, batch, {name})
             loss = loss + (weight * self.task.losses(logits, batch.target)).mean()
         return loss
 
@@ -97,7 +99,7 @@ class SampleValuation(Method):
         return {"copies": dict(self._copies)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self._copies = dict(state["copies"])
 
     def _by_sample(self) -> dict[str, Tensor]:
@@ -121,19 +123,19 @@ class SampleValuation(Method):
         self, share: float, seed: int
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """φ of every modality in every sample, whether it is there, and the sample's row."""
-        model = self.loop.model
-        values: dict[str, list[Tensor]] = {name: [] for name in model.modalities}
-        present: dict[str, list[Tensor]] = {name: [] for name in model.modalities}
+        names = self.student.modalities
+        values: dict[str, list[Tensor]] = {name: [] for name in names}
+        present: dict[str, list[Tensor]] = {name: [] for name in names}
         rows = []
-        with self.loop.looking():
-            for batch in self.loop.sweep(share, seed):
+        with self.looking():
+            for outputs, batch in self.iter_train(share, seed):
                 there = {
                     name: batch.present.get(name, torch.ones_like(batch.index, dtype=torch.bool))
                     .to(batch.target.device)
                     .float()
-                    for name in model.modalities
+                    for name in names
                 }
-                for name, value in self._shapley(model, batch, there).items():
+                for name, value in self._shapley(outputs, batch, there).items():
                     values[name].append(value.cpu())
                     present[name].append(there[name].cpu())
                 rows.append(batch.index.cpu())
@@ -144,12 +146,11 @@ class SampleValuation(Method):
         )
 
     def _shapley(
-        self, model: MultimodalModel, batch: Batch, there: Mapping[str, Tensor]
+        self, outputs: Outputs, batch: Batch, there: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        outputs = model(batch)
         worth = {}
-        for coalition in coalitions(model.modalities):
-            logits = coalition_logits(model, outputs, batch, coalition)
+        for coalition in coalitions(self.student.modalities):
+            logits = coalition_logits(self.student, outputs, batch, coalition)
             right = self.task.predict(logits) == batch.target
             right = right.float().view(len(batch), -1).mean(dim=1)
             worth[coalition] = right * torch.stack([there[name] for name in coalition]).sum(dim=0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method, check_choice, check_weight
 from g2d.methods.distance import FeatureReduction, feature_distance
+from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -21,32 +22,35 @@ class UMT(Method):
     Learning*, ICML 2023 (arXiv 2305.01233).
 
     Args:
+        student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         teachers: Trained, one a modality.
         weight: λ; at 0 this is joint training, bit for bit.
         feature_reduction: `"mean"` over the dimensions, or `"sum"`.
     """
 
+    needs_teachers = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weight": 0.0}}
 
     def __init__(
         self,
+        student: Student | nn.Module,
         task: Task,
         teachers: TeacherBank,
         *,
         weight: float = 1.0,
         feature_reduction: FeatureReduction = "mean",
     ) -> None:
-        super().__init__(task)
+        super().__init__(student, task)
         check_weight("weight", weight)
         check_choice("feature_reduction", feature_reduction, get_args(FeatureReduction))
         self.teachers = teachers
         self.weight = weight
         self.feature_reduction: FeatureReduction = feature_reduction
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's loss and the feature distances."""
-        loss = super().loss(outputs, batch)
+        loss = super().objective(outputs, batch)
         if self.weight:
             said = self.teachers.outputs(batch)
             loss = loss + self.weight * feature_distance(

@@ -41,8 +41,8 @@ def shown(outputs: Outputs) -> Mapping[str, Tensor]:
     """
     if not outputs.unimodal:
         raise UserError(
-            "the fusion shows no logits of the single modalities in training; build the model "
-            "with Method.adapt_fusion(fusion), or use late, sum or concat fusion"
+            "the model has no unimodal logits in training; attach it with heads=..., or use late, "
+            "sum or concat fusion"
         )
     return outputs.unimodal
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
@@ -39,6 +38,11 @@ class MultimodalModel(nn.Module):
         UserError: The modalities or their feature widths differ, or the fusion needs tokens that
             an encoder cannot give.
 
+    Attributes:
+        brought: Fusions that a method has put in the place of the first one or around it, in
+            order: the class of each by its dotted path as `name`, and its options. With the
+            encoders and the first fusion they are what builds this model again.
+
     Example:
         >>> import torch
         >>> from g2d.models.fusion.late import LateFusion
@@ -51,9 +55,9 @@ class MultimodalModel(nn.Module):
         ...     target=torch.tensor([0, 2]),
         ...     index=torch.arange(2),
         ... )
-        >>> outputs = model(batch, learning={"sound"})
-        >>> outputs.features["sound"].requires_grad, outputs.features["image"].requires_grad
-        (True, False)
+        >>> outputs = model(batch)
+        >>> outputs.logits.shape, outputs.features["sound"].shape
+        (torch.Size([2, 3]), torch.Size([2, 8]))
     """
 
     def __init__(self, encoders: Mapping[str, nn.Module], fusion: Fusion) -> None:
@@ -73,22 +77,33 @@ class MultimodalModel(nn.Module):
             # an encoder need not say how wide its features are; `forward` looks again
             _check_width(name, getattr(encoder, "feature_width", None), fusion)
         self.encoders = nn.ModuleDict(encoders)
-        self.fusion = fusion
-        fusion.expect_padding([n for n, e in encoders.items() if getattr(e, "pads", False)])
+        self.brought: list[dict[str, Any]] = []
+        self._put(fusion)
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities, in the declared order."""
         return self.fusion.modalities
 
-    def forward(self, batch: Batch, learning: Collection[str] | None = None) -> Outputs:
-        """Encodes and fuses.
+    def bring(self, kind: type[Fusion], **options: Any) -> Fusion:
+        """Puts a fusion in the place of the present one, or around it.
 
         Args:
-            batch: The inputs.
-            learning: The modalities whose encoders learn from this batch; all when `None`. The
-                others run without a graph: they cost a forward pass and no more. Their batch norm
-                stays in train mode, so that its statistics are there when they are evaluated.
+            kind: Its class; `kind.around(fusion, **options)` makes it.
+            options: Plain values.
+        """
+        device = next(self.parameters()).device
+        self._put(kind.around(self.fusion, **options).to(device).train(self.training))
+        self.brought.append({"name": f"{kind.__module__}.{kind.__qualname__}", **options})
+        return self.fusion
+
+    def _put(self, fusion: Fusion) -> None:
+        self.fusion = fusion
+        pads = [name for name, encoder in self.encoders.items() if getattr(encoder, "pads", False)]
+        fusion.expect_padding(pads)
+
+    def forward(self, batch: Batch) -> Outputs:
+        """Encodes and fuses.
 
         Raises:
             UserError: The batch has no input for a modality, or an encoder gives features of
@@ -102,9 +117,7 @@ class MultimodalModel(nn.Module):
         features: dict[str, Tensor] = {}
         fused_from: dict[str, Tensor] = {}
         for name in self.modalities:
-            learns = learning is None or name in learning
-            with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-                features[name], fused_from[name] = self.encode(name, batch.input_of(name))
+            features[name], fused_from[name] = self.encode(name, batch.input_of(name))
         logits, unimodal = self.fusion(fused_from, batch.present or None)
         return Outputs(logits, features, unimodal, fused_from)
 
@@ -128,21 +141,8 @@ class MultimodalModel(nn.Module):
         return feature, fused_from
 
     def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Every parameter of one encoder that learns, norms and biases included."""
+        """Every parameter of one encoder that is trained, norms and biases included."""
         return [p for p in self.encoders[modality].parameters() if p.requires_grad]
-
-    @property
-    def has_branches(self) -> bool:
-        """Whether every modality has a head of its own, so that its whole branch can be closed."""
-        return self.fusion.has_own_heads
-
-    def branch_parameters(self, modality: str) -> list[nn.Parameter]:
-        """The encoder's parameters and those of the modality's own head.
-
-        Raises:
-            UserError: The fusion has no such head.
-        """
-        return self.encoder_parameters(modality) + self.fusion.head_parameters_of(modality)
 
     def head_parameters(self) -> list[nn.Parameter]:
         """Every parameter of the fusion."""

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.models.fusion.ablation import AblationFusion
-from g2d.models.fusion.modulated import ModulatedFusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from g2d.models.multimodal import MultimodalModel
 
@@ -26,7 +25,7 @@ def fit_readout(model: MultimodalModel, batches: Iterable[Batch]) -> None:
         batches: The training split, each sample once.
     """
     fusion = model.fusion
-    while isinstance(fusion, UnimodalHeads | ModulatedFusion):
+    while isinstance(fusion, UnimodalHeads):
         fusion = fusion.fusion
     if not isinstance(fusion, AblationFusion):
         return

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from torch import nn
 
-from g2d.batch import Batch, Outputs
+from g2d.batch import Batch, Call, Outputs
 from g2d.models.fusion.base import xavier
 
 
@@ -41,9 +39,10 @@ class UnimodalModel(nn.Module):
         """The one modality."""
         return (self.modality,)
 
-    def forward(self, batch: Batch, learning: Collection[str] | None = None) -> Outputs:
-        """Encodes and predicts; `learning` is there for the shared loop and changes nothing."""
-        feature = self.encoder(batch.input_of(self.modality))
+    def forward(self, batch: Batch) -> Outputs:
+        """Encodes and predicts."""
+        inputs = batch.input_of(self.modality)
+        feature = inputs.into(self.encoder) if isinstance(inputs, Call) else self.encoder(inputs)
         logits = self.head(feature)
         return Outputs(
             logits=logits, features={self.modality: feature}, unimodal={self.modality: logits}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from weakref import ref
 
 import torch
 from torch import Tensor
 
-from g2d.batch import Batch
+from g2d.batch import Batch, Call
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
+from g2d.student.base import Student
 from g2d.tasks import Task
 
 
@@ -65,7 +66,10 @@ class OnlineTeachers(TeacherBank):
     A batch is computed once, however often a training step asks.
 
     Args:
-        models: A trained model for each modality. They are frozen here, for good.
+        models: A trained model for each modality: a `UnimodalModel`, or a model of your own that
+            `g2d.attach(net, {modality: encoder})` returned, which is called with what the
+            student's encoder was called with and answers with logits. They are frozen here, for
+            good.
         task: What they predict.
 
     Example:
@@ -78,14 +82,15 @@ class OnlineTeachers(TeacherBank):
         torch.Size([2, 8])
     """
 
-    def __init__(self, models: Mapping[str, UnimodalModel], task: Task) -> None:
+    def __init__(self, models: Mapping[str, UnimodalModel | Student], task: Task) -> None:
         for name, model in models.items():
-            if model.modality != name:
+            if model.modalities != (name,):
                 raise UserError(
-                    f"the teacher given for {name!r} was made for {model.modality!r}; "
-                    "give each modality its own"
+                    f"the teacher given for {name!r} was made for "
+                    f"{' and '.join(map(repr, model.modalities))}; give each modality its own"
                 )
-            model.eval().requires_grad_(False)
+            net = model.net if isinstance(model, Student) else model
+            net.eval().requires_grad_(False)
         self.models = dict(models)
         self.task = task
         self.modalities = tuple(models)
@@ -93,16 +98,12 @@ class OnlineTeachers(TeacherBank):
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Runs the teachers, or repeats what they said of this very batch."""
-        versions = [tensor._version for tensor in batch.inputs.values()]
+        versions = [tensor._version for tensor in _tensors(batch)]
         for said in self._said:
             if said.batch() is batch and said.versions == versions:
                 return said.outputs
         with torch.no_grad():
-            answers = {name: model.eval()(batch) for name, model in self.models.items()}
-        outputs = {
-            name: TeacherOutputs(answer.features[name], answer.logits)
-            for name, answer in answers.items()
-        }
+            outputs = {name: _ask(name, model, batch) for name, model in self.models.items()}
         self._said.append(_Said(ref(batch), versions, outputs))
         return outputs
 
@@ -112,3 +113,18 @@ class OnlineTeachers(TeacherBank):
             name: self.task.confidence(said.logits, batch.target)
             for name, said in self.outputs(batch).items()
         }
+
+
+def _ask(name: str, model: UnimodalModel | Student, batch: Batch) -> TeacherOutputs:
+    if isinstance(model, Student):
+        net, inputs = model.net.eval(), batch.input_of(name)
+        said = inputs.into(net) if isinstance(inputs, Call) else net(inputs)
+        answer, _ = model.observe(said, batch.target)
+    else:
+        answer = model.eval()(batch)
+    return TeacherOutputs(answer.features[name], answer.logits)
+
+
+def _tensors(batch: Batch) -> Iterator[Tensor]:
+    for inputs in batch.inputs.values():
+        yield from inputs.tensors() if isinstance(inputs, Call) else (inputs,)

@@ -21,6 +21,7 @@ from torch import Tensor
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
+from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
 
@@ -95,7 +96,7 @@ class CachedTeachers(TeacherBank):
         return means
 
 
-def cache_key(teachers: Mapping[str, UnimodalModel], data_fingerprint: str) -> str:
+def cache_key(teachers: Mapping[str, UnimodalModel | Student], data_fingerprint: str) -> str:
     """A hash of every teacher's weights, what it predicts, and the data it is asked about.
 
     Example:
@@ -105,8 +106,10 @@ def cache_key(teachers: Mapping[str, UnimodalModel], data_fingerprint: str) -> s
     """
     digest = hashlib.sha256(f"{_FORMAT} {data_fingerprint}".encode())
     for name, model in teachers.items():
-        digest.update(f"{name} {type(model.encoder).__qualname__}".encode())
-        for key, value in model.state_dict().items():
+        net = model.net if isinstance(model, Student) else model
+        encoder = net.encoder if isinstance(net, UnimodalModel) else net
+        digest.update(f"{name} {type(encoder).__qualname__}".encode())
+        for key, value in net.state_dict().items():
             digest.update(key.encode())
             digest.update(value.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from g2d.errors import UserError
-from g2d.models.fusion.boosted_sum import BoostedSum
+from g2d.methods.heads.reconboost import BoostedSum
 
 WIDTHS = {"north": 8, "south": 12, "east": 8}
 PRESENT = {

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from g2d.models.fusion.cosine import CosineFusion, direction
+from g2d.methods.heads.mmcosine import CosineFusion, direction
 
 WIDTHS = {"north": 8, "south": 12, "east": 4}
 

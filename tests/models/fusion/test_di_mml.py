@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from g2d.models.fusion.di_mml import DetachedFusion
+from g2d.methods.heads.di_mml import DetachedFusion
 from reference import di_mml as paper
 
 WIDTHS = {"north": 8, "south": 12, "east": 12}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from g2d.errors import UserError
-from g2d.models.fusion.shared_head import SharedHead
+from g2d.methods.heads.mla import SharedHead
 from reference.mla import mix
 
 WIDTHS = {"north": 8, "south": 12, "east": 8}

@@ -14,7 +14,7 @@ from g2d.models.fusion.film import FiLMFusion
 from g2d.models.fusion.late import LateFusion
 from g2d.models.fusion.mean_features import MeanFeatures
 from g2d.models.fusion.sum import SumFusion
-from g2d.models.fusion.unimodal_heads import UnimodalHeads, with_unimodal
+from g2d.models.fusion.unimodal_heads import UnimodalHeads
 
 __all__ = [
     "AblationFusion",
@@ -28,5 +28,4 @@ __all__ = [
     "SumFusion",
     "UnimodalHeads",
     "mean_ablation",
-    "with_unimodal",
 ]

@@ -65,11 +65,15 @@ class AblationFusion(Fusion):
     Args:
         widths: Feature width of every modality, in the declared order.
         outputs: Width of the logits.
+
+    Attributes:
+        follows: Whether the means follow the features of training batches.
     """
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__(widths, outputs)
         self.means = MeanFeatures(widths)
+        self.follows = True
 
     @abstractmethod
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
@@ -101,7 +105,8 @@ class AblationFusion(Fusion):
         declared = {name: features[name] for name in self.modalities}
         features = without_absent(declared, masks)
         if self.training:
-            self.follow(features, masks)
+            if self.follows:
+                self.follow(features, masks)
             return self.fuse(features, masks), {}
         alone = mean_ablation(self.fuse, features, self.means.read(), masks)
         return self.fuse(features, masks), alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,16 @@ class Fusion(nn.Module, ABC):
         check_names(widths)
         self.widths = dict(widths)
         self.outputs = outputs
+
+    @classmethod
+    def around(cls, fusion: Fusion, **options: Any) -> Self:
+        """One of this class for the features that another fusion is built for.
+
+        Args:
+            fusion: In whose place it is put; some classes keep it inside.
+            options: Of this class.
+        """
+        return cls(fusion.widths, fusion.outputs, **options)
 
     @property
     def modalities(self) -> tuple[str, ...]:

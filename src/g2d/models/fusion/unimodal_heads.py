@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from torch import Tensor, nn
 
 from g2d.models.fusion.base import (
@@ -47,6 +49,11 @@ class UnimodalHeads(Fusion):
         self.has_own_heads = fusion.has_own_heads
         self.heads = heads if heads is not None else linear_heads(fusion.widths, fusion.outputs)
 
+    @classmethod
+    def around(cls, fusion: Fusion, **options: Any) -> Self:
+        """Heads beside this fusion."""
+        return cls(fusion, **options)
+
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -67,8 +74,3 @@ class UnimodalHeads(Fusion):
         """The fusion's own head of this modality and the one beside it."""
         beside = list(self.heads[modality].parameters())
         return self.fusion.head_parameters_of(modality) + beside
-
-
-def with_unimodal(fusion: Fusion, detached: bool = False) -> Fusion:
-    """The fusion itself where it is a sum over modalities, else with heads beside it."""
-    return fusion if fusion.additive else UnimodalHeads(fusion, detached)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,11 @@ class CrossGates(Fusion):
         self.means: Mapping[str, Tensor] = {}
         self.closed: Mapping[str, Tensor] | None = None
         self.seen: dict[str, tuple[Tensor, Tensor]] = {}
+
+    @classmethod
+    def around(cls, fusion: Fusion, **options: Any) -> Self:
+        """Gates before this fusion."""
+        return cls(fusion, **options)
 
     def forward(
         self, features: Features, present: Present | None = None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError
+from g2d.methods.heads.mla import adapters, common_width
 from g2d.models.fusion.base import (
     Features,
     Fusion,
@@ -19,7 +20,6 @@ from g2d.models.fusion.base import (
     without_absent,
     xavier,
 )
-from g2d.models.fusion.shared_head import adapters, common_width
 
 
 class BoostedSum(Fusion):

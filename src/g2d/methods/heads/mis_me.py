@@ -19,6 +19,7 @@ from g2d.models.fusion.base import (
     without_absent,
     xavier,
 )
+from g2d.models.fusion.unimodal_heads import UnimodalHeads
 
 # A branch that is wider has hidden layers of its own.
 WIDE = 64
@@ -111,6 +112,23 @@ def branch_heads(widths: Mapping[str, int], outputs: int) -> nn.ModuleDict:
         ['Linear', 'WideHead']
     """
     return nn.ModuleDict({name: _branch_head(width, outputs) for name, width in widths.items()})
+
+
+class BranchHeads(UnimodalHeads):
+    """Any fusion, with the head of MIS-ME for each branch beside it.
+
+    Args:
+        fusion: Makes the fused prediction, unchanged.
+
+    Example:
+        >>> from g2d.models.fusion import SumFusion
+        >>> heads = BranchHeads(SumFusion({"weather": 16, "soil": 1280}, outputs=1)).heads
+        >>> [type(head).__name__ for head in heads.values()]
+        ['Linear', 'WideHead']
+    """
+
+    def __init__(self, fusion: Fusion) -> None:
+        super().__init__(fusion, heads=branch_heads(fusion.widths, fusion.outputs))
 
 
 class WeightedBranches(Fusion):

@@ -1,0 +1,62 @@
+"""What a model of anybody's returns, and labels of samples that have no index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from g2d.batch import Batch
+from g2d.errors import UserError
+
+
+class UnindexedBatch(Batch):
+    """A batch of samples whose place in their split nobody has said.
+
+    Raises:
+        UserError: The index is asked for.
+    """
+
+    @property
+    def index(self) -> Tensor:
+        """There is none."""
+        raise UserError(
+            "this needs to know which samples the batch holds (cached teachers do, and methods "
+            "that hold some out); give method.loss(..., index=...), the position of each sample "
+            "in the training data"
+        )
+
+    @index.setter
+    def index(self, value: Tensor) -> None:
+        pass
+
+
+def logits_of(prediction: Any) -> Tensor:
+    """The logits in a model's answer.
+
+    Args:
+        prediction: A tensor, something with `logits`, or a tuple that begins with them.
+
+    Raises:
+        UserError: It is something else.
+
+    Example:
+        >>> import torch
+        >>> logits_of({"logits": torch.zeros(2, 3)}).shape, logits_of((torch.ones(2, 1),)).shape
+        (torch.Size([2, 3]), torch.Size([2, 1]))
+    """
+    found = prediction
+    if isinstance(prediction, Mapping):
+        found = prediction.get("logits")
+    elif isinstance(getattr(prediction, "logits", None), Tensor):
+        found = prediction.logits
+    elif isinstance(prediction, tuple | list) and prediction:
+        found = prediction[0]
+    if not isinstance(found, Tensor):
+        raise UserError(
+            f"the model answered with a {type(prediction).__name__}, expected logits (B, C): a "
+            "tensor, something with .logits, or a tuple that begins with them; give method.loss "
+            "the logits"
+        )
+    return found

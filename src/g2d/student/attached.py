@@ -1,0 +1,260 @@
+"""A student made from any `nn.Module`, by hooks on its encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from g2d.batch import Batch, Call, Outputs
+from g2d.errors import UserError
+from g2d.models.fusion.base import Features, Fusion, Present, presence, without_absent
+from g2d.student.added_heads import AddedHeads
+from g2d.student.answers import UnindexedBatch, logits_of
+from g2d.student.base import Modulation, Student
+from g2d.student.modulation import modulated
+from g2d.student.recorder import Read, Recorder
+
+F = TypeVar("F", bound=Fusion)
+
+
+class AttachedStudent(Student):
+    """Any model, watched by forward hooks; see `g2d.attach`.
+
+    Args:
+        net: The model.
+        encoders: For each modality the modules of its encoder, in the order of their calls.
+        heads: For some or no modalities, a module of the model that answers with its unimodal
+            logits when it is given its feature.
+        features: For some modalities, how the feature is read from what the encoder returns.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        encoders: Mapping[str, Sequence[nn.Module]],
+        heads: Mapping[str, nn.Module] | None = None,
+        features: Mapping[str, Read] | None = None,
+    ) -> None:
+        self._encoders = {name: list(modules) for name, modules in encoders.items()}
+        self._own_heads = dict(heads or {})
+        super().__init__(net, tuple(encoders))
+        self._added: AddedHeads | None = None
+        self._recorder = Recorder(net, self._encoders, self._own_heads, features or {})
+        self._modulation: Modulation | None = None
+        self._factors: dict[str, Tensor] | None = None
+        self._widths: dict[str, int] = {}
+        self._observed: tuple[Any, ...] = ()
+
+    def encoder_modules(self, modality: str) -> list[nn.Module]:
+        """Those it was attached with."""
+        return self._encoders[modality]
+
+    @property
+    def has_branches(self) -> bool:
+        """Whether it was attached with a head for each modality."""
+        return set(self._own_heads) == set(self.modalities)
+
+    def branch_parameters(self, modality: str) -> list[nn.Parameter]:
+        """The encoder's parameters and those of its head.
+
+        Raises:
+            UserError: It was attached without heads.
+        """
+        if modality not in self._own_heads:
+            raise UserError(
+                f"the model was attached without a head for {modality!r}, so its branch cannot be "
+                f"frozen; use scope 'encoder', or g2d.attach(..., heads={{{modality!r}: ...}})"
+            )
+        return self.encoder_parameters(modality) + list(self._own_heads[modality].parameters())
+
+    @property
+    def added_heads(self) -> nn.ModuleDict | None:
+        """Those beside the model."""
+        return None if self._added is None else self._added.modules
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The model's, then those of the heads beside it."""
+        yield from self.net.parameters()
+        if self._added is not None:
+            yield from self._added.modules.parameters()
+
+    # --- what a method needs of it ---------------------------------------------------------------
+
+    def need_unimodal_logits(
+        self, outputs: int, *, detached: bool = False, own: bool = False
+    ) -> None:
+        """Adds heads beside the model where it was attached without."""
+        if self._added is not None:
+            self._added.detached = self._added.detached and detached
+        elif own or not self.has_branches:
+            self._added = AddedHeads(self.modalities, outputs, detached)
+
+    def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:
+        """There is none to be replaced.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(
+            f"{method} brings a head of its own, which an attached model has no place for; give "
+            f"{method} a g2d.MultimodalModel(encoders, fusion), whose fusion it replaces by "
+            f"{kind.__name__}"
+        )
+
+    def modulate(self, modulation: Modulation | None) -> None:
+        """Changes what the encoders hand on, in training."""
+        self._modulation = modulation
+        self._recorder.change = None if modulation is None else self._changed
+
+    def _changed(self, name: str, feature: Tensor) -> Tensor:
+        """A feature times its factor; the factors of a pass are made at its first encoder.
+
+        They depend on the widths of all features, which are known from the second pass on.
+        """
+        assert self._modulation is not None
+        if self._factors is None:
+            known = len(self._widths) == len(self.modalities)
+            self._factors = dict(
+                self._modulation(self._widths, len(feature), None) if known else {}
+            )
+        chosen = {name: self._factors[name]} if name in self._factors else {}
+        return modulated({name: feature}, chosen)[name]
+
+    # --- what it answers -------------------------------------------------------------------------
+
+    def observe(
+        self,
+        prediction: Any,
+        target: Tensor | Batch,
+        index: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> tuple[Outputs, Batch]:
+        """What the hooks recorded, beside the answer and the labels."""
+        recorder = self._recorder
+        missing = [name for name in self.modalities if name not in recorder.features]
+        if missing:
+            called = "was not called" if len(missing) == len(self.modalities) else "did not call"
+            what = "" if called == "was not called" else f" the encoder of {missing[0]!r}"
+            raise UserError(
+                f"the model {called}{what} since the last answer, so there are no features; call "
+                "the attached model and give its answer to method.loss right after"
+            )
+        if isinstance(target, Batch):
+            return self.observe(prediction, target.target, target.index, target.present)
+        asked = (recorder.passes, id(target))
+        if self._observed and self._observed[0] == asked:
+            return self._observed[1], self._observed[2]
+        logits = logits_of(prediction)
+        features = {name: recorder.features[name] for name in self.modalities}
+        self._widths = {name: feature.shape[1] for name, feature in features.items()}
+        self._factors = None
+        size = len(next(iter(features.values())))
+        if len(target) != size:
+            raise UserError(
+                f"got labels of {len(target)} samples, and the last forward pass was of {size}; "
+                "call method.loss right after the forward pass that it is of"
+            )
+        outputs = Outputs(logits, features, self._unimodal(features, present), features)
+        inputs = {name: recorder.inputs[name] for name in self.modalities}
+        made = UnindexedBatch if index is None else Batch
+        rows = torch.empty(0, dtype=torch.long) if index is None else index.cpu()
+        batch = made(inputs, target, rows, dict(present or {}))
+        self._observed = (asked, outputs, batch)
+        return outputs, batch
+
+    def answer(self, item: Any) -> tuple[Outputs, Batch]:
+        """What `iter_train` of the loop gives: `(net(...), target)`, and options of `observe`.
+
+        Raises:
+            UserError: It is something else.
+        """
+        if isinstance(item, Batch):
+            raise UserError(
+                "method.step(batch) is for a g2d.MultimodalModel; with an attached model write "
+                "method.loss(net(...), target).backward(), method.adjust_gradients(), "
+                "optimizer.step()"
+            )
+        if not isinstance(item, tuple) or len(item) not in (2, 3):
+            raise UserError(
+                f"iter_train gave a {type(item).__name__}, expected (net(...), target) or "
+                "(net(...), target, {'index': ..., 'present': ...}) of an attached model"
+            )
+        known = item[2] if len(item) == 3 else {}
+        return self.observe(item[0], item[1], **known)
+
+    def _unimodal(
+        self, features: Mapping[str, Tensor], present: Mapping[str, Tensor] | None
+    ) -> dict[str, Tensor]:
+        if self._added is not None:
+            return self._added.logits(features, present)
+        said = self._recorder.logits
+        with self._recorder.muted():
+            return {
+                name: said[name] if name in said else head(features[name])
+                for name, head in self._own_heads.items()
+            }
+
+    def encode(self, modality: str, inputs: Any) -> Tensor:
+        """Runs the encoder's modules, one after the other."""
+        first, *rest = self._encoders[modality]
+        with self._recorder.muted():
+            output = inputs.into(first) if isinstance(inputs, Call) else first(inputs)
+            for module in rest:
+                output = module(output)
+        return self._recorder.read(modality, output)
+
+    def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
+        """Runs the model once more on the last pass's arguments, with other features.
+
+        The encoders do not run: each answers with the feature that it is given here. An absent
+        modality's feature is zero.
+        """
+        call = self._recorder.call
+        assert call is not None
+        features = without_absent(features, presence(features, present))
+        with self._recorder.muted(), self._answering(features):
+            return logits_of(call.into(self.net))
+
+    @contextmanager
+    def _answering(self, features: Features) -> Iterator[None]:
+        """The last module of every encoder answers with a feature, whatever it is asked."""
+        lasts = {name: modules[-1] for name, modules in self._encoders.items()}
+        for name, module in lasts.items():
+            answer = self._recorder.put(name, features[name])
+            module.__dict__["forward"] = _always(answer)
+        try:
+            yield
+        finally:
+            for module in lasts.values():
+                del module.__dict__["forward"]
+
+    # --- state -----------------------------------------------------------------------------------
+
+    def reduce_added_gradients(self) -> None:
+        """Those of the heads beside the model."""
+        if self._added is not None:
+            self._added.reduce_gradients()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The heads beside the model, and the widths of the features."""
+        heads = {} if self._added is None else self._added.state_dict()
+        return {"heads": heads, "widths": dict(self._widths)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores them."""
+        self._widths = dict(state["widths"])
+        if self._added is not None:
+            self._added.load_state_dict(state["heads"])
+
+    def detach(self) -> None:
+        """Takes the hooks away."""
+        super().detach()
+        self._recorder.remove()
+
+
+def _always(answer: Any) -> Callable[..., Any]:
+    return lambda *args, **kwargs: answer

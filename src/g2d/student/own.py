@@ -1,0 +1,138 @@
+"""A student made of g2d's own parts, which tells what it does with every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from g2d.batch import Batch, Outputs
+from g2d.errors import UserError
+from g2d.models.fusion.base import Features, Fusion, Present
+from g2d.models.fusion.unimodal_heads import UnimodalHeads
+from g2d.models.multimodal import MultimodalModel
+from g2d.models.unimodal import UnimodalModel
+from g2d.student.base import Modulation, Student
+from g2d.student.modulation import FusionInput
+
+F = TypeVar("F", bound=Fusion)
+
+
+class OwnStudent(Student):
+    """A `MultimodalModel`, or a `UnimodalModel` that is trained as a teacher.
+
+    Heads and fusions that a method needs become a part of the model, so that the model alone
+    predicts when it is loaded again.
+    """
+
+    net: MultimodalModel | UnimodalModel
+
+    def __init__(self, net: MultimodalModel | UnimodalModel) -> None:
+        super().__init__(net, net.modalities)
+        self._input: FusionInput | None = None
+
+    @property
+    def model(self) -> MultimodalModel:
+        """The multimodal model.
+
+        Raises:
+            UserError: It is a unimodal one, which has nothing to fuse.
+        """
+        if not isinstance(self.net, MultimodalModel):
+            raise UserError(
+                f"this method needs two modalities or more, got a model of {self.modalities[0]!r} "
+                "alone; train it with g2d.JointTraining"
+            )
+        return self.net
+
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        """Whether the fusion is a sum over modalities."""
+        return self.model.fusion.additive
+
+    def encoder_modules(self, modality: str) -> list[nn.Module]:
+        """The one encoder."""
+        if isinstance(self.net, UnimodalModel):
+            return [self.net.encoder]
+        return [self.net.encoders[modality]]
+
+    @property
+    def has_branches(self) -> bool:
+        """Whether the fusion has a head for each modality."""
+        return self.model.fusion.has_own_heads
+
+    def branch_parameters(self, modality: str) -> list[nn.Parameter]:
+        """The encoder's parameters and those of the fusion's head for this modality."""
+        head = self.model.fusion.head_parameters_of(modality)
+        return self.encoder_parameters(modality) + head
+
+    @property
+    def added_heads(self) -> nn.ModuleDict | None:
+        """Those beside the fusion."""
+        fusion = self.model.fusion
+        return fusion.heads if isinstance(fusion, UnimodalHeads) else None
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The model's, what was added to it included."""
+        return self.net.parameters()
+
+    def need_unimodal_logits(
+        self, outputs: int, *, detached: bool = False, own: bool = False
+    ) -> None:
+        """Adds heads beside a fusion that is no sum over modalities, or beside any."""
+        fusion = self.model.fusion
+        has_heads = isinstance(fusion, UnimodalHeads) and (detached or not fusion.detached)
+        if not (has_heads or (fusion.additive and not own)):
+            self.model.bring(UnimodalHeads, **({"detached": True} if detached else {}))
+
+    def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:
+        """Puts the method's fusion in the place of the model's, unless it is there already."""
+        fusion = self.model.fusion
+        if not isinstance(fusion, kind):
+            fusion = self.model.bring(kind, **options)
+        assert isinstance(fusion, kind)
+        return fusion
+
+    def modulate(self, modulation: Modulation | None) -> None:
+        """Changes what the fusion is given."""
+        if self._input is not None:
+            self._input.remove()
+        self._input = None
+        if modulation is not None:
+            fusion = self.model.fusion
+            inner = fusion.fusion if isinstance(fusion, UnimodalHeads) else fusion
+            self._input = FusionInput(inner, modulation)
+
+    def observe(
+        self,
+        prediction: Any,
+        target: Tensor | Batch,
+        index: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> tuple[Outputs, Batch]:
+        """The model's `Outputs`, and the batch that they answer.
+
+        Raises:
+            UserError: One of the two is something else.
+        """
+        if not isinstance(prediction, Outputs) or not isinstance(target, Batch):
+            raise UserError(
+                f"{type(self.net).__name__} is called with a g2d.Batch and answers with "
+                f"g2d.Outputs, got {type(prediction).__name__} and {type(target).__name__}; write "
+                "method.loss(model(batch), batch)"
+            )
+        return prediction, target
+
+    def answer(self, item: Any) -> tuple[Outputs, Batch]:
+        """Runs the model on a batch."""
+        return self.net(item), item
+
+    def encode(self, modality: str, inputs: Any) -> Tensor:
+        """What the fusion is given: a feature, or tokens."""
+        return self.model.encode(modality, inputs)[1]
+
+    def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
+        """Runs the fusion alone."""
+        logits: Tensor = self.model.fusion(features, present)[0]
+        return logits

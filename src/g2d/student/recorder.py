@@ -1,0 +1,189 @@
+"""What the encoders of any model were given and what they gave, in its last forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from g2d.batch import Call
+from g2d.errors import UserError
+
+Read = Callable[[Any], Tensor]
+# From the name of a modality and its feature to the feature that goes on into the model.
+Change = Callable[[str, Tensor], Tensor]
+
+
+class Recorder:
+    """Forward hooks on a model, its encoders and its heads.
+
+    Args:
+        net: The model.
+        encoders: For each modality the modules that make up its encoder, in the order in which
+            they are called.
+        heads: For some modalities, a module of the model that answers with unimodal logits.
+        features: For some modalities, how the `(B, d)` feature is read from what the encoder
+            returns.
+
+    Attributes:
+        features: Of the last pass, `(B, d)`.
+        inputs: Of the last pass: a tensor, or a `Call` where an encoder takes anything else.
+        logits: What the heads answered in the last pass, where the model called them.
+        call: The arguments of the last pass.
+        change: Changes features on their way into the model; `None` for no change.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        encoders: Mapping[str, Sequence[nn.Module]],
+        heads: Mapping[str, nn.Module],
+        features: Mapping[str, Read],
+    ) -> None:
+        self.features: dict[str, Tensor] = {}
+        self.inputs: dict[str, Any] = {}
+        self.logits: dict[str, Tensor] = {}
+        self.call: Call | None = None
+        self.change: Change | None = None
+        self.raw: dict[str, Any] = {}
+        self.passes = 0
+        self._reads = dict(features)
+        self._muted = False
+        self._hooks = [
+            net.register_forward_pre_hook(self._begin, with_kwargs=True),
+            net.register_forward_hook(self._end),
+        ]
+        for name, modules in encoders.items():
+            self._hooks += [
+                modules[0].register_forward_pre_hook(self._given(name), with_kwargs=True),
+                modules[-1].register_forward_hook(self._gave(name)),
+            ]
+        for name, head in heads.items():
+            self._hooks.append(head.register_forward_hook(self._said(name)))
+
+    def remove(self) -> None:
+        """Takes the hooks away and forgets the last pass."""
+        for hook in self._hooks:
+            hook.remove()
+        self._forget()
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Calls inside are not recorded."""
+        before, self._muted = self._muted, True
+        try:
+            yield
+        finally:
+            self._muted = before
+
+    def read(self, name: str, output: Any) -> Tensor:
+        """The feature `(B, d)` in what an encoder returned.
+
+        Raises:
+            UserError: There is none.
+        """
+        feature: Any = self._reads[name](output) if name in self._reads else output
+        if not isinstance(feature, Tensor):
+            raise UserError(
+                f"the encoder of {name!r} returned {_kind(feature)}, expected features (B, d); say "
+                f"which part is the feature: g2d.attach(..., features={{{name!r}: lambda out: "
+                f"out{_part(feature)}}})"
+            )
+        if feature.ndim != 2:
+            pooled = "out[:, 0]" if feature.ndim == 3 else "out.flatten(2).mean(dim=2)"
+            raise UserError(
+                f"the feature of {name!r} has the shape {tuple(feature.shape)}, expected (B, d); "
+                f"say how it is pooled: g2d.attach(..., features={{{name!r}: "
+                f"lambda out: {pooled}}})"
+            )
+        return feature
+
+    def _forget(self) -> None:
+        self.features, self.inputs, self.logits, self.raw = {}, {}, {}, {}
+        self.call = None
+
+    def _begin(self, net: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._muted:
+            return
+        if getattr(net, "_is_replica", False):
+            raise UserError(
+                "the model runs under nn.DataParallel, whose copies cannot be watched; use "
+                "torch.nn.parallel.DistributedDataParallel"
+            )
+        self._forget()
+        self.call = Call(args, kwargs)
+
+    def _end(self, net: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if not self._muted:
+            self.passes += 1
+
+    def _given(self, name: str) -> Callable[..., None]:
+        def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if self._muted:
+                return
+            if name in self.inputs:
+                raise UserError(
+                    f"the encoder of {name!r} was called twice in one forward pass, and its "
+                    "feature would be that of the last call alone; attach a module that is called "
+                    "once and returns the feature of all"
+                )
+            single = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
+            self.inputs[name] = args[0] if single else Call(args, kwargs)
+
+        return record
+
+    def _gave(self, name: str) -> Callable[..., Any]:
+        def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+            if self._muted:
+                return None
+            feature = self.read(name, output)
+            self.features[name], self.raw[name] = feature, output
+            if self.change is None or not module.training:
+                return None
+            return self.put(name, self.change(name, feature))
+
+        return record
+
+    def put(self, name: str, feature: Tensor) -> Any:
+        """What the encoder would have returned with another feature.
+
+        Raises:
+            UserError: The feature is a part of what it returns.
+        """
+        if self.raw[name] is not self.features[name]:
+            raise UserError(
+                f"this method changes the features that are fused, and the encoder of {name!r} "
+                f"returns {_kind(self.raw[name])} with the feature inside; attach a module that "
+                "returns the feature (B, d) itself"
+            )
+        return feature
+
+    def _said(self, name: str) -> Callable[..., None]:
+        def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+            if not self._muted and isinstance(output, Tensor):
+                self.logits[name] = output
+
+        return record
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, Mapping):
+        return f"a {type(value).__name__} with {', '.join(map(str, value))}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
+def _part(value: Any) -> str:
+    """How one would write the likeliest part of an encoder's answer."""
+    if isinstance(value, Mapping):
+        for key in ("pooler_output", "last_hidden_state"):
+            if isinstance(value.get(key), torch.Tensor):
+                return f"[{key!r}]" + ("[:, 0]" if value[key].ndim == 3 else "")
+        return f"[{next(iter(value), 'feature')!r}]"
+    return "[0]" if isinstance(value, tuple | list) else ".feature"
