@@ -6,7 +6,8 @@ the engine and the command line.
 
 from typing import Any
 
-from g2d.batch import Batch, Outputs
+from g2d.attach import attach
+from g2d.batch import Batch, Call, Outputs
 from g2d.errors import UserError
 from g2d.methods import (
     AGM,
@@ -41,7 +42,16 @@ from g2d.methods import (
     SequentialPrioritization,
 )
 from g2d.models import MultimodalModel, UnimodalModel
-from g2d.models.fusion import Fusion, LateFusion
+from g2d.models.fusion import (
+    BiGatedFusion,
+    ConcatFusion,
+    CrossAttentionFusion,
+    FiLMFusion,
+    Fusion,
+    LateFusion,
+    SumFusion,
+)
+from g2d.student import Student
 from g2d.tasks import Classification, MultiLabel, Regression, Task
 from g2d.teachers import (
     CachedTeachers,
@@ -74,8 +84,13 @@ __all__ = [
     "UMT",
     "AMCo",
     "Batch",
+    "BiGatedFusion",
     "CachedTeachers",
+    "Call",
     "Classification",
+    "ConcatFusion",
+    "CrossAttentionFusion",
+    "FiLMFusion",
     "Fusion",
     "G2DClassifier",
     "G2DLoss",
@@ -98,10 +113,13 @@ __all__ = [
     "SampleValuation",
     "Schedule",
     "SequentialPrioritization",
+    "Student",
+    "SumFusion",
     "Task",
     "TeacherBank",
     "UnimodalModel",
     "UserError",
+    "attach",
     "ensemble",
     "learning_speed",
     "mean_confidence",

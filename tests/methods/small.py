@@ -106,33 +106,23 @@ def adamw(model: nn.Module) -> torch.optim.Optimizer:
 OPTIMIZERS = {"sgd": sgd, "adamw": adamw}
 
 
-def step(
-    method: g2d.Method,
-    model: g2d.MultimodalModel,
-    optimizer: torch.optim.Optimizer,
-    data: g2d.Batch,
-) -> Tensor:
+def step(method: g2d.Method, optimizer: torch.optim.Optimizer, data: g2d.Batch) -> Tensor:
     """One step, in the order of `Method`'s docstring."""
-    learning = method.learning(data)
-    outputs = model(data, learning)
-    loss = method.loss(outputs, data)
+    loss = method.loss(method.student.net(data), data)
     loss.backward()
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     optimizer.step()
     optimizer.zero_grad()
     return loss.detach()
 
 
 def train(
-    method: g2d.Method,
-    model: g2d.MultimodalModel,
-    optimizer: torch.optim.Optimizer,
-    epochs: Sequence[Sequence[g2d.Batch]],
+    method: g2d.Method, optimizer: torch.optim.Optimizer, epochs: Sequence[Sequence[g2d.Batch]]
 ) -> list[float]:
     losses = []
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
-        losses += [step(method, model, optimizer, data).item() for data in batches]
+        losses += [step(method, optimizer, data).item() for data in batches]
     return losses
 
 

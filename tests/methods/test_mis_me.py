@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import g2d
+from g2d.methods.heads.mis_me import DeepConcatFusion, WeightedBranches
 from g2d.methods.mis_me import MISME
 from g2d.models.fusion import FiLMFusion, LateFusion, UnimodalHeads
-from g2d.methods.heads.mis_me import DeepConcatFusion, WeightedBranches
 from methods import small
 from methods.small import NAMES, TASKS, batch, sgd, weights
 from reference import g2d as networks

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import g2d
+from g2d.methods.heads.mla import SharedHead
 from g2d.methods.mla import MLA, spare
 from g2d.methods.smp import SequentialPrioritization
 from g2d.models.fusion import FiLMFusion
-from g2d.methods.heads.mla import SharedHead
 from methods.small import NAMES, OPTIMIZERS, TASKS, bank, batch, student, weights
 from reference import mla as paper
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.models.fusion import CrossAttentionFusion, LateFusion
 from g2d.methods.heads.greedy import CrossGates
+from g2d.models.fusion import CrossAttentionFusion, LateFusion
 
 WIDTHS = {"north": 4, "south": 6}
 

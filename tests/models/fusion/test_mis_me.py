@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import g2d
 from g2d.errors import UserError
-from g2d.models.fusion import Fusion
 from g2d.methods.heads.mis_me import DeepConcatFusion, WeightedBranches, WideHead, branch_heads
+from g2d.models.fusion import Fusion
 from g2d.models.readout import fit_readout
 
 WIDTHS = {"north": 8, "south": 70, "east": 12}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from g2d.models.fusion.modulated import ModulatedFusion, modulated
 from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.models.fusion import FiLMFusion, Fusion, LateFusion, SumFusion, UnimodalHeads
-from g2d.models.fusion.modulated import ModulatedFusion, modulated
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 
