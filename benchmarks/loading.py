@@ -172,7 +172,7 @@ def measure(setup: Setup, rounds: int, batches: int, device: torch.device) -> di
     rows = [i % len(setup.train) for i in range(BATCH)]
     task = g2d.Classification(len(EMOTIONS))
     model = make_model(setup.shapes).to(device)
-    step: Step = engine(model, make_batch(setup.shapes, device), g2d.JointTraining(task), 0)
+    step: Step = engine(g2d.JointTraining(model, task), make_batch(setup.shapes, device), 0)
 
     def raw() -> float:
         started = time.perf_counter()

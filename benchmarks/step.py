@@ -116,12 +116,13 @@ def bare(model: g2d.MultimodalModel, batch: g2d.Batch) -> Step:
     return step
 
 
-def engine(model: g2d.MultimodalModel, batch: g2d.Batch, method: g2d.Method, epoch: int) -> Step:
+def engine(method: g2d.Method, batch: g2d.Batch, epoch: int) -> Step:
     """The engine's own epoch, of one batch."""
     settings = TrainingSettings(learning_rate=1e-3, accelerator=_accelerator(batch))
     fabric = settings.make_fabric()
-    groups = settings.make_optimizer(method.parameter_groups(model))
-    method.on_fit_start(FabricLoop(fabric, *fabric.setup(model, groups)))
+    model = method.student.net
+    optimizer = settings.make_optimizer(method.parameter_groups())
+    method.on_fit_start(FabricLoop(fabric, *fabric.setup(model, optimizer)))
     bar = Silent()
 
     def step() -> None:
@@ -144,13 +145,12 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
         batch = make_batch(shapes, device)
         cached = make_cached(dict.fromkeys(shapes, WIDTH), CLASSES, [batch], folder / leader)
         confidence = {name: 0.1 if name == leader else 0.9 for name in shapes}
-        method = g2d.G2D(task, cached, (1, 1), confidence=confidence)
-        return engine(make_model(shapes).to(device), batch, method, epoch=0)
+        model = make_model(shapes).to(device)
+        return engine(g2d.G2D(model, task, cached, (1, 1), confidence=confidence), batch, epoch=0)
 
     def joint(shapes: dict[str, tuple[int, ...]]) -> Step:
-        return engine(
-            make_model(shapes).to(device), make_batch(shapes, device), g2d.JointTraining(task), 0
-        )
+        model = make_model(shapes).to(device)
+        return engine(g2d.JointTraining(model, task), make_batch(shapes, device), epoch=0)
 
     def joint_stage(shapes: dict[str, tuple[int, ...]], cached: bool) -> Step:
         batch = make_batch(shapes, device)
@@ -160,8 +160,9 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
             bank = make_cached(widths, CLASSES, [batch], folder / "-".join(shapes))
         else:
             bank = make_online(shapes, device)
-        method = g2d.G2D(task, bank, (0, 1), confidence=dict.fromkeys(shapes, 0.5))
-        return engine(make_model(shapes).to(device), batch, method, epoch=0)
+        model = make_model(shapes).to(device)
+        method = g2d.G2D(model, task, bank, (0, 1), confidence=dict.fromkeys(shapes, 0.5))
+        return engine(method, batch, epoch=0)
 
     return {
         "bare PyTorch loop, joint": lambda: bare(
@@ -195,19 +196,21 @@ def whole_runs(device: torch.device, folder: Path) -> dict[str, Callable[[], flo
     batches = [batch.to(device) for batch in make_loader(train, BATCH, shuffle=False)]
     cached = make_cached(dict.fromkeys(EQUAL, WIDTH), CLASSES, batches, folder / "run")
 
-    def timed_run(make: Callable[[], g2d.Method]) -> float:
+    def timed_run(make: Callable[[g2d.MultimodalModel], g2d.Method]) -> float:
         settings = TrainingSettings(epochs=2, batch_size=BATCH, learning_rate=1e-3)
         loaders = (make_loader(train, BATCH, shuffle=True), make_loader(val, BATCH, shuffle=False))
         model = make_model(EQUAL)
         fabric = replace(settings, accelerator="gpu" if device.type == "cuda" else "cpu")
         started = time.perf_counter()
-        fit(model, make(), *loaders, settings, fabric=fabric.make_fabric())
+        fit(make(model), *loaders, settings, fabric=fabric.make_fabric())
         return time.perf_counter() - started
 
     confidence = dict(zip(EQUAL, (0.1, 0.9), strict=True))
     return {
-        "joint": lambda: timed_run(lambda: g2d.JointTraining(task)),
-        "G²D": lambda: timed_run(lambda: g2d.G2D(task, cached, (1, 1), confidence=confidence)),
+        "joint": lambda: timed_run(lambda model: g2d.JointTraining(model, task)),
+        "G²D": lambda: timed_run(
+            lambda model: g2d.G2D(model, task, cached, (1, 1), confidence=confidence)
+        ),
     }
 
 

@@ -1,77 +1,90 @@
-"""G²D in a loop of your own, with torch, numpy and g2d and nothing else."""
+"""G²D on a model and in a loop of your own, with torch and g2d and nothing else."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import g2d
 
 EPOCHS, CLASSES, SIZE, WIDTH = 30, 4, 40, 32
-NOISE = {"camera": 3.0, "microphone": 2.0}
-GAIN = {"camera": 1.0, "microphone": 0.2}
+Samples = list[tuple[Tensor, Tensor, Tensor]]
 
 
-def make_batches(samples: int, seed: int) -> list[g2d.Batch]:
+def make_batches(samples: int, seed: int) -> Samples:
     """A loud camera and a quiet microphone that knows more; put your own loader here."""
     random, centres = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(0)
     target = torch.randint(CLASSES, (samples,), generator=random)
-    inputs = {}
-    for name, noise in NOISE.items():
+    inputs = []
+    for noise, gain in ((3.0, 1.0), (2.0, 0.2)):
         means = torch.randn(CLASSES, SIZE, generator=centres)
-        x = means[target] + noise * torch.randn(samples, SIZE, generator=random)
-        inputs[name] = GAIN[name] * x
+        inputs.append(gain * (means[target] + noise * torch.randn(samples, SIZE, generator=random)))
+    camera, microphone = inputs
     rows = torch.arange(samples).split(32)
-    return [g2d.Batch({n: x[i] for n, x in inputs.items()}, target[i], index=i) for i in rows]
+    return [(camera[i], microphone[i], target[i]) for i in rows]
 
 
 def encoder() -> nn.Module:
-    """Any module that maps an input to (batch, width)."""
     return nn.Sequential(nn.Linear(SIZE, 64), nn.ReLU(), nn.Linear(64, WIDTH), nn.ReLU())
 
 
-def sgd(model: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+class Net(nn.Module):
+    """A model as anybody would write it; g2d changes nothing in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.eyes, self.ears = encoder(), encoder()
+        self.head = nn.Linear(2 * WIDTH, CLASSES)
+
+    def forward(self, camera: Tensor, microphone: Tensor) -> Tensor:  # noqa: D102
+        logits: Tensor = self.head(torch.cat([self.eyes(camera), self.ears(microphone)], dim=1))
+        return logits
 
 
-def train_teacher(name: str, train: list[g2d.Batch], task: g2d.Task) -> g2d.UnimodalModel:
-    model = g2d.UnimodalModel(name, encoder(), WIDTH, CLASSES)
-    optimizer = sgd(model)
+def train_teacher(place: int, train: Samples, task: g2d.Task) -> g2d.Student:
+    name = ("camera", "microphone")[place]
+    net = nn.Sequential(encoder(), nn.Linear(WIDTH, CLASSES))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     for _ in range(EPOCHS):
-        for batch in train:
-            task.loss(model(batch).logits, batch.target).backward()
+        for *inputs, target in train:
+            task.loss(net(inputs[place]), target).backward()
             optimizer.step()
             optimizer.zero_grad()
-    return model
+    return g2d.attach(net, {name: net[0]})
 
 
-def train_student(method: g2d.Method, train: list[g2d.Batch]) -> g2d.MultimodalModel:
-    fusion = g2d.LateFusion(dict.fromkeys(NOISE, WIDTH), CLASSES)
-    model = g2d.MultimodalModel({name: encoder() for name in NOISE}, fusion)
-    optimizer = sgd(model)
+def train_student(method: g2d.Method, train: Samples) -> None:
+    net = method.student.net
+    optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     for epoch in range(EPOCHS):
-        method.on_epoch_start(epoch)  # which stage is this?
-        for batch in train:
-            learning = method.learning(batch)  # whose gradient is open?
-            outputs = model(batch, learning)
-            loss = method.loss(outputs, batch)  # task, features, predictions
+        method.on_epoch_start(epoch)  # freezes and unfreezes encoders
+        for camera, microphone, target in train:
+            loss = method.loss(net(camera, microphone), target)
             loss.backward()
-            method.adjust_gradients(model)  # close the gates
+            method.adjust_gradients()  # some methods scale gradients here
             optimizer.step()
             optimizer.zero_grad()
-    return model
 
 
 def main() -> None:
     torch.manual_seed(0)
     task = g2d.Classification(CLASSES)
     train, val = make_batches(512, seed=1), make_batches(512, seed=2)
-    teachers = g2d.OnlineTeachers({name: train_teacher(name, train, task) for name in NOISE}, task)
-    confidence = g2d.mean_confidence(teachers, val)
-    joint = g2d.JointTraining(task)
-    ours = g2d.G2D(task, teachers, schedule=(10, 20), confidence=confidence)
-    for method in (joint, ours):
-        model = train_student(method, train).eval()
-        right = torch.cat([task.predict(model(b).logits) == b.target for b in val])
-        print(f"{type(method).__name__:13} accuracy {right.float().mean():.3f}")
+    names = ("camera", "microphone")
+    trained = {name: train_teacher(place, train, task) for place, name in enumerate(names)}
+    teachers = g2d.OnlineTeachers(trained, task)
+    rows = torch.arange(32)
+    held_out = [g2d.Batch({"camera": c, "microphone": m}, y, rows) for c, m, y in val]
+    confidence = g2d.mean_confidence(teachers, held_out)
+    for kind in ("joint training", "G2D"):
+        net = Net()
+        student = g2d.attach(net, {"camera": net.eyes, "microphone": net.ears})
+        method = (
+            g2d.G2D(student, task, teachers, schedule=(10, 20), confidence=confidence)
+            if kind == "G2D"
+            else g2d.JointTraining(student, task)
+        )
+        train_student(method, train)
+        right = torch.cat([task.predict(net.eval()(c, m)) == y for c, m, y in val])
+        print(f"{kind:15} accuracy {right.float().mean():.3f}")
 
 
 if __name__ == "__main__":

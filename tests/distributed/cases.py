@@ -108,8 +108,8 @@ def run(name: str, folder: Path, rank: int = 0, world_size: int = 1) -> dict[str
     model = g2d.MultimodalModel(
         {n: encoder() for n in names}, g2d.LateFusion(dict.fromkeys(names, WIDTH), TASK.outputs)
     )
-    method = g2d.G2D(TASK, teachers, case.schedule, confidence=fixed, **case.options)
-    result = fit(model, method, train, val, wanted, fabric=fabric, folder=folder / name)
+    method = g2d.G2D(model, TASK, teachers, case.schedule, confidence=fixed, **case.options)
+    result = fit(method, train, val, wanted, fabric=fabric, folder=folder / name)
     found: dict[str, Any] = {
         "best epoch": result.best_epoch,
         "best": result.best,

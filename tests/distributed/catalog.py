@@ -70,7 +70,7 @@ def train(case: Case, rank: int = 0, world_size: int = 1) -> dict[str, torch.Ten
     )
     plan = plan_method(recipe, names)
     confidence = {n: 0.2 + 0.2 * place for place, n in enumerate(names)}
-    method = plan.make(TASK, bank(k) if plan.needs_teachers else None, confidence)
+    teachers = bank(k) if plan.needs_teachers else None
 
     class Latest(g2d.Classification):
         """Prefers the latest epoch, so that `fit` leaves its last weights."""
@@ -78,19 +78,20 @@ def train(case: Case, rank: int = 0, world_size: int = 1) -> dict[str, torch.Ten
         def better(self, candidate: float, best: float | None) -> bool:
             return True
 
-    method.task = Latest(TASK.outputs)
     torch.manual_seed(5)
-    fusion = plan.adapt_fusion(case.fusion(dict.fromkeys(names, WIDTH), TASK.outputs))
+    fusion = case.fusion(dict.fromkeys(names, WIDTH), TASK.outputs)
     model = g2d.MultimodalModel({n: encoder() for n in names}, fusion)
+    method = plan.make(model, TASK, teachers, confidence)
+    method.task = Latest(TASK.outputs)
     data = split(k, TRAIN, seed=2)
 
-    def sweep(share: float, seed: int) -> Iterable[g2d.Batch]:
+    def iter_train(fraction: float, seed: int) -> Iterable[g2d.Batch]:
         return make_loader(data, 16, shuffle=False)
 
     share = {"rank": rank, "world_size": world_size}
     train = make_loader(data, BATCH // world_size, shuffle=True, seed=4, **share)
     val = make_loader(split(k, VAL, seed=3), 4, shuffle=False, **share)
-    fit(model, method, train, val, settings, fabric=fabric, sweep=sweep)
+    fit(method, train, val, settings, fabric=fabric, iter_train=iter_train)
     # The running mean features behind a read-out are those of the first process's share.
     return {key: value for key, value in model.state_dict().items() if ".means." not in key}
 

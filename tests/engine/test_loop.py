@@ -26,8 +26,9 @@ from toy import PowerCutError
 from toy_parts import SPLITS, TASK, bank, student
 
 
-def g2d(confidence=None):
-    return G2D(TASK, bank(), (3, 1), confidence=confidence)
+def g2d(confidence=None, seed=0):
+    teachers = bank()
+    return G2D(student(seed), TASK, teachers, (3, 1), confidence=confidence)
 
 
 def loaders(batch=16):
@@ -54,11 +55,11 @@ def test_four_epochs_equal_two_and_a_resumed_two_in_the_middle_of_a_stage(
     chosen = settings(optimizer=optimizer)
 
     torch.manual_seed(1)
-    fit(student(), g2d(confidence), *loaders(), chosen, folder=whole)
+    fit(g2d(confidence), *loaders(), chosen, folder=whole)
     torch.manual_seed(1)
-    fit(student(), g2d(confidence), *loaders(), chosen, folder=halves, stop_after=2)
+    fit(g2d(confidence), *loaders(), chosen, folder=halves, stop_after=2)
     torch.manual_seed(99)  # a new process has another random state
-    fit(student(seed=8), g2d(confidence), *loaders(), chosen, folder=halves, resume=True)
+    fit(g2d(confidence, seed=8), *loaders(), chosen, folder=halves, resume=True)
 
     first, second = (
         torch.load(folder / "last.ckpt", weights_only=True) for folder in (whole, halves)
@@ -72,9 +73,9 @@ def test_four_epochs_equal_two_and_a_resumed_two_in_the_middle_of_a_stage(
 
 
 def test_a_method_that_was_killed_after_its_record_leaves_no_line_twice(tmp_path):
-    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
+    fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
     RunFolder(tmp_path).append_epoch({"epoch": 2, "killed": True})
-    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
+    fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, resume=True)
     assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
 
 
@@ -96,7 +97,7 @@ class CutIn(JointTraining):
     """The power fails while the checkpoint of an epoch is written."""
 
     def __init__(self, epoch):
-        super().__init__(Always(3))
+        super().__init__(student(), Always(3))
         self.last = epoch
 
     def on_epoch_start(self, epoch):
@@ -111,11 +112,11 @@ class CutIn(JointTraining):
 def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path):
     """On a device that is not exact, the epoch that was cut off may come out worse again."""
     two, cut = tmp_path / "two", tmp_path / "cut"
-    fit(student(), JointTraining(Always(3)), *loaders(), settings(), folder=two, stop_after=2)
+    fit(JointTraining(student(), Always(3)), *loaders(), settings(), folder=two, stop_after=2)
     with pytest.raises(PowerCutError):
-        fit(student(), CutIn(2), *loaders(), settings(), folder=cut)
+        fit(CutIn(2), *loaders(), settings(), folder=cut)
     model = student(seed=8)
-    result = fit(model, JointTraining(First(3)), *loaders(), settings(), folder=cut, resume=True)
+    result = fit(JointTraining(model, First(3)), *loaders(), settings(), folder=cut, resume=True)
     assert result.best_epoch == 1
     expected = load_file(two / "model.safetensors")
     assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
@@ -124,9 +125,9 @@ def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path):
 
 def test_a_first_epoch_that_was_cut_off_leaves_nothing_behind(tmp_path):
     with pytest.raises(PowerCutError):
-        fit(student(), CutIn(0), *loaders(), settings(), folder=tmp_path)
+        fit(CutIn(0), *loaders(), settings(), folder=tmp_path)
     model = student()
-    result = fit(model, JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path)
+    result = fit(JointTraining(model, Always(3)), *loaders(), settings(), folder=tmp_path)
     assert result.best_epoch == 3
     last = torch.load(tmp_path / "last.ckpt", weights_only=True)["model"]
     assert all(torch.equal(value, last[key]) for key, value in model.state_dict().items())
@@ -135,13 +136,13 @@ def test_a_first_epoch_that_was_cut_off_leaves_nothing_behind(tmp_path):
 
 def test_best_weights_that_waited_for_their_checkpoint_are_taken_up(tmp_path):
     """The other moment: the checkpoint is written, its best weights have no name yet."""
-    fit(student(), JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path, stop_after=2)
+    fit(JointTraining(student(), Always(3)), *loaders(), settings(), folder=tmp_path, stop_after=2)
     before = (tmp_path / "model.safetensors").read_bytes()
-    fit(student(), JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path, resume=True)
+    fit(JointTraining(student(), Always(3)), *loaders(), settings(), folder=tmp_path, resume=True)
     (tmp_path / "model.safetensors").rename(tmp_path / "best-3.safetensors")
     (tmp_path / "model.safetensors").write_bytes(before)
     model = student(seed=8)
-    fit(model, JointTraining(Always(3)), *loaders(), settings(), folder=tmp_path, resume=True)
+    fit(JointTraining(model, Always(3)), *loaders(), settings(), folder=tmp_path, resume=True)
     last = torch.load(tmp_path / "last.ckpt", weights_only=True)["model"]
     assert all(torch.equal(value, last[key]) for key, value in model.state_dict().items())
     assert not list(tmp_path.glob("best-*"))
@@ -160,8 +161,8 @@ def test_accumulated_batches_equal_one_large_batch():
     )
     large, parts = plain(), plain()
     # 96 samples: 3 steps of 32, or of 16 + 16; ranked anew in each step from all its batches.
-    fit(large, G2D(TASK, frozen, (2, 2)), *loaders(32), settings(batch_size=32))
-    fit(parts, G2D(TASK, frozen, (2, 2)), *loaders(16), settings(accumulate=2))
+    fit(G2D(large, TASK, frozen, (2, 2)), *loaders(32), settings(batch_size=32))
+    fit(G2D(parts, TASK, frozen, (2, 2)), *loaders(16), settings(accumulate=2))
     torch.testing.assert_close(weights(parts), weights(large), rtol=1e-5, atol=1e-6)
 
 
@@ -172,14 +173,14 @@ def test_an_uneven_last_part_counts_by_its_samples():
         return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
 
     large, parts = plain(), plain()
-    fit(large, JointTraining(TASK), *loaders(96), settings(batch_size=96))
-    fit(parts, JointTraining(TASK), *loaders(40), settings(batch_size=40, accumulate=3))
+    fit(JointTraining(large, TASK), *loaders(96), settings(batch_size=96))
+    fit(JointTraining(parts, TASK), *loaders(40), settings(batch_size=40, accumulate=3))
     torch.testing.assert_close(weights(parts), weights(large), rtol=1e-5, atol=1e-6)
 
 
 def test_the_best_weights_on_validation_are_left_in_the_model(tmp_path):
     model = student()
-    result = fit(model, JointTraining(TASK), *loaders(), settings(), folder=tmp_path)
+    result = fit(JointTraining(model, TASK), *loaders(), settings(), folder=tmp_path)
     seen = [record["val"]["accuracy"]["fused"] for record in RunFolder(tmp_path).epochs()]
     assert result.best == max(seen)
     assert result.best_epoch == seen.index(max(seen))
@@ -189,7 +190,7 @@ def test_the_best_weights_on_validation_are_left_in_the_model(tmp_path):
 
 def test_no_folder_keeps_the_best_weights_too():
     model = student()
-    result = fit(model, JointTraining(TASK), *loaders(), settings())
+    result = fit(JointTraining(model, TASK), *loaders(), settings())
     assert evaluate(model, loaders()[1], TASK).metrics["accuracy"]["fused"] == result.best
 
 
@@ -205,7 +206,7 @@ def test_clipping_bounds_the_step():
     chosen = settings(
         epochs=1, batch_size=96, clip_norm=1e-3, momentum=0.0, weight_decay=0.0, lr_steps=()
     )
-    fit(model, JointTraining(TASK), *loaders(96), chosen)
+    fit(JointTraining(model, TASK), *loaders(96), chosen)
     moved = torch.cat([p.detach().flatten().double() for p in model.parameters()])
     start = torch.cat([p.detach().flatten().double() for p in student().parameters()])
     assert len(before) > parameters  # buffers are in the state as well
@@ -214,7 +215,7 @@ def test_clipping_bounds_the_step():
 
 def test_a_loss_that_explodes_is_one_clear_line():
     with pytest.raises(UserError, match=r"loss became (nan|inf).*learning_rate"):
-        fit(student(), JointTraining(TASK), *loaders(), settings(learning_rate=1e12, epochs=10))
+        fit(JointTraining(student(), TASK), *loaders(), settings(learning_rate=1e12, epochs=10))
 
 
 def test_a_checkpoint_with_foreign_code_is_refused(tmp_path):
@@ -224,12 +225,12 @@ def test_a_checkpoint_with_foreign_code_is_refused(tmp_path):
 
     torch.save({"model": Payload()}, tmp_path / "last.ckpt")
     with pytest.raises(UserError, match=r"cannot go on from .*last\.ckpt"):
-        fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
+        fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, resume=True)
 
 
 def test_bf16_trains_and_measures_in_float32(tmp_path):
     chosen = settings(precision="bf16", epochs=12)
-    fit(student(), JointTraining(TASK), *loaders(), chosen, folder=tmp_path)
+    fit(JointTraining(student(), TASK), *loaders(), chosen, folder=tmp_path)
     record = RunFolder(tmp_path).epochs()[-1]
     assert record["val"]["accuracy"]["fused"] > 0.5  # three classes
     assert set(record["val"]["accuracy"]) == {"fused", "near", "far"}
@@ -237,7 +238,7 @@ def test_bf16_trains_and_measures_in_float32(tmp_path):
 
 def test_records_are_json_and_name_the_stage(tmp_path):
     method = g2d({"near": 0.9, "far": 0.2})
-    fit(student(), method, *loaders(), settings(), folder=tmp_path)
+    fit(method, *loaders(), settings(), folder=tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["stage"] for line in lines] == ["far alone"] * 3 + ["joint"]
     rates = [line["learning_rate"] for line in lines]
@@ -247,7 +248,7 @@ def test_records_are_json_and_name_the_stage(tmp_path):
 def test_tensorboard_files_hold_the_same_numbers(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    fit(student(), JointTraining(TASK), *loaders(), settings(tensorboard=True), folder=tmp_path)
+    fit(JointTraining(student(), TASK), *loaders(), settings(tensorboard=True), folder=tmp_path)
     events = EventAccumulator(str(tmp_path)).Reload()
     written = [event.value for event in events.Scalars("val/accuracy/fused")]
     assert written == pytest.approx(
@@ -274,14 +275,14 @@ def test_evaluation_leaves_the_model_in_the_mode_it_found_it():
 
 
 def test_a_record_torn_by_a_kill_does_not_keep_the_run_from_going_on(tmp_path):
-    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
+    fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 2, "stage": "jo')
-    fit(student(), JointTraining(TASK), *loaders(), settings(), folder=tmp_path, resume=True)
+    fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, resume=True)
     assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
 
 
 def test_a_single_epoch_starts_at_the_rate_that_was_asked_for(tmp_path):
     chosen = settings(epochs=1, lr_steps=(0.3,))
-    fit(student(), JointTraining(TASK), *loaders(), chosen, folder=tmp_path)
+    fit(JointTraining(student(), TASK), *loaders(), chosen, folder=tmp_path)
     assert RunFolder(tmp_path).epochs()[0]["learning_rate"] == 0.01

@@ -18,16 +18,18 @@ CONFIDENCE = {"near": 0.9, "far": 0.2}
 
 
 METHODS = {
-    "joint": lambda teachers: JointTraining(TASK),
-    "umt": lambda teachers: UMT(TASK, teachers),
-    "g2d loss": lambda teachers: G2DLoss(TASK, teachers),
-    "g2d, one alone": lambda teachers: G2D(TASK, teachers, (1, 1), confidence=CONFIDENCE),
-    "g2d, all": lambda teachers: G2D(TASK, teachers, (0, 1), confidence=CONFIDENCE),
-    "g2d, partial": lambda teachers: G2D(
-        TASK, teachers, (1, 1), confidence=CONFIDENCE, suppression="partial"
+    "joint": lambda model, teachers: JointTraining(model, TASK),
+    "umt": lambda model, teachers: UMT(model, TASK, teachers),
+    "g2d loss": lambda model, teachers: G2DLoss(model, TASK, teachers),
+    "g2d, one alone": lambda model, teachers: G2D(
+        model, TASK, teachers, (1, 1), confidence=CONFIDENCE
     ),
-    "joint+smp": lambda teachers: SequentialPrioritization(
-        JointTraining(TASK), teachers, (1, 1), confidence=CONFIDENCE
+    "g2d, all": lambda model, teachers: G2D(model, TASK, teachers, (0, 1), confidence=CONFIDENCE),
+    "g2d, partial": lambda model, teachers: G2D(
+        model, TASK, teachers, (1, 1), confidence=CONFIDENCE, suppression="partial"
+    ),
+    "joint+smp": lambda model, teachers: SequentialPrioritization(
+        JointTraining(model, TASK), teachers, (1, 1), confidence=CONFIDENCE
     ),
 }
 
@@ -36,8 +38,8 @@ def reads_of_an_epoch(method, optimizer, tmp_path, online):
     settings = TrainingSettings(accelerator="cpu", optimizer=optimizer, clip_norm=1.0)
     fabric = settings.make_fabric()
     model = student()
-    made = METHODS[method](bank() if online else cached(tmp_path))
-    setup = fabric.setup(model, settings.make_optimizer(made.parameter_groups(model)))
+    made = METHODS[method](model, bank() if online else cached(tmp_path))
+    setup = fabric.setup(model, settings.make_optimizer(made.parameter_groups()))
     made.on_fit_start(FabricLoop(fabric, *setup, clip_norm=1.0))
     batches = list(make_loader(SPLITS.train, 16, shuffle=False))
     model.train()

@@ -52,8 +52,7 @@ def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> No
         for seed, stop in enumerate(stops):
             model = student(seed=seed)
             fit(
-                model,
-                JointTraining(TASK),
+                JointTraining(model, TASK),
                 make_loader(SPLITS.train, 16, shuffle=True, seed=3),
                 make_loader(SPLITS.val, 64, shuffle=False),
                 settings,

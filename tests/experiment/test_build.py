@@ -109,7 +109,8 @@ def test_smp_goes_around_any_method_and_options_go_to_whom_they_belong(base, kin
     class Bank:
         modalities = PAIR
 
-    method = wrapped.make(task, Bank(), {"near": 0.2, "far": 0.8})
+    model = build_student(recipe(), PAIR, task)
+    method = wrapped.make(model, task, Bank(), {"near": 0.2, "far": 0.8})
     assert isinstance(method, SequentialPrioritization)
     assert isinstance(method.method, kind)
     assert method.suppression == "partial"
@@ -127,7 +128,8 @@ def test_the_options_of_a_plan_are_resolved_for_the_record():
 def test_a_users_own_method_needs_no_registry():
     chosen = plan({"name": "toy.Picky", "strength": 2, "mode": "hard"})
     assert not chosen.needs_teachers
-    assert isinstance(chosen.make(Classification(3), None, None), Picky)
+    task = Classification(3)
+    assert isinstance(chosen.make(build_student(recipe(), PAIR, task), task, None, None), Picky)
 
 
 def test_which_methods_want_teachers_is_what_the_catalog_says():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from g2d.attach import attach
+from g2d.attach import as_student
 from g2d.catalog import FUSIONS, METHODS
 from g2d.errors import UserError
 from g2d.experiment.components import check_options, locate, split_spec
@@ -19,6 +19,7 @@ from g2d.methods.schedule import Schedule
 from g2d.methods.smp import SequentialPrioritization, can_prioritize
 from g2d.models.fusion import LateFusion
 from g2d.models.multimodal import MultimodalModel
+from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -66,7 +67,7 @@ class MethodPlan:
 
     def make(
         self,
-        model: MultimodalModel,
+        model: MultimodalModel | Student,
         task: Task,
         teachers: TeacherBank | None,
         confidence: Mapping[str, float] | None,
@@ -76,7 +77,7 @@ class MethodPlan:
         Raises:
             UserError: The method is not defined for the model's fusion, or refuses an option.
         """
-        student, method = attach(model), None
+        student, method = as_student(model), None
         for target, options in self._parts:
             given: dict[str, Any] = {}
             if target.needs_teachers:

@@ -191,7 +191,8 @@ class AttachedStudent(Student):
     ) -> dict[str, Tensor]:
         if self._added is not None:
             return self._added.logits(features, present)
-        said = self._recorder.logits
+        # heads that the model called itself were given the features as a method had changed them
+        said = self._recorder.logits if self._modulation is None else {}
         with self._recorder.muted():
             return {
                 name: said[name] if name in said else head(features[name])
