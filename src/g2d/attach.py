@@ -81,7 +81,7 @@ def attach(
     if not encoders:
         raise UserError(
             f"{type(net).__name__} does not say which of its modules encode which modality; give "
-            'them: g2d.attach(net, encoders={"audio": net.audio_encoder, ...})'
+            'them: g2d.attach(net, encoders={"sound": net.sound_encoder, ...})'
         )
     check_names(encoders)
     chains = {
@@ -127,7 +127,7 @@ def _check_parts(
         if id(module) not in inside:
             raise UserError(
                 f"{what} is not a part of the model ({type(net).__name__}); give one of its "
-                "submodules, such as net.audio_encoder"
+                "submodules, such as net.sound_encoder"
             )
     for given, what in ((heads, "heads"), (features, "features")):
         unknown = sorted(set(given) - set(encoders))

@@ -99,6 +99,16 @@ def scale_with_noise(
             parameter.grad.mul_(factor).addcmul_(noise, deviation)
 
 
+def gradients_of(parameters: Iterable[nn.Parameter]) -> list[Tensor | None]:
+    """The gradients that parameters have now.
+
+    Example:
+        >>> gradients_of(nn.Linear(1, 1).parameters())
+        [None, None]
+    """
+    return [parameter.grad for parameter in parameters]
+
+
 def assign(parameters: Iterable[nn.Parameter], gradients: Iterable[Tensor | None]) -> None:
     """Gives every parameter its gradient; with `None` the optimizer skips it.
 

@@ -43,7 +43,7 @@ def test_every_way_is_its_definition(task, masked, fusion):
             probe = linear_probe(mine.task, row.modality, *parts).by_sample
             by = {way: value.value for way, value in row.by.items()}
             assert by["head"] == pytest.approx(head)
-            assert by["ablation"] == pytest.approx(lost, abs=1e-9)
+            assert by["ablation"] == pytest.approx(lost, abs=1e-7)  # a difference of float32 means
             assert by["shapley"] == pytest.approx(shapley[row.modality], abs=1e-9)
             assert by["probe"] == pytest.approx(probe[probe == probe].mean())
     assert found.fused["mine"].value == pytest.approx(fused)

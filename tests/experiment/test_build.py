@@ -6,7 +6,8 @@ import pytest
 
 from g2d import UMT, Classification, JointTraining, SequentialPrioritization, UserError
 from g2d.catalog import FUSIONS, METHODS
-from g2d.experiment.build import build_splits, build_student, plan_method
+from g2d.experiment.build import build_splits, build_student
+from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import recipe_from
 from g2d.experiment.settings import teacher_settings
 from toy import Picky, ToyData, toy_recipe

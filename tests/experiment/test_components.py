@@ -11,8 +11,9 @@ from g2d.catalog import DATASETS, ENCODERS, FUSIONS, METHODS
 from g2d.engine import TrainingSettings
 from g2d.experiment.components import build, check_options, locate, split_spec
 from toy import Picky, ToyData
+from toy_parts import student
 
-TASK = {"task": Classification(3)}
+TASK = {"student": student(), "task": Classification(3)}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_checked_options_are_the_defaults_with_the_given_ones_on_top():
 
 
 def test_what_is_given_is_never_an_option():
-    given = dict.fromkeys(("task", "teachers", "schedule", "confidence"))
+    given = dict.fromkeys(("student", "task", "teachers", "schedule", "confidence"))
     assert set(check_options(G2D, {}, "method", given)) == {
         "alpha",
         "beta",

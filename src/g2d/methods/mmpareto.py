@@ -95,7 +95,7 @@ class MMPareto(Method):
         if self._unimodal is None:
             return
         parameters = self._parameters()
-        fused = [parameter.grad for parameter in parameters]
+        fused = gates.gradients_of(parameters)
         unimodal, self._unimodal = mean_over_ranks(self._unimodal), None
         place = {parameter: i for i, parameter in enumerate(parameters)}
         for name in self.student.modalities:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from g2d.gates import assign
+from g2d.gates import assign, gradients_of
 from g2d.models.fusion.base import kept, presence
 from g2d.ranks import mean_over_ranks
 
@@ -92,7 +92,7 @@ class AddedHeads:
     def reduce_gradients(self) -> None:
         """Averages gradients over processes: no wrapper does it for what is beside the model."""
         parameters = list(self.modules.parameters())
-        assign(parameters, mean_over_ranks([parameter.grad for parameter in parameters]))
+        assign(parameters, mean_over_ranks(gradients_of(parameters)))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Weights of those whose width is known."""
