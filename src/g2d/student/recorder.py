@@ -51,10 +51,10 @@ class Recorder:
         self.raw: dict[str, Any] = {}
         self.passes = 0
         self._reads = dict(features)
-        self._muted = False
+        self._recording = self._muted = False
         self._hooks = [
             net.register_forward_pre_hook(self._begin, with_kwargs=True),
-            net.register_forward_hook(self._end),
+            net.register_forward_hook(self._end, always_call=True),
         ]
         for name, modules in encoders.items():
             self._hooks += [
@@ -73,11 +73,11 @@ class Recorder:
     @contextmanager
     def muted(self) -> Iterator[None]:
         """Calls inside are not recorded."""
-        before, self._muted = self._muted, True
+        self._muted = True
         try:
             yield
         finally:
-            self._muted = before
+            self._muted = False
 
     def read(self, name: str, output: Any) -> Tensor:
         """The feature `(B, d)` in what an encoder returned.
@@ -101,6 +101,11 @@ class Recorder:
             )
         return feature
 
+    @property
+    def _listening(self) -> bool:
+        """Whether the model is in a forward pass; parts that run alone do not count."""
+        return self._recording and not self._muted
+
     def _forget(self) -> None:
         self.features, self.inputs, self.logits, self.raw = {}, {}, {}, {}
         self.call = None
@@ -115,14 +120,16 @@ class Recorder:
             )
         self._forget()
         self.call = Call(args, kwargs)
+        self._recording = True
 
     def _end(self, net: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if not self._muted:
+            self._recording = False
             self.passes += 1
 
     def _given(self, name: str) -> Callable[..., None]:
         def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if self._muted:
+            if not self._listening:
                 return
             if name in self.inputs:
                 raise UserError(
@@ -137,7 +144,7 @@ class Recorder:
 
     def _gave(self, name: str) -> Callable[..., Any]:
         def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-            if self._muted:
+            if not self._listening:
                 return None
             feature = self.read(name, output)
             self.features[name], self.raw[name] = feature, output
@@ -163,7 +170,7 @@ class Recorder:
 
     def _said(self, name: str) -> Callable[..., None]:
         def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-            if not self._muted and isinstance(output, Tensor):
+            if self._listening and isinstance(output, Tensor):
                 self.logits[name] = output
 
         return record
