@@ -34,7 +34,7 @@ class Net(nn.Module):
         self.eyes, self.ears = encoder(), encoder()
         self.head = nn.Linear(2 * WIDTH, CLASSES)
 
-    def forward(self, camera: Tensor, microphone: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, camera: Tensor, microphone: Tensor) -> Tensor:
         logits: Tensor = self.head(torch.cat([self.eyes(camera), self.ears(microphone)], dim=1))
         return logits
 

@@ -40,6 +40,7 @@ from g2d.methods import (
     SampleValuation,
     Schedule,
     SequentialPrioritization,
+    Validation,
 )
 from g2d.models import MultimodalModel, UnimodalModel
 from g2d.models.fusion import (
@@ -119,6 +120,7 @@ __all__ = [
     "TeacherBank",
     "UnimodalModel",
     "UserError",
+    "Validation",
     "attach",
     "ensemble",
     "learning_speed",

@@ -13,8 +13,8 @@ from torch import Tensor
 from g2d.analysis.sampling import on_device_of
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
-from g2d.engine.evaluate import FUSED
 from g2d.errors import UserError
+from g2d.methods.validation import FUSED
 from g2d.tasks import Task
 
 Floats = NDArray[np.float64]

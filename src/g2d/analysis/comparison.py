@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.methods.validation import FUSED
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from g2d.analysis.bootstrap import Measured, mean_of, resampled_means
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
-from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
+from g2d.methods.validation import FUSED
 from g2d.tasks import Regression, Task
 from g2d.teachers.confidence import learning_speeds, rank, speed_scores
 

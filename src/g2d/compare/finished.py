@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from g2d.compare.metrics import Metric
 from g2d.compare.statistics.samples import Samples, samples_of
-from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
+from g2d.methods.validation import FUSED
 from g2d.tasks import Classification, Task, task_from
 
 _NO_METRIC = "patterns"

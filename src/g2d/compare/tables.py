@@ -20,8 +20,8 @@ from g2d.compare.statistics.critical_difference import rank_rows
 from g2d.compare.statistics.place import Place, place_of
 from g2d.compare.table import Column, Number, Ranking, Row, Table
 from g2d.compare.testing import Places, best_rows, paired_tests
-from g2d.engine.evaluate import FUSED
 from g2d.errors import UserError
+from g2d.methods.validation import FUSED
 
 Labels = tuple[str, ...]
 

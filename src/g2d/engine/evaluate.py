@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
+from g2d.methods.validation import FUSED, measure
 from g2d.tasks import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-FUSED = "fused"
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def evaluate(
         target=target,
         index=index,
         present=present,
-        metrics=_metrics(task, logits, present, target),
+        metrics=measure(task, logits, present, target),
     )
 
 
@@ -115,22 +114,6 @@ def _joined(
     everyone = [torch.ones(len(t), dtype=torch.bool, device=t.device) for t in targets]
     pairs = list(zip(masks, everyone, strict=True))
     return {name: torch.cat([batch.get(name, ones) for batch, ones in pairs]) for name in names}
-
-
-def _metrics(
-    task: Task, logits: dict[str, Tensor], present: dict[str, Tensor], target: Tensor
-) -> dict[str, dict[str, float]]:
-    by_metric: dict[str, dict[str, float]] = {}
-    for name, values in logits.items():
-        has = present.get(name, torch.ones(len(target), dtype=torch.bool))
-        if not bool(has.any()):
-            continue
-        found = {"loss": task.loss(values[has], target[has]).item()}
-        found |= task.metrics(values[has], target[has])
-        found["confidence"] = task.confidence(values[has], target[has]).double().mean().item()
-        for metric, value in found.items():
-            by_metric.setdefault(metric, {})[name] = value
-    return by_metric
 
 
 def _gather(

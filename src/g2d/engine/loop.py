@@ -26,7 +26,7 @@ from g2d.engine.checkpoint import (
     settle_weights,
     waiting_weights,
 )
-from g2d.engine.evaluate import FUSED, Evaluation, evaluate
+from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.progress import Progress, progress_bar
 from g2d.engine.records import RunFolder
@@ -34,6 +34,7 @@ from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain
+from g2d.methods.validation import FUSED
 from g2d.ranks import sum_over_ranks
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from g2d.engine.evaluate import FUSED, Evaluation
+from g2d.engine.evaluate import Evaluation
+from g2d.methods.validation import FUSED
 from g2d.tasks import Task
 
 

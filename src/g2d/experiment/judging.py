@@ -18,13 +18,14 @@ from g2d.analysis.scores import Skill, offset, score_samples
 from g2d.analysis.verdict import Finding
 from g2d.data.loader import Subset, limit
 from g2d.data.splits import Split, Splits
-from g2d.engine.evaluate import FUSED, Evaluation, evaluate
+from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
 from g2d.experiment.recipe import digest
 from g2d.experiment.teach import evaluation_loader, to_device
 from g2d.experiment.train import load_run
+from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Classification, Task
 

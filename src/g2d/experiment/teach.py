@@ -15,7 +15,7 @@ from filelock import FileLock
 from g2d.data.loader import Subset, make_loader
 from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights, save_weights
-from g2d.engine.evaluate import FUSED, evaluate
+from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
@@ -25,6 +25,7 @@ from g2d.experiment.environment import environment
 from g2d.experiment.recipe import Recipe, digest
 from g2d.experiment.settings import teacher_settings
 from g2d.methods.joint import JointTraining
+from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache

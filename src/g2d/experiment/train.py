@@ -18,7 +18,7 @@ from g2d.data.loader import limit, make_loader
 from g2d.data.plain import without_augmentation
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
-from g2d.engine.evaluate import FUSED, evaluate
+from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import FitResult, fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
@@ -52,6 +52,7 @@ from g2d.experiment.teach import (
     train_loader,
 )
 from g2d.methods.base import Method
+from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process

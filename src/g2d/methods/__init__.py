@@ -30,6 +30,7 @@ from g2d.methods.schedule import Schedule
 from g2d.methods.smp import SequentialPrioritization
 from g2d.methods.smv import SampleValuation
 from g2d.methods.umt import UMT
+from g2d.methods.validation import Validation
 
 __all__ = [
     "AGM",
@@ -62,4 +63,5 @@ __all__ = [
     "SampleValuation",
     "Schedule",
     "SequentialPrioritization",
+    "Validation",
 ]

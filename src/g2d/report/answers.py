@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
+from g2d.methods.validation import FUSED
 from g2d.report.runs import Run
 from g2d.report.wording import listed
 from g2d.tasks import Classification, Regression

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from g2d.engine.evaluate import FUSED
+from g2d.methods.validation import FUSED
 from g2d.report.wording import called, shown
 
 WIDTH, HEIGHT = 300, 100

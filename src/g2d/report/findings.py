@@ -8,7 +8,7 @@ from statistics import median
 from g2d.compare.metrics import METRICS
 from g2d.compare.rendering.words import verdict
 from g2d.compare.table import Column, Number, Table
-from g2d.engine.evaluate import FUSED
+from g2d.methods.validation import FUSED
 from g2d.report.wording import listed
 
 

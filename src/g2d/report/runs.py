@@ -10,8 +10,8 @@ from typing import Any
 
 from g2d.compare.places import without_places
 from g2d.compare.record import State
-from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
+from g2d.methods.validation import FUSED
 from g2d.tasks import Task, task_from
 
 

@@ -145,6 +145,11 @@ class AttachedStudent(Student):
             )
         if isinstance(target, Batch):
             return self.observe(prediction, target.target, target.index, target.present)
+        if not isinstance(target, Tensor):
+            raise UserError(
+                f"got labels of type {type(target).__name__}, expected a tensor (B,), (B, L) or a "
+                "g2d.Batch; give method.loss(prediction, target)"
+            )
         asked = (recorder.passes, id(target))
         if self._observed and self._observed[0] == asked:
             return self._observed[1], self._observed[2]

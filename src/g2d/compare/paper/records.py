@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from g2d.engine.evaluate import FUSED
 from g2d.errors import UserError
 from g2d.experiment.recipe import read_yaml
+from g2d.methods.validation import FUSED
 
 MULTI = "Multi"
 ROWS = "rows"

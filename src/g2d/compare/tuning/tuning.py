@@ -12,12 +12,12 @@ from g2d.compare.jobs import Job, Outcome, plan_jobs
 from g2d.compare.tuning.space import Space, distribution
 from g2d.compare.tuning.study import ROUND, Plan, Trial, Tuned
 from g2d.compare.tuning.study_files import write_grid, write_record
-from g2d.engine.evaluate import FUSED
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.experiment.build import build_splits
 from g2d.experiment.recipe import Recipe, load_recipe, with_changes
+from g2d.methods.validation import FUSED
 
 Run = Callable[[Sequence[Job], int], Mapping[str, Outcome]]
 

@@ -1,0 +1,116 @@
+"""A method in the `Trainer` of Hugging Face Transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from g2d.errors import require
+from g2d.methods.base import Method
+from g2d.methods.loop import IterTrain, Loop
+from g2d.student.answers import logits_of
+
+require("transformers", "huggingface")
+from transformers import (  # noqa: E402 - after the check for it
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+STATE = "g2d_method.pt"
+
+
+def loss_of(method: Method) -> Any:
+    """A method's loss in the form of `Trainer(compute_loss_func=...)`.
+
+    Parts of an accumulated step are weighed by their samples, as one large batch would be.
+
+    Args:
+        method: Made with `g2d.attach(model, ...)`.
+    """
+
+    def compute_loss(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
+        if not torch.is_grad_enabled():  # an evaluation, which is no step of the method
+            return method.task.loss(logits_of(outputs), labels)
+        share = 1.0 if num_items_in_batch is None else len(labels) / float(num_items_in_batch)
+        return method.loss(outputs, labels) * share
+
+    return compute_loss
+
+
+class MethodCallback(TrainerCallback):
+    """Calls a method's hooks, and keeps its state in a file of every checkpoint.
+
+        trainer = Trainer(
+            model, arguments, train_dataset=data,
+            compute_loss_func=loss_of(method), callbacks=[MethodCallback(method)],
+            optimizers=(torch.optim.SGD(method.parameter_groups(), lr=0.1), None),
+        )
+
+    `Trainer` clips gradients before it tells its callbacks of the step: methods that scale
+    gradients (OGM-GE, partial suppression) do so after clipping. Several processes need
+    `ddp_find_unused_parameters=True` in the arguments, because frozen encoders have no gradient.
+
+    Args:
+        method: Made with `g2d.attach(model, ...)`.
+        iter_train: See `g2d.Loop`.
+    """
+
+    def __init__(self, method: Method, iter_train: IterTrain | None = None) -> None:
+        self.method = method
+        self._iter_train = iter_train
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tells the method of its loop; restores its state where training is resumed."""
+        optimizer = getattr(kwargs["optimizer"], "optimizer", kwargs["optimizer"])
+        epochs = round(args.num_train_epochs) if args.max_steps <= 0 else None
+        self.method.on_fit_start(Loop(optimizer, epochs=epochs, iter_train=self._iter_train))
+        saved = self._file(args, state)
+        if state.global_step and saved.exists():
+            found = torch.load(saved, weights_only=True)
+            self.method.student.load_state_dict(found["student"])
+            self.method.load_state_dict(found["method"])
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Freezes and unfreezes encoders."""
+        self.method.on_epoch_start(round(state.epoch or 0))
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Changes the gradients of the step."""
+        self.method.adjust_gradients()
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Ends training where the method has nothing more to learn."""
+        control.should_training_stop |= self.method.finished()
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Writes the method's state beside the checkpoint's other files."""
+        if state.is_world_process_zero:
+            found = {
+                "method": self.method.state_dict(),
+                "student": self.method.student.state_dict(),
+            }
+            torch.save(found, self._file(args, state))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leaves no encoder frozen."""
+        self.method.student.train_only(None)
+
+    def _file(self, args: TrainingArguments, state: TrainerState) -> Path:
+        return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / STATE

@@ -1,0 +1,115 @@
+"""What validation measures, for methods that follow it, in a loop of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from g2d.batch import Batch
+from g2d.methods.base import Method
+from g2d.tasks import Task
+
+FUSED = "fused"
+Metrics = dict[str, dict[str, float]]
+
+
+class Validation:
+    """Collects a model's answers to a split and measures them, fused and for every modality.
+
+    Args:
+        method: Whose student answers.
+
+    Example:
+        >>> import g2d
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> method = g2d.MSES(model, g2d.Classification(2))
+        >>> inputs = {name: torch.randn(6, 3) for name in encoders}
+        >>> batch = g2d.Batch(inputs, torch.tensor([0, 1] * 3), torch.arange(6))
+        >>> validation = g2d.Validation(method)
+        >>> with torch.no_grad():
+        ...     validation.add(model.eval()(batch), batch)
+        >>> metrics = validation.read()
+        >>> sorted(metrics)[:3], list(metrics["accuracy"])
+        (['accuracy', 'confidence', 'loss'], ['fused', 'sound', 'image'])
+        >>> method.on_validation_end(metrics)
+    """
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+        self._rows: dict[str, list[Tensor]] = {}
+        self._targets: list[Tensor] = []
+        self._present: list[Mapping[str, Tensor]] = []
+
+    def add(
+        self,
+        prediction: Any,
+        target: Tensor | Batch,
+        *,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Takes in the last forward pass; the arguments are those of `method.loss`."""
+        outputs, batch = self.method.student.observe(prediction, target, present=present)
+        for name, logits in {FUSED: outputs.logits, **outputs.unimodal}.items():
+            self._rows.setdefault(name, []).append(logits.detach().float())
+        self._targets.append(batch.target)
+        self._present.append(batch.present)
+
+    @property
+    def collected(self) -> bool:
+        """Whether there is anything to measure."""
+        return bool(self._targets)
+
+    def read(self) -> Metrics:
+        """For every metric of the task, the loss and the confidence: the value of each prediction.
+
+        The next split begins anew.
+        """
+        names = {name for masks in self._present for name in masks}
+        pairs = list(zip(self._present, self._targets, strict=True))
+        present = {
+            name: torch.cat(
+                [masks.get(name, torch.ones(len(t), device=t.device)).bool() for masks, t in pairs]
+            ).cpu()
+            for name in names
+        }
+        logits = {name: torch.cat(parts).cpu() for name, parts in self._rows.items()}
+        target = torch.cat(self._targets).cpu()
+        self._rows, self._targets, self._present = {}, [], []
+        return measure(self.method.task, logits, present, target)
+
+
+def measure(
+    task: Task,
+    logits: Mapping[str, Tensor],
+    present: Mapping[str, Tensor],
+    target: Tensor,
+) -> Metrics:
+    """Metrics of several predictions of a split; a modality's are over the samples that have it.
+
+    Args:
+        task: Gives loss, metrics and confidence.
+        logits: `(N, C)` of each prediction.
+        present: For every modality that can be missing, a bool `(N,)`.
+        target: `(N, ...)`.
+
+    Example:
+        >>> from g2d.tasks import Classification
+        >>> logits = {"fused": torch.tensor([[9.0, 0.0], [0.0, 9.0]])}
+        >>> measure(Classification(2), logits, {}, torch.tensor([0, 0]))["accuracy"]
+        {'fused': 0.5}
+    """
+    by_metric: Metrics = {}
+    for name, values in logits.items():
+        has = present.get(name, torch.ones(len(target), dtype=torch.bool))
+        if not bool(has.any()):
+            continue
+        found = {"loss": task.loss(values[has], target[has]).item()}
+        found |= task.metrics(values[has], target[has])
+        found["confidence"] = task.confidence(values[has], target[has]).double().mean().item()
+        for metric, value in found.items():
+            by_metric.setdefault(metric, {})[name] = value
+    return by_metric
