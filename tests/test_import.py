@@ -27,8 +27,11 @@ EXTRAS = {
     "sklearn": "demo",
     "fastapi": "serve",
     "uvicorn": "serve",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
 }
-NEVER = {*EXTRAS, "soxr", "scipy", "pandas", "tensorboard", "lightning", "torchvision", "librosa"}
+NEVER = {*EXTRAS, "soxr", "scipy", "pandas", "lightning", "torchvision", "librosa"}
 
 ADDED = """
 import json, sys
@@ -103,6 +106,19 @@ def test_what_is_missing_is_named_with_its_remedy(
     with pytest.raises(UserError) as error:
         require(module, extra)
     assert str(error.value) == f'{module} is not installed; run: pip install "g2d[{extra}]"'
+
+
+def test_fabric_does_not_load_what_only_lightning_needs() -> None:
+    """Fabric imports torchmetrics, where it is installed, and that imports most other packages."""
+    done = python(
+        "import sys\n"
+        "from importlib.util import find_spec\n"
+        "from g2d.engine import TrainingSettings\n"
+        "TrainingSettings(accelerator='cpu').make_fabric()\n"
+        "print({'torchmetrics', 'transformers', 'onnxruntime', 'librosa'} & set(sys.modules))\n"
+        "print(find_spec('torchmetrics').name)\n"
+    )
+    assert (done.returncode, done.stdout) == (0, "set()\ntorchmetrics\n"), done.stderr
 
 
 def test_training_without_its_extra_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

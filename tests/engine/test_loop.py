@@ -245,17 +245,6 @@ def test_records_are_json_and_name_the_stage(tmp_path):
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.001])
 
 
-def test_tensorboard_files_hold_the_same_numbers(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    fit(JointTraining(student(), TASK), *loaders(), settings(tensorboard=True), folder=tmp_path)
-    events = EventAccumulator(str(tmp_path)).Reload()
-    written = [event.value for event in events.Scalars("val/accuracy/fused")]
-    assert written == pytest.approx(
-        [record["val"]["accuracy"]["fused"] for record in RunFolder(tmp_path).epochs()]
-    )
-
-
 def test_evaluation_weighs_every_sample_alike():
     """Batches of 5 over 96 samples end with a batch of one."""
     model = student().eval()

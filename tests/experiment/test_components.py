@@ -73,7 +73,12 @@ def test_a_module_that_lacks_a_package_of_its_own_says_which(tmp_path, monkeypat
         ({"learning_rate": float("nan")}, "training: learning_rate must be above 0, got nan"),
         ({"momentum": 1}, "training: momentum must be 0 or more and below 1, got 1.0"),
         ({"workers": -1}, "training: workers must be 0 or more, got -1"),
-        ({"tensorboard": 1}, "training.tensorboard: expected true or false, got 1"),
+        ({"probe_gradients": 1}, "training.probe_gradients: expected true or false, got 1"),
+        (
+            {"loggers": "wandb"},
+            "training.loggers: expected a list (each tensorboard or wandb or mlflow), got 'wandb'",
+        ),
+        ({"loggers": ["comet"]}, "training.loggers: expected a list (each tensorboard or wandb"),
     ],
 )
 def test_settings_that_are_wrong(options, line):

@@ -221,7 +221,7 @@ def test_other_settings_are_other_teachers(tmp_path):
     ):
         train(recipe("ume", **changed), tmp_path, name=str(count))
         assert len(list((tmp_path / "teachers").iterdir())) == 2 * count
-    train(recipe("ume", tensorboard=False, workers=0), tmp_path, name="same")
+    train(recipe("ume", loggers=["tensorboard"], workers=0), tmp_path, name="same")
     assert len(list((tmp_path / "teachers").iterdir())) == 6
 
 

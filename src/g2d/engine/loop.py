@@ -28,10 +28,11 @@ from g2d.engine.checkpoint import (
 )
 from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.fabric_loop import FabricLoop
+from g2d.engine.loggers import open_loggers
 from g2d.engine.progress import Progress, progress_bar
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError, require
+from g2d.errors import UserError
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain
 from g2d.methods.validation import FUSED
@@ -133,12 +134,15 @@ def fit(
     if run is not None and fabric.is_global_zero:
         run.keep_epochs(state.epoch)
         settle_weights(run.path, state.best_epoch)
-    board = _TensorBoard(folder) if settings.tensorboard and fabric.is_global_zero else None
     best_weights: dict[str, Tensor] = {}
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
-    with progress_bar(
-        settings.epochs * steps, title, state.epoch * steps, visible=fabric.is_global_zero
-    ) as bar:
+    loggers = settings.loggers if fabric.is_global_zero else ()
+    with (
+        open_loggers(loggers, folder, resume=resume) as log,
+        progress_bar(
+            settings.epochs * steps, title, state.epoch * steps, visible=fabric.is_global_zero
+        ) as bar,
+    ):
         for epoch in range(state.epoch, last):
             if method.finished():
                 logger.info("%s: the method has ended training after epoch %d", title, epoch)
@@ -184,8 +188,7 @@ def fit(
                     progress=vars(state),
                 )
                 settle_weights(run.path, state.best_epoch)
-            if board is not None:
-                board.write(record)
+            log(record)
     fabric.barrier()
     if best_weights:
         model.load_state_dict(best_weights)
@@ -250,25 +253,3 @@ def _record(
         "train": {"loss": loss},
         "val": val.record(),
     }
-
-
-class _TensorBoard:
-    """The same numbers as `metrics.jsonl`, for TensorBoard."""
-
-    def __init__(self, folder: Path | None) -> None:
-        if folder is None:
-            raise UserError("TensorBoard files need a run folder to go to")
-        require("tensorboard", "tensorboard")
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder))
-
-    def write(self, record: dict[str, Any]) -> None:
-        epoch = record["epoch"]
-        self._writer.add_scalar("train/loss", record["train"]["loss"], epoch)
-        self._writer.add_scalar("learning_rate", record["learning_rate"], epoch)
-        for metric, values in record["val"].items():
-            named = values.items() if isinstance(values, dict) else [("", values)]
-            for name, value in named:
-                self._writer.add_scalar(f"val/{metric}/{name}".rstrip("/"), value, epoch)
-        self._writer.flush()

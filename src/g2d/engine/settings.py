@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
 )
 
+from g2d.engine.hidden import hidden
+from g2d.engine.loggers.libraries import LoggerName
 from g2d.errors import UserError, require
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class TrainingSettings:
         accelerator: `auto`, `cpu` or `gpu`.
         devices: How many; more than one trains with DDP.
         workers: Processes that load data; 0 loads in the training process.
-        tensorboard: Also write TensorBoard event files.
+        loggers: Where the numbers of every epoch are written besides `metrics.jsonl`: any of
+            `tensorboard`, `wandb` and `mlflow`.
         probe_gradients: After every epoch, also record gradient norms and conflicts of the student
             on fixed training samples. Training is the same with and without.
     """
@@ -67,11 +70,12 @@ class TrainingSettings:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
     workers: int = 0
-    tensorboard: bool = False
+    loggers: tuple[LoggerName, ...] = ()
     probe_gradients: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lr_steps", tuple(self.lr_steps))
+        object.__setattr__(self, "loggers", tuple(dict.fromkeys(self.loggers)))
         for name in ("epochs", "batch_size", "accumulate", "devices"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
@@ -86,6 +90,10 @@ class TrainingSettings:
         for name in ("weight_decay", "workers", "lr_patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        for name in self.loggers:
+            if name not in get_args(LoggerName):
+                known = ", ".join(get_args(LoggerName))
+                raise UserError(f"loggers: there is no {name!r}; known: {known}")
         if any(not 0 < share < 1 for share in self.lr_steps):
             raise UserError(
                 f"lr_steps are shares of the epochs between 0 and 1, got {list(self.lr_steps)}"
@@ -137,8 +145,10 @@ class TrainingSettings:
 
     def make_fabric(self) -> Fabric:
         """The devices, started."""
-        require("lightning_fabric", "train")
-        from lightning_fabric import Fabric
+        # To know its version, Fabric imports torchmetrics and with it transformers and librosa.
+        with hidden("torchmetrics"):
+            require("lightning_fabric", "train")
+            from lightning_fabric import Fabric
 
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise UserError("accelerator is gpu and PyTorch sees none; use cpu or auto")

@@ -22,6 +22,7 @@ from g2d.experiment.environment import machine
 from g2d.experiment.opening import open_run
 from g2d.experiment.peak_memory import peak_memory
 from g2d.experiment.recipe import Recipe
+from g2d.experiment.settings import OLD_LOGGERS
 from g2d.experiment.step_variants import CACHED, JOINT, ONLINE, VARIANTS, Workload, synchronise
 from g2d.experiment.teach import train_loader
 from g2d.experiment.train import without_pretrained
@@ -37,7 +38,7 @@ _KEPT = 4
 
 # What decides the cost of a step; of the training settings, all but these.
 _DECIDE = ("data", "encoders", "fusion")
-_NO_MATTER = ("epochs", "probe_gradients", "tensorboard")
+_NO_MATTER = ("epochs", "probe_gradients", "loggers", OLD_LOGGERS)
 
 
 def cost(subjects: Sequence[Subject]) -> Cost:

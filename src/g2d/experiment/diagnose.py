@@ -265,7 +265,7 @@ def _seconds_of_an_epoch(recipe: Recipe, splits: Splits, fabric: Fabric) -> floa
 
     The first pays for what is set up once, which in short epochs is most of it.
     """
-    settings = replace(training_settings(recipe), epochs=1, tensorboard=False)
+    settings = replace(training_settings(recipe), epochs=1, loggers=())
     own = choose_on_train(splits, recipe.seed)
     seconds = 0.0
     for _ in range(2):

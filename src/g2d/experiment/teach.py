@@ -16,10 +16,11 @@ from g2d.data.loader import Subset, make_loader
 from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
+from g2d.engine.loggers import check_loggers
 from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError, require
+from g2d.errors import UserError
 from g2d.experiment.build import build_teacher, check_model
 from g2d.experiment.environment import environment
 from g2d.experiment.recipe import Recipe, digest
@@ -69,7 +70,7 @@ def teacher_folder(recipe: Recipe, splits: Splits, modality: str, out: Path) -> 
 
 # Where and how watched a teacher is trained is not part of what it is. The number of devices is:
 # with it grow the samples of a step.
-_PLACE = ("accelerator", "workers", "tensorboard", "probe_gradients")
+_PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
 
 
 def _teacher(
@@ -172,8 +173,7 @@ def check_teachers(recipe: Recipe, splits: Splits) -> None:
         UserError: One is wrong, or a cache is asked for and the data changes from look to look.
     """
     settings, cache = teacher_settings(recipe)
-    if settings.tensorboard:
-        require("tensorboard", "tensorboard")
+    check_loggers(settings.loggers)
     if splits.train.augmented and cache == "on":
         raise UserError(
             "teachers.cache: the training data is augmented at random, so what teachers say of it "

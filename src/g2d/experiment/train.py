@@ -19,10 +19,11 @@ from g2d.data.plain import without_augmentation
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
+from g2d.engine.loggers import check_loggers
 from g2d.engine.loop import FitResult, fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError, require
+from g2d.errors import UserError
 from g2d.experiment.build import (
     adapt,
     build_splits,
@@ -110,8 +111,7 @@ def train(
     student = check_method(recipe, plan, splits)
     if plan.needs_teachers:
         check_teachers(recipe, splits)
-    if settings.tensorboard:
-        require("tensorboard", "tensorboard")
+    check_loggers(settings.loggers)
     if settings.probe_gradients:
         without_augmentation(splits.train)  # refuses what has no such view
     if plan.scales_gradients and settings.optimizer == "adamw":
