@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "g2d"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What the files of each part may import from g2d, besides their own part.
-BASIS = {"batch", "errors", "tasks", "ranks", "gates"}
+BASIS = {"batch", "errors", "tasks", "ranks", "gates", "functional"}
 MODELS = BASIS | {"models"}
 STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
@@ -29,13 +29,15 @@ ALLOWED = {
     "gates": set(),
     "published": {"errors"},
     "tasks": {"errors"},
-    "models": {"batch", "errors", "tasks", "published"},
+    "functional": {"errors", "tasks"},
+    "models": {"batch", "errors", "tasks", "published", "functional"},
     "student": MODELS,
     "attach": STUDENT,
     "teachers": STUDENT,
     "methods": TEACHERS | {"attach"},
     "data": {"batch", "errors", "tasks", "published"},
     "imputation": MODELS,
+    "integrations": METHODS,
     "engine": METHODS,
     "analysis": ENGINE,
     "catalog": set(),

@@ -6,9 +6,11 @@ the engine and the command line.
 
 from typing import Any
 
+from g2d import functional
 from g2d.attach import attach
 from g2d.batch import Batch, Call, Outputs
 from g2d.errors import UserError
+from g2d.functional import learning_speed, rank
 from g2d.methods import (
     AGM,
     ARL,
@@ -59,9 +61,7 @@ from g2d.teachers import (
     OnlineTeachers,
     TeacherBank,
     ensemble,
-    learning_speed,
     mean_confidence,
-    rank,
 )
 
 __version__ = "0.1.0"
@@ -123,6 +123,7 @@ __all__ = [
     "Validation",
     "attach",
     "ensemble",
+    "functional",
     "learning_speed",
     "mean_confidence",
     "rank",

@@ -46,3 +46,13 @@ def require(module: str, extra: str) -> ModuleType:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise UserError(f'{error.name} is not installed; run: pip install "g2d[{extra}]"') from None
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuses an option that is none of the choices.
+
+    Raises:
+        UserError: It is not.
+    """
+    if value not in choices:
+        raise UserError(f"{name}: expected {' or '.join(choices)}, got {value!r}")

@@ -21,19 +21,6 @@ def gradients(
     return torch.autograd.grad(loss, parameters, retain_graph=keep, allow_unused=True)
 
 
-def square(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Σ ||g||² over the gradients that are there.
-
-    Example:
-        >>> layer = nn.Linear(2, 1, bias=False)
-        >>> layer(torch.tensor([[3.0, 4.0]])).sum().backward()
-        >>> square([layer.weight])
-        tensor(25.)
-    """
-    there = [p.grad.float().square().sum() for p in parameters if p.grad is not None]
-    return torch.stack(there).sum() if there else parameters[0].new_zeros((), dtype=torch.float32)
-
-
 def freeze(parameters: Iterable[nn.Parameter]) -> None:
     """Removes the gradients, so that the optimizer skips these parameters altogether.
 

@@ -25,7 +25,8 @@ from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.teachers.confidence import rank, speed_scores
+from g2d.functional.scores import rank
+from g2d.teachers.confidence import speed_scores
 
 SPLITS = ("train", "test")
 BY_CONFIDENCE = "teachers' confidence"

@@ -16,9 +16,10 @@ from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
 from g2d.engine.records import RunFolder
+from g2d.functional.scores import rank
 from g2d.methods.validation import FUSED
 from g2d.tasks import Regression, Task
-from g2d.teachers.confidence import learning_speeds, rank, speed_scores
+from g2d.teachers.confidence import learning_speeds, speed_scores
 
 SEEN, TRAIN, HELDOUT = "train as seen", "train unaugmented", "held out"
 VIEWS = (SEEN, TRAIN, HELDOUT)

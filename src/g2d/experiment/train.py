@@ -52,6 +52,7 @@ from g2d.experiment.teach import (
     to_device,
     train_loader,
 )
+from g2d.functional.scores import rank
 from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
@@ -59,7 +60,7 @@ from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
 from g2d.tasks import task_from
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
-from g2d.teachers.confidence import rank, speed_scores
+from g2d.teachers.confidence import speed_scores
 from g2d.teachers.ensemble import ensemble
 
 if TYPE_CHECKING:

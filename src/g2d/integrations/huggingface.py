@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from g2d.errors import require
+from g2d.gates import freeze
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain, Loop
 from g2d.student.answers import logits_of
@@ -88,6 +89,14 @@ class MethodCallback(TrainerCallback):
     ) -> None:
         """Changes the gradients of the step."""
         self.method.adjust_gradients()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Clears the gradients of added heads: `Trainer` clears those of the model alone."""
+        heads = self.method.student.added_heads
+        if heads is not None:
+            freeze(heads.parameters())
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
@@ -10,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
+from g2d.errors import check_choice
+from g2d.functional.agm import agm_coefficients, agm_scores
+from g2d.functional.agm import agm_lead as lead
 from g2d.gates import scale
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.methods.base import Method, check_weight
 from g2d.methods.contributions import PadMode, contributions
 from g2d.methods.loop import Loop
 from g2d.methods.window import check_window, in_window
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
-from g2d.tasks import Regression, Task
+from g2d.tasks import Task
 
 Scope = Literal["output", "encoder"]
-
-# A probability is 1e-8 at least, in the score.
-WORST = -math.log(1e-8)
 
 
 class AGM(Method):
@@ -155,38 +154,18 @@ class AGM(Method):
         scores = total / count  # nan for a modality that no sample has
         known = scores.isfinite()
         past = torch.where(known & (self._counts > 0), self._means, torch.nan)
-        usual = lead(past).nan_to_num(nan=1.0)
-        cap = math.inf if self.cap is None else self.cap
-        factors = (self.alpha * (usual - lead(scores)).clamp(max=cap)).exp()
+        factors = agm_coefficients(lead(scores), lead(past), self.alpha, self.cap)
         self._counts = self._counts + known
         step = (scores - self._means) / self._counts
         self._means = torch.where(known, self._means + step, self._means)
-        # alone in its batch a modality is neither ahead nor behind
-        return factors.nan_to_num(nan=1.0)
-
-
-def lead(scores: Tensor) -> Tensor:
-    """r: exp(mean of the others' scores - one's own); above 1 for the better ones.
-
-    Scores are losses; those that are `nan` are left out, and so is who has no others.
-
-    Example:
-        >>> lead(torch.tensor([1.0, 2.0, torch.nan]))
-        tensor([2.7183, 0.3679,    nan])
-    """
-    known = scores.isfinite()
-    others = torch.where(known, scores, 0.0).sum() - scores
-    return (others / (known.sum() - 1) - scores).exp()
+        return factors
 
 
 def score_sums(task: Task, shares: Tensor, batch: Batch, modalities: tuple[str, ...]) -> Tensor:
     """Sums over the samples of the scores of the shares `(k, B, C)`, and counts: `(2, k)`."""
     k = len(shares)
     target = batch.target.repeat(k, *[1] * (batch.target.ndim - 1))
-    losses = task.losses(shares.flatten(0, 1), target)
-    if isinstance(task, Regression):  # on the unit range, over the variance of the targets there
-        losses = losses * ((task.high - task.low) / task.std) ** 2
-    losses = losses.clamp(max=WORST).view(k, -1)
+    losses = agm_scores(task, shares.flatten(0, 1), target).view(k, -1)
     everyone = torch.ones_like(losses[0])
     there = torch.stack([batch.present.get(name, everyone).to(losses) for name in modalities])
     return torch.stack([(losses * there).sum(dim=1), there.sum(dim=1)])

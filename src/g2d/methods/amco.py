@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.masking import amco_dependence, amco_mask_factors, amco_mask_rate
 from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import shown, unimodal_losses
 from g2d.models.fusion.base import Present
@@ -78,8 +78,7 @@ class AMCo(Method):
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets p, the share of features masked in this epoch."""
-        progress = min(1.0, epoch / (self.ramp * self.loop.epochs))
-        self.rate = self.mask * math.sin(math.pi / 2 * progress)
+        self.rate = amco_mask_rate(epoch, self.loop.epochs, self.mask, self.ramp)
 
     def masked(
         self, widths: Mapping[str, int], size: int, present: Present | None = None
@@ -90,9 +89,7 @@ class AMCo(Method):
         device, factors = self.student.device, {}
         for name in sorted(widths):
             order = torch.randperm(widths[name], generator=self.generator)
-            # Nearly all are masked in the end, and what is left of them must not explode.
-            kept = order >= int(self.rate * widths[name])
-            factor = kept * min(1 / max(1 - self.rate, 0.1), 10.0)
+            factor = amco_mask_factors(order, self.rate)
             depends = self.dependent[name].to(device, non_blocking=True)
             factors[name] = torch.where(depends, factor.to(device, non_blocking=True), 1.0)[None]
         return factors
@@ -132,22 +129,7 @@ class AMCo(Method):
         self.generator.set_state(state["generator"])
 
 
-@torch.no_grad()
 def dependence(outputs: Outputs, batch: Batch) -> Tensor:
-    """Σ_i of every modality's share of softmax([z_1; …; z_k]), `(k,)`; 0 where it is absent.
-
-    Example:
-        >>> outputs = Outputs(
-        ...     torch.zeros(1, 2), {}, {"sound": torch.zeros(1, 2), "image": torch.zeros(1, 2)}
-        ... )
-        >>> batch = Batch({}, torch.zeros(1), torch.arange(1))
-        >>> dependence(outputs, batch)
-        tensor([0.5000, 0.5000])
-    """
-    weights = []
-    for name, logits in shown(outputs).items():
-        weight = logits.float().logsumexp(dim=1)
-        mask = batch.present.get(name)
-        weights.append(weight if mask is None else weight.masked_fill(~mask, -torch.inf))
-    # A sample without any modality says nothing of them.
-    return torch.stack(weights).softmax(dim=0).nan_to_num(0.0).sum(dim=1)
+    """The dependence on every modality, summed over the samples of a batch, `(k,)`."""
+    logits = shown(outputs)
+    return amco_dependence(list(logits.values()), [batch.present.get(name) for name in logits])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.arl import arl_coefficients as coefficients
+from g2d.functional.arl import arl_entropies as entropies
 from g2d.methods.base import Method, check_weight
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import shown, unimodal_losses
@@ -27,7 +27,7 @@ class ARL(Method):
     Wei, Luo and Luo, *Improving Multimodal Learning via Imbalanced Learning*, ICCV 2025
     (arXiv 2507.10203), Asymmetric Representation Learning: modalities should be relied on in
     inverse proportion to the variance of their predictions. w is a softmax over modalities (see
-    `coefficients`), 1/k each where that holds already.
+    `g2d.functional.arl_coefficients`), 1/k each where that holds already.
 
     Args:
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
@@ -126,49 +126,3 @@ class ARL(Method):
             sums = torch.where(there > 0, values, 0).sum(dim=1)
             old = self._statistics.get(name)
             self._statistics[name] = sums if old is None else old + sums
-
-
-def entropies(task: Task, logits: Tensor) -> Tensor:
-    """Entropy of each prediction, `(B,)`: what stands for its variance.
-
-    Example:
-        >>> entropies(Classification(2), torch.zeros(1, 2))
-        tensor([0.6931])
-        >>> entropies(MultiLabel(2), torch.zeros(1, 2))
-        tensor([1.3863])
-    """
-    if isinstance(task, MultiLabel):
-        bits = F.binary_cross_entropy_with_logits(logits, logits.sigmoid(), reduction="none")
-        return bits.sum(dim=1)
-    logs = logits.log_softmax(dim=1)
-    return -(logs.exp() * logs).sum(dim=1)
-
-
-def coefficients(entropy: Tensor, size: Tensor, temperature: float, floor: float) -> Tensor:
-    """W of every modality, a softmax over T u^m with u^m = (k^k / 4) q^m Π_{j≠m} d^j.
-
-    q is the inverse variance: shares of the entropy, not below floor/k, then shares of the
-    inverses. d is the reliance: shares of the size of the logits. u is the same for all where
-    d ~ q, which is what the method aims at. For two modalities u^m = q^m d^j, as published.
-
-    Args:
-        entropy: Mean entropy of every modality's predictions, `(k,)`; `nan` where nobody has it.
-        size: Mean sum of the absolute logits, `(k,)`, likewise.
-        temperature: T.
-        floor: As above.
-
-    Example: the first is as certain as the second and relied on less, so it learns faster.
-        >>> coefficients(torch.tensor([1.0, 1.0]), torch.tensor([1.0, 3.0]), 8.0, 0.6)
-        tensor([0.8808, 0.1192])
-    """
-    k = len(entropy)
-    q = _shares(1 / _shares(entropy).clamp(min=max(floor / k, 1e-6)))
-    itself = torch.eye(k, dtype=torch.bool, device=size.device)
-    others = _shares(size).expand(k, k).masked_fill(itself, 1.0).prod(dim=1)
-    return (temperature * math.pow(k, k) / 4 * q * others).softmax(dim=0)
-
-
-def _shares(values: Tensor) -> Tensor:
-    """Shares of the sum; who is unknown counts as the mean of the others."""
-    known = torch.where(values.isnan(), values.nanmean(), values).nan_to_num(0.0) + 1e-12
-    return known / known.sum()

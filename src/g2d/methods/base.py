@@ -17,16 +17,6 @@ from g2d.student.base import Student
 from g2d.tasks import Task
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuses an option that is none of the choices.
-
-    Raises:
-        UserError: It is not.
-    """
-    if value not in choices:
-        raise UserError(f"{name}: expected {' or '.join(choices)}, got {value!r}")
-
-
 def check_weight(name: str, value: float, above: float | None = None) -> None:
     """Refuses an option that is not a finite number, 0 or more (or above a bound).
 

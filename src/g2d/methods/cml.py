@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
+from g2d.functional.losses import cml_rise
+from g2d.functional.present import mean_over_present
 from g2d.methods.base import Method, check_weight
 from g2d.methods.coalitions import anyone, coalition_logits, coalitions
-from g2d.methods.distance import mean_over_present
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
@@ -81,9 +82,7 @@ class CML(Method):
         for whole in said:
             for name in whole if len(whole) > 1 else ():
                 rest = whole - {name}
-                rise = torch.relu(sure[rest] - sure[whole])
-                if self.forgive:
-                    rise = torch.where(right[rest] & ~right[whole], 0.0, rise)
-                term = mean_over_present(rise, anyone(batch, rest))
+                forgiven = right[rest] & ~right[whole] if self.forgive else None
+                term = cml_rise(sure[rest], sure[whole], anyone(batch, rest), forgiven)
                 sizes.setdefault(len(whole), []).append(term)
         return torch.stack([torch.stack(terms).mean() for terms in sizes.values()]).sum()

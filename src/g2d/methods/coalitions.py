@@ -1,9 +1,8 @@
-"""What a model says from some of its modalities, and what each of them adds to that."""
+"""The predictions of a model from some of its modalities."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
 import torch
@@ -22,29 +21,6 @@ def coalitions(modalities: Sequence[str]) -> Iterator[frozenset[str]]:
     """
     for size in range(1, len(modalities) + 1):
         yield from map(frozenset, combinations(modalities, size))
-
-
-def shapley(worth: Mapping[frozenset[str], Tensor]) -> dict[str, Tensor]:
-    """φ_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! [v(S + m) - v(S)], the Shapley values.
-
-    Args:
-        worth: v of every coalition; the empty one, left out, counts as 0.
-
-    Example:
-        >>> one, other, both = coalitions(("sound", "image"))
-        >>> shapley({one: torch.tensor(3.0), other: torch.tensor(1.0), both: torch.tensor(6.0)})
-        {'sound': tensor(4.), 'image': tensor(2.)}
-    """
-    names = [name for coalition in worth if len(coalition) == 1 for name in coalition]
-    values = {}
-    for name in names:
-        gains = []
-        for whole, value in worth.items():
-            if name in whole:
-                gain = value - worth[whole - {name}] if len(whole) > 1 else value
-                gains.append(gain / (len(names) * math.comb(len(names) - 1, len(whole) - 1)))
-        values[name] = torch.stack(gains).sum(dim=0)
-    return values
 
 
 def coalition_logits(

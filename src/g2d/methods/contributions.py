@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from g2d.batch import Batch, Call, Outputs
-from g2d.methods.coalitions import coalitions, shapley
+from g2d.functional.valuation import shapley_values
+from g2d.methods.coalitions import coalitions
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Fusion, presence, without_absent
 from g2d.models.fusion.late import LateFusion
@@ -77,7 +78,7 @@ def _shares_by_coalitions(
         whole = len(group) == len(there)
         logits = outputs.logits if whole else student.fuse(outputs, features)
         worth[group] = logits.float()
-    values = shapley(worth)
+    values = shapley_values(worth)
     return torch.stack([values[name] for name in there])
 
 
@@ -136,5 +137,5 @@ def _coalition_shares(
     else:
         logits = fusion(features, present or None)[0]
     worth = dict(zip(groups, logits.float().split(len(batch)), strict=True))
-    values = shapley({**worth, whole: outputs.logits.float()})
+    values = shapley_values({**worth, whole: outputs.logits.float()})
     return torch.stack([values[name] for name in there])

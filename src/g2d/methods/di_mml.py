@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.dimensions import dimension_contrast, effective_dimensions
+from g2d.functional.dimensions import nearest_class as nearest
 from g2d.methods.base import Method, check_weight
-from g2d.methods.distance import mean_over_present
 from g2d.methods.heads.di_mml import DetachedFusion
-from g2d.methods.matching import present_in_both
 from g2d.methods.unimodal import loss_of_present
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
@@ -148,8 +148,7 @@ class DIMML(Method):
         accuracy = torch.stack([right[name] / counts[name].sum().clamp(min=1) for name in names])
         # Batch norm may have seen other samples on each process: they agree here.
         accuracy = sum_over_ranks(accuracy)
-        chosen = accuracy > accuracy.mean(dim=1, keepdim=True)
-        return dict(zip(names, chosen, strict=True))
+        return dict(zip(names, effective_dimensions(accuracy), strict=True))
 
     def _look(self) -> Any:
         """Modality, features and targets of those who have it, batch after batch, on the CPU."""
@@ -193,43 +192,16 @@ class DIMML(Method):
         return [p for p in learning if id(p) not in rest]
 
 
-def nearest(means: Tensor, features: Tensor) -> Tensor:
-    """The class with the nearest mean along each dimension; means `(C, d)`, features `(B, d)`.
-
-    Between two neighbouring means the border is halfway, so a search in the borders does without
-    the distance to every class. Classes with no mean (`nan`) are nobody's nearest.
-
-    Example:
-        >>> nearest(torch.tensor([[0.0, 5.0], [1.0, 3.0]]), torch.tensor([[0.4, 3.5], [0.6, 4.5]]))
-        tensor([[0, 1],
-                [1, 0]])
-    """
-    line, order = means.nan_to_num(nan=torch.inf).sort(dim=0, stable=True)
-    borders = ((line[1:] + line[:-1]) / 2).T.contiguous()
-    place = torch.searchsorted(borders, features.T.contiguous()).T
-    return order.gather(0, place)
-
-
 def contrast(
     features: Mapping[str, Tensor],
     effective: Mapping[str, Tensor],
     batch: Batch,
     temperature: float,
 ) -> Tensor:
-    """L_DUC: Σ over destinations of the mean over sources; the source gets no gradient.
-
-    -log softmax_j(<f_i^dst[D], f_j^src[D]> / T) at j = i, D the dimensions that are effective in
-    the source and not in the destination. The batch's others are the negatives.
-    """
-    terms = []
-    for dst in features:
-        for src in features:
-            if src == dst:
-                continue
-            dims = (effective[src] & ~effective[dst]).float()
-            alike = (features[dst].float() * dims) @ features[src].detach().float().T / temperature
-            both = present_in_both(batch, dst, src)
-            if both is not None:
-                alike = alike.masked_fill(~both, -1e9)
-            terms.append(mean_over_present(-alike.log_softmax(dim=1).diagonal(), both))
-    return torch.stack(terms).sum() / (len(features) - 1)
+    """L_DUC of a batch."""
+    return dimension_contrast(
+        list(features.values()),
+        [effective[name] for name in features],
+        [batch.present.get(name) for name in features],
+        temperature,
+    )

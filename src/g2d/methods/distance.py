@@ -1,19 +1,18 @@
-"""Distances between a student and its teachers, with samples whose modality is absent left out."""
+"""Distances between a student and its teachers, summed over the modalities of a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from g2d import functional as F
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.distillation import FeatureReduction
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherOutputs
-
-FeatureReduction = Literal["mean", "sum"]
 
 
 def feature_distance(
@@ -22,26 +21,29 @@ def feature_distance(
     teachers: Mapping[str, TeacherOutputs],
     reduction: FeatureReduction,
 ) -> Tensor:
-    """Σ_m L_feat^m, Eq. 2: squared distance of features, averaged over samples.
+    """Σ_m L_feat^m, Eq. 2 (`g2d.functional.feature_distance`).
 
     Args:
         outputs: The student's.
         batch: Tells which samples have which modality.
         teachers: Their features are the targets; no gradient reaches them.
-        reduction: `"sum"` over the dimensions is the squared norm of Eq. 2; `"mean"` is what the
-            authors' code computes, smaller by the width of the feature.
+        reduction: Over the dimensions of a feature.
+
+    Raises:
+        UserError: A modality's features have another width in its teacher.
     """
     terms = []
     for name, said in teachers.items():
-        student, target = outputs.features[name], said.features.detach()
-        if student.shape != target.shape:
+        features = outputs.features[name]
+        if features.shape != said.features.shape:
             raise UserError(
-                f"the features of {name!r} are {tuple(student.shape[1:])} in the student and "
-                f"{tuple(target.shape[1:])} in its teacher; give both encoders the same width"
+                f"the features of {name!r} are {tuple(features.shape[1:])} in the student and "
+                f"{tuple(said.features.shape[1:])} in its teacher; give both encoders the same "
+                "width"
             )
-        squared = (student.float() - target.float()) ** 2
-        each = squared.mean(dim=1) if reduction == "mean" else squared.sum(dim=1)
-        terms.append(mean_over_present(each, batch.present.get(name)))
+        terms.append(
+            F.feature_distance(features, said.features, batch.present.get(name), reduction)
+        )
     return torch.stack(terms).sum()
 
 
@@ -54,21 +56,7 @@ def logit_distance(
 ) -> Tensor:
     """Σ_m L_logit^m, Eq. 3: divergence of the fused prediction from every teacher's."""
     terms = [
-        mean_over_present(
-            task.divergence(outputs.logits, said.logits, temperature), batch.present.get(name)
-        )
+        F.logit_distance(task, outputs.logits, said.logits, batch.present.get(name), temperature)
         for name, said in teachers.items()
     ]
     return torch.stack(terms).sum()
-
-
-def mean_over_present(values: Tensor, present: Tensor | None) -> Tensor:
-    """The mean over the samples in which the modality is there; 0 where it is in none.
-
-    Example:
-        >>> mean_over_present(torch.tensor([1.0, 5.0]), torch.tensor([True, False]))
-        tensor(1.)
-    """
-    if present is None:
-        return values.mean()
-    return torch.where(present, values, 0.0).sum() / present.sum().clamp(min=1)

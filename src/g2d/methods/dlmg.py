@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_weight
-from g2d.methods.distance import mean_over_present
+from g2d.errors import UserError, check_choice
+from g2d.functional.matching import HIGHEST, LOWEST
+from g2d.functional.matching import dlmg_alpha as fitted
+from g2d.functional.present import mean_over_present
+from g2d.methods.base import Method, check_weight
 from g2d.methods.heldout import gather
 from g2d.methods.matching import divergence, info_nce, present_in_both
 from g2d.methods.unimodal import shown, unimodal_losses
@@ -23,11 +25,6 @@ from g2d.tasks import Regression, Task
 
 AlphaRule = Literal["heuristic", "fitted", "learned"]
 Match = Literal["auto", "rjs", "js", "infonce"]
-
-LOWEST, HIGHEST = 0.05, 0.95
-# The authors' curve over the 200 epochs of their CREMA-D run, from the constant term up.
-_CURVE = (0.204623704, 3.35472727e-3, 1.22989557e-4, -2.92947416e-6, 2.23835486e-8, -5.39717505e-11)
-_CURVE_EPOCHS = 200
 
 
 class DLMG(Method):
@@ -92,7 +89,7 @@ class DLMG(Method):
         self.prefactor = prefactor
         self.temperature = temperature
         self.held_out, self.pace = int(held_out), pace
-        self.label_weight = _CURVE[0] if isinstance(alpha, str) else float(alpha)
+        self.label_weight = fitted(0, 1) if isinstance(alpha, str) else float(alpha)
         self._rows: Tensor | None = None
         self._unseen: Batch | None = None
         self._seen: Batch | None = None
@@ -208,18 +205,6 @@ class DLMG(Method):
         self._unseen, self._seen = gather(
             self.loop.iter_train(), self._rows, drawn[size : 2 * size].sort().values
         )
-
-
-def fitted(epoch: int, epochs: int) -> float:
-    """The authors' polynomial, its 200 epochs stretched or shrunk to this run's.
-
-    Example:
-        >>> [round(fitted(epoch, 200), 3) for epoch in (0, 50, 100, 150, 180)]
-        [0.205, 0.437, 0.539, 0.821, 0.95]
-    """
-    time = epoch * _CURVE_EPOCHS / epochs
-    value = sum(c * time**power for power, c in enumerate(_CURVE))
-    return min(max(value, LOWEST), HIGHEST)
 
 
 def _check_widths(features: Mapping[str, Tensor]) -> None:

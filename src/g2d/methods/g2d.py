@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from g2d.methods.distance import FeatureReduction
+from g2d.functional.distillation import FeatureReduction
 from g2d.methods.g2d_loss import G2DLoss
 from g2d.methods.schedule import Schedule
 from g2d.methods.smp import Scope, SequentialPrioritization, Suppression

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.overfitting import gradient_blending_weights as blend
 from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import loss_of_present, shown
 from g2d.ranks import sum_over_ranks
@@ -144,47 +145,3 @@ class GradientBlending(Method):
 def _fused_alone(weights: Mapping[str, float] | None) -> bool:
     """Whether fixed weights leave joint training."""
     return weights is not None and not any(w for name, w in weights.items() if name != "fused")
-
-
-def blend(
-    weights: Mapping[str, float],
-    start: Mapping[str, list[float]],
-    end: Mapping[str, list[float]],
-    overfitting_floor: float,
-    weight_floor: float = 0.0,
-) -> dict[str, float]:
-    """w_i = G_i / O_i² up to scale, from training and validation losses, [L^T_i, L^V_i].
-
-    With a floor f, of n losses: (1 - f) w_i + f / n. A loss that has not been measured keeps its
-    weight, and one that does not generalise (G_i ≤ 0) has the least; where none does, all keep
-    theirs.
-
-    Args:
-        weights: The present ones.
-        start: Losses at the start of the super-epoch.
-        end: Losses at its end.
-        overfitting_floor: Least |O_i|.
-        weight_floor: f, least weight as a share of an equal one.
-
-    Example:
-        >>> start = {"fused": [2.0, 2.0], "sound": [2.0, 2.0]}
-        >>> end = {"fused": [1.0, 1.5], "sound": [1.0, 1.25]}
-        >>> blend({"fused": 0.5, "sound": 0.5}, start, end, 0.01)
-        {'fused': 0.14285714285714285, 'sound': 0.8571428571428571}
-    """
-    ratios = {}
-    for name in weights:
-        (train_before, val_before), (train_after, val_after) = start[name], end[name]
-        gain = val_before - val_after
-        overfitting = (val_after - train_after) - (val_before - train_before)
-        if math.isfinite(gain) and math.isfinite(overfitting):
-            ratios[name] = max(gain, 0.0) / max(abs(overfitting), overfitting_floor) ** 2
-    total = sum(ratios.values())
-    if total <= 0:
-        return dict(weights)
-    share, equal = sum(weights[name] for name in ratios), 1 / len(ratios)
-    estimated = {
-        name: share * ((1 - weight_floor) * ratio / total + weight_floor * equal)
-        for name, ratio in ratios.items()
-    }
-    return {name: estimated.get(name, weight) for name, weight in weights.items()}

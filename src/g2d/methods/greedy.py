@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.gates import square
+from g2d.functional.gradients import effective_update
+from g2d.gates import gradients_of
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.greedy import CrossGates
 from g2d.methods.unimodal import unimodal_losses
@@ -104,8 +105,8 @@ class Greedy(Method):
             "who": found.new_zeros((), dtype=torch.int64),
         }
         regular = state["left"] == 0
-        told = state["told"] + torch.where(regular, effective_update(self._told), 0.0)
-        own = state["own"] + torch.where(regular, effective_update(self._own), 0.0)
+        told = state["told"] + torch.where(regular, _updates(self._told), 0.0)
+        own = state["own"] + torch.where(regular, _updates(self._own), 0.0)
         speed = torch.log10(told / own)
         begin = regular & (speed.max() - speed.min() > self.tolerance)
         if self.epoch < self.warmup:
@@ -160,19 +161,6 @@ class Greedy(Method):
         self._state = dict(state)
 
 
-@torch.no_grad()
-def effective_update(groups: list[list[nn.Parameter]]) -> Tensor:
-    """μ = ||gradient||² / ||parameters||² of every group.
-
-    Example:
-        >>> layer = nn.Linear(2, 1, bias=False)
-        >>> _ = layer.weight.data.fill_(1.0)
-        >>> layer(torch.tensor([[3.0, 4.0]])).sum().backward()
-        >>> effective_update([[layer.weight]])
-        tensor([12.5000])
-    """
-    ratios = []
-    for group in groups:
-        size = torch.stack([parameter.float().square().sum() for parameter in group]).sum()
-        ratios.append(square(group) / size)
-    return torch.stack(ratios)
+def _updates(groups: list[list[nn.Parameter]]) -> Tensor:
+    """μ of every group of parameters, `(k,)`."""
+    return torch.stack([effective_update(gradients_of(group), group) for group in groups])

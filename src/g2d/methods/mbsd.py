@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
+from g2d.functional.distillation import mbsd_distillation
 from g2d.methods.base import Method, check_weight
-from g2d.methods.distance import mean_over_present
+from g2d.methods.matching import present_in_both
 from g2d.methods.unimodal import shown, unimodal_losses
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
@@ -71,22 +72,15 @@ class MBSD(Method):
 
     def _distillation(self, outputs: Outputs, batch: Batch) -> Tensor:
         logits = shown(outputs)
-        sure = {m: self.task.confidence(z.detach(), batch.target) for m, z in logits.items()}
-        right = {m: self.task.predict(z.detach()) == batch.target for m, z in logits.items()}
-        terms = []
-        for one, other in combinations(logits, 2):
-            first = (sure[one] > sure[other])[:, None]
-            strong = torch.where(first, logits[one], logits[other]).detach()
-            weak = torch.where(first, logits[other], logits[one])
-            weight = (sure[one] - sure[other]).abs() * (right[one] | right[other])
-            each = self.divergence * self.task.divergence(weak, strong)
-            if self.distance:
-                each = each + self.distance * (weak.float() - strong.float()).square().mean(dim=1)
-            terms.append(mean_over_present(weight * each, _both(batch, one, other)))
+        terms = [
+            mbsd_distillation(
+                logits[one],
+                logits[other],
+                batch.target,
+                present_in_both(batch, one, other),
+                self.divergence,
+                self.distance,
+            )
+            for one, other in combinations(logits, 2)
+        ]
         return torch.stack(terms).mean()
-
-
-def _both(batch: Batch, one: str, other: str) -> Tensor | None:
-    """Which samples have the two modalities; `None` for all."""
-    masks = [batch.present[name] for name in (one, other) if name in batch.present]
-    return torch.stack(masks).all(dim=0) if masks else None

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.errors import UserError, check_choice
+from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.mis_me import BranchHeads, DeepConcatFusion, WeightedBranches
 from g2d.methods.unimodal import unimodal_losses
 from g2d.student.base import Student

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from g2d import gates
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.errors import UserError, check_choice
+from g2d.functional.gradients import mla_projector as spare
+from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.mla import SharedHead
 from g2d.methods.unimodal import loss_of_present
 from g2d.ranks import sum_over_ranks
@@ -145,21 +146,6 @@ class MLA(Method):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores it."""
         self._last = state["last"]
-
-
-def spare(projector: Tensor, feature: Tensor, alpha: float) -> Tensor:
-    """P - u uᵀ / (α + rᵀu), u = P r: one step of recursive least squares, `(d, d)`.
-
-    After features r_1 .. r_n it is (I + Σ_i r_i r_iᵀ / α)⁻¹: near 0 along what has been seen, 1
-    across it.
-
-    Example:
-        >>> spare(torch.eye(2), torch.tensor([3.0, 0.0]), alpha=1.0)
-        tensor([[0.1000, 0.0000],
-                [0.0000, 1.0000]])
-    """
-    u = projector @ feature
-    return projector - torch.outer(u, u) / (alpha + (feature @ u).clamp(min=0))
 
 
 def sum_and_count(features: Tensor, present: Tensor | None) -> Tensor:

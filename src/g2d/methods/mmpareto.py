@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from g2d import gates
 from g2d.batch import Batch, Outputs
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.errors import check_choice
+from g2d.functional.gradients import mmpareto_gradient, mmpareto_products
+from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import unimodal_losses
 from g2d.ranks import mean_over_ranks
 from g2d.student.base import Student
@@ -129,14 +131,13 @@ class MMPareto(Method):
         # copies, so that what follows may write into them
         g_f = _flat(tensors, fused, self._buffer(f"fused {name}", sum(sizes), tensors[0]))
         g_u = _flat(tensors, unimodal, self._buffer("unimodal", sum(sizes), tensors[0]))
-        products = inner_products(g_f, g_u)
-        weight = fused_weight(products)
         parts = g_f.split(sizes), g_u.split(sizes)
-        pairs = [(g_f, g_u)] if self.rescale == "per_encoder" else zip(*parts, strict=True)
-        for f, u in pairs:
-            own = products if f is g_f else inner_products(f, u)
-            length = self.gamma * torch.where(products[1] < 0, stretch(own, weight), 1.0)
-            f.mul_(2 * weight * length).addcmul_(u, 2 * (1 - weight) * length)
+        if self.rescale == "per_encoder":
+            mmpareto_gradient(g_f, g_u, self.gamma, out=g_f)
+        else:
+            whole = mmpareto_products(g_f, g_u)
+            for f, u in zip(*parts, strict=True):
+                mmpareto_gradient(f, u, self.gamma, whole, out=f)
         return [_back(part, tensor) for part, tensor in zip(parts[0], tensors, strict=True)]
 
     def _buffer(self, use: str, size: int, like: Tensor) -> Tensor:
@@ -159,43 +160,6 @@ class _Apart(torch.autograd.Function):
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor, None, None]:
         ctx.tell(factor)
         return factor, None, None
-
-
-def inner_products(g_f: Tensor, g_u: Tensor) -> Tensor:
-    """<g_F, g_F>, <g_F, g_u> and <g_u, g_u> of two flat gradients."""
-    return torch.stack([g_f @ g_f, g_f @ g_u, g_u @ g_u])
-
-
-def fused_weight(products: Tensor) -> Tensor:
-    """w: 1/2 in agreement, in conflict that of the shortest convex combination.
-
-    Example:
-        >>> g_f, g_u = torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 1.0])
-        >>> fused_weight(inner_products(g_f, g_u)), fused_weight(inner_products(g_f, -g_u))
-        (tensor(0.6000), tensor(0.5000))
-    """
-    ff, fu, uu = products
-    return torch.where(fu < 0, (uu - fu) / (ff - 2 * fu + uu), 0.5)
-
-
-def stretch(products: Tensor, weight: Tensor) -> Tensor:
-    """λ: how many times longer the sum of the gradients is than d, at least 1.
-
-    It is 0 where the terms of d cancel but for a hundredth of their length: then nothing descends
-    on both losses, and what is left of d is no direction to go far in.
-
-    Example:
-        >>> g_f, g_u = torch.tensor([2.0, 0.0]), torch.tensor([-1.0, 1.0])
-        >>> stretch(inner_products(g_f, g_u), torch.tensor(0.5))
-        tensor(1.)
-        >>> stretch(inner_products(g_f, -g_f), torch.tensor(0.5))
-        tensor(0.)
-    """
-    ff, fu, uu = products
-    terms = 4 * (weight**2 * ff + (1 - weight) ** 2 * uu)
-    squared = terms + 8 * weight * (1 - weight) * fu
-    ratio = ((ff + 2 * fu + uu) / squared).sqrt().clamp(min=1)
-    return torch.where(squared > 1e-4 * terms, ratio, 0.0)
 
 
 def _kind(tensor: Tensor) -> tuple[torch.dtype, torch.device]:

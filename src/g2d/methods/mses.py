@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
 from g2d.gates import freeze, scale
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import loss_of_present, shown
 from g2d.student.base import Student
 from g2d.tasks import Task

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal, get_args
 
 from torch import nn
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
+from g2d.functional.modulation import mslr_ratio
 from g2d.gates import scale
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.methods.base import Method, check_weight
 from g2d.student.base import Student
 from g2d.tasks import Task
 
@@ -136,7 +137,7 @@ class MSLR(Method):
         for name, value in self._quality(metrics).items():
             before = self._before.setdefault(name, [])
             if len(before) == self.history:
-                self._ratio[name] = self._bounded(value, sum(before) / self.history)
+                self._ratio[name] = mslr_ratio(value, before, self.bounds)
             self._before[name] = [*before, value][-self.history :]
 
     def stage(self) -> str:
@@ -165,12 +166,6 @@ class MSLR(Method):
             found = {name: 1 / max(float(value), 1e-12) for name, value in metrics["loss"].items()}
         found.pop("fused", None)
         return {name: value for name, value in found.items() if math.isfinite(value)}
-
-    def _bounded(self, value: float, mean: float) -> float:
-        if mean <= 0:  # nothing to hold it against
-            return 1.0
-        low, high = self.bounds
-        return min(max(value / mean, low), high)
 
 
 def _scope(student: Student, modality: str) -> list[nn.Parameter]:

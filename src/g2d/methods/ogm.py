@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
+from g2d.functional.modulation import Ratio, ogm_coefficients
 from g2d.gates import freeze, scale, scale_with_noise
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.methods.base import Method, check_weight
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.methods.window import check_window, in_window
@@ -19,7 +20,6 @@ from g2d.student.base import Student
 from g2d.tasks import Task
 
 Scope = Literal["encoder", "conv4d"]
-Ratio = Literal["mean", "min"]
 
 
 class OGM(Method):
@@ -153,20 +153,6 @@ class OGM(Method):
 def modulation(
     scores: Mapping[str, Tensor], alpha: float, ratio: Ratio = "mean"
 ) -> dict[str, Tensor]:
-    """κ of every modality; 1 for one that no sample has (`nan`), which is left out of the others'.
-
-    Example:
-        >>> import torch
-        >>> modulation({"sound": torch.tensor(0.8), "image": torch.tensor(0.4)}, alpha=0.5)
-        {'sound': tensor(0.2384), 'image': tensor(1.)}
-    """
-    there = torch.stack(list(scores.values())).isfinite()
-    score = torch.stack(list(scores.values())).nan_to_num(0.0).clamp(min=1e-8)
-    pairs = there[:, None] & there & ~torch.eye(len(scores), dtype=torch.bool, device=score.device)
-    ratios = torch.where(pairs, score[:, None] / score, 0.0)
-    if ratio == "mean":
-        rho = ratios.sum(dim=1) / pairs.sum(dim=1).clamp(min=1)
-    else:
-        rho = ratios.amax(dim=1)
-    factors = torch.where(rho > 1, 1 - torch.tanh(alpha * rho), 1.0)
+    """κ of every modality, by name."""
+    factors = ogm_coefficients(torch.stack(list(scores.values())), alpha, ratio)
     return dict(zip(scores, factors, strict=True))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.masking import opm_drop_rates
 from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.models.fusion.base import Present
@@ -154,16 +155,6 @@ class OPM(Method):
 
 
 def drop_rates(scores: Mapping[str, Tensor], drop_rate: float, gain: float) -> dict[str, Tensor]:
-    """q_m of every modality, from the scores; a modality that nobody has (`nan`) is left out.
-
-    Example:
-        >>> import torch
-        >>> drop_rates({"sound": torch.tensor(0.6), "image": torch.tensor(0.3)}, 0.5, 0.5)
-        {'sound': tensor(0.6904), 'image': tensor(0.)}
-    """
-    values = torch.stack(list(scores.values()))
-    ratios = values[:, None] / values[None, :]
-    itself = torch.eye(len(values), dtype=torch.bool, device=values.device)
-    discrepancy = ratios.masked_fill(itself, torch.nan).nanmean(dim=1)
-    rates = (drop_rate * (1 + gain * torch.tanh(discrepancy - 1))).clamp(0, 1)
-    return dict(zip(scores, torch.where(discrepancy > 1, rates, 0), strict=True))
+    """q_m of every modality, by name."""
+    rates = opm_drop_rates(torch.stack(list(scores.values())), drop_rate, gain)
+    return dict(zip(scores, rates, strict=True))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.modulation import pdmp_factors
 from g2d.methods.base import Method, check_weight
 from g2d.student.base import Student
 from g2d.tasks import Task
@@ -113,14 +114,11 @@ class PDMP(Method):
         if not self.modulating:
             return {}
         if self._confidence:
-            best = max(self._confidence.values())
-            return {
-                name: self.gamma_p if value == best else self.gamma_r
-                for name, value in self._confidence.items()
-            }
+            known = torch.tensor(list(self._confidence.values()), dtype=torch.float64)
+            fixed = pdmp_factors(known, self.gamma_p, self.gamma_r).tolist()
+            return dict(zip(self._confidence, fixed, strict=True))
         confidence = batch_confidence(self.teachers, self._seen)
         self._seen = []
-        # infinite where no sample has the modality: it cannot lead
-        values = torch.stack([v.where(v.isfinite(), -torch.inf) for v in confidence.values()])
-        factors = torch.where(values == values.max(), self.gamma_p, self.gamma_r)
+        values = torch.stack(list(confidence.values()))
+        factors = pdmp_factors(values, self.gamma_p, self.gamma_r)
         return dict(zip(confidence, factors.to(self.student.device), strict=True))

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_weight
-from g2d.methods.distance import mean_over_present
+from g2d.errors import UserError, check_choice
+from g2d.functional.present import mean_over_present, sum_over_present
+from g2d.functional.prototypes import pmr_coefficients, pmr_log_probabilities
+from g2d.methods.base import Method, check_weight
 from g2d.methods.window import check_window, in_window
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
@@ -157,14 +158,8 @@ class PMR(Method):
 
     def _log_q(self, feature: Tensor, name: str) -> Tensor:
         """Log q_m; a class without a prototype has no probability."""
-        away = torch.cdist(
-            feature.float(),
-            self._prototypes[name],
-            # Without the product of matrices, which is not exact where a distance is small.
-            compute_mode="donot_use_mm_for_euclid_dist",
-        )
-        lowest = torch.finfo(away.dtype).min
-        return (-away).masked_fill(~self._seen[name].T, lowest).log_softmax(dim=1)
+        known = self._seen[name].squeeze(1)
+        return pmr_log_probabilities(feature, self._prototypes[name], known)
 
     def _taught(self, batch: Batch, name: str) -> Tensor:
         """Which samples have the modality, and a class that has a prototype."""
@@ -178,13 +173,7 @@ class PMR(Method):
         for name, q in said.items():
             mask = self._taught(batch, name)
             right = q.detach().gather(1, batch.target[:, None]).squeeze(1).exp()
-            pairs.append(torch.stack([torch.where(mask, right, 0.0).sum(), mask.to(right).sum()]))
+            pairs.append(sum_over_present(right, mask))
         sums = sum_over_ranks(torch.stack(pairs))
-        there = sums[:, 1] > 0
-        strength = (sums[:, 0] / sums[:, 1].clamp(min=1)).clamp(min=1e-8)
-        best = torch.where(there, strength, 0.0).amax()
-        ratio = torch.where(there, best / strength, 1.0)
-        released = self.variant == "released"
-        behind = (ratio > 1).to(ratio) if released else (ratio - 1).clamp(0, 1)
-        ahead = (there & (strength == best)).to(ratio)
-        return behind, ahead / ahead.sum().clamp(min=1)
+        # nan for a modality that no sample has
+        return pmr_coefficients(sums[:, 0] / sums[:, 1], self.variant == "released")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
+from g2d.functional.losses import BoostingObjective, reconboost_objective
+from g2d.functional.present import mean_over_present
 from g2d.gates import freeze
-from g2d.methods.base import Method, check_choice, check_weight
-from g2d.methods.distance import mean_over_present
+from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.reconboost import BoostedSum
 from g2d.methods.loop import Loop
+from g2d.methods.matching import present_in_both
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
-
-Objective = Literal["released", "kl"]
 
 
 class ReconBoost(Method):
@@ -75,7 +75,7 @@ class ReconBoost(Method):
         student: Student | nn.Module,
         task: Task,
         *,
-        objective: Objective = "released",
+        objective: BoostingObjective = "released",
         w1: float = 5.0,
         w2: float = 1.0,
         boost_epochs: int | None = None,
@@ -85,7 +85,7 @@ class ReconBoost(Method):
         hidden: int = 256,
     ) -> None:
         super().__init__(student, task)
-        check_choice("objective", objective, get_args(Objective))
+        check_choice("objective", objective, get_args(BoostingObjective))
         check_weight("w1", w1, above=0)
         check_weight("w2", w2)
         check_weight("alpha", alpha)
@@ -94,7 +94,7 @@ class ReconBoost(Method):
         for name, length in (("boost_epochs", boost_epochs), ("rectify_epochs", rectify_epochs)):
             if length is not None and length < 1:
                 raise UserError(f"{name} must be 1 or more, got {length}")
-        self.boosting: Objective = objective
+        self.boosting: BoostingObjective = objective
         self.w1, self.w2 = w1, w2
         self.boost_epochs, self.rectify_epochs = boost_epochs, rectify_epochs
         self.mcr, self.alpha = mcr, alpha
@@ -131,14 +131,14 @@ class ReconBoost(Method):
         if name is None:
             return super().objective(outputs, batch)
         logits, mask = outputs.unimodal[name], batch.present.get(name)
-        losses = self._boosting(logits, self._rest(outputs, name), batch.target)
+        rest = self._rest(outputs, name)
+        losses = reconboost_objective(logits, rest, batch.target, self.boosting, self.w1, self.w2)
         loss = mean_over_present(losses, mask)
         if self.mcr and self._number:
             before = self._modality(self._number - 1)
             said = outputs.unimodal[before].detach().float().softmax(dim=1)
             distance = ((logits.float().softmax(dim=1) - said) ** 2).mean(dim=1)
-            masks = [batch.present[n] for n in (name, before) if n in batch.present]
-            both = torch.stack(masks).all(dim=0) if masks else None
+            both = present_in_both(batch, name, before)
             loss = loss + self.alpha * mean_over_present(distance, both)
         return loss
 
@@ -164,14 +164,6 @@ class ReconBoost(Method):
         rest = torch.stack(others).sum(dim=0).detach()
         rate = self.fusion.rate.detach()
         return rest * rate if self._number else torch.zeros_like(rest)
-
-    def _boosting(self, logits: Tensor, rest: Tensor, target: Tensor) -> Tensor:
-        """The objective of each sample."""
-        losses = self.task.losses(logits, target)
-        if self.boosting == "kl":
-            return losses - self.w2 / self.w1 * self.task.divergence(logits, rest)
-        known = self.task.confidence(rest, target)
-        return (self.w1 - self.w2 * known) * losses / self.task.outputs
 
 
 def phase_length(epochs: int, modalities: int) -> int:

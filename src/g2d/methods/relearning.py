@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_weight
+from g2d.errors import UserError, check_choice
+from g2d.functional.overfitting import cluster_purity as purity
+from g2d.functional.overfitting import k_means as k_means
+from g2d.methods.base import Method, check_weight
 from g2d.methods.loop import Loop
 from g2d.ranks import mean_over_ranks, sum_over_ranks
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
 Diagnosis = Literal["purity", "accuracy"]
-_RESTARTS, _ROUNDS = 4, 100
 
 
 class Relearning(Method):
@@ -181,51 +182,3 @@ def _agreed(gaps: Mapping[str, float]) -> dict[str, float]:
     (mean,) = mean_over_ranks([torch.tensor(list(gaps.values()))])
     assert mean is not None
     return dict(zip(gaps, mean.tolist(), strict=True))
-
-
-def purity(features: Tensor, target: Tensor, classes: int) -> float:
-    """Share of samples of the commonest class of their cluster, features scaled to [-1, 1].
-
-    Example:
-        >>> purity(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 0]), 2)
-        0.75
-    """
-    low, high = features.amin(dim=0), features.amax(dim=0)
-    scaled = 2 * (features - low) / torch.where(high > low, high - low, 1.0) - 1
-    cluster = k_means(scaled, min(classes, len(scaled)))
-    counts = torch.bincount(cluster * classes + target, minlength=classes * classes)
-    return float(counts.view(classes, classes).amax(dim=1).sum() / len(target))
-
-
-def k_means(points: Tensor, clusters: int) -> Tensor:
-    """The cluster of every point, `(N,)`: Lloyd's algorithm, the best of a few k-means++ starts."""
-    generator = torch.Generator().manual_seed(0)
-    best, found = math.inf, torch.zeros(len(points), dtype=torch.long, device=points.device)
-    for _ in range(_RESTARTS):
-        centres = _spread(points, clusters, generator)
-        for _ in range(_ROUNDS):
-            near = torch.cdist(points, centres).argmin(dim=1)
-            sums = torch.zeros_like(centres).index_add_(0, near, points)
-            count = torch.bincount(near, minlength=clusters)[:, None]
-            moved = torch.where(count > 0, sums / count.clamp(min=1), centres)
-            if torch.equal(moved, centres):
-                break
-            centres = moved
-        distance, near = torch.cdist(points, centres).min(dim=1)
-        inertia = float(distance.square().sum())
-        if inertia < best:
-            best, found = inertia, near
-    return found
-
-
-def _spread(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
-    """k-means++: each further centre is drawn by its squared distance to those there are."""
-    nearest = torch.full((len(points),), math.inf, device=points.device)
-    weight = torch.ones(len(points))
-    chosen: list[int] = []
-    for _ in range(clusters):
-        chosen.append(int(torch.multinomial(weight, 1, generator=generator)))
-        nearest = nearest.minimum(torch.cdist(points, points[chosen[-1:]]).squeeze(1))
-        squared = nearest.square().cpu()
-        weight = squared / squared.sum().clamp(min=1e-12) + 1e-12
-    return points[chosen]

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
+from g2d.functional.modulation import partial_suppression_factors
+from g2d.functional.scores import rank
 from g2d.gates import freeze, scale
-from g2d.methods.base import Method, check_choice
+from g2d.methods.base import Method
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
 from g2d.teachers.bank import TeacherBank
-from g2d.teachers.confidence import batch_confidence, rank
+from g2d.teachers.confidence import batch_confidence
 
 Suppression = Literal["complete", "partial"]
 Scope = Literal["auto", "encoder", "branch"]
@@ -215,20 +217,6 @@ def can_prioritize(method: type[Method]) -> bool:
 
 
 def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """κ of partial suppression: 1 - tanh(r) where r > 1, else 1.
-
-    r is the modality's confidence over the mean of the others'. The paper says "ratio of modality
-    scores"; that these are the teachers' is our reading. A modality that no sample has (infinity)
-    is left out of the mean.
-
-    Example:
-        >>> import torch
-        >>> partial_factors({"sound": torch.tensor(0.8), "image": torch.tensor(0.4)})
-        {'sound': tensor(0.0360), 'image': tensor(1.)}
-    """
-    factors = {}
-    for name, value in confidence.items():
-        others = torch.stack([other for key, other in confidence.items() if key != name])
-        ratio = value / others.where(others.isfinite(), torch.nan).nanmean()
-        factors[name] = torch.where(ratio > 1, 1 - torch.tanh(ratio), torch.ones_like(ratio))
-    return factors
+    """κ of partial suppression, by name."""
+    factors = partial_suppression_factors(torch.stack(list(confidence.values())))
+    return dict(zip(confidence, factors, strict=True))

@@ -9,9 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
-from g2d.methods.base import Method, check_choice, check_weight
-from g2d.methods.coalitions import coalition_logits, coalitions, shapley
+from g2d.errors import UserError, check_choice
+from g2d.functional.valuation import (
+    shapley_values,
+    smv_modality_copies,
+    smv_sample_copies,
+)
+from g2d.methods.base import Method, check_weight
+from g2d.methods.coalitions import coalition_logits, coalitions
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
 from g2d.tasks import Classification, MultiLabel, Task
@@ -106,7 +111,7 @@ class SampleValuation(Method):
         values, _, index = self._values(1.0, 0)
         copies = {}
         for name, value in values.items():
-            number = self.strength * (1 - value).clamp(min=0)
+            number = smv_sample_copies(value, self.strength)
             copies[name] = torch.zeros(int(index.max()) + 1).index_put((index,), number)
         return copies
 
@@ -115,8 +120,7 @@ class SampleValuation(Method):
         sums = torch.stack([torch.stack([values[n].sum(), present[n].sum()]) for n in values])
         sums = sum_over_ranks(sums)
         mean = sums[:, 0] / sums[:, 1].clamp(min=1)
-        behind = (mean.sum() - mean) / (len(mean) - 1) - mean
-        copies = self.strength / 3 * behind.clamp(min=0)
+        copies = smv_modality_copies(mean, self.strength)
         return dict(zip(values, copies, strict=True))
 
     def _values(
@@ -154,4 +158,4 @@ class SampleValuation(Method):
             right = self.task.predict(logits) == batch.target
             right = right.float().view(len(batch), -1).mean(dim=1)
             worth[coalition] = right * torch.stack([there[name] for name in coalition]).sum(dim=0)
-        return shapley(worth)
+        return shapley_values(worth)

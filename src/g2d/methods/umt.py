@@ -8,8 +8,10 @@ from typing import Any, ClassVar, get_args
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.methods.base import Method, check_choice, check_weight
-from g2d.methods.distance import FeatureReduction, feature_distance
+from g2d.errors import check_choice
+from g2d.functional.distillation import FeatureReduction
+from g2d.methods.base import Method, check_weight
+from g2d.methods.distance import feature_distance
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.distance import mean_over_present
+from g2d.functional.losses import unimodal_loss
+from g2d.functional.present import sum_over_present
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Task
 
@@ -27,10 +28,7 @@ def unimodal_losses(task: Task, outputs: Outputs, batch: Batch) -> dict[str, Ten
 
 def loss_of_present(task: Task, logits: Tensor, batch: Batch, modality: str) -> Tensor:
     """The task's loss of some logits, over the samples that have the modality."""
-    mask = batch.present.get(modality)
-    if mask is None:
-        return task.loss(logits, batch.target)
-    return mean_over_present(task.losses(logits, batch.target), mask)
+    return unimodal_loss(task, logits, batch.target, batch.present.get(modality))
 
 
 def shown(outputs: Outputs) -> Mapping[str, Tensor]:
@@ -71,9 +69,7 @@ class Scores:
         """Takes in a batch of the step."""
         for name, logits in shown(outputs).items():
             values = self.task.confidence(logits.detach(), batch.target)
-            mask = batch.present.get(name)
-            there = torch.ones_like(values) if mask is None else mask.to(values)
-            pair = torch.stack([torch.where(there > 0, values, 0).sum(), there.sum()])
+            pair = sum_over_present(values, batch.present.get(name))
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
     def read(self) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
-from g2d.teachers.confidence import batch_confidence, learning_speed, mean_confidence, rank
+from g2d.teachers.confidence import batch_confidence, mean_confidence
 from g2d.teachers.ensemble import ensemble
 
 __all__ = [
@@ -13,8 +13,6 @@ __all__ = [
     "batch_confidence",
     "cache_key",
     "ensemble",
-    "learning_speed",
     "mean_confidence",
-    "rank",
     "write_cache",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
 
 import torch
 from numpy.typing import ArrayLike
@@ -11,6 +10,8 @@ from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.errors import UserError
+from g2d.functional.present import sum_over_present
+from g2d.functional.scores import confidence_of_sums, learning_speed
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -25,20 +26,13 @@ def batch_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[st
     Returns:
         A scalar tensor a modality, on the device on which the bank keeps its confidence.
     """
-    sums = dict.fromkeys(teachers.modalities, torch.zeros(()))
-    counts = dict.fromkeys(teachers.modalities, torch.zeros(()))
+    sums = dict.fromkeys(teachers.modalities, torch.zeros(2))
     for batch in batches:
         for name, values in teachers.confidence(batch).items():
-            mask = batch.present.get(name)
-            there = torch.ones_like(values) if mask is None else mask.to(values)
-            values = torch.where(there > 0, values, 0)  # also where they are nan
-            sums[name] = sums[name].to(values.device) + values.sum()
-            counts[name] = counts[name].to(values.device) + there.sum()
-    total, count = sum_over_ranks(
-        torch.stack([torch.stack(list(sums.values())), torch.stack(list(counts.values()))])
-    )
-    means = torch.where(count > 0, total / count.clamp(min=1), torch.inf)
-    return dict(zip(teachers.modalities, means, strict=True))
+            pair = sum_over_present(values, batch.present.get(name))
+            sums[name] = sums[name].to(pair.device) + pair
+    total, count = sum_over_ranks(torch.stack(list(sums.values()))).unbind(dim=1)
+    return dict(zip(teachers.modalities, confidence_of_sums(total, count), strict=True))
 
 
 def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str, float]:
@@ -64,44 +58,6 @@ def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str
             "with OnlineTeachers, or take the cache's own mean_confidence()"
         )
     return {name: value.item() for name, value in batch_confidence(teachers, batches).items()}
-
-
-# A teacher that is no surer than this above chance, of all that there is, has learned nothing.
-_LEARNED = 0.05
-
-
-def learning_speed(curve: Sequence[float], chance: float = 0.0) -> float:
-    """How early a teacher knew what it knows in the end: 1 from the start, less the later.
-
-    The mean over its epochs of the best held-out confidence so far, as a share of the best of
-    all, both above chance. Joint training drowns out the modality that learns late, whether its
-    teacher is weak in the end or strong. A modality of pure noise has nothing to learn late: a
-    teacher that never got 5 % of the way from chance to certainty counts as fast. With fewer than
-    a few hundred held-out samples, luck alone can carry it further.
-
-    Args:
-        curve: Held-out confidence after every epoch of the teacher's training.
-        chance: Confidence of a guess that looks at no input (`Task.chance`).
-
-    Raises:
-        UserError: There is no epoch.
-
-    Example:
-        >>> learning_speed([0.5, 0.5, 0.5]), learning_speed([0.2, 0.5, 0.8])
-        (1.0, 0.625)
-        >>> learning_speed([0.2, 0.5, 0.8], chance=0.2)
-        0.5
-        >>> learning_speed([0.10, 0.11, 0.12], chance=0.1)  # noise
-        1.0
-    """
-    if not curve:
-        raise UserError(
-            "there is no curve of the teacher's training; train it anew to rank by speed"
-        )
-    best = [max(value - chance, 0.0) for value in accumulate(curve, max)]
-    if best[-1] < _LEARNED * (1 - chance):
-        return 1.0
-    return sum(best) / len(best) / best[-1]
 
 
 def learning_speeds(
@@ -139,17 +95,8 @@ def speed_scores(speed: Mapping[str, float], heldout: Mapping[str, float]) -> di
     """What is ranked by, where it is learning speed: who is as fast ranks by held-out confidence.
 
     Example:
+        >>> from g2d.functional import rank
         >>> rank(speed_scores({"a": 1.0, "b": 1.0, "c": 0.5}, {"a": 0.9, "b": 0.4, "c": 0.9}))
         ('c', 'b', 'a')
     """
     return {name: value + 1e-6 * heldout[name] for name, value in speed.items()}
-
-
-def rank(confidence: Mapping[str, float] | Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Modalities from the least to the most confident; ties keep the declared order.
-
-    Example:
-        >>> rank({"sound": 0.9, "image": 0.4, "text": 0.4})
-        ('image', 'text', 'sound')
-    """
-    return tuple(sorted(confidence, key=lambda name: float(confidence[name])))

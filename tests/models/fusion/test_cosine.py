@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from g2d.methods.heads.mmcosine import CosineFusion, direction
+from g2d.functional.predictions import direction
+from g2d.methods.heads.mmcosine import CosineFusion
 
 WIDTHS = {"north": 8, "south": 12, "east": 4}
 

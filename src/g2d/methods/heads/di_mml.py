@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from g2d.functional.predictions import di_mml_weights
 from g2d.models.fusion.base import (
     Features,
     Fusion,
@@ -14,6 +15,7 @@ from g2d.models.fusion.base import (
     head_readouts,
     kept,
     linear_heads,
+    masks_of,
     presence,
     without_absent,
     xavier,
@@ -76,15 +78,11 @@ class DetachedFusion(Fusion):
         fused, _ = self.fused({n: value.detach() for n, value in aligned.items()}, present)
         if self.training:
             return fused, unimodal
-        sources = torch.stack([*unimodal.values(), fused]).float()
-        masks = presence(features, present)
-        everyone = torch.ones_like(sources[0, :, :1], dtype=torch.bool)
-        there = [masks.get(name, everyone) for name in unimodal]
-        speaks = torch.stack([*there, everyone & self.fused_takes_part])
-        certainty = sources.softmax(dim=-1).amax(dim=-1, keepdim=True) / self.temperature
-        silent = torch.finfo(certainty.dtype).min
-        weights = certainty.masked_fill(~speaks, silent).softmax(dim=0)
-        return (weights * sources).sum(dim=0), unimodal
+        sources = [*unimodal.values(), fused]
+        masks = masks_of(unimodal, presence(features, present))
+        takes_part = self.fused_takes_part.expand(len(fused))
+        weights = di_mml_weights(sources, [*masks, takes_part], self.temperature)
+        return (weights * torch.stack(sources).float()).sum(dim=0), unimodal
 
     def align(self, features: Features, present: Present | None = None) -> dict[str, Tensor]:
         """The features in one width, zero where the modality is absent."""

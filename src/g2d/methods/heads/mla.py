@@ -10,7 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError
-from g2d.models.fusion.base import Features, Fusion, Present, kept, presence, without_absent, xavier
+from g2d.functional.predictions import mla_weights
+from g2d.functional.present import softmax_over_present, stacked_masks
+from g2d.models.fusion.base import (
+    Features,
+    Fusion,
+    Present,
+    kept,
+    masks_of,
+    presence,
+    without_absent,
+    xavier,
+)
 
 
 class SharedHead(Fusion):
@@ -75,20 +86,13 @@ class SharedHead(Fusion):
 
     def weights(self, logits: Features, masks: Mapping[str, Tensor]) -> Tensor:
         """How much each modality is heard in each sample, `(k, B, 1)`; they sum to 1."""
-        said = torch.stack([logits[name].float() for name in self.modalities])
+        said = [logits[name] for name in self.modalities]
+        present = masks_of(self.modalities, masks)
         if self.fixed is None:
-            logs = said.log_softmax(dim=-1)
-            scores = (logs.exp() * logs).sum(dim=-1, keepdim=True)
-        else:
-            scores = self.fixed[:, None, None].expand(-1, said.shape[1], 1)
-        # Finite, so that a sample that has nothing at all does not become nan.
-        lowest = torch.finfo(scores.dtype).min
-        scores = scores.clamp(min=lowest / 2)
-        if masks:
-            here = said.new_ones(said.shape[1], 1, dtype=torch.bool)
-            there = torch.stack([masks.get(name, here) for name in self.modalities])
-            scores = scores.masked_fill(~there, lowest)
-        return scores.softmax(dim=0)
+            return mla_weights(said, present)
+        each = said[0][:, 0]
+        scores = self.fixed[:, None, None].expand(-1, len(each), 1)
+        return softmax_over_present(scores, stacked_masks(present, each))
 
 
 def common_width(widths: Mapping[str, int]) -> int:

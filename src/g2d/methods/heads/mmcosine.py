@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError
+from g2d.functional.predictions import mmcosine_logits
 from g2d.models.fusion.base import Features, Fusion, Present, add, head_readouts, presence
 
 
@@ -22,7 +23,7 @@ class CosineHead(nn.Module):
 
     def forward(self, feature: Tensor) -> Tensor:
         """From features `(B, d)` to logits `(B, C)` between -s and s."""
-        return self.scale * (direction(feature) @ direction(self.weight).T)
+        return mmcosine_logits(feature, self.weight, self.scale)
 
 
 class CosineFusion(Fusion):
@@ -72,15 +73,3 @@ class CosineFusion(Fusion):
     def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
         """The class weights of this modality."""
         return list(self.heads[modality].parameters())
-
-
-def direction(vectors: Tensor) -> Tensor:
-    """Vectors `(…, d)` at length 1; a vector of zeros stays, and its gradient is finite.
-
-    Example:
-        >>> direction(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-        tensor([[0.6000, 0.8000],
-                [0.0000, 0.0000]])
-    """
-    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    return vectors / torch.where(length > 0, length, 1)

@@ -5,7 +5,8 @@ and eval mode. The others answer with the modality's feature and the mean featur
 in eval mode only.
 """
 
-from g2d.models.fusion.ablation import AblationFusion, mean_ablation
+from g2d.functional.predictions import mean_ablation
+from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Fusion
 from g2d.models.fusion.bigated import BiGatedFusion
 from g2d.models.fusion.concat import ConcatFusion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Self
 
 import torch
@@ -127,6 +127,17 @@ def presence(features: Features, present: Present | None) -> dict[str, Tensor]:
         for name, mask in (present or {}).items()
         if name in features
     }
+
+
+def masks_of(modalities: Iterable[str], masks: Mapping[str, Tensor]) -> list[Tensor | None]:
+    """Masks `(B,)` in the order of the modalities, `None` for one that no sample lacks.
+
+    Example:
+        >>> import torch
+        >>> masks_of(("sound", "image"), {"image": torch.tensor([[True], [False]])})
+        [None, tensor([ True, False])]
+    """
+    return [masks[name].squeeze(1) if name in masks else None for name in modalities]
 
 
 def without_absent(features: Features, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:

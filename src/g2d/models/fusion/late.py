@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
+from g2d.functional.predictions import ensemble_logits
 from g2d.models.fusion.base import (
     Features,
     Fusion,
     Present,
-    add,
     head_readouts,
     linear_heads,
+    masks_of,
     presence,
 )
 
@@ -46,10 +46,7 @@ class LateFusion(Fusion):
         """The mean of the heads of the modalities that are there."""
         masks = presence(features, present)
         unimodal = head_readouts(self.heads, features, masks)
-        if not masks:
-            return add(unimodal) / len(unimodal), unimodal
-        there = torch.stack(list(masks.values())).sum(dim=0) + len(unimodal) - len(masks)
-        return add(unimodal) / there.clamp(min=1), unimodal
+        return ensemble_logits(list(unimodal.values()), masks_of(unimodal, masks)), unimodal
 
     def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
         """The head of this modality."""

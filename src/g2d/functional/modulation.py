@@ -1,0 +1,125 @@
+"""Factors for the gradients of k modalities, from how well each of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from g2d.errors import check_choice
+
+Ratio = Literal["mean", "min"]
+
+
+def partial_suppression_factors(confidence: Tensor) -> Tensor:
+    """κ of partial suppression: 1 - tanh(r) where r > 1, else 1.
+
+    r is the modality's confidence over the mean of the others'. The paper says "ratio of modality
+    scores"; that these are the teachers' is our reading.
+
+    Args:
+        confidence: Of every modality's teacher, `(k,)`; infinite for a modality that no sample
+            has, which is left out of the others' mean.
+
+    Returns:
+        `(k,)`.
+
+    Source: Rakib and Bagavathi, G²D, ICCV 2025 (arXiv 2506.21514), Table 6.
+
+    Example:
+        >>> partial_suppression_factors(torch.tensor([0.8, 0.4]))
+        tensor([0.0360, 1.0000])
+    """
+    factors = []
+    for place, value in enumerate(confidence):
+        others = torch.cat([confidence[:place], confidence[place + 1 :]])
+        ratio = value / others.where(others.isfinite(), torch.nan).nanmean()
+        factors.append(torch.where(ratio > 1, 1 - torch.tanh(ratio), torch.ones_like(ratio)))
+    return torch.stack(factors)
+
+
+def ogm_coefficients(scores: Tensor, alpha: float = 0.3, ratio: Ratio = "mean") -> Tensor:
+    """κ_m = 1 - tanh(α ρ_m) where ρ_m > 1, else 1; ρ_m is the score over those of the others.
+
+    Args:
+        scores: Mean confidence of every modality's own logits in the right answer, `(k,)`;
+            `nan` or infinite for a modality that no sample has, which is left out.
+        alpha: α.
+        ratio: ρ for more than two: the `"mean"` of the ratios to each of the others, or the ratio
+            to the weakest of them, `"min"`.
+
+    Returns:
+        `(k,)`, by which the gradient of every encoder is multiplied.
+
+    Raises:
+        UserError: There is no such ratio.
+
+    Source: Peng et al., OGM-GE, CVPR 2022 (arXiv 2203.15332), the discrepancy ratio and κ.
+
+    Example:
+        >>> ogm_coefficients(torch.tensor([0.8, 0.4]), alpha=0.5)
+        tensor([0.2384, 1.0000])
+    """
+    check_choice("ratio", ratio, get_args(Ratio))
+    there = scores.isfinite()
+    score = scores.where(there, 0.0).clamp(min=1e-8)
+    pairs = there[:, None] & there & ~torch.eye(len(scores), dtype=torch.bool, device=score.device)
+    ratios = torch.where(pairs, score[:, None] / score, 0.0)
+    if ratio == "mean":
+        rho = ratios.sum(dim=1) / pairs.sum(dim=1).clamp(min=1)
+    else:
+        rho = ratios.amax(dim=1)
+    return torch.where(rho > 1, 1 - torch.tanh(alpha * rho), 1.0)
+
+
+def pdmp_factors(confidence: Tensor, gamma_p: float = 2.0, gamma_r: float = 0.5) -> Tensor:
+    """γ_p for the modality whose teacher is best, and all that are equally good; γ_r for the rest.
+
+    Args:
+        confidence: Of every modality's teacher, `(k,)`; infinite for a modality that no sample
+            has, which cannot be dominant.
+        gamma_p: γ_p.
+        gamma_r: γ_r.
+
+    Returns:
+        `(k,)`, in the precision of the confidences.
+
+    Source: Wei et al., PDMP (arXiv 2604.05773), the rule of the abstract; the values of γ are ours.
+
+    Example:
+        >>> pdmp_factors(torch.tensor([0.9, 0.4, torch.inf]))
+        tensor([2.0000, 0.5000, 0.5000])
+    """
+    values = confidence.where(confidence.isfinite(), -torch.inf)
+    dominant = values == values.max()
+    return torch.full_like(values, gamma_r).masked_fill(dominant, gamma_p)
+
+
+def mslr_ratio(
+    value: float, before: Sequence[float], bounds: tuple[float, float] = (0.1, 10.0)
+) -> float:
+    """r_m: a modality's last validation accuracy over the mean of those before it.
+
+    Args:
+        value: The last.
+        before: The K before it.
+        bounds: Within which r stays.
+
+    Returns:
+        A number, by which the modality's learning rate is multiplied; 1 where there is nothing to
+        compare with.
+
+    Source: Yao and Mihalcea, MSLR, Findings of ACL 2022 (doi 10.18653/v1/2022.findings-acl.143),
+        the dynamic strategy.
+
+    Example:
+        >>> mslr_ratio(0.75, [0.25, 0.75]), mslr_ratio(0.9, [0.2, 0.4], bounds=(0.5, 2.0))
+        (1.5, 2.0)
+    """
+    mean = sum(before) / len(before) if before else 0.0
+    if mean <= 0:
+        return 1.0
+    low, high = bounds
+    return min(max(value / mean, low), high)
