@@ -32,6 +32,7 @@ class Seen:
 
 
 LossOf = Callable[[Params, Mapping[str, Tensor], Seen], Tensor]
+Make = Callable[[g2d.MultimodalModel], g2d.Method]
 Before = Callable[[int, Params, Sequence[Seen]], None]
 
 
@@ -52,17 +53,17 @@ def batches(k: int, missing: bool = False) -> list[g2d.Batch]:
     return found
 
 
-def loop_for(
-    method: g2d.Method, k: int, data: Sequence[g2d.Batch], epochs: int
-) -> g2d.MultimodalModel:
-    """A model, and the method told of its loop."""
+def started(make: Make, k: int, data: Sequence[g2d.Batch], epochs: int) -> g2d.Method:
+    """A method on a new model, told of its loop."""
     model = student(NAMES[:k], TASKS["classification"].outputs)
-    method.on_fit_start(g2d.Loop(model, sgd(model), epochs=epochs, sweep=lambda share, seed: data))
-    return model
+    method = make(model)
+    optimizer = sgd(model)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=epochs, iter_train=lambda fraction, seed: data))
+    return method
 
 
 def follow(
-    method: g2d.Method,
+    make: Make,
     loss_of: LossOf,
     k: int,
     missing: bool = False,
@@ -73,13 +74,14 @@ def follow(
     """Losses and weights after every step are those of the equations.
 
     Args:
-        method: Told of its loop here.
+        make: Makes the method on a model.
         loss_of: The reference's loss from parameters, training features and a batch.
         before: What the reference does before an epoch; it may change the parameters.
         after: What the method is told after an epoch.
     """
     data = batches(k, missing)
-    model = loop_for(method, k, data, epochs)
+    method = started(make, k, data, epochs)
+    model = method.student.net
     params: Params = {key: value.double() for key, value in model.state_dict().items()}
     trainable = [key for key, _ in model.named_parameters()]
     optimizer = SGD(rate=0.05, momentum=0.9, decay=0.02)

@@ -106,6 +106,11 @@ def adamw(model: nn.Module) -> torch.optim.Optimizer:
 OPTIMIZERS = {"sgd": sgd, "adamw": adamw}
 
 
+def any_student(task: g2d.Task, fusion: type[Fusion] = g2d.LateFusion) -> g2d.MultimodalModel:
+    """For tests that are about something else."""
+    return student(NAMES[:2], task.outputs, fusion)
+
+
 def step(method: g2d.Method, optimizer: torch.optim.Optimizer, data: g2d.Batch) -> Tensor:
     """One step, in the order of `Method`'s docstring."""
     loss = method.loss(method.student.net(data), data)

@@ -27,7 +27,9 @@ class Case:
     missing: bool = False
     fixed: bool = False
 
-    def build(self, task: g2d.Task, teachers: g2d.OnlineTeachers, k: int) -> g2d.Method:
+    def build(
+        self, model: g2d.MultimodalModel, task: g2d.Task, teachers: g2d.OnlineTeachers, k: int
+    ) -> g2d.Method:
         w = self.weights
         fixed = self.confidence(teachers.modalities)
         distilling = {
@@ -37,17 +39,19 @@ class Case:
             "feature_reduction": w.reduction,
         }
         if self.method == "joint":
-            return g2d.JointTraining(task)
+            return g2d.JointTraining(model, task)
         if self.method == "umt":
-            return g2d.UMT(task, teachers, weight=w.alpha, feature_reduction=w.reduction)
+            return g2d.UMT(model, task, teachers, weight=w.alpha, feature_reduction=w.reduction)
         if self.method == "loss":
-            return g2d.G2DLoss(task, teachers, **distilling)
+            return g2d.G2DLoss(model, task, teachers, **distilling)
         if self.method == "smp":
-            joint = g2d.JointTraining(task)
+            joint = g2d.JointTraining(model, task)
             return g2d.SequentialPrioritization(
                 joint, teachers, TAU[k], confidence=fixed, **self.options
             )
-        return g2d.G2D(task, teachers, TAU[k], confidence=fixed, **distilling, **self.options)
+        return g2d.G2D(
+            model, task, teachers, TAU[k], confidence=fixed, **distilling, **self.options
+        )
 
     def plan(self, modalities: tuple[str, ...]) -> paper.Plan:
         prioritizing = self.method in ("smp", "g2d")
@@ -130,16 +134,17 @@ def test_training_follows_the_equations(name: str, kind: str, k: int) -> None:
         ],
         paper.SGD(rate=0.05, momentum=0.9, decay=0.02),
     )
-    method, optimizer = case.build(task, teachers, k), sgd(model)
+    method, optimizer = case.build(model, task, teachers, k), sgd(model)
     steps = iter(expected)
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
         for data in batches:
             loss, active, params = next(steps)
             if case.options.get("suppression") != "partial":
-                learning = method.learning(data)
-                assert (set(names) if learning is None else learning) == active
-            assert step(method, model, optimizer, data).item() == pytest.approx(loss, rel=1e-4)
+                method.on_step_start(data)
+                trainable = method.active()
+                assert (set(names) if trainable is None else trainable) == active
+            assert step(method, optimizer, data).item() == pytest.approx(loss, rel=1e-4)
             for key, value in model.named_parameters():
                 torch.testing.assert_close(
                     value.detach().double(), params[key], rtol=1e-4, atol=2e-6, msg=key

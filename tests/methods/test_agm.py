@@ -13,7 +13,7 @@ import g2d
 from g2d.methods.agm import AGM, lead
 from g2d.methods.contributions import contributions
 from g2d.models.fusion import ConcatFusion, FiLMFusion, Fusion, LateFusion, SumFusion
-from methods.small import TASKS, WIDTHS, batch, sgd, student, weights
+from methods.small import TASKS, WIDTHS, any_student, batch, sgd, student, weights
 from reference import agm as reference
 from reference import g2d as paper
 
@@ -21,8 +21,9 @@ TASK = TASKS["classification"]
 FUSIONS: dict[str, type[Fusion]] = {"late": LateFusion, "concat": ConcatFusion, "film": FiLMFusion}
 
 
-def told(method: AGM, model: g2d.MultimodalModel) -> AGM:
-    method.on_fit_start(g2d.Loop(model.train(), sgd(model), epochs=3))
+def told(model: g2d.MultimodalModel, task: g2d.Task = TASK, **options: Any) -> AGM:
+    method = AGM(model.train(), task, **options)
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=3))
     return method
 
 
@@ -88,7 +89,7 @@ def test_training_follows_the_equations(case: str, k: int) -> None:
             paper.SGD(rate=0.05, momentum=0.9, decay=0.02),
         )
     )
-    method = told(AGM(task, **{"window": (0, 1), **options}), model)
+    method = told(model, task, **{"window": (0, 1), **options})
     furthest = 0.0
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
@@ -139,9 +140,9 @@ def test_the_closed_form_is_what_the_coalitions_give(
     model = student(names, TASK.outputs, kind).train()
     data = batch(names, TASK, missing=missing)
     outputs = model(data)
-    closed = contributions(model, outputs, data, pad_mode)
+    closed = contributions(g2d.attach(model), outputs, data, pad_mode)
     model.fusion = NotAdditive(model.fusion)  # type: ignore[assignment]
-    brute = contributions(model, outputs, data, pad_mode)
+    brute = contributions(g2d.attach(model), outputs, data, pad_mode)
     torch.testing.assert_close(closed, brute)
     torch.testing.assert_close(closed.sum(dim=0), outputs.logits)
 
@@ -154,7 +155,7 @@ def test_contributions_to_a_fusion_that_is_no_sum_add_up(k: int, pad_mode: Any) 
     data = batch(names, TASK, missing=True)
     outputs = model(data)
     torch.testing.assert_close(
-        contributions(model, outputs, data, pad_mode).sum(dim=0), outputs.logits
+        contributions(g2d.attach(model), outputs, data, pad_mode).sum(dim=0), outputs.logits
     )
 
 
@@ -169,7 +170,7 @@ def test_looking_at_coalitions_leaves_all_statistics_and_modes_alone(
     data = batch(names, TASK)
     outputs = model(data)
     before, modes = weights(model), [part.training for part in model.modules()]
-    contributions(model, outputs, data, pad_mode)
+    contributions(g2d.attach(model), outputs, data, pad_mode)
     assert all(torch.equal(value, before[key]) for key, value in weights(model).items())
     assert [part.training for part in model.modules()] == modes
 
@@ -177,10 +178,11 @@ def test_looking_at_coalitions_leaves_all_statistics_and_modes_alone(
 def test_an_encoder_that_does_not_learn_gets_nothing_through_its_zero_input() -> None:
     names = ("sound", "depth")
     model = student(names, TASK.outputs)
-    method = told(AGM(TASK, window=(0, 1)), model)
+    method = told(model, window=(0, 1))
     data = batch(names, TASK)
+    method.student.train_only({"depth"})
     for _ in range(2):  # at the second the coefficients differ from 1
-        method.loss(model(data, {"depth"}), data).backward()
+        method.loss(model(data), data).backward()
     assert all(p.grad is None for p in model.encoder_parameters("sound"))
     assert all(p.grad is not None for p in model.encoder_parameters("depth"))
 
@@ -195,9 +197,7 @@ def sums(*scores: float) -> Tensor:
 
 
 def fresh(k: int = 2, **options: Any) -> AGM:
-    return told(
-        AGM(TASK, **{"window": (0, 1), **options}), student(tuple(WIDTHS)[:k], TASK.outputs)
-    )
+    return told(student(tuple(WIDTHS)[:k], TASK.outputs), **{"window": (0, 1), **options})
 
 
 def test_who_does_better_than_usual_is_held_back() -> None:
@@ -244,7 +244,7 @@ def test_scores_are_bounded_so_that_nothing_overflows() -> None:
     with torch.no_grad():
         for p in model.fusion.parameters():
             p.mul_(1e6)
-    method = told(AGM(TASK, window=(0, 1)), model)
+    method = told(model, window=(0, 1))
     for seed in range(3):
         assert torch.isfinite(method.step(batch(names, TASK, seed=seed)))
     assert all(p.isfinite().all() for p in model.parameters())
@@ -258,9 +258,13 @@ def test_scores_are_bounded_so_that_nothing_overflows() -> None:
 def test_outside_its_window_it_is_joint_training_bit_for_bit(modulated: Any) -> None:
     names = ("sound", "image")
     runs = []
-    for method in (g2d.JointTraining(TASK), AGM(TASK, window=(1, 2), modulated=modulated)):
+    for kind, options in (
+        (g2d.JointTraining, {}),
+        (AGM, {"window": (1, 2), "modulated": modulated}),
+    ):
         model = student(names, TASK.outputs, FiLMFusion).train()
-        method.on_fit_start(g2d.Loop(model, sgd(model), epochs=3))
+        method = kind(model, TASK, **options)
+        method.on_fit_start(g2d.Loop(sgd(model), epochs=3))
         states = []
         for epoch in range(4):
             method.on_epoch_start(epoch)
@@ -288,7 +292,7 @@ def test_scores_of_micro_batches_make_one_coefficient_for_the_encoders() -> None
         torch.manual_seed(0)
         encoders = {n: nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3)) for n in names}
         model = g2d.MultimodalModel(encoders, LateFusion(dict.fromkeys(names, 3), TASK.outputs))
-        method = told(AGM(TASK, window=(0, 1), modulated="encoder"), model)
+        method = told(model, window=(0, 1), modulated="encoder")
         losses = [method.step(*batches) for _ in range(3)]
         found.append((losses, weights(model), method.state_dict()))
     torch.testing.assert_close(*found)
@@ -306,4 +310,4 @@ def test_scores_of_micro_batches_make_one_coefficient_for_the_encoders() -> None
 )
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(g2d.UserError, match=next(iter(options))):
-        AGM(TASK, **options)
+        AGM(any_student(TASK), TASK, **options)

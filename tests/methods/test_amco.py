@@ -10,7 +10,7 @@ import torch
 import g2d
 from g2d.methods.amco import AMCo, dependence
 from g2d.models.fusion import FiLMFusion, UnimodalHeads
-from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, sgd
+from methods.small import NAMES, TASKS, WIDTHS, any_student, batch, encoder, sgd
 from reference import amco as paper
 from reference import g2d as networks
 
@@ -24,9 +24,9 @@ def started(
     torch.manual_seed(0)
     encoders = {name: encoder(name) for name in names}
     inner = fusion({name: WIDTHS[name] for name in names}, CLASSES.outputs)
-    model = g2d.MultimodalModel(encoders, AMCo.adapt_fusion(inner, **options))
-    method = AMCo(CLASSES, **options)
-    method.on_fit_start(g2d.Loop(model, sgd(model), epochs=EPOCHS))
+    model = g2d.MultimodalModel(encoders, inner)
+    method = AMCo(model, CLASSES, **options)
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=EPOCHS))
     return method, model
 
 
@@ -106,20 +106,20 @@ def test_only_what_the_model_depends_on_is_masked() -> None:
     method, _ = started(("sound", "image"), mask=0.5, ramp=0.1)
     method.on_epoch_start(1)
     method.dependent = {"sound": torch.tensor(True), "image": torch.tensor(False)}
-    given = {name: torch.ones(7, 100) for name in ("sound", "image")}
-    changed = method.masked(given)
-    assert torch.equal(changed["image"], given["image"])
-    assert (changed["sound"][0] == 0).sum() == 50
+    widths = dict.fromkeys(("sound", "image"), 100)
+    changed = method.masked(widths, 7)
+    assert torch.equal(changed["image"], torch.ones(1, 100))
+    assert (changed["sound"] == 0).sum() == 50
     assert set(changed["sound"].unique().tolist()) == {0.0, 2.0}
-    assert (changed["sound"] == changed["sound"][0]).all()  # one mask for the batch
-    assert not torch.equal(method.masked(given)["sound"], changed["sound"])
+    assert changed["sound"].shape == (1, 100)  # one mask for the batch
+    assert not torch.equal(method.masked(widths, 7)["sound"], changed["sound"])
 
 
 def test_what_is_left_of_nearly_nothing_does_not_explode() -> None:
     method, _ = started(("sound", "image"), mask=0.99, ramp=0.1)
     method.on_epoch_start(1)
     method.dependent = dict.fromkeys(("sound", "image"), torch.tensor(True))
-    changed = method.masked({name: torch.ones(1, 100) for name in ("sound", "image")})
+    changed = method.masked(dict.fromkeys(("sound", "image"), 100), 1)
     assert changed["sound"].max() == 10
 
 
@@ -140,7 +140,7 @@ def test_nothing_is_masked_in_evaluation() -> None:
     for training in (True, False):
         model.train(training)
         outputs = model(data)
-        unmasked = model.fusion.fusion(outputs.features)[0]
+        unmasked = torch.stack(list(outputs.unimodal.values())).mean(dim=0)
         assert torch.equal(outputs.logits, unmasked) != training
 
 
@@ -158,4 +158,4 @@ def test_beside_other_fusions_heads_train_the_encoders_too() -> None:
 )
 def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(g2d.UserError, match=next(iter(wrong))):
-        AMCo(CLASSES, **wrong)
+        AMCo(any_student(CLASSES), CLASSES, **wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 import g2d
 from g2d.methods.arl import ARL, coefficients, entropies
 from g2d.models.fusion import FiLMFusion, LateFusion, UnimodalHeads
-from methods.small import NAMES, TASKS, WIDTHS, batch, sgd, student, weights
+from methods.small import NAMES, TASKS, any_student, batch, sgd, student, weights
 from reference import arl as paper
 
 CLASSES = TASKS["classification"]
@@ -33,9 +34,11 @@ def samples(k: int, seed: int) -> g2d.Batch:
     return g2d.Batch(inputs, torch.randint(4, (5,), generator=generator), torch.arange(5))
 
 
-def told(method: ARL, model: g2d.MultimodalModel, lr: float = 0.1, epochs: int = 4) -> ARL:
+def told(model: g2d.MultimodalModel, lr: float = 0.1, epochs: int = 4, **options: Any) -> ARL:
+    method = ARL(model.train(), CLASSES, **options)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    method.on_fit_start(g2d.Loop(model.train(), optimizer, epochs=epochs))
+    method.on_fit_start(g2d.Loop(optimizer, epochs=epochs))
+    method.on_epoch_start(0)
     return method
 
 
@@ -54,7 +57,7 @@ def test_equals_the_reference_over_warm_up_and_after(k: int, gamma: float, floor
     expected, last = paper.train(
         params, [(e, b.inputs, b.target.tolist()) for e, b in batches], plan, rate=0.02
     )
-    method = told(ARL(CLASSES, gamma=gamma, warmup=0.25, floor=floor), model, lr=0.02)
+    method = told(model, lr=0.02, gamma=gamma, warmup=0.25, floor=floor)
     losses = []
     for epoch, data in batches:
         method.on_epoch_start(epoch)
@@ -123,9 +126,9 @@ def test_only_encoders_are_modulated_and_the_sum_of_the_extra_is_one() -> None:
     gradients = {}
     for modulate in (False, True):
         model, data = linear_student(3), samples(3, 0)
-        method = told(ARL(CLASSES, warmup=0.0, modulate=modulate), model)
+        method = told(model, warmup=0.0, modulate=modulate)
         method.loss(model(data), data).backward()
-        method.adjust_gradients(model)
+        method.adjust_gradients()
         gradients[modulate] = {key: p.grad for key, p in model.named_parameters()}
     extra = 0.0
     for key, value in gradients[False].items():
@@ -145,7 +148,7 @@ def test_a_step_of_two_batches_is_that_of_both_in_one() -> None:
         model, whole = linear_student(2), samples(2, 0)
         half = g2d.Batch({n: x[:2] for n, x in whole.inputs.items()}, whole.target[:2], whole.index)
         rest = g2d.Batch({n: x[2:] for n, x in whole.inputs.items()}, whole.target[2:], whole.index)
-        method = told(ARL(CLASSES, warmup=0.0), model)
+        method = told(model, warmup=0.0)
         method.step(*([whole] if parts == 1 else [half, rest]))
         after.append(weights(model))
     for key, value in after[0].items():
@@ -155,10 +158,10 @@ def test_a_step_of_two_batches_is_that_of_both_in_one() -> None:
 def test_absent_samples_say_nothing() -> None:
     """The coefficients are those of the samples that have the modality."""
     model, data = student(NAMES[:3], 4), batch(NAMES[:3], CLASSES, missing=True)
-    method, outputs = told(ARL(CLASSES, warmup=0.0), model), model(data)
+    method, outputs = told(model, warmup=0.0), model(data)
     method.loss(outputs, data).backward()
     before = {name: e[0].weight.grad.clone() for name, e in model.encoders.items()}
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     logits = {
         name: value[data.present.get(name, torch.ones(6, dtype=torch.bool))].tolist()
         for name, value in outputs.unimodal.items()
@@ -171,7 +174,7 @@ def test_absent_samples_say_nothing() -> None:
 def test_warm_up_is_a_share_of_the_epochs() -> None:
     stages = {}
     for epochs in (100, 20, 4):
-        method = told(ARL(CLASSES), linear_student(2), epochs=epochs)
+        method = told(linear_student(2), epochs=epochs)
         words = []
         for epoch in range(epochs):
             method.on_epoch_start(epoch)
@@ -182,21 +185,22 @@ def test_warm_up_is_a_share_of_the_epochs() -> None:
 
 
 def test_fusions_that_are_no_sum_get_heads_that_learn() -> None:
-    fusion = ARL.adapt_fusion(FiLMFusion(WIDTHS, 4))
+    def fusion_of(kind: Any, **options: Any) -> Any:
+        return ARL(any_student(CLASSES, kind), CLASSES, **options).student.net.fusion
+
+    fusion = fusion_of(FiLMFusion)
     assert isinstance(fusion, UnimodalHeads)
     assert not fusion.detached
-    late = LateFusion(WIDTHS, 4)
-    assert ARL.adapt_fusion(late) is late
-    plain = FiLMFusion(WIDTHS, 4)
-    assert ARL.adapt_fusion(plain, gamma=0.0, modulate=False) is plain
-    with pytest.raises(g2d.UserError, match="FiLMFusion"):
-        ARL.adapt_fusion(FiLMFusion(WIDTHS, 4), gamma=0.0)
+    assert isinstance(fusion_of(LateFusion), LateFusion)
+    assert isinstance(fusion_of(FiLMFusion, gamma=0.0, modulate=False), FiLMFusion)
+    with pytest.raises(g2d.UserError, match="set gamma above 0, or use late"):
+        fusion_of(FiLMFusion, gamma=0.0)
 
 
 def test_learns_labels() -> None:
     task, model = TASKS["multilabel"], student(NAMES[:3], 3)
-    method = ARL(task, warmup=0.0)
-    method.on_fit_start(g2d.Loop(model.train(), sgd(model), epochs=1))
+    method = ARL(model.train(), task, warmup=0.0)
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=1))
     losses = [float(method.step(batch(NAMES[:3], task, missing=True))) for _ in range(20)]
     assert losses[-1] < losses[0]
 
@@ -212,9 +216,9 @@ def test_learns_labels() -> None:
 )
 def test_refuses_options_without_meaning(options: dict[str, float], message: str) -> None:
     with pytest.raises(g2d.UserError, match=message):
-        ARL(CLASSES, **options)
+        ARL(any_student(CLASSES), CLASSES, **options)
 
 
 def test_refuses_regression() -> None:
     with pytest.raises(g2d.UserError, match="is defined for Classification and MultiLabel"):
-        ARL(TASKS["regression"])
+        ARL(any_student(TASKS["regression"]), TASKS["regression"])

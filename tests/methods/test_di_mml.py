@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import g2d
 from g2d.methods.di_mml import DIMML, contrast, nearest
 from g2d.methods.heads.di_mml import DetachedFusion
-from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, same, sgd, weights
+from methods.small import NAMES, TASKS, WIDTHS, any_student, batch, encoder, same, sgd, weights
 from reference import di_mml as paper
 from reference import g2d as networks
 
@@ -32,7 +32,7 @@ def student(names: Sequence[str]) -> g2d.MultimodalModel:
     torch.manual_seed(0)
     encoders = {name: encoder(name) for name in names}
     late = g2d.LateFusion({name: WIDTHS[name] for name in names}, TASK.outputs)
-    return g2d.MultimodalModel(encoders, DIMML.adapt_fusion(late))
+    return g2d.MultimodalModel(encoders, late)
 
 
 def data(names: Sequence[str], missing: bool = False) -> list[g2d.Batch]:
@@ -42,9 +42,11 @@ def data(names: Sequence[str], missing: bool = False) -> list[g2d.Batch]:
 def told(
     names: Sequence[str], batches: Sequence[g2d.Batch], **options: Any
 ) -> tuple[DIMML, g2d.MultimodalModel]:
-    model, method = student(names), DIMML(TASK, **options)
-    loop = g2d.Loop(model, sgd(model), epochs=EPOCHS, sweep=lambda share, seed: batches)
-    method.on_fit_start(loop)
+    model = student(names)
+    method = DIMML(model, TASK, **options)
+    method.on_fit_start(
+        g2d.Loop(sgd(model), epochs=EPOCHS, iter_train=lambda fraction, seed: batches)
+    )
     return method, model
 
 
@@ -170,11 +172,11 @@ def test_dimensions_are_chosen_once_and_saved() -> None:
     batches = data(names)
     method, model = told(names, batches, **OPTIONS)
 
-    def sweep(share: float = 1.0, seed: int = 0) -> list[g2d.Batch]:
-        looks.append(share)
+    def iter_train(fraction: float = 1.0, seed: int = 0) -> list[g2d.Batch]:
+        looks.append(fraction)
         return batches
 
-    method.loop._sweep = sweep
+    method.loop._iter_train = iter_train
     for epoch in range(EPOCHS):
         before = weights(model)
         method.on_epoch_start(epoch)
@@ -184,7 +186,7 @@ def test_dimensions_are_chosen_once_and_saved() -> None:
     assert looks == [1.0, 1.0]
     again, _ = told(names, batches, **OPTIONS)
     again.load_state_dict(method.state_dict())
-    again.loop._sweep = None
+    again.loop._iter_train = None
     again.on_epoch_start(3)
     assert again._effective.keys() == set(names)
 
@@ -200,7 +202,7 @@ def test_in_stage_two_only_the_fused_head_moves() -> None:
         model.train()
         method.on_epoch_start(epoch)
         fusing = epoch >= 4
-        assert method.learning() == (frozenset() if fusing else None)
+        assert method.active() == (frozenset() if fusing else None)
         assert method.stage() == ("fusing" if fusing else "apart")
         assert all(part.training != fusing for part in model.encoders.values())
         before = weights(model)
@@ -261,11 +263,15 @@ def test_a_step_of_two_batches_is_one_of_their_mean_loss(epoch: int) -> None:
         torch.testing.assert_close(value.double() - before[key], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_another_fusion_is_refused() -> None:
-    widths = dict.fromkeys(NAMES[:2], 4)
-    model = g2d.MultimodalModel({n: encoder(n) for n in widths}, g2d.LateFusion(widths, 4))
-    with pytest.raises(g2d.UserError, match="fusion"):
-        DIMML(TASK).on_fit_start(g2d.Loop(model, sgd(model)))
+def test_its_fusion_takes_the_place_of_another_and_stays() -> None:
+    model = student(NAMES[:2])
+    assert isinstance(model.fusion, g2d.LateFusion)
+    DIMML(model, TASK, certainty_temperature=0.5)
+    own = model.fusion
+    assert isinstance(own, DetachedFusion)
+    assert own.temperature == 0.5
+    DIMML(model, TASK)
+    assert model.fusion is own
 
 
 @pytest.mark.parametrize(
@@ -280,10 +286,10 @@ def test_another_fusion_is_refused() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], word: str) -> None:
     with pytest.raises(g2d.UserError, match=word):
-        DIMML(TASK, **options)
+        DIMML(any_student(TASK), TASK, **options)
 
 
 def test_it_needs_classes() -> None:
     for kind in ("multilabel", "regression"):
         with pytest.raises(g2d.UserError, match="Classification"):
-            DIMML(TASKS[kind])
+            DIMML(any_student(TASKS[kind]), TASKS[kind])

@@ -17,7 +17,7 @@ from g2d.methods.matching import divergence, info_nce
 from g2d.models.fusion import FiLMFusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
-from methods.small import NAMES, TASKS, WIDTHS, batch, same, sgd, student, weights
+from methods.small import NAMES, TASKS, WIDTHS, any_student, batch, same, sgd, student, weights
 from reference import dlmg as paper
 from reference import g2d as networks
 
@@ -30,10 +30,10 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def told(method: DLMG, model: g2d.MultimodalModel, sweep: Any = None) -> torch.optim.Optimizer:
-    optimizer = sgd(model)
-    method.on_fit_start(g2d.Loop(model, optimizer, epochs=EPOCHS, sweep=sweep))
-    return optimizer
+def told(method: DLMG, iter_train: Any = None) -> DLMG:
+    optimizer = sgd(method.student.net)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS, iter_train=iter_train))
+    return method
 
 
 def zeroed(data: g2d.Batch) -> networks.Params:
@@ -79,8 +79,7 @@ def test_training_follows_the_equations(name: str, kind: str, k: int, missing: b
         prefactor=options.get("prefactor", 2.0),
         temperature=options.get("temperature", 0.07),
     )
-    method = DLMG(task, **options)
-    told(method, model)
+    method = told(DLMG(model, task, **options))
     steps = iter(expected)
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
@@ -147,8 +146,9 @@ def test_with_all_weight_on_the_labels_gradients_are_the_prefactor_times_those_o
     task, names = TASKS["classification"], NAMES[:3]
     data = batch(names, task)
     found = []
-    for method in (g2d.JointTraining(task), DLMG(task, alpha=1.0)):
+    for kind, options in ((g2d.JointTraining, {}), (DLMG, {"alpha": 1.0})):
         model = student(names, task.outputs)
+        method = kind(model, task, **options)
         loss = method.loss(model(data), data)
         found.append(torch.autograd.grad(loss, list(model.parameters())))
     for joint, doubled in zip(*found, strict=True):
@@ -156,8 +156,7 @@ def test_with_all_weight_on_the_labels_gradients_are_the_prefactor_times_those_o
 
 
 def test_the_heuristic_weight_grows_from_the_first_epoch_on() -> None:
-    method = DLMG(TASKS["classification"])
-    told(method, student(NAMES[:2], 4))
+    method = told(DLMG(student(NAMES[:2], 4), TASKS["classification"]))
     seen = []
     for epoch in range(40):
         method.on_epoch_start(epoch)
@@ -180,14 +179,13 @@ def test_the_fitted_curve_fits_any_run_and_stays_in_its_bounds() -> None:
 def test_heads_beside_a_fusion_learn_the_labels() -> None:
     task, names = TASKS["classification"], NAMES[:3]
     torch.manual_seed(0)
-    fusion = DLMG.adapt_fusion(FiLMFusion(dict.fromkeys(names, 5), task.outputs), alpha="heuristic")
-    assert isinstance(fusion, UnimodalHeads)
+    fusion = FiLMFusion(dict.fromkeys(names, 5), task.outputs)
     model = g2d.MultimodalModel({n: nn.LazyLinear(5) for n in names}, fusion)
     data = batch(["sound", "depth", "gas"], task, missing=True)
     data.inputs["image"] = data.inputs.pop("gas")
     data.present["image"] = data.present.pop("gas")
-    method = DLMG(task, alpha=0.25, prefactor=1.0)
-    told(method, model)
+    method = told(DLMG(model, task, alpha=0.25, prefactor=1.0))
+    assert isinstance(model.fusion, UnimodalHeads)
     outputs = model(data)
     alone = []
     for name, logits in outputs.unimodal.items():
@@ -201,11 +199,16 @@ def test_heads_beside_a_fusion_learn_the_labels() -> None:
 
 
 def test_heads_are_beside_only_where_they_are_asked() -> None:
-    film = FiLMFusion(dict.fromkeys(NAMES[:2], 5), 4)
-    assert DLMG.adapt_fusion(film, match="infonce") is film
-    assert DLMG.adapt_fusion(film, alpha=1.0) is film
-    late = g2d.LateFusion(dict.fromkeys(NAMES[:2], 5), 4)
-    assert DLMG.adapt_fusion(late, alpha="heuristic") is late
+    task = TASKS["classification"]
+    for fusion, options in (
+        (FiLMFusion, {"match": "infonce"}),
+        (FiLMFusion, {"alpha": 1.0}),
+        (g2d.LateFusion, {"alpha": "heuristic"}),
+    ):
+        model = any_student(task, fusion)
+        DLMG(model, task, **options)
+        assert isinstance(model.fusion, fusion)
+        assert not model.brought
 
 
 # --- the weight that is learned -------------------------------------------------------------------
@@ -213,13 +216,14 @@ def test_heads_are_beside_only_where_they_are_asked() -> None:
 
 def learner(**options: Any) -> tuple[DLMG, g2d.MultimodalModel, list[g2d.Batch]]:
     task, names = TASKS["classification"], NAMES[:3]
-    model, method = student(names, task.outputs), DLMG(task, alpha="learned", **options)
+    model = student(names, task.outputs)
+    method = DLMG(model, task, alpha="learned", **options)
     batches = []
     for number in range(6):
         data = batch(names, task, size=8, seed=number, missing=True)
         data.index = torch.arange(8 * number, 8 * number + 8)
         batches.append(data)
-    told(method, model, lambda share, seed: batches)
+    told(method, lambda fraction, seed: batches)
     return method, model, batches
 
 
@@ -267,10 +271,10 @@ def test_the_hypergradient_is_that_of_finite_differences() -> None:
     assert all(p.grad is None for p in model.parameters())
 
     def after_one_step(alpha: float) -> float:
-        trial, seen, unseen = DLMG(method.task, alpha=alpha), method._seen, method._unseen
+        trial = told(DLMG(model, method.task, alpha=alpha))
+        seen, unseen = method._seen, method._unseen
         assert seen is not None
         assert unseen is not None
-        told(trial, model)
         model.load_state_dict(before)
         model.eval()
         loss = trial.loss(model(seen), seen)
@@ -339,15 +343,18 @@ def test_modes_and_batch_norm_are_left_as_they_were() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], word: str) -> None:
     with pytest.raises(g2d.UserError, match=word):
-        DLMG(TASKS["classification"], **options)
+        DLMG(any_student(TASKS["classification"]), TASKS["classification"], **options)
 
 
 def test_numbers_are_no_distributions() -> None:
     with pytest.raises(g2d.UserError, match="infonce"):
-        DLMG(TASKS["regression"], match="rjs")
+        DLMG(any_student(TASKS["regression"]), TASKS["regression"], match="rjs")
 
 
 def test_features_of_two_widths_cannot_be_compared() -> None:
     assert WIDTHS["sound"] != WIDTHS["image"]
+    model = student(("sound", "image"), 1)
+    data = batch(("sound", "image"), TASKS["regression"])
+    method = told(DLMG(model, TASKS["regression"]))
     with pytest.raises(g2d.UserError, match="width"):
-        told(DLMG(TASKS["regression"]), student(("sound", "image"), 1))
+        method.loss(model(data), data)

@@ -12,7 +12,7 @@ import g2d
 from g2d.models.fusion import ConcatFusion, Fusion, LateFusion, SumFusion
 from methods.small import NAMES, OPTIMIZERS, TASKS, WIDTHS, batch, sgd, teacher_models, train
 
-Make = Callable[[g2d.Task, g2d.OnlineTeachers, int], g2d.Method]
+Make = Callable[[g2d.MultimodalModel, g2d.Task, g2d.OnlineTeachers, int], g2d.Method]
 
 
 def stages(k: int) -> tuple[int, ...]:
@@ -20,15 +20,17 @@ def stages(k: int) -> tuple[int, ...]:
 
 
 METHODS: dict[str, Make] = {
-    "joint": lambda task, _, k: g2d.JointTraining(task),
-    "umt": lambda task, teachers, k: g2d.UMT(task, teachers),
-    "g2d loss": lambda task, teachers, k: g2d.G2DLoss(task, teachers),
-    "smp": lambda task, teachers, k: g2d.SequentialPrioritization(
-        g2d.JointTraining(task), teachers, stages(k), scope="encoder"
+    "joint": lambda model, task, _, k: g2d.JointTraining(model, task),
+    "umt": lambda model, task, teachers, k: g2d.UMT(model, task, teachers),
+    "g2d loss": lambda model, task, teachers, k: g2d.G2DLoss(model, task, teachers),
+    "smp": lambda model, task, teachers, k: g2d.SequentialPrioritization(
+        g2d.JointTraining(model, task), teachers, stages(k), scope="encoder"
     ),
-    "g2d": lambda task, teachers, k: g2d.G2D(task, teachers, stages(k), scope="encoder"),
-    "g2d, partial": lambda task, teachers, k: g2d.G2D(
-        task, teachers, stages(k), scope="encoder", suppression="partial"
+    "g2d": lambda model, task, teachers, k: g2d.G2D(
+        model, task, teachers, stages(k), scope="encoder"
+    ),
+    "g2d, partial": lambda model, task, teachers, k: g2d.G2D(
+        model, task, teachers, stages(k), scope="encoder", suppression="partial"
     ),
 }
 CLASSES = TASKS["classification"]
@@ -78,7 +80,7 @@ def trained(
         inputs = {called[name]: data.inputs[name] for name in order}
         present = {called[name]: mask for name, mask in data.present.items()}
         epochs.append([g2d.Batch(inputs, data.target, data.index, present)])
-    losses = train(make(CLASSES, teachers, k), model, sgd(model), epochs)
+    losses = train(make(model, CLASSES, teachers, k), sgd(model), epochs)
     return losses, {name: model.encoders[called[name]].state_dict() for name in origin}
 
 
@@ -148,9 +150,9 @@ def test_batches_at_the_edge_train(name: str, kind: str, edge: str) -> None:
     torch.manual_seed(0)
     teachers = g2d.OnlineTeachers(linear_parts(task, names), task)
     model = assemble(linear_parts(task, names), LateFusion, task)
-    method = METHODS[name](task, teachers, 3)
+    method = METHODS[name](model, task, teachers, 3)
     epochs = [[change(batch(names, task, size=size, seed=s))] for s in range(3)]
-    losses = train(method, model, OPTIMIZERS["adamw"](model), epochs)
+    losses = train(method, OPTIMIZERS["adamw"](model), epochs)
     assert all(torch.isfinite(torch.tensor(losses)))
     assert all(p.isfinite().all() for p in model.parameters())
 
@@ -166,11 +168,12 @@ def test_teachers_that_all_say_the_same_train(name: str) -> None:
     teachers = g2d.OnlineTeachers(parts, CLASSES)
     torch.manual_seed(0)
     model = assemble(linear_parts(CLASSES, names), LateFusion, CLASSES)
-    method = METHODS[name](CLASSES, teachers, 3)
+    method = METHODS[name](model, CLASSES, teachers, 3)
     data = batch(names, CLASSES)
     if name in ("smp", "g2d"):
-        assert method.learning(data) == {names[0]}
-    losses = train(method, model, sgd(model), [[data]] * 3)
+        method.on_step_start(data)
+        assert method.active() == {names[0]}
+    losses = train(method, sgd(model), [[data]] * 3)
     assert all(torch.isfinite(torch.tensor(losses)))
 
 
@@ -195,7 +198,7 @@ def test_three_modalities_learn_end_to_end() -> None:
     torch.manual_seed(1)
     model = assemble(linear_parts(CLASSES, names), LateFusion, CLASSES)
     method = g2d.G2D(
-        CLASSES, teachers, (6, 6, 18), confidence=g2d.mean_confidence(teachers, [data])
+        model, CLASSES, teachers, (6, 6, 18), confidence=g2d.mean_confidence(teachers, [data])
     )
-    train(method, model, sgd(model), [[data]] * 30)
+    train(method, sgd(model), [[data]] * 30)
     assert CLASSES.metrics(model(data).logits, target)["accuracy"] > 0.9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -17,6 +19,7 @@ from methods.small import (
     OPTIMIZERS,
     TASKS,
     WIDTHS,
+    any_student,
     bank,
     batch,
     same,
@@ -30,13 +33,16 @@ CLASSES = TASKS["classification"]
 
 
 def runs(
-    names: tuple[str, ...], task: g2d.Task, optimizer: str, *methods: g2d.Method
+    names: tuple[str, ...],
+    task: g2d.Task,
+    optimizer: str,
+    *makes: Callable[[g2d.MultimodalModel], g2d.Method],
 ) -> list[tuple[list[float], dict[str, torch.Tensor]]]:
     epochs = [[batch(names, task, seed=s), batch(names, task, seed=s + 9)] for s in range(2)]
     found = []
-    for method in methods:
+    for make in makes:
         model = student(names, task.outputs)
-        found.append((train(method, model, OPTIMIZERS[optimizer](model), epochs), weights(model)))
+        found.append((train(make(model), OPTIMIZERS[optimizer](model), epochs), weights(model)))
     return found
 
 
@@ -50,10 +56,10 @@ def test_switched_off_it_is_joint_training_bit_for_bit(k: int, kind: str, optimi
         names,
         task,
         optimizer,
-        g2d.JointTraining(task),
-        g2d.G2DLoss(task, teachers, alpha=0.0, beta=0.0),
-        g2d.UMT(task, teachers, weight=0.0),
-        g2d.G2D(task, teachers, (*[0] * (k - 1), 2), alpha=0.0, beta=0.0),
+        lambda model: g2d.JointTraining(model, task),
+        lambda model: g2d.G2DLoss(model, task, teachers, alpha=0.0, beta=0.0),
+        lambda model: g2d.UMT(model, task, teachers, weight=0.0),
+        lambda model: g2d.G2D(model, task, teachers, (*[0] * (k - 1), 2), alpha=0.0, beta=0.0),
     )
     for losses, found in off:
         assert losses == joint[0]
@@ -69,8 +75,9 @@ def test_features_alone_are_umt_bit_for_bit(k: int, reduction: str) -> None:
         names,
         CLASSES,
         "sgd",
-        g2d.UMT(CLASSES, teachers, weight=1.0, feature_reduction=reduction),
-        g2d.G2D(
+        lambda model: g2d.UMT(model, CLASSES, teachers, weight=1.0, feature_reduction=reduction),
+        lambda model: g2d.G2D(
+            model,
             CLASSES,
             teachers,
             (*[0] * (k - 1), 2),
@@ -143,7 +150,7 @@ def test_heads_do_not_feel_the_feature_distance() -> None:
     data, teachers, gradients = batch(names, CLASSES), bank(names, CLASSES), []
     for weight in (0.0, 5.0):
         model = student(names, CLASSES.outputs)
-        g2d.UMT(CLASSES, teachers, weight=weight).loss(model(data), data).backward()
+        g2d.UMT(model, CLASSES, teachers, weight=weight).loss(model(data), data).backward()
         gradients.append([p.grad for p in model.head_parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
@@ -176,7 +183,8 @@ def test_absent_samples_add_nothing_to_the_distillation(kind: str) -> None:
     absent = {name: ~mask for name, mask in data.present.items()}
     assert all(mask.any() and not mask.all() for mask in absent.values())
     teachers = bank(names, task)
-    method = g2d.G2DLoss(task, teachers, alpha=0.7, beta=1.3)
+    model = student(names, task.outputs)
+    method = g2d.G2DLoss(model, task, teachers, alpha=0.7, beta=1.3)
     features = {n: torch.randn(len(data), WIDTHS[n]) for n in names}
     logits = torch.randn(len(data), task.outputs)
     found = []
@@ -226,8 +234,9 @@ def test_features_of_other_widths_are_refused() -> None:
 def test_the_loss_does_not_depend_on_the_precision_it_is_handed() -> None:
     """bfloat16 outputs are computed with in float32."""
     names = NAMES[:2]
-    data, method = batch(names, CLASSES), g2d.G2DLoss(CLASSES, bank(names, CLASSES))
-    outputs = student(names, CLASSES.outputs)(data)
+    data, model = batch(names, CLASSES), student(names, CLASSES.outputs)
+    method = g2d.G2DLoss(model, CLASSES, bank(names, CLASSES))
+    outputs = model(data)
     low = Outputs(outputs.logits.bfloat16(), {n: f.bfloat16() for n, f in outputs.features.items()})
     high = Outputs(low.logits.float(), {n: f.float() for n, f in low.features.items()})
     loss = method.loss(low, data)
@@ -250,4 +259,4 @@ def test_options_are_checked_outside_of_recipes_too(options: dict, words: str) -
     task = g2d.Classification(3)
     models = {n: g2d.UnimodalModel(n, torch.nn.Linear(2, 2), 2, 3) for n in ("a", "b")}
     with pytest.raises(g2d.UserError, match=words):
-        g2d.G2D(task, g2d.OnlineTeachers(models, task), (1, 1), **options)
+        g2d.G2D(any_student(task), task, g2d.OnlineTeachers(models, task), (1, 1), **options)

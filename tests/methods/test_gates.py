@@ -22,8 +22,12 @@ def fixed(names: Sequence[str]) -> dict[str, float]:
     return {name: (i + 1) / 10 for i, name in enumerate(names)}
 
 
-def g2d_for(names: Sequence[str], scope: str, schedule: Sequence[int] | None = None) -> g2d.G2D:
+def g2d_for(
+    model: g2d.MultimodalModel, scope: str, schedule: Sequence[int] | None = None
+) -> g2d.G2D:
+    names = model.modalities
     return g2d.G2D(
+        model,
         TASK,
         bank(names, TASK),
         schedule or SCHEDULES[len(names)],
@@ -57,10 +61,10 @@ def test_a_closed_gate_leaves_parameters_and_optimizer_as_they_are(
     model = student(names, TASK.outputs, fusion)
     optimizer = OPTIMIZERS[optimizer_name](model)
     if warm:  # momentum is there and would go on moving the weights
-        joint = g2d.JointTraining(TASK)
+        joint = g2d.JointTraining(model, TASK)
         for seed in range(3):
-            step(joint, model, optimizer, batch(names, TASK, seed=seed))
-    method = g2d_for(names, scope)
+            step(joint, optimizer, batch(names, TASK, seed=seed))
+    method = g2d_for(model, scope)
     for epoch in range(k - 1):
         method.on_epoch_start(epoch)
         leader = names[epoch if k == 3 else 0]
@@ -71,7 +75,7 @@ def test_a_closed_gate_leaves_parameters_and_optimizer_as_they_are(
         }
         heads = values(model.head_parameters())
         for seed in (7, 8):
-            step(method, model, optimizer, batch(names, TASK, seed=seed))
+            step(method, optimizer, batch(names, TASK, seed=seed))
         for name in closed:
             parameters = gated(model, name, scope)
             assert same(values(parameters), before[name][0])
@@ -95,12 +99,13 @@ def moved(parameters: Sequence[nn.Parameter], before: dict[str, Tensor]) -> bool
 def test_an_open_branch_learns_as_if_there_were_no_gate(scope: str) -> None:
     """The leader's update is that of the same loss without prioritization, bit for bit."""
     names = NAMES[:3]
-    method, models = g2d_for(names, scope), [student(names, TASK.outputs) for _ in range(2)]
+    left, right = (student(names, TASK.outputs) for _ in range(2))
     data = batch(names, TASK)
-    ungated = g2d.G2DLoss(TASK, method.teachers)
-    for one, model in zip((method, ungated), models, strict=True):
-        step(one, model, OPTIMIZERS["sgd"](model), data)
-    left, right = models
+    method = g2d_for(left, scope)
+    method.on_epoch_start(0)
+    ungated = g2d.G2DLoss(right, TASK, method.teachers)
+    for one, model in ((method, left), (ungated, right)):
+        step(one, OPTIMIZERS["sgd"](model), data)
     open_ones = gated(left, names[0], "branch"), gated(right, names[0], "branch")
     if scope == "encoder":
         open_ones = open_ones[0] + left.head_parameters(), open_ones[1] + right.head_parameters()
@@ -112,11 +117,12 @@ def test_the_statistics_of_a_closed_encoder_follow_the_data() -> None:
     names = NAMES[:2]
     closed = "image"
     with_gate, without = student(names, TASK.outputs), student(names, TASK.outputs)
-    method, joint = g2d_for(names, "encoder"), g2d.JointTraining(TASK)
+    method, joint = g2d_for(with_gate, "encoder"), g2d.JointTraining(without, TASK)
+    method.on_epoch_start(0)
     before = with_gate.encoders[closed].state_dict()["1.running_mean"].clone()
     data = batch(names, TASK)
-    step(method, with_gate, OPTIMIZERS["sgd"](with_gate), data)
-    step(joint, without, OPTIMIZERS["sgd"](without), data)
+    step(method, OPTIMIZERS["sgd"](with_gate), data)
+    step(joint, OPTIMIZERS["sgd"](without), data)
     after = with_gate.encoders[closed].state_dict()
     assert not torch.equal(after["1.running_mean"], before)
     for key in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):
@@ -125,7 +131,8 @@ def test_the_statistics_of_a_closed_encoder_follow_the_data() -> None:
 
 def test_a_closed_encoder_has_no_graph_and_no_backward_pass() -> None:
     names = NAMES[:3]
-    model, method = student(names, TASK.outputs), g2d_for(names, "encoder")
+    model = student(names, TASK.outputs)
+    method = g2d_for(model, "encoder")
     fired: dict[str, int] = dict.fromkeys(names, 0)
 
     def count(name: str) -> None:
@@ -143,8 +150,7 @@ def test_a_closed_encoder_has_no_graph_and_no_backward_pass() -> None:
     for epoch, leader in enumerate(names[:2]):
         fired.update(dict.fromkeys(names, 0))
         method.on_epoch_start(epoch)
-        learning = method.learning(data)
-        outputs = model(data, learning)
+        outputs = model(data)
         for name in names:
             assert outputs.features[name].requires_grad == (name == leader)
             assert (outputs.features[name].grad_fn is None) == (name != leader)
@@ -156,22 +162,24 @@ def test_a_closed_encoder_has_no_graph_and_no_backward_pass() -> None:
 
 def test_gates_stay_open_in_the_last_stage() -> None:
     names = NAMES[:2]
-    model, method = student(names, TASK.outputs), g2d_for(names, "branch")
+    model = student(names, TASK.outputs)
+    method = g2d_for(model, "branch")
     method.on_epoch_start(0)
     data = batch(names, TASK)
     optimizer = OPTIMIZERS["sgd"](model)
-    step(method, model, optimizer, data)
+    step(method, optimizer, data)
     method.on_epoch_start(2)
     before = {name: values(gated(model, name, "branch")) for name in names}
-    step(method, model, optimizer, data)
+    step(method, optimizer, data)
     assert all(moved(gated(model, name, "branch"), before[name]) for name in names)
 
 
 def test_a_branch_can_only_be_closed_where_there_is_one() -> None:
     names = NAMES[:2]
-    model, method = student(names, TASK.outputs, ConcatFusion), g2d_for(names, "branch")
+    model = student(names, TASK.outputs, ConcatFusion)
+    method = g2d_for(model, "branch")
     with pytest.raises(UserError, match="scope 'encoder'"):
-        step(method, model, OPTIMIZERS["sgd"](model), batch(names, TASK))
+        step(method, OPTIMIZERS["sgd"](model), batch(names, TASK))
 
 
 def test_freezing_lets_the_optimizer_skip_and_scaling_does_not() -> None:

@@ -34,9 +34,9 @@ def student(k: int) -> g2d.MultimodalModel:
     torch.manual_seed(k)
     widths = {name: WIDTHS[name] for name in NAMES[:k]}
     encoders = {name: nn.Linear(5, width, bias=False) for name, width in widths.items()}
-    fusion = GradientBlending.adapt_fusion(ConcatFusion(widths, CLASSES.outputs))
-    model = g2d.MultimodalModel(encoders, fusion)
-    for head in (fusion.fusion.head, *fusion.heads.values()):
+    model = g2d.MultimodalModel(encoders, ConcatFusion(widths, CLASSES.outputs))
+    GradientBlending(model, CLASSES)  # puts the classifiers beside
+    for head in (model.fusion.fusion.head, *model.fusion.heads.values()):
         head.bias.requires_grad_(False)
     return model
 
@@ -61,9 +61,9 @@ def data(k: int, seed: int, missing: bool) -> g2d.Batch:
 
 
 def started(model: g2d.MultimodalModel, rate: float = 0.3, **options: Any) -> GradientBlending:
-    method = GradientBlending(CLASSES, **options)
+    method = GradientBlending(model, CLASSES, **options)
     trained = [p for p in model.parameters() if p.requires_grad]
-    method.on_fit_start(g2d.Loop(model, torch.optim.SGD(trained, lr=rate)))
+    method.on_fit_start(g2d.Loop(torch.optim.SGD(trained, lr=rate)))
     return method
 
 
@@ -232,9 +232,11 @@ def test_the_fused_loss_alone_is_joint_training_bit_for_bit(fusion: str) -> None
 def test_each_modality_is_read_by_a_classifier_of_its_own() -> None:
     """Also where the fusion has terms that could serve."""
     model = student(2)
-    late = GradientBlending.adapt_fusion(g2d.LateFusion(model.fusion.widths, 4))
-    features = {name: torch.randn(3, width) for name, width in model.fusion.widths.items()}
-    fused, unimodal = late(features)
+    widths = model.fusion.widths
+    late = g2d.MultimodalModel(dict(model.encoders), g2d.LateFusion(widths, 4))
+    GradientBlending(late, CLASSES)
+    features = {name: torch.randn(3, width) for name, width in widths.items()}
+    fused, unimodal = late.fusion(features)
     assert not torch.allclose(fused, torch.stack(list(unimodal.values())).mean(dim=0))
 
 
@@ -256,4 +258,4 @@ def test_weights_of_modalities_that_are_not_there_are_refused() -> None:
 )
 def test_options_are_checked(options: dict[str, Any], words: str) -> None:
     with pytest.raises(g2d.UserError, match=words):
-        GradientBlending(CLASSES, **options)
+        GradientBlending(student(2), CLASSES, **options)

@@ -16,12 +16,12 @@ PAIR = NAMES[:2]
 
 def test_a_step_is_the_sequence_of_the_docstring() -> None:
     written, asked = student(PAIR, TASK.outputs), student(PAIR, TASK.outputs)
-    method = g2d.JointTraining(TASK)
-    method.on_fit_start(g2d.Loop(asked, sgd(asked)))
+    method, same_method = g2d.JointTraining(asked, TASK), g2d.JointTraining(written, TASK)
+    method.on_fit_start(g2d.Loop(sgd(asked)))
     optimizer = sgd(written)
     for seed in range(3):
         data = batch(PAIR, TASK, seed=seed)
-        loss = step(method, written, optimizer, data)
+        loss = step(same_method, optimizer, data)
         assert torch.equal(method.step(data), loss)
     assert same(weights(written), weights(asked))
 
@@ -30,9 +30,9 @@ def test_a_step_is_the_sequence_of_the_docstring() -> None:
 def test_fabric_does_the_same(clip: float | None) -> None:
     plain, with_fabric = student(PAIR, TASK.outputs), student(PAIR, TASK.outputs)
     fabric = TrainingSettings(accelerator="cpu").make_fabric()
-    method = g2d.JointTraining(TASK)
+    method = g2d.JointTraining(with_fabric, TASK)
     method.on_fit_start(FabricLoop(fabric, *fabric.setup(with_fabric, sgd(with_fabric)), clip))
-    optimizer, joint = sgd(plain), g2d.JointTraining(TASK)
+    optimizer, joint = sgd(plain), g2d.JointTraining(plain, TASK)
     for seed in range(3):
         data = batch(PAIR, TASK, seed=seed)
         method.step(data)
@@ -64,8 +64,8 @@ def test_parts_of_a_step_weigh_by_their_size() -> None:
     ]
     models, losses = [linear(), linear()], []
     for model, batches in zip(models, ([whole], parts), strict=True):
-        method = g2d.JointTraining(TASK)
-        method.on_fit_start(g2d.Loop(model, sgd(model)))
+        method = g2d.JointTraining(model, TASK)
+        method.on_fit_start(g2d.Loop(sgd(model)))
         losses.append(method.step(*batches))
     torch.testing.assert_close(losses[0], losses[1])
     torch.testing.assert_close(models[0].state_dict(), models[1].state_dict())
@@ -73,10 +73,10 @@ def test_parts_of_a_step_weigh_by_their_size() -> None:
 
 def test_gradients_leave_the_parameters_alone() -> None:
     model = student(PAIR, TASK.outputs)
-    loop = g2d.Loop(model, sgd(model))
+    loop, attached = g2d.Loop(sgd(model)), g2d.attach(model)
     data = batch(PAIR, TASK)
     own, other = model.encoder_parameters("sound"), model.encoder_parameters("image")
-    loss = TASK.loss(loop.forward(data, frozenset({"sound"})).logits, data.target)
+    loss = TASK.loss(loop.forward(attached, data).unimodal["sound"], data.target)
     found = loop.gradients(loss, [*own, *other])
     assert all(p.grad is None for p in model.parameters())
     assert all(gradient is None for gradient in found[len(own) :])
@@ -88,9 +88,9 @@ def test_gradients_leave_the_parameters_alone() -> None:
 def test_looking_leaves_every_module_in_its_mode() -> None:
     model = student(PAIR, TASK.outputs).train()
     model.encoders["image"].eval()
-    loop = g2d.Loop(model, sgd(model))
+    method = g2d.JointTraining(model, TASK)
     modes = [module.training for module in model.modules()]
-    with loop.looking():
+    with method.looking():
         assert not any(module.training for module in model.modules())
         assert not model(batch(PAIR, TASK)).logits.requires_grad
     assert [module.training for module in model.modules()] == modes
@@ -98,10 +98,10 @@ def test_looking_leaves_every_module_in_its_mode() -> None:
 
 def test_what_a_loop_lacks_is_told() -> None:
     model = student(PAIR, TASK.outputs)
-    with pytest.raises(g2d.UserError, match="sweep"):
-        g2d.Loop(model, sgd(model)).sweep()
+    with pytest.raises(g2d.UserError, match="iter_train"):
+        g2d.Loop(sgd(model)).iter_train()
     with pytest.raises(g2d.UserError, match="on_fit_start"):
-        g2d.JointTraining(TASK).step(batch(PAIR, TASK))
+        g2d.JointTraining(model, TASK).step(batch(PAIR, TASK))
 
 
 def test_a_task_that_a_method_is_not_defined_for_is_refused() -> None:
@@ -109,4 +109,4 @@ def test_a_task_that_a_method_is_not_defined_for_is_refused() -> None:
         tasks = (g2d.Classification,)
 
     with pytest.raises(g2d.UserError, match="ForClasses is defined for Classification, got Regr"):
-        ForClasses(TASKS["regression"])
+        ForClasses(student(PAIR, 1), TASKS["regression"])
