@@ -52,19 +52,21 @@ def batches(k: int, missing: bool = False) -> list[g2d.Batch]:
     return found
 
 
-def loop_for(
-    method: g2d.Method, k: int, data: Sequence[g2d.Batch], epochs: int
-) -> g2d.MultimodalModel:
-    """A model, and the method told of its loop."""
-    model = student(NAMES[:k], TASKS["classification"].outputs)
-    method.on_fit_start(g2d.Loop(model, sgd(model), epochs=epochs, sweep=lambda share, seed: data))
+def late(k: int) -> g2d.MultimodalModel:
+    """A model for those batches."""
+    return student(NAMES[:k], TASKS["classification"].outputs)
+
+
+def begin(method: g2d.Method, data: Sequence[g2d.Batch], epochs: int) -> g2d.MultimodalModel:
+    """Tells the method of its loop; its model."""
+    model: g2d.MultimodalModel = method.student.net
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=epochs, iter_train=lambda fraction, seed: data))
     return model
 
 
 def follow(
     method: g2d.Method,
     loss_of: LossOf,
-    k: int,
     missing: bool = False,
     epochs: int = 3,
     before: Before = lambda epoch, params, data: None,
@@ -73,13 +75,13 @@ def follow(
     """Losses and weights after every step are those of the equations.
 
     Args:
-        method: Told of its loop here.
+        method: Of a model of `late`; told of its loop here.
         loss_of: The reference's loss from parameters, training features and a batch.
         before: What the reference does before an epoch; it may change the parameters.
         after: What the method is told after an epoch.
     """
-    data = batches(k, missing)
-    model = loop_for(method, k, data, epochs)
+    data = batches(len(method.student.modalities), missing)
+    model = begin(method, data, epochs)
     params: Params = {key: value.double() for key, value in model.state_dict().items()}
     trainable = [key for key, _ in model.named_parameters()]
     optimizer = SGD(rate=0.05, momentum=0.9, decay=0.02)
