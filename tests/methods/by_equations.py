@@ -32,7 +32,6 @@ class Seen:
 
 
 LossOf = Callable[[Params, Mapping[str, Tensor], Seen], Tensor]
-Make = Callable[[g2d.MultimodalModel], g2d.Method]
 Before = Callable[[int, Params, Sequence[Seen]], None]
 
 
@@ -53,19 +52,21 @@ def batches(k: int, missing: bool = False) -> list[g2d.Batch]:
     return found
 
 
-def started(make: Make, k: int, data: Sequence[g2d.Batch], epochs: int) -> g2d.Method:
-    """A method on a new model, told of its loop."""
-    model = student(NAMES[:k], TASKS["classification"].outputs)
-    method = make(model)
-    optimizer = sgd(model)
-    method.on_fit_start(g2d.Loop(optimizer, epochs=epochs, iter_train=lambda fraction, seed: data))
-    return method
+def late(k: int) -> g2d.MultimodalModel:
+    """A model for those batches."""
+    return student(NAMES[:k], TASKS["classification"].outputs)
+
+
+def begin(method: g2d.Method, data: Sequence[g2d.Batch], epochs: int) -> g2d.MultimodalModel:
+    """Tells the method of its loop; its model."""
+    model: g2d.MultimodalModel = method.student.net
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=epochs, iter_train=lambda fraction, seed: data))
+    return model
 
 
 def follow(
-    make: Make,
+    method: g2d.Method,
     loss_of: LossOf,
-    k: int,
     missing: bool = False,
     epochs: int = 3,
     before: Before = lambda epoch, params, data: None,
@@ -74,14 +75,13 @@ def follow(
     """Losses and weights after every step are those of the equations.
 
     Args:
-        make: Makes the method on a model.
+        method: Of a model of `late`; told of its loop here.
         loss_of: The reference's loss from parameters, training features and a batch.
         before: What the reference does before an epoch; it may change the parameters.
         after: What the method is told after an epoch.
     """
-    data = batches(k, missing)
-    method = started(make, k, data, epochs)
-    model = method.student.net
+    data = batches(len(method.student.modalities), missing)
+    model = begin(method, data, epochs)
     params: Params = {key: value.double() for key, value in model.state_dict().items()}
     trainable = [key for key, _ in model.named_parameters()]
     optimizer = SGD(rate=0.05, momentum=0.9, decay=0.02)

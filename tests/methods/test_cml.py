@@ -11,7 +11,7 @@ import g2d
 from g2d.methods.cml import CML
 from g2d.methods.coalitions import anyone, coalition_logits, coalitions
 from g2d.models.fusion import ConcatFusion
-from methods.by_equations import Seen, batches, follow
+from methods.by_equations import Seen, batches, follow, late
 from methods.small import NAMES, TASKS, any_student, student
 from reference import cml as reference
 
@@ -44,7 +44,7 @@ def loss_of(p, features, seen: Seen, options):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_training_follows_the_equations(name: str, missing: bool, k: int) -> None:
     options = OPTIONS[name]
-    follow(lambda model: CML(model, TASK, **options), partial(loss_of, options=options), k, missing)
+    follow(CML(late(k), TASK, **options), partial(loss_of, options=options), missing)
 
 
 def pair(forgive: bool = True) -> CML:

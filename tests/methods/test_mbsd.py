@@ -9,7 +9,7 @@ import torch
 
 import g2d
 from g2d.methods.mbsd import MBSD
-from methods.by_equations import Seen, follow
+from methods.by_equations import Seen, follow, late
 from methods.small import TASKS
 from reference import mbsd as reference
 
@@ -41,7 +41,7 @@ def loss_of(p, features, seen: Seen, weights):
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_training_follows_the_equations(name: str, missing: bool, k: int) -> None:
     weights = WEIGHTS[name]
-    follow(MBSD(TASK, **weights), partial(loss_of, weights=weights), k, missing)
+    follow(MBSD(late(k), TASK, **weights), partial(loss_of, weights=weights), missing)
 
 
 def outputs(*rows: list[float]) -> tuple[g2d.Outputs, list[torch.Tensor]]:
@@ -53,7 +53,7 @@ def outputs(*rows: list[float]) -> tuple[g2d.Outputs, list[torch.Tensor]]:
 def distilled(target: int, *rows: list[float]) -> tuple[torch.Tensor, list[torch.Tensor]]:
     said, logits = outputs(*rows)
     batch = g2d.Batch({}, torch.tensor([target]), torch.arange(1))
-    loss = MBSD(g2d.Classification(3), unimodal=0.0)._distillation(said, batch)
+    loss = MBSD(late(2), g2d.Classification(3), unimodal=0.0)._distillation(said, batch)
     loss.backward()
     return loss, [z.grad for z in logits]
 
@@ -85,6 +85,6 @@ def test_of_three_the_middle_one_both_teaches_and_learns() -> None:
 
 def test_what_is_no_weight_or_no_class_is_refused() -> None:
     with pytest.raises(g2d.UserError, match="divergence must be 0 or more"):
-        MBSD(TASK, divergence=-1.0)
+        MBSD(late(2), TASK, divergence=-1.0)
     with pytest.raises(g2d.UserError, match="is defined for Classification"):
-        MBSD(TASKS["regression"])
+        MBSD(late(2), TASKS["regression"])

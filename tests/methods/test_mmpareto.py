@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,16 +19,17 @@ from reference import mmpareto as reference
 TASK = TASKS["classification"]
 
 
-def adapted(k: int, task: g2d.Task = TASK, **options: Any) -> g2d.MultimodalModel:
+def told(method: g2d.Method) -> g2d.Method:
+    method.on_fit_start(g2d.Loop(sgd(method.student.net)))
+    return method
+
+
+def started(k: int, task: g2d.Task = TASK, **options: Any) -> tuple[MMPareto, g2d.MultimodalModel]:
     model = student(tuple(WIDTHS)[:k], task.outputs)
     torch.manual_seed(4)
-    model.fusion = MMPareto.adapt_fusion(model.fusion, **options)
-    return model.train()
-
-
-def told(method: g2d.Method, model: g2d.MultimodalModel) -> g2d.Method:
-    method.on_fit_start(g2d.Loop(model, sgd(model)))
-    return method
+    method = MMPareto(model.train(), task, **options)
+    told(method)
+    return method, model
 
 
 def as_sample(b: g2d.Batch) -> paper.Sample:
@@ -58,7 +60,7 @@ CASES = {
 def test_training_follows_the_equations(case: str, k: int) -> None:
     kind, options, missing = CASES[case]
     task, names = TASKS[kind], tuple(WIDTHS)[:k]
-    model = adapted(k, task)
+    method, model = started(k, task, **options)
     batches = [batch(names, task, size=8, seed=s, missing=missing) for s in range(8)]
     expected, conflicts = reference.train(
         reference_task(kind),
@@ -69,7 +71,6 @@ def test_training_follows_the_equations(case: str, k: int) -> None:
         [as_sample(b) for b in batches],
         paper.SGD(rate=0.05, momentum=0.9, decay=0.02),
     )
-    method = told(MMPareto(task, **options), model)
     for data, (loss, params) in zip(batches, expected, strict=True):
         assert method.step(data).item() == pytest.approx(loss, rel=1e-4)
         for key, value in model.named_parameters():
@@ -93,9 +94,15 @@ def pairs(conflict: bool, count: int = 200, size: int = 40) -> list[tuple[Tensor
     return found
 
 
+@cache
+def alone(rescale: Any = "per_encoder") -> MMPareto:
+    """Only what it makes of two gradients is asked, γ = 1."""
+    return started(2, gamma=1.0, rescale=rescale)[0]
+
+
 def final(g_f: Tensor, g_u: Tensor) -> Tensor:
     """What an encoder of one tensor is given, γ = 1."""
-    method = MMPareto(TASK, gamma=1.0)
+    method = alone()
     return method._reconciled([torch.empty_like(g_f)], [g_f], [g_u])[0]
 
 
@@ -104,7 +111,7 @@ def test_how_the_weights_lie_in_memory_does_not_matter(rescale: Any) -> None:
     random = torch.Generator().manual_seed(0)
     shapes = [(4, 3, 3, 3), (4,), (5, 4, 1, 1), (2, 5), ()]
     fused, unimodal = ([torch.randn(s, generator=random) for s in shapes] for _ in range(2))
-    expected = MMPareto(TASK, rescale=rescale)._reconciled(fused, fused, unimodal)
+    expected = started(2, rescale=rescale)[0]._reconciled(fused, fused, unimodal)
 
     def lying(tensors: list[Tensor]) -> list[Tensor]:
         return [
@@ -113,7 +120,7 @@ def test_how_the_weights_lie_in_memory_does_not_matter(rescale: Any) -> None:
 
     weights = lying(fused)
     for g_f, g_u in ((lying(fused), lying(unimodal)), (fused, lying(unimodal))):
-        found = MMPareto(TASK, rescale=rescale)._reconciled(weights, g_f, g_u)
+        found = started(2, rescale=rescale)[0]._reconciled(weights, g_f, g_u)
         torch.testing.assert_close(found, expected)
         assert [g.stride() for g in found] == [p.stride() for p in weights]
 
@@ -149,7 +156,7 @@ def test_opposite_gradients_and_none_at_all_leave_the_encoder_alone(
 ) -> None:
     """What is left of opposite gradients is rounding; it is not stretched to full length."""
     g = torch.randn(1000, generator=torch.Generator().manual_seed(0))
-    method, tensors = MMPareto(TASK, gamma=1.0, rescale=rescale), [torch.empty(1000)]
+    method, tensors = alone(rescale), [torch.empty(1000)]
     found = method._reconciled(tensors, [g], [factor * g])[0]
     torch.testing.assert_close(found, g if factor == 0 else torch.zeros(1000))
     assert torch.equal(method._reconciled(tensors, [g], [None])[0], g)
@@ -158,10 +165,11 @@ def test_opposite_gradients_and_none_at_all_leave_the_encoder_alone(
 
 @pytest.mark.parametrize("k", [2, 3])
 def test_off_is_joint_training_and_has_no_heads_beside(k: int) -> None:
-    joint, off = adapted(k, weight=0.0, gamma=1.0), adapted(k, weight=0.0, gamma=1.0)
-    assert not isinstance(off.fusion, UnimodalHeads)
     names = tuple(WIDTHS)[:k]
-    methods = told(g2d.JointTraining(TASK), joint), told(MMPareto(TASK, weight=0, gamma=1), off)
+    joint = student(names, TASK.outputs)
+    method, off = started(k, weight=0, gamma=1)
+    assert not isinstance(off.fusion, UnimodalHeads)
+    methods = told(g2d.JointTraining(joint, TASK)), method
     for s in range(3):
         data = batch(names, TASK, seed=s)
         assert torch.equal(*(method.step(data) for method in methods))
@@ -173,10 +181,10 @@ def test_heads_and_fusion_are_not_lengthened() -> None:
     """γ is the encoders': with twice the γ the rest takes the same step."""
     data, after = batch(tuple(WIDTHS)[:2], TASK), {}
     for gamma in (1.0, 2.0):
-        model = adapted(2)
-        told(MMPareto(TASK, gamma=gamma), model).step(data)
+        method, model = started(2, gamma=gamma)
+        method.step(data)
         after[gamma] = weights(model)
-    for key, _ in adapted(2).named_parameters():
+    for key, _ in model.named_parameters():
         same = torch.equal(after[1.0][key], after[2.0][key])
         # a bias before batch norm has no gradient to lengthen
         assert same == key.startswith("fusion.") or key.endswith(".bias"), key
@@ -194,18 +202,18 @@ def test_a_step_of_several_batches_is_that_of_one(rescale: Any) -> None:
     for batches in ([data], parts):
         torch.manual_seed(0)
         encoders = {n: nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3)) for n in names}
-        fusion = MMPareto.adapt_fusion(g2d.LateFusion(dict.fromkeys(names, 3), TASK.outputs))
+        fusion = g2d.LateFusion(dict.fromkeys(names, 3), TASK.outputs)
         model = g2d.MultimodalModel(encoders, fusion)
-        loss = told(MMPareto(TASK, rescale=rescale), model).step(*batches)
+        loss = told(MMPareto(model, TASK, rescale=rescale)).step(*batches)
         after.append((loss, weights(model)))
     torch.testing.assert_close(*after)
 
 
 def test_parameters_that_are_fixed_stay_fixed() -> None:
-    model = adapted(2)
+    model = student(tuple(WIDTHS)[:2], TASK.outputs)
     fixed = model.encoder_parameters("sound")[0].requires_grad_(False)
     before = fixed.clone()
-    told(MMPareto(TASK), model).step(batch(tuple(WIDTHS)[:2], TASK))
+    told(MMPareto(model, TASK)).step(batch(tuple(WIDTHS)[:2], TASK))
     assert torch.equal(fixed, before)
 
 
@@ -214,10 +222,15 @@ def test_parameters_that_are_fixed_stay_fixed() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(g2d.UserError, match=next(iter(options))):
-        MMPareto(TASK, **options)
+        started(2, **options)
 
 
-def test_without_heads_it_says_how_to_get_them() -> None:
-    model = student(("sound", "depth"), TASK.outputs, FiLMFusion)
-    with pytest.raises(g2d.UserError, match="adapt_fusion"):
-        told(MMPareto(TASK), model.train()).step(batch(("sound", "depth"), TASK))
+@pytest.mark.parametrize("fusion", [g2d.LateFusion, FiLMFusion])
+def test_it_puts_heads_of_its_own_beside_any_fusion(fusion: type[g2d.Fusion]) -> None:
+    model = student(("sound", "depth"), TASK.outputs, fusion)
+    method = told(MMPareto(model, TASK))
+    assert isinstance(model.fusion, UnimodalHeads)
+    assert isinstance(model.fusion.fusion, fusion)
+    before = weights(model.fusion.heads)
+    assert method.step(batch(("sound", "depth"), TASK)).isfinite()
+    assert all(not torch.equal(weights(model.fusion.heads)[key], w) for key, w in before.items())

@@ -12,9 +12,9 @@ from torch import Tensor
 
 import g2d
 from g2d.methods.mses import MSES
-from g2d.models.fusion import ConcatFusion, FiLMFusion, Fusion
+from g2d.models.fusion import ConcatFusion, FiLMFusion, Fusion, UnimodalHeads
 from methods.catalogued import fitted, recipe, splits
-from methods.small import NAMES, OPTIMIZERS, TASKS, WIDTHS, batch, same, sgd, student, weights
+from methods.small import NAMES, OPTIMIZERS, TASKS, batch, same, student, weights
 from reference import mses as rule
 from reference.g2d import SGD, Task
 
@@ -36,8 +36,9 @@ def measured(names: Sequence[str], epoch: int) -> dict[str, Any]:
 def started(
     model: g2d.MultimodalModel, optimizer: str = "sgd", **options: Any
 ) -> tuple[MSES, torch.optim.Optimizer]:
-    method, made = MSES(CLASSES, **options), OPTIMIZERS[optimizer](model)
-    method.on_fit_start(g2d.Loop(model, made))
+    method = MSES(model, CLASSES, **options)
+    made = OPTIMIZERS[optimizer](model)
+    method.on_fit_start(g2d.Loop(made))
     return method, made
 
 
@@ -113,7 +114,7 @@ def test_who_stops_goes_back_and_never_moves_again(optimizer: str) -> None:
     for epoch in (4, 5):
         assert same(of(history[epoch], "depth"), of(history[1], "depth"))
         assert not same(of(history[epoch], "image"), of(history[epoch - 1], "image"))
-    assert method.learning() == {"image"}
+    assert method.active() == {"image"}
     assert method.stage() == "sound, depth stopped"
     assert not method.finished()
 
@@ -134,7 +135,7 @@ def test_the_way_back_leaves_the_others_alone() -> None:
 
 @pytest.mark.parametrize("mode", ["multitask", "agm_repo"])
 @pytest.mark.parametrize("stop", range(1, 6))
-def test_taken_up_in_the_middle_it_ends_in_the_same_weights(stop: int, mode: str) -> None:
+def test_resumed_in_the_middle_it_ends_in_the_same_weights(stop: int, mode: str) -> None:
     """Patience, a stop that is due, and the time after it."""
     names = NAMES[:3]
     epochs = epochs_of(names, 6)
@@ -154,9 +155,7 @@ def test_taken_up_in_the_middle_it_ends_in_the_same_weights(stop: int, mode: str
 
 
 @pytest.mark.parametrize("options", [{"patience": 0}, {"patience": 0, "mode": "agm_repo"}])
-def test_a_run_with_stops_is_taken_up_to_the_last_bit(
-    options: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_run_with_stops_resumes_to_the_last_bit(options: dict[str, Any], tmp_path: Path) -> None:
     """By the engine, from its checkpoints."""
     made = recipe("mses", 3, options, learning_rate=0.5)
     fitted(made, splits(3), tmp_path / "whole")
@@ -214,7 +213,7 @@ def test_a_modality_that_nobody_has_in_validation_is_not_watched() -> None:
         method.on_epoch_start(epoch)
         method.step(batch(names, CLASSES))
         method.on_validation_end({"loss": {"sound": 1.0, "fused": 1.0}})
-    assert method.learning() == {"image"}
+    assert method.active() == {"image"}
 
 
 def test_as_in_agms_code_all_go_back_and_the_stopped_one_drifts() -> None:
@@ -230,7 +229,7 @@ def test_as_in_agms_code_all_go_back_and_the_stopped_one_drifts() -> None:
     assert optimizer.param_groups[0]["lr"] == 0.01
     now = [slot["momentum_buffer"] for slot in optimizer.state.values()]
     assert any(not torch.equal(a, b) for a, b in zip(now, velocities, strict=True))
-    assert method.learning() is None
+    assert method.active() is None
     weight = model.fusion.heads["sound"].weight
     drift = 0.9 * optimizer.state[weight]["momentum_buffer"] + 0.02 * weight
     expected = (weight - 0.01 * drift).detach()
@@ -243,20 +242,17 @@ def test_as_in_agms_code_the_loss_is_joint_trainings() -> None:
     names = NAMES[:2]
     model, data = student(names, CLASSES.outputs), batch(names, CLASSES)
     outputs = model(data)
-    loss = MSES(CLASSES, mode="agm_repo").loss(outputs, data)
-    assert torch.equal(loss, g2d.JointTraining(CLASSES).loss(outputs, data))
+    loss = MSES(model, CLASSES, mode="agm_repo").loss(outputs, data)
+    assert torch.equal(loss, g2d.JointTraining(model, CLASSES).loss(outputs, data))
 
 
 @pytest.mark.parametrize("fusion", [g2d.LateFusion, FiLMFusion])
 def test_heads_are_put_beside_a_fusion_that_is_no_sum(fusion: type[Fusion]) -> None:
     """They stop with their modality, and go back with it."""
     names = NAMES[:2]
-    adapted = MSES.adapt_fusion(fusion({name: WIDTHS[name] for name in names}, CLASSES.outputs))
-    assert isinstance(adapted, g2d.LateFusion) == (fusion is g2d.LateFusion)
-    model = student(names, CLASSES.outputs)
-    model.fusion = adapted
-    method = MSES(CLASSES, patience=0)
-    method.on_fit_start(g2d.Loop(model, sgd(model)))
+    model = student(names, CLASSES.outputs, fusion)
+    method, _ = started(model, patience=0)
+    assert isinstance(model.fusion, UnimodalHeads) == (fusion is not g2d.LateFusion)
     history = [found for _, found in run(method, model, epochs_of(names, 3))]
     assert same(of(history[2], "sound"), of(history[0], "sound"))
     assert not same(of(history[1], "sound"), of(history[0], "sound"))
@@ -273,4 +269,4 @@ def test_heads_are_put_beside_a_fusion_that_is_no_sum(fusion: type[Fusion]) -> N
 )
 def test_options_are_checked(options: dict[str, Any], words: str) -> None:
     with pytest.raises(g2d.UserError, match=words):
-        MSES(CLASSES, **options)
+        MSES(student(NAMES[:2], CLASSES.outputs), CLASSES, **options)

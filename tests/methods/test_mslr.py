@@ -25,17 +25,17 @@ ACCURACY = {
 RATES = {"sound": 1.5, "image": 0.5}
 
 
-def sgd(method: MSLR, model: g2d.MultimodalModel, **options: float) -> torch.optim.Optimizer:
-    found = {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.02, **options}
-    return torch.optim.SGD(method.parameter_groups(model), **found)
+def sgd(method: MSLR) -> torch.optim.Optimizer:
+    groups = method.parameter_groups()
+    return torch.optim.SGD(groups, lr=0.05, momentum=0.9, weight_decay=0.02)
 
 
 def started(
     model: g2d.MultimodalModel, task: g2d.Task = CLASSES, **options: Any
 ) -> tuple[MSLR, torch.optim.Optimizer]:
-    method = MSLR(task, **options)
-    optimizer = sgd(method, model)
-    method.on_fit_start(g2d.Loop(model, optimizer))
+    method = MSLR(model, task, **options)
+    optimizer = sgd(method)
+    method.on_fit_start(g2d.Loop(optimizer))
     return method, optimizer
 
 
@@ -101,7 +101,7 @@ def test_an_accuracy_above_nothing_at_all_is_no_ratio() -> None:
 
 
 def test_rates_follow_the_schedule_and_a_checkpoint() -> None:
-    """Closed form: η(e) c_m r_m, with η halved after every epoch; taken up after the third."""
+    """Closed form: η(e) c_m r_m, with η halved after every epoch; resumed after the third."""
     names = NAMES[:2]
     options = {"rates": RATES, "history": 1}
 
@@ -131,10 +131,10 @@ def test_the_engines_schedules_act_on_all_rates(schedule: str) -> None:
     names = NAMES[:2]
     model = student(names, CLASSES.outputs)
     settings = TrainingSettings(epochs=6, learning_rate=0.1, lr_schedule=schedule)
-    method = MSLR(CLASSES, strategy="keep", rates=RATES)
-    optimizer = settings.make_optimizer(method.parameter_groups(model))
+    method = MSLR(model, CLASSES, strategy="keep", rates=RATES)
+    optimizer = settings.make_optimizer(method.parameter_groups())
     alone = settings.make_optimizer(model.parameters())
-    method.on_fit_start(g2d.Loop(model, optimizer))
+    method.on_fit_start(g2d.Loop(optimizer))
     schedulers = [settings.make_scheduler(optimizer), settings.make_scheduler(alone)]
     for epoch in range(6):
         method.on_epoch_start(epoch)
@@ -153,7 +153,7 @@ def test_gradients_are_left_alone() -> None:
     method, _ = started(model, rates=RATES)
     method.loss(model(data), data).backward()
     before = [p.grad.clone() for p in model.parameters()]
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     assert all(torch.equal(p.grad, old) for p, old in zip(model.parameters(), before, strict=True))
 
 
@@ -161,7 +161,7 @@ def test_gradients_are_left_alone() -> None:
 def test_every_parameter_is_in_one_group(fusion: Any) -> None:
     names = NAMES[:3]
     model = student(names, CLASSES.outputs, fusion)
-    shared, *own = MSLR(CLASSES).parameter_groups(model)
+    shared, *own = MSLR(model, CLASSES).parameter_groups()
     found = [id(p) for group in (shared, *own) for p in group["params"]]
     assert sorted(found) == sorted(id(p) for p in model.parameters())
     beside = [] if fusion is g2d.LateFusion else list(model.fusion.parameters())
@@ -187,15 +187,15 @@ def test_where_less_is_better_the_inverse_loss_is_followed() -> None:
 
 def test_an_optimizer_of_other_groups_is_refused() -> None:
     model = student(NAMES[:2], CLASSES.outputs)
-    method = MSLR(CLASSES)
-    method.on_fit_start(g2d.Loop(model, torch.optim.SGD(model.parameters(), lr=0.1)))
+    method = MSLR(model, CLASSES)
+    method.on_fit_start(g2d.Loop(torch.optim.SGD(model.parameters(), lr=0.1)))
     with pytest.raises(g2d.UserError, match=r"has 1 groups of parameters, expected 3"):
         method.on_epoch_start(0)
 
 
 def test_rates_of_modalities_that_are_not_there_are_refused() -> None:
     with pytest.raises(g2d.UserError, match=r"rates is given for \['taste'\]"):
-        MSLR(CLASSES, rates={"taste": 2.0}).parameter_groups(student(NAMES[:2], 4))
+        MSLR(student(NAMES[:2], 4), CLASSES, rates={"taste": 2.0}).parameter_groups()
 
 
 @pytest.mark.parametrize(
@@ -210,4 +210,4 @@ def test_rates_of_modalities_that_are_not_there_are_refused() -> None:
 )
 def test_options_are_checked(options: dict[str, Any], words: str) -> None:
     with pytest.raises(g2d.UserError, match=words):
-        MSLR(CLASSES, **options)
+        MSLR(student(NAMES[:2], 4), CLASSES, **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,10 +22,8 @@ CLASSES = TASKS["classification"]
 EPOCHS, BATCHES = 4, 2
 
 
-def looped(
-    method: g2d.Method, model: g2d.MultimodalModel, optimizer: Any = None, epochs: int = EPOCHS
-) -> g2d.Method:
-    method.on_fit_start(g2d.Loop(model, optimizer or sgd(model), epochs=epochs))
+def looped(method: g2d.Method) -> g2d.Method:
+    method.on_fit_start(g2d.Loop(sgd(method.student.net), epochs=EPOCHS))
     return method
 
 
@@ -101,7 +98,7 @@ def test_training_follows_the_equations(name: str, k: int) -> None:
             networks.SGD(rate=0.05, momentum=0.9, decay=0.02),
         )
     )
-    method = looped(OGM(task, window=(0.25, 0.75), seed=4, **options), model)
+    method = looped(OGM(model, task, window=(0.25, 0.75), seed=4, **options))
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
         assert method.stage() == ("modulated" if epoch in (1, 2) else "joint")
@@ -171,7 +168,7 @@ def wide(noise: bool, alpha: float = 0.5) -> tuple[g2d.MultimodalModel, OGM]:
     torch.manual_seed(0)
     encoders = {name: torch.nn.Linear(6, 2000) for name in ("sound", "depth")}
     model = g2d.MultimodalModel(encoders, ConcatFusion(dict.fromkeys(encoders, 2000), 4))
-    method = looped(OGM(CLASSES, noise=noise, alpha=alpha, window=(0, 1)), model)
+    method = looped(OGM(model, CLASSES, noise=noise, alpha=alpha, window=(0, 1)))
     method.on_epoch_start(0)
     return model, method
 
@@ -180,7 +177,7 @@ def gradients(model: g2d.MultimodalModel, method: OGM) -> dict[str, torch.Tensor
     """After they are changed, before the optimizer's step."""
     data = batch(("sound", "depth"), CLASSES, seed=3)
     method.loss(model(data), data).backward()
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     return {key: parameter.grad.clone() for key, parameter in model.named_parameters()}
 
 
@@ -210,12 +207,12 @@ def test_the_noise_is_the_same_however_the_weights_lie_in_memory() -> None:
         }
         model = g2d.MultimodalModel(encoders, ConcatFusion(dict.fromkeys(encoders, 8), 4))
         model.to(memory_format=layout)
-        method = looped(OGM(CLASSES, noise=True, window=(0, 1)), model)
+        method = looped(OGM(model, CLASSES, noise=True, window=(0, 1)))
         method.on_epoch_start(0)
         inputs = {name: torch.ones(2, 3, 3, 3) for name in encoders}
         data = g2d.Batch(inputs, torch.tensor([0, 1]), torch.arange(2))
         method.loss(model(data), data).backward()
-        method.adjust_gradients(model)
+        method.adjust_gradients()
         found.append({key: parameter.grad for key, parameter in model.named_parameters()})
     torch.testing.assert_close(*found)
 
@@ -248,12 +245,12 @@ def test_a_global_random_state_is_left_alone() -> None:
 def test_a_gradient_of_zero_gets_no_noise() -> None:
     names = NAMES[:2]
     model = student(names, CLASSES.outputs)
-    method = looped(OGM(CLASSES, noise=True, window=(0, 1)), model)
+    method = looped(OGM(model, CLASSES, noise=True, window=(0, 1)))
     method.on_epoch_start(0)
     data = batch(names, CLASSES)
     data.present["image"] = torch.zeros(len(data), dtype=torch.bool)
     method.loss(model(data), data).backward()
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     for parameter in model.encoder_parameters("image"):
         assert parameter.grad is None or (parameter.grad == 0).all()
 
@@ -261,10 +258,10 @@ def test_a_gradient_of_zero_gets_no_noise() -> None:
 # --- when and where -------------------------------------------------------------------------------
 
 
-def run(make: Callable[[], g2d.Method], accumulate: int = 1) -> dict[str, torch.Tensor]:
+def run(kind: type[g2d.Method], accumulate: int = 1, **options: Any) -> dict[str, torch.Tensor]:
     names = NAMES[:3]
     model = student(names, CLASSES.outputs)
-    method = looped(make(), model)
+    method = looped(kind(model, CLASSES, **options))
     for epoch in range(EPOCHS):
         method.on_epoch_start(epoch)
         method.step(*(batch(names, CLASSES, seed=epoch) for _ in range(accumulate)))
@@ -273,15 +270,15 @@ def run(make: Callable[[], g2d.Method], accumulate: int = 1) -> dict[str, torch.
 
 @pytest.mark.parametrize("options", [{"window": (0, 0)}, {"alpha": 0.0, "noise": False}])
 def test_where_it_does_nothing_it_is_joint_training(options: dict[str, Any]) -> None:
-    joint = run(lambda: g2d.JointTraining(CLASSES))
-    assert same(run(lambda: OGM(CLASSES, **options)), joint)
-    assert not same(run(lambda: OGM(CLASSES, noise=False)), joint)
+    joint = run(g2d.JointTraining)
+    assert same(run(OGM, **options), joint)
+    assert not same(run(OGM, noise=False), joint)
 
 
 def test_the_scores_of_a_step_are_those_of_all_its_batches() -> None:
     names, seen = NAMES[:2], []
     model = student(names, CLASSES.outputs).eval()
-    method = looped(OGM(CLASSES, noise=False, window=(0, 1)), model)
+    method = looped(OGM(model, CLASSES, noise=False, window=(0, 1)))
     parts = [batch(names, CLASSES, size=4, seed=s) for s in (0, 1)]
     whole = g2d.Batch(
         {n: torch.cat([part.inputs[n] for part in parts]) for n in names},
@@ -292,7 +289,7 @@ def test_the_scores_of_a_step_are_those_of_all_its_batches() -> None:
         method.on_epoch_start(0)
         for data in step:
             (method.loss(model(data), data) / len(step)).backward()
-        method.adjust_gradients(model)
+        method.adjust_gradients()
         seen.append([p.grad.clone() for p in model.encoder_parameters("sound")])
         model.zero_grad()
     for one, other in zip(*seen, strict=True):
@@ -302,20 +299,18 @@ def test_the_scores_of_a_step_are_those_of_all_its_batches() -> None:
 @pytest.mark.parametrize("noise", [True, False])
 def test_heads_beside_a_fusion_watch_and_are_trained_until_the_window_ends(noise: bool) -> None:
     names = NAMES[:2]
-    torch.manual_seed(0)
-    plain = student(names, CLASSES.outputs, FiLMFusion)
-    fusion = OGM.adapt_fusion(plain.fusion, noise=noise)
-    model = g2d.MultimodalModel(dict(plain.encoders), fusion)
-    method = looped(OGM(CLASSES, noise=noise, window=(1, 2)), model)
+    model = student(names, CLASSES.outputs, FiLMFusion)
+    method = looped(OGM(model, CLASSES, noise=noise, window=(1, 2)))
+    heads = model.fusion.heads
     data, moved = batch(names, CLASSES), []
     for epoch in range(3):
         method.on_epoch_start(epoch)
-        before = weights(fusion.heads)
+        before = weights(heads)
         method.step(data)
-        moved.append(not same(weights(fusion.heads), before))
+        moved.append(not same(weights(heads), before))
     assert moved == [True, True, False]
     method.on_epoch_start(0)
-    joint = g2d.JointTraining(CLASSES)
+    joint = g2d.JointTraining(model, CLASSES)
     found = []
     for each in (method, joint):  # in the epoch before the window
         each.loss(model(data), data).backward()
@@ -353,10 +348,10 @@ def test_a_window_is_half_open(window: Any, epochs: int, expected: list[int]) ->
 )
 def test_options_are_checked(options: dict[str, Any], words: str) -> None:
     with pytest.raises(g2d.UserError, match=words):
-        OGM(CLASSES, **options)
+        OGM(student(NAMES[:2], 4), CLASSES, **options)
 
 
 def test_convolutions_are_refused_where_there_are_none() -> None:
     model = student(("sound", "depth"), CLASSES.outputs)
     with pytest.raises(g2d.UserError, match="use encoder"):
-        looped(OGM(CLASSES, modulated="conv4d"), model)
+        looped(OGM(model, CLASSES, modulated="conv4d"))

@@ -10,7 +10,7 @@ import torch
 import g2d
 from g2d.methods.opm import OPM, drop_rates
 from g2d.models.fusion import FiLMFusion, UnimodalHeads
-from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, sgd
+from methods.small import NAMES, TASKS, batch, sgd, student
 from reference import g2d as networks
 from reference import opm as paper
 
@@ -18,20 +18,12 @@ CLASSES = TASKS["classification"]
 EPOCHS, BATCHES = 4, 3
 
 
-def adapted(
-    names: tuple[str, ...], task: g2d.Task, fusion: Any = g2d.LateFusion, **options: Any
-) -> g2d.MultimodalModel:
-    torch.manual_seed(0)
-    encoders = {name: encoder(name) for name in names}
-    inner = fusion({name: WIDTHS[name] for name in names}, task.outputs)
-    return g2d.MultimodalModel(encoders, OPM.adapt_fusion(inner, **options))
-
-
 def started(
     names: tuple[str, ...], task: g2d.Task = CLASSES, fusion: Any = g2d.LateFusion, **options: Any
 ) -> tuple[OPM, g2d.MultimodalModel]:
-    model, method = adapted(names, task, fusion, **options), OPM(task, **options)
-    method.on_fit_start(g2d.Loop(model, sgd(model), epochs=EPOCHS))
+    model = student(names, task.outputs, fusion)
+    method = OPM(model, task, **options)
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=EPOCHS))
     return method, model
 
 
@@ -41,10 +33,6 @@ def drawn(generator: torch.Generator, names: list[str], size: int) -> paper.Nois
     return paper.Noise(
         step, {m: torch.rand(size, generator=generator).tolist() for m in sorted(names)}
     )
-
-
-def plain(key: str) -> str:
-    return key.replace("fusion.fusion.", "fusion.")
 
 
 PLANS = {
@@ -80,8 +68,8 @@ def test_training_follows_the_equations(name: str, kind: str, missing: bool, k: 
         paper.train(
             networks.Task(kind, **scale),
             plan,
-            {plain(key): value.clone() for key, value in model.state_dict().items()},
-            [plain(key) for key, _ in model.named_parameters()],
+            {key: value.clone() for key, value in model.state_dict().items()},
+            [key for key, _ in model.named_parameters()],
             samples,
             noises,
             networks.SGD(rate=0.05, momentum=0.9, decay=0.02),
@@ -95,7 +83,7 @@ def test_training_follows_the_equations(name: str, kind: str, missing: bool, k: 
             assert {m: float(q) for m, q in method.rates.items()} == pytest.approx(rates, abs=1e-4)
             for key, value in model.named_parameters():
                 torch.testing.assert_close(
-                    value.detach().double(), params[plain(key)], rtol=1e-4, atol=2e-6, msg=key
+                    value.detach().double(), params[key], rtol=1e-4, atol=2e-6, msg=key
                 )
 
 
@@ -121,23 +109,22 @@ def test_features_are_dropped_as_often_as_the_rate_says() -> None:
     method, _ = started(("sound", "image"), step_rate=1.0)
     method.on_epoch_start(1)
     method.rates = {"sound": torch.tensor(0.3), "image": torch.tensor(0.0)}
-    method.learning()
-    ones = {name: torch.ones(20_000, 2) for name in ("sound", "image")}
-    changed = method.drop(ones)
-    kept = (changed["sound"] > 0).all(dim=1)
+    factors = method.drop({"sound": 2, "image": 2}, 20_000)
+    kept = factors["sound"] > 0
     assert kept.float().mean().item() == pytest.approx(0.7, abs=0.01)
-    assert ((changed["sound"] == 0).all(dim=1) == ~kept).all()
-    torch.testing.assert_close(changed["image"], ones["image"] / (1 - 0.15))
+    scale = torch.full((20_000, 1), 1 / (1 - 0.15))
+    torch.testing.assert_close(factors["sound"], kept * scale)
+    torch.testing.assert_close(factors["image"], scale)
 
 
 def test_steps_are_spared_as_often_as_the_step_rate_says() -> None:
     method, _ = started(("sound", "image"), step_rate=0.4)
-    method.on_epoch_start(1)
     method.rates = {"sound": torch.tensor(0.3), "image": torch.tensor(0.0)}
     steps = []
     for _ in range(2000):
-        method.learning()
-        steps.append(bool(method._now["sound"] > 0))
+        method.on_epoch_start(1)  # a new step
+        factors = method.drop({"sound": 2, "image": 2}, 1)
+        steps.append(bool(factors["image"] > 1))
     assert sum(steps) / len(steps) == pytest.approx(0.4, abs=0.04)
 
 
@@ -145,10 +132,9 @@ def test_no_sample_is_left_with_nothing() -> None:
     method, _ = started(("sound", "image"), step_rate=1.0, rescale=False)
     method.on_epoch_start(1)
     method.rates = {"sound": torch.tensor(1.0), "image": torch.tensor(0.0)}
-    method.learning()
-    features = {name: torch.ones(2, 3) for name in ("sound", "image")}
-    changed = method.drop(features, {"image": torch.tensor([True, False])})
-    assert changed["sound"].tolist() == [[0.0] * 3, [1.0] * 3]
+    present = {"image": torch.tensor([True, False])}
+    factors = method.drop({"sound": 3, "image": 3}, 2, present)
+    assert factors["sound"].tolist() == [[0.0], [1.0]]
 
 
 def test_nothing_is_dropped_in_evaluation_or_in_the_warmup() -> None:
@@ -159,10 +145,10 @@ def test_nothing_is_dropped_in_evaluation_or_in_the_warmup() -> None:
     for epoch, training, same in [(1, True, True), (2, True, False), (2, False, True)]:
         method.on_epoch_start(epoch)
         model.train(training)
-        method.learning(data)
-        logits, unimodal = model.fusion(features := model(data).features)
-        assert torch.equal(logits, model.fusion.fusion(features)[0]) == same
-        assert torch.equal(unimodal["sound"], model.fusion.fusion(features)[1]["sound"])
+        outputs = model(data)
+        logits, unimodal = model.fusion.forward(outputs.features)  # unchanged
+        assert torch.equal(outputs.logits, logits) == same
+        assert torch.equal(outputs.unimodal["sound"], unimodal["sound"])
 
 
 def test_the_noise_goes_on_where_it_was() -> None:
@@ -195,21 +181,9 @@ def test_other_fusions_have_heads_that_watch_what_is_not_dropped() -> None:
     method.step(data)
     assert not torch.equal(model.fusion.heads["sound"].weight, before)
     method.rates = dict.fromkeys(names, torch.tensor(1.0))
-    method.learning(data)
     outputs = model(data)
     expected = model.fusion.heads["sound"](outputs.features["sound"])
     torch.testing.assert_close(outputs.unimodal["sound"], expected)
-
-
-def test_a_model_without_a_place_for_it_is_told_of() -> None:
-    torch.manual_seed(0)
-    names = ("sound", "image")
-    model = g2d.MultimodalModel(
-        {name: encoder(name) for name in names},
-        g2d.LateFusion({name: WIDTHS[name] for name in names}, 4),
-    )
-    with pytest.raises(g2d.UserError, match="adapt_fusion"):
-        OPM(CLASSES).on_fit_start(g2d.Loop(model, sgd(model)))
 
 
 @pytest.mark.parametrize(
@@ -217,4 +191,4 @@ def test_a_model_without_a_place_for_it_is_told_of() -> None:
 )
 def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(g2d.UserError, match=next(iter(wrong))):
-        OPM(CLASSES, **wrong)
+        started(NAMES[:2], **wrong)

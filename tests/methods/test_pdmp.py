@@ -34,8 +34,8 @@ def samples(k: int, seed: int) -> g2d.Batch:
     return g2d.Batch(inputs, torch.randint(4, (5,), generator=generator), torch.arange(5))
 
 
-def told(method: PDMP, model: g2d.MultimodalModel, lr: float = 0.1) -> PDMP:
-    method.on_fit_start(g2d.Loop(model.train(), torch.optim.SGD(model.parameters(), lr=lr)))
+def told(method: PDMP) -> PDMP:
+    method.on_fit_start(g2d.Loop(torch.optim.SGD(method.parameter_groups(), lr=0.1)))
     return method
 
 
@@ -54,7 +54,7 @@ def test_equals_the_reference_over_several_steps(k: int, gammas: tuple[float, fl
     )
     teachers = bank(NAMES[:k], CLASSES)
     options = dict(zip(("gamma_p", "gamma_r"), gammas, strict=True))
-    method = told(PDMP(CLASSES, teachers, confidence=sure, **options), model)
+    method = told(PDMP(model, CLASSES, teachers, confidence=sure, **options))
     assert [float(method.step(data)) for data in batches] == pytest.approx(expected, rel=1e-5)
     for key, value in last.items():
         role, name, part = key.split(".")
@@ -63,14 +63,20 @@ def test_equals_the_reference_over_several_steps(k: int, gammas: tuple[float, fl
         torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-6)
 
 
-def factors(method: PDMP, data: g2d.Batch, *more: g2d.Batch) -> dict[str, float]:
+def fresh(k: int, task: g2d.Task = CLASSES) -> g2d.MultimodalModel:
+    return student(NAMES[:k], task.outputs, seed=4)
+
+
+def factors(method: PDMP, *batches: g2d.Batch) -> dict[str, float]:
     """How much of each encoder's gradient is left."""
-    model = student(data.modalities, method.task.outputs, seed=4)
-    assert method.learning(data, *more) is None
-    method.loss(model(data), data).backward()
+    model = method.student.net
+    model.zero_grad()
+    assert method.active() is None
+    for data in batches:
+        method.loss(model(data), data).backward()
     before = {name: e[0].weight.grad.clone() for name, e in model.encoders.items()}
     heads = {key: p.grad.clone() for key, p in model.fusion.named_parameters()}
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     assert all(torch.equal(p.grad, heads[key]) for key, p in model.fusion.named_parameters())
     after = {name: e[0].weight.grad for name, e in model.encoders.items()}
     for name, value in before.items():
@@ -82,20 +88,21 @@ def factors(method: PDMP, data: g2d.Batch, *more: g2d.Batch) -> dict[str, float]
 @pytest.mark.parametrize("kind", TASKS)
 def test_the_surest_teacher_decides_for_every_task(kind: str) -> None:
     task = TASKS[kind]
-    method = PDMP(task, bank(NAMES[:3], task), confidence=SURE, gamma_p=3.0, gamma_r=0.25)
+    teachers = bank(NAMES[:3], task)
+    method = PDMP(fresh(3, task), task, teachers, confidence=SURE, gamma_p=3.0, gamma_r=0.25)
     assert factors(method, batch(NAMES[:3], task)) == {"sound": 0.25, "image": 3.0, "depth": 0.25}
     assert method.stage() == "image dominant"
 
 
 def test_equals_lead_together() -> None:
     sure = {"sound": 0.9, "image": 0.5, "depth": 0.9}
-    method = PDMP(CLASSES, bank(NAMES[:3], CLASSES), confidence=sure)
+    method = PDMP(fresh(3), CLASSES, bank(NAMES[:3], CLASSES), confidence=sure)
     assert factors(method, batch(NAMES[:3], CLASSES)) == {"sound": 2.0, "image": 0.5, "depth": 2.0}
 
 
 def test_without_a_measured_ranking_the_step_decides() -> None:
     teachers = bank(NAMES[:3], CLASSES)
-    method, leaders = PDMP(CLASSES, teachers), set()
+    method, leaders = PDMP(fresh(3), CLASSES, teachers), set()
     for seed in range(8):
         data = batch(NAMES[:3], CLASSES, seed=seed)
         found = batch_confidence(teachers, [data])
@@ -112,30 +119,31 @@ def test_all_batches_of_a_step_decide_together() -> None:
     found = batch_confidence(teachers, parts)
     best = max(found, key=lambda name: float(found[name]))
     expected = {name: 2.0 if name == best else 0.5 for name in NAMES[:2]}
-    assert factors(PDMP(CLASSES, teachers), *parts) == expected
+    assert factors(PDMP(fresh(2), CLASSES, teachers), *parts) == expected
 
 
 def test_who_is_absent_cannot_lead() -> None:
     teachers, data = bank(NAMES[:2], CLASSES), batch(NAMES[:2], CLASSES)
-    method = told(PDMP(CLASSES, teachers), student(NAMES[:2], 4))
+    model = fresh(2)
+    method = PDMP(model, CLASSES, teachers)
     for name in NAMES[:2]:
         data.present = {name: torch.zeros(6, dtype=torch.bool)}
-        method.learning(data)
+        method.loss(model(data), data)
         other = {"sound": "image", "image": "sound"}[name]
-        assert {n: float(f) for n, f in method._factors.items()} == {name: 0.5, other: 2.0}
+        assert {n: float(f) for n, f in method._factors().items()} == {name: 0.5, other: 2.0}
 
 
 def test_a_checkpoint_keeps_the_ranking() -> None:
     teachers = bank(NAMES[:3], CLASSES)
-    again = PDMP(CLASSES, teachers, confidence=dict.fromkeys(NAMES[:3], 0.5))
-    again.load_state_dict(PDMP(CLASSES, teachers, confidence=SURE).state_dict())
+    again = PDMP(fresh(3), CLASSES, teachers, confidence=dict.fromkeys(NAMES[:3], 0.5))
+    again.load_state_dict(PDMP(fresh(3), CLASSES, teachers, confidence=SURE).state_dict())
     assert again.stage() == "image dominant"
 
 
 def test_any_fusion_learns() -> None:
     model = student(NAMES[:3], 4, FiLMFusion)
-    method = PDMP(CLASSES, bank(NAMES[:3], CLASSES), confidence=SURE)
-    method.on_fit_start(g2d.Loop(model.train(), sgd(model)))
+    method = PDMP(model, CLASSES, bank(NAMES[:3], CLASSES), confidence=SURE)
+    method.on_fit_start(g2d.Loop(sgd(model)))
     losses = [float(method.step(batch(NAMES[:3], CLASSES, missing=True))) for _ in range(30)]
     assert losses[-1] < losses[0]
 
@@ -158,8 +166,8 @@ def test_a_recipe_ranks_and_has_no_stages() -> None:
 def test_refuses_options_without_meaning() -> None:
     teachers = bank(NAMES[:2], CLASSES)
     with pytest.raises(g2d.UserError, match="gamma_p must be 0 or more"):
-        PDMP(CLASSES, teachers, gamma_p=-1.0)
+        PDMP(fresh(2), CLASSES, teachers, gamma_p=-1.0)
     with pytest.raises(g2d.UserError, match="gamma_r must be 0 or more"):
-        PDMP(CLASSES, teachers, gamma_r=float("nan"))
+        PDMP(fresh(2), CLASSES, teachers, gamma_r=float("nan"))
     with pytest.raises(g2d.UserError, match=r"confidence is given for \['sound'\]"):
-        PDMP(CLASSES, teachers, confidence={"sound": 0.5})
+        PDMP(fresh(2), CLASSES, teachers, confidence={"sound": 0.5})

@@ -21,17 +21,16 @@ CLASSES = TASKS["classification"]
 EPOCHS, BATCHES = 3, 2
 
 
-def looped(
-    method: PMR, model: g2d.MultimodalModel, looks: Sequence[Sequence[g2d.Batch]]
-) -> list[tuple[float, int]]:
+def looped(method: PMR, looks: Sequence[Sequence[g2d.Batch]]) -> list[tuple[float, int]]:
     """Tells the method of a loop, which gives one look after the other; the list notes them."""
     asked: list[tuple[float, int]] = []
 
-    def sweep(share: float, seed: int) -> Sequence[g2d.Batch]:
-        asked.append((share, seed))
+    def iter_train(fraction: float, seed: int) -> Sequence[g2d.Batch]:
+        asked.append((fraction, seed))
         return looks[(len(asked) - 1) % len(looks)]
 
-    method.on_fit_start(g2d.Loop(model, sgd(model), epochs=EPOCHS, sweep=sweep))
+    optimizer = sgd(method.student.net)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS, iter_train=iter_train))
     return asked
 
 
@@ -92,8 +91,8 @@ def test_training_follows_the_equations(name: str, k: int) -> None:
             networks.SGD(rate=0.05, momentum=0.9, decay=0.02),
         )
     )
-    method = PMR(CLASSES, **options)
-    looped(method, model, looks)
+    method = PMR(model, CLASSES, **options)
+    looped(method, looks)
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
         for data in batches:
@@ -112,7 +111,7 @@ def test_training_follows_the_equations(name: str, k: int) -> None:
 
 def said(strength: dict[str, float], features: dict[str, torch.Tensor] | None = None) -> Any:
     """A method with two prototypes, and features that give each modality its strength."""
-    method = PMR(g2d.Classification(2), entropy=0.3)
+    method = PMR(student(tuple(strength), 2), g2d.Classification(2), entropy=0.3)
     rows = {}
     for name, value in strength.items():
         # On the line between prototypes at 0 and 1, q of the first is σ(1 - 2 x).
@@ -153,7 +152,7 @@ def test_only_the_encoder_behind_is_pulled_and_only_the_one_ahead_is_slowed(slow
     assert not slowing or pull["sound"] < 0
     joint = outputs.logits.grad.clone()
     outputs.logits.grad = None
-    g2d.JointTraining(CLASSES).loss(outputs, data).backward()
+    g2d.JointTraining(method.student, CLASSES).loss(outputs, data).backward()
     assert torch.equal(outputs.logits.grad, joint)
 
 
@@ -164,8 +163,8 @@ def test_prototypes_are_the_means_of_classes_in_eval_mode() -> None:
     names = NAMES[:3]
     model = student(names, CLASSES.outputs).train()
     data = [batch(names, CLASSES, size=9, seed=s, missing=True) for s in range(3)]
-    method = PMR(CLASSES, momentum=0.0, share=0.3, seed=2)
-    asked = looped(method, model, [data])
+    method = PMR(model, CLASSES, momentum=0.0, share=0.3, seed=2)
+    asked = looped(method, [data])
     before = weights(model)
     for epoch in range(2):
         method.on_epoch_start(epoch)
@@ -191,8 +190,8 @@ def test_a_class_that_is_not_looked_at_keeps_its_prototype() -> None:
     model = student(names, CLASSES.outputs).eval()
     whole, part = batch(names, CLASSES, size=40), batch(names, CLASSES, size=40, seed=1)
     part.target = part.target.clamp(min=1)
-    method = PMR(CLASSES, momentum=0.25)
-    looped(method, model, [[whole], [part], [part]])
+    method = PMR(model, CLASSES, momentum=0.25)
+    looped(method, [[whole], [part], [part]])
     found = []
     for epoch in range(3):
         method.on_epoch_start(epoch)
@@ -211,8 +210,8 @@ def test_a_class_without_a_prototype_leaves_all_finite(seen: list[int]) -> None:
     look.target = torch.tensor([seen[i % len(seen)] for i in range(6)] if seen else [0] * 6)
     if not seen:
         look.present = {name: torch.zeros(6, dtype=torch.bool) for name in names}
-    method = PMR(CLASSES, entropy=1.0)
-    looped(method, model, [[look]])
+    method = PMR(model, CLASSES, entropy=1.0)
+    looped(method, [[look]])
     method.on_epoch_start(0)
     data = batch(names, CLASSES, seed=5, size=12)
     assert len(data.target.unique()) == CLASSES.outputs
@@ -238,8 +237,8 @@ def test_looks_do_not_depend_on_the_precision_of_sums() -> None:
         g2d.LateFusion({"sound": 5, "depth": 5}, CLASSES.outputs),
     )
     data = batch(("sound", "depth"), CLASSES, size=400)
-    method = PMR(CLASSES)
-    looped(method, model, [[data]])
+    method = PMR(model, CLASSES)
+    looped(method, [[data]])
     method.loop.precision = lambda: torch.autocast("cpu", torch.bfloat16)  # type: ignore[method-assign]
     method.on_epoch_start(0)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -254,13 +253,11 @@ def test_looks_do_not_depend_on_the_precision_of_sums() -> None:
 
 def test_out_of_its_window_it_is_joint_training_and_does_not_look() -> None:
     names, found, data = NAMES[:2], [], batch(NAMES[:2], CLASSES)
-    method = PMR(CLASSES, window=(1, 2), entropy_epochs=1)
-    for each in (method, g2d.JointTraining(CLASSES)):
-        model = student(names, CLASSES.outputs)
-        if isinstance(each, PMR):
-            asked = looped(each, model, [[data]])
-        else:
-            each.on_fit_start(g2d.Loop(model, sgd(model)))
+    method = PMR(student(names, CLASSES.outputs), CLASSES, window=(1, 2), entropy_epochs=1)
+    asked = looped(method, [[data]])
+    joint = g2d.JointTraining(student(names, CLASSES.outputs), CLASSES)
+    joint.on_fit_start(g2d.Loop(sgd(joint.student.net)))
+    for each in (method, joint):
         losses = []
         for epoch in range(EPOCHS):
             each.on_epoch_start(epoch)
@@ -270,7 +267,7 @@ def test_out_of_its_window_it_is_joint_training_and_does_not_look() -> None:
             assert each.stage() == "joint"
             if epoch != 1:
                 losses.append(each.step(data))
-        found.append((losses, weights(model)))
+        found.append((losses, weights(each.student.net)))
     assert asked == [(0.1, 1)]
     assert found[0][0] == found[1][0]
     assert same(found[0][1], found[1][1])
@@ -278,8 +275,8 @@ def test_out_of_its_window_it_is_joint_training_and_does_not_look() -> None:
 
 def test_the_entropy_term_ends() -> None:
     names = NAMES[:2]
-    method = PMR(CLASSES, entropy_epochs=1)
-    looped(method, student(names, CLASSES.outputs), [[batch(names, CLASSES)]])
+    method = PMR(student(names, CLASSES.outputs), CLASSES, entropy_epochs=1)
+    looped(method, [[batch(names, CLASSES)]])
     stages = []
     for epoch in range(2):
         method.on_epoch_start(epoch)
@@ -302,10 +299,10 @@ def test_the_entropy_term_ends() -> None:
 )
 def test_options_are_checked(options: dict[str, Any], words: str) -> None:
     with pytest.raises(g2d.UserError, match=words):
-        PMR(CLASSES, **options)
+        PMR(student(NAMES[:2], 4), CLASSES, **options)
 
 
 @pytest.mark.parametrize("kind", ["regression", "multilabel"])
 def test_it_needs_classes(kind: str) -> None:
     with pytest.raises(g2d.UserError, match="is defined for Classification"):
-        PMR(TASKS[kind])
+        PMR(student(NAMES[:2], TASKS[kind].outputs), TASKS[kind])

@@ -33,14 +33,12 @@ def linear(k: int) -> g2d.MultimodalModel:
     torch.manual_seed(2)
     widths = {name: WIDTHS[name] for name in NAMES[:k]}
     encoders = {name: nn.Linear(6, width) for name, width in widths.items()}
-    return g2d.MultimodalModel(encoders, ReconBoost.adapt_fusion(FiLMFusion(widths, 4), hidden=7))
+    return g2d.MultimodalModel(encoders, FiLMFusion(widths, 4))
 
 
 def deep(k: int) -> g2d.MultimodalModel:
     """Encoders with batch norm."""
-    model = student(NAMES[:k], 4)
-    model.fusion = ReconBoost.adapt_fusion(model.fusion)
-    return model
+    return student(NAMES[:k], 4)
 
 
 def samples(k: int, seed: int, missing: bool = False) -> g2d.Batch:
@@ -52,13 +50,13 @@ def samples(k: int, seed: int, missing: bool = False) -> g2d.Batch:
 def told(
     model: g2d.MultimodalModel, optimizer: str = "sgd", epochs: int = 8, **options: Any
 ) -> ReconBoost:
-    method = ReconBoost(CLASSES, **options)
-    method.on_fit_start(g2d.Loop(model.train(), OPTIMIZERS[optimizer](model), epochs=epochs))
+    method = ReconBoost(model.train(), CLASSES, **{"hidden": 7, **options})
+    method.on_fit_start(g2d.Loop(OPTIMIZERS[optimizer](model), epochs=epochs))
     return method
 
 
 def begin(method: ReconBoost, epoch: int) -> None:
-    method.loop.model.train()
+    method.student.net.train()
     method.on_epoch_start(epoch)
 
 
@@ -84,16 +82,6 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_training_follows_the_equations(name: str, missing: bool, k: int) -> None:
     plan, model = CASES[name], linear(k)
-    epochs = [[samples(k, 10 * e + s, missing) for s in range(2)] for e in range(8)]
-    expected, last = paper.train(
-        flat(model),
-        NAMES[:k],
-        [
-            [(b.inputs, b.target, {m: p.tolist() for m, p in b.present.items()}) for b in steps]
-            for steps in epochs
-        ],
-        plan,
-    )
     method = told(
         model,
         objective=plan.objective,
@@ -103,6 +91,16 @@ def test_training_follows_the_equations(name: str, missing: bool, k: int) -> Non
         rectify_epochs=plan.rectify,
         mcr=plan.mcr > 0,
         alpha=plan.mcr,
+    )
+    epochs = [[samples(k, 10 * e + s, missing) for s in range(2)] for e in range(8)]
+    expected, last = paper.train(
+        flat(model),
+        NAMES[:k],
+        [
+            [(b.inputs, b.target, {m: p.tolist() for m, p in b.present.items()}) for b in steps]
+            for steps in epochs
+        ],
+        plan,
     )
     losses = []
     for epoch, steps in enumerate(epochs):
@@ -116,7 +114,9 @@ def test_training_follows_the_equations(name: str, missing: bool, k: int) -> Non
 def test_the_cases_differ_from_each_other() -> None:
     """Or the test above would say little of what they are about."""
     given = [[(b.inputs, b.target, b.present) for b in [samples(2, e)]] for e in range(8)]
-    start = flat(linear(2))
+    model = linear(2)
+    told(model)
+    start = flat(model)
     losses = [
         paper.train(start, NAMES[:2], given, plan)[0]
         for plan in (
@@ -198,9 +198,9 @@ def test_with_w2_at_0_it_is_unimodal_training() -> None:
 
 def test_the_gradient_of_kl_is_the_closed_form() -> None:
     model = linear(3)
+    method = told(model, objective="kl", w1=4.0, w2=1.0, **SHORT)
     with torch.no_grad():
         model.fusion.rate.fill_(1.7)
-    method = told(model, objective="kl", w1=4.0, w2=1.0, **SHORT)
     begin(method, 2)
     said = {name: torch.randn(2, 4) for name in NAMES[:3]}
     said["image"].requires_grad_()
@@ -230,14 +230,14 @@ def test_at_first_nobody_knows_anything() -> None:
 def test_every_phase_begins_with_a_fresh_optimizer(optimizer: str, fabric: bool) -> None:
     """Fabric wraps the optimizer that is handed to the loop."""
     model = deep(2)
+    method = ReconBoost(model.train(), CLASSES, boost_epochs=2, rectify_epochs=1)
     made = OPTIMIZERS[optimizer](model)
-    method = ReconBoost(CLASSES, boost_epochs=2, rectify_epochs=1)
     if fabric:
         devices = TrainingSettings(accelerator="cpu").make_fabric()
-        method.on_fit_start(FabricLoop(devices, *devices.setup(model.train(), made), epochs=6))
+        method.on_fit_start(FabricLoop(devices, *devices.setup(model, made), epochs=6))
         made.load_state_dict(made.state_dict())  # as a resumed run does: the state is a new one
     else:
-        method.on_fit_start(g2d.Loop(model.train(), made, epochs=6))
+        method.on_fit_start(g2d.Loop(made, epochs=6))
     for epoch in range(6):
         begin(method, epoch)
         fresh = epoch % 3 != 1
@@ -283,18 +283,18 @@ def test_stages_go_round() -> None:
 )
 def test_options_that_make_no_sense(options: dict[str, Any], said: str) -> None:
     with pytest.raises(g2d.UserError, match=said):
-        ReconBoost(CLASSES, **options)
+        told(linear(2), **options)
 
 
 @pytest.mark.parametrize("kind", ["regression", "multilabel"])
 def test_it_is_for_classes(kind: str) -> None:
     with pytest.raises(g2d.UserError, match="is defined for Classification"):
-        ReconBoost(TASKS[kind])
+        ReconBoost(linear(2), TASKS[kind])
 
 
 def test_prioritization_cannot_go_around_it() -> None:
     with pytest.raises(g2d.UserError, match="orders the modalities by itself"):
-        SequentialPrioritization(ReconBoost(CLASSES), bank(NAMES[:2], CLASSES), schedule=(1, 1))
+        SequentialPrioritization(told(linear(2)), bank(NAMES[:2], CLASSES), schedule=(1, 1))
     made = recipe("reconboost+smp", 2)
     with pytest.raises(g2d.UserError, match="orders the modalities by itself"):
         plan_method(made, tuple(made.encoders))
@@ -302,6 +302,6 @@ def test_prioritization_cannot_go_around_it() -> None:
 
 def test_the_head_can_be_linear() -> None:
     model = linear(2)
-    fusion = ReconBoost.adapt_fusion(model.fusion, hidden=0)
-    assert isinstance(fusion, BoostedSum)
-    assert [tuple(p.shape) for p in fusion.head.parameters()] == [(4, 5), (4,)]
+    told(model, hidden=0)
+    assert isinstance(model.fusion, BoostedSum)
+    assert [tuple(p.shape) for p in model.fusion.head.parameters()] == [(4, 5), (4,)]

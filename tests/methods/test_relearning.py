@@ -8,7 +8,7 @@ import torch
 import g2d
 from g2d.methods import relearning
 from g2d.methods.relearning import Relearning, k_means, purity
-from methods.by_equations import Seen, batches, follow, loop_for
+from methods.by_equations import Seen, batches, begin, follow, late
 from methods.small import NAMES, TASKS, same, weights
 from reference import relearning as reference
 from reference.g2d import softmax
@@ -80,8 +80,8 @@ def test_training_follows_the_equations(
 ) -> None:
     monkeypatch.setattr(relearning, "purity", above)
     expected = Reference(1.2, (1, 2), 0.4)
-    method = Relearning(TASK, strength=1.2, times=2, held_out=0.4)
-    follow(method, expected.loss, k, missing, epochs=4, before=expected.before)
+    method = Relearning(late(k), TASK, strength=1.2, times=2, held_out=0.4)
+    follow(method, expected.loss, missing, epochs=4, before=expected.before)
     assert any(expected.gaps)
 
 
@@ -105,11 +105,10 @@ def test_accuracy_of_readouts_may_be_compared_instead(k: int) -> None:
             gaps.append(abs(sum(hits) / len(hits) - validation[m]))
             reference.go_back(p, initial, m, 0.7, gaps[-1])
 
-    method = Relearning(TASK, strength=0.7, times=1, every=2, diagnosis="accuracy")
+    method = Relearning(late(k), TASK, strength=0.7, times=1, every=2, diagnosis="accuracy")
     follow(
         method,
         lambda p, features, seen: late_loss(p, features, seen, lambda row: True),
-        k,
         epochs=4,
         before=before,
         after=lambda epoch: method.on_validation_end({"accuracy": validation}),
@@ -163,9 +162,9 @@ def test_few_or_equal_points_have_a_purity(points: torch.Tensor) -> None:
 
 def diagnosed(gap: float, strength: float, monkeypatch: pytest.MonkeyPatch):
     """A trained model before and after it has gone back, and its first weights."""
-    method = Relearning(TASK, strength=strength, times=1, every=1)
+    method = Relearning(late(2), TASK, strength=strength, times=1, every=1)
     data = batches(2)
-    model = loop_for(method, 2, data, 3)
+    model = begin(method, data, 3)
     first = weights(model)
     for each in data:
         method.step(each)
@@ -192,13 +191,13 @@ def test_no_gap_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_held_out_samples_have_no_say_until_the_last_moment() -> None:
     losses = {}
     for changed in (False, True):
-        method = Relearning(TASK, times=1, every=1, held_out=0.4)
+        method = Relearning(late(2), TASK, times=1, every=1, held_out=0.4)
         data = batches(2)[0]
         held = method._held(data.index)
         assert held.any()
         if changed:
             data.target[held] = (data.target[held] + 1) % 4
-        loop_for(method, 2, [data], 2)
+        begin(method, [data], 2)
         losses[changed] = [float(method.step(data))]
         method._epoch = 1
         losses[changed].append(float(method.step(data)))
@@ -208,7 +207,7 @@ def test_held_out_samples_have_no_say_until_the_last_moment() -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
 def test_the_share_held_out_is_the_one_asked_for(share: float) -> None:
-    held = Relearning(TASK, held_out=share)._held(torch.arange(1000))
+    held = Relearning(late(2), TASK, held_out=share)._held(torch.arange(1000))
     assert float(held.float().mean()) == pytest.approx(share, abs=0.005)
 
 
@@ -224,8 +223,8 @@ def test_the_share_held_out_is_the_one_asked_for(share: float) -> None:
     ],
 )
 def test_the_moments_are_spread_over_the_training(options, epochs, moments) -> None:
-    method = Relearning(TASK, **options)
-    loop_for(method, 2, batches(2), epochs)
+    method = Relearning(late(2), TASK, **options)
+    begin(method, batches(2), epochs)
     assert method.moments == moments
 
 
@@ -239,9 +238,9 @@ def test_the_moments_are_spread_over_the_training(options, epochs, moments) -> N
 )
 def test_options_that_mean_nothing_are_refused(options: dict[str, object], says: str) -> None:
     with pytest.raises(g2d.UserError, match=says):
-        Relearning(TASK, **options)
+        Relearning(late(2), TASK, **options)
 
 
 def test_it_is_not_defined_for_regression() -> None:
     with pytest.raises(g2d.UserError, match="is defined for Classification"):
-        Relearning(TASKS["regression"])
+        Relearning(late(2), TASKS["regression"])

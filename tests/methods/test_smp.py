@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 import g2d
 from g2d.errors import UserError
@@ -21,9 +21,8 @@ SCORES = st.floats(0.0078125, 1.0, width=32)
 
 
 def smp(names: tuple[str, ...], schedule: tuple[int, ...], **options: object) -> g2d.Method:
-    return g2d.SequentialPrioritization(
-        g2d.JointTraining(TASK), bank(names, TASK), schedule, **options
-    )
+    joint = g2d.JointTraining(student(names, TASK.outputs), TASK)
+    return g2d.SequentialPrioritization(joint, bank(names, TASK), schedule, **options)
 
 
 @given(st.lists(SCORES, min_size=2, max_size=4))
@@ -56,14 +55,15 @@ def test_partial_suppression_scales_the_gradients_by_hand(scope: str) -> None:
     names = NAMES[:3]
     confidence = dict(zip(names, (0.9, 0.3, 0.6), strict=True))
     kappa = {"sound": 1 - math.tanh(0.9 / 0.45), "image": 1.0, "depth": 1.0}  # 0.6 / 0.6 is not > 1
-    data, model = batch(names, TASK), student(names, TASK.outputs)
+    method = smp(names, (1, 1, 1), confidence=confidence, suppression="partial", scope=scope)
+    data, model = batch(names, TASK), method.student.net
     TASK.loss(model(data).logits, data.target).backward()
     joint = {key: value.grad.clone() for key, value in model.named_parameters()}
     model.zero_grad()
-    method = smp(names, (1, 1, 1), confidence=confidence, suppression="partial", scope=scope)
-    assert method.learning(data) is None
+    method.on_epoch_start(0)
+    assert method.active() is None
     method.loss(model(data), data).backward()
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     for key, value in model.named_parameters():
         owner = next((name for name in names if f".{name}." in key), None)
         own = key.startswith("encoders.") or scope == "branch"
@@ -71,9 +71,9 @@ def test_partial_suppression_scales_the_gradients_by_hand(scope: str) -> None:
         torch.testing.assert_close(value.grad, joint[key] * factor, rtol=1e-5, atol=1e-8)
     method.on_epoch_start(2)  # the last stage scales nothing
     model.zero_grad()
-    assert method.learning(data) is None
+    assert method.active() is None
     method.loss(model(data), data).backward()
-    method.adjust_gradients(model)
+    method.adjust_gradients()
     assert all(torch.equal(p.grad, joint[key]) for key, p in model.named_parameters())
 
 
@@ -84,14 +84,14 @@ def test_without_stages_it_is_the_wrapped_method_bit_for_bit(k: int, optimizer: 
     schedule = (*[0] * (k - 1), 3)
     epochs = [[batch(names, TASK, seed=s)] for s in range(3)]
     for make in (
-        g2d.JointTraining,
-        lambda task: g2d.UMT(task, bank(names, task)),
-        lambda task: g2d.G2DLoss(task, bank(names, task)),
+        lambda model: g2d.JointTraining(model, TASK),
+        lambda model: g2d.UMT(model, TASK, bank(names, TASK)),
+        lambda model: g2d.G2DLoss(model, TASK, bank(names, TASK)),
     ):
         left, right = student(names, TASK.outputs), student(names, TASK.outputs)
-        wrapped = g2d.SequentialPrioritization(make(TASK), bank(names, TASK), schedule)
-        a = train(wrapped, left, OPTIMIZERS[optimizer](left), epochs)
-        b = train(make(TASK), right, OPTIMIZERS[optimizer](right), epochs)
+        wrapped = g2d.SequentialPrioritization(make(left), bank(names, TASK), schedule)
+        a = train(wrapped, OPTIMIZERS[optimizer](left), epochs)
+        b = train(make(right), OPTIMIZERS[optimizer](right), epochs)
         assert a == b
         assert same(weights(left), weights(right))
 
@@ -100,13 +100,21 @@ def test_g2d_is_the_g2d_loss_under_prioritization() -> None:
     names = NAMES[:3]
     epochs = [[batch(names, TASK, seed=s)] for s in range(3)]
     left, right = student(names, TASK.outputs), student(names, TASK.outputs)
-    whole = g2d.G2D(TASK, bank(names, TASK), (1, 1, 1), alpha=0.5, temperature=2.0)
-    inner = g2d.G2DLoss(TASK, bank(names, TASK), alpha=0.5, temperature=2.0)
+    whole = g2d.G2D(left, TASK, bank(names, TASK), (1, 1, 1), alpha=0.5, temperature=2.0)
+    inner = g2d.G2DLoss(right, TASK, bank(names, TASK), alpha=0.5, temperature=2.0)
     parts = g2d.SequentialPrioritization(inner, bank(names, TASK), (1, 1, 1))
-    assert train(whole, left, OPTIMIZERS["sgd"](left), epochs) == train(
-        parts, right, OPTIMIZERS["sgd"](right), epochs
+    assert train(whole, OPTIMIZERS["sgd"](left), epochs) == train(
+        parts, OPTIMIZERS["sgd"](right), epochs
     )
     assert same(weights(left), weights(right))
+
+
+def trainable(method: g2d.Method) -> set[str]:
+    """Whose encoders require gradients."""
+    encoders = method.student.net.encoders.items()
+    found = {name: {p.requires_grad for p in encoder.parameters()} for name, encoder in encoders}
+    assert all(len(flags) == 1 for flags in found.values())
+    return {name for name, flags in found.items() if flags == {True}}
 
 
 def test_a_batch_ranks_by_its_own_confidence_and_a_step_by_all_its_batches() -> None:
@@ -121,28 +129,34 @@ def test_a_batch_ranks_by_its_own_confidence_and_a_step_by_all_its_batches() -> 
             target = torch.cat([part.target for part in parts])
             rho[name] = paper.confidence(paper.Task("classification"), torch.cat(said), target)
         weakest = paper.ranking(rho)[0]
-        assert method.learning(*parts) == {weakest}
+        method.on_epoch_start(0)
+        assert method.active() is None  # before anybody is ranked
+        method.on_step_start(*parts)
+        assert method.active() == {weakest}
+        assert trainable(method) == {weakest}
         seen.add(weakest)
     assert seen == set(names)
 
 
 def test_a_modality_missing_from_the_whole_batch_never_leads() -> None:
     names = NAMES[:2]
-    method, model = smp(names, (1, 1)), student(names, TASK.outputs)
+    method = smp(names, (1, 1))
+    optimizer = OPTIMIZERS["sgd"](method.student.net)
     for absent, other in (names, names[::-1]):
         data = batch(names, TASK)
         data.present = {absent: torch.zeros(len(data), dtype=torch.bool)}
-        assert method.learning(data) == {other}
-        assert step(method, model, OPTIMIZERS["sgd"](model), data).isfinite()
+        method.on_step_start(data)
+        assert method.active() == {other}
+        assert step(method, optimizer, data).isfinite()
 
 
 def test_state_carries_the_ranking_and_the_wrapped_state() -> None:
     names = NAMES[:2]
     saved = smp(names, (2, 1), confidence={"sound": 0.3, "image": 0.7}).state_dict()
     other = smp(names, (2, 1), confidence={"sound": 0.9, "image": 0.7})
-    assert other.learning() == {"image"}
+    assert other.active() == {"image"}
     other.load_state_dict(saved)
-    assert other.learning() == {"sound"}
+    assert other.active() == {"sound"}
     assert other.state_dict() == saved
 
 
@@ -163,17 +177,27 @@ def test_the_stage_is_named() -> None:
 class Spy(g2d.Method):
     """A method with hooks of its own, among them a gate and an end."""
 
-    def __init__(self, task: g2d.Task) -> None:
-        super().__init__(task)
+    def __init__(self, model: nn.Module, task: g2d.Task) -> None:
+        super().__init__(model, task)
         self.told: list[object] = []
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def on_fit_start(self, loop: g2d.Loop) -> None:
+        self.told.append(loop)
+
+    def begin_epoch(self, epoch: int) -> None:
         self.told.append(epoch)
 
-    def learning(self, *batches: g2d.Batch) -> frozenset[str]:
+    def active(self) -> frozenset[str]:
         return frozenset({"sound", "image"})
 
-    def adjust_gradients(self, model: nn.Module) -> None:
+    def on_step_start(self, *batches: g2d.Batch) -> None:
+        self.told.append(batches)
+
+    def objective(self, outputs: g2d.Outputs, batch: g2d.Batch) -> Tensor:
+        self.told.append("loss")
+        return super().objective(outputs, batch)
+
+    def modify_gradients(self) -> None:
         self.told.append("gradients")
 
     def on_validation_end(self, metrics: object) -> None:
@@ -190,18 +214,20 @@ class Spy(g2d.Method):
 
 
 def test_hooks_reach_the_wrapped_method() -> None:
-    names, inner = NAMES[:3], Spy(TASK)
+    names = NAMES[:3]
+    data, model = batch(names, TASK), student(names, TASK.outputs)
+    inner, loop = Spy(model, TASK), g2d.Loop(OPTIMIZERS["sgd"](model))
     method = g2d.SequentialPrioritization(
         inner, bank(names, TASK), (1, 0, 1), confidence=dict.fromkeys(names, 0.5)
     )
-    data, model = batch(names, TASK), student(names, TASK.outputs)
+    method.on_fit_start(loop)
     method.on_epoch_start(0)
-    assert method.learning(data) == {"sound"}  # both gates open
-    method.adjust_gradients(model)
+    assert method.active() == trainable(method) == {"sound"}  # trainable for both
+    method.step(data)
     method.on_validation_end({"loss": 1.0})
     method.on_epoch_start(1)
-    assert method.learning(data) == {"sound", "image"}
-    assert inner.told == [0, "gradients", {"loss": 1.0}, 1]
+    assert method.active() == trainable(method) == {"sound", "image"}
+    assert inner.told == [loop, 0, (data,), "loss", "gradients", {"loss": 1.0}, 1]
     assert not method.finished()
     inner.told.append("enough")
     assert method.finished()

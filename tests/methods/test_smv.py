@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 import torch
 
 import g2d
 from g2d.methods.smv import SampleValuation
-from methods.by_equations import Seen, batches, follow, loop_for
+from g2d.models.fusion import Fusion
+from methods.by_equations import Seen, batches, begin, follow, late
 from methods.small import NAMES, TASKS
 from reference import smv as reference
 from reference.g2d import softmax
@@ -72,8 +71,8 @@ class Reference:
 @pytest.mark.parametrize("level", ["sample", "modality"])
 def test_training_follows_the_equations(level: str, missing: bool, k: int) -> None:
     expected = Reference(level, 1.5, 1)
-    method = SampleValuation(TASK, level=level, strength=1.5)
-    follow(method, expected.loss, k, missing, before=expected.before)
+    method = SampleValuation(late(k), TASK, level=level, strength=1.5)
+    follow(method, expected.loss, missing, before=expected.before)
     assert any(expected.copies.values())
 
 
@@ -90,21 +89,26 @@ PAPER = {
 }
 
 
-class Known(torch.nn.Module):
-    """A model whose answers are written in the inputs: right or wrong for every coalition."""
+class Known(Fusion):
+    """Its answers are written in the features: right or wrong for every coalition."""
 
-    modalities = ("sound", "image")
+    def forward(self, features, present=None):
+        there = [m for m in self.modalities if m not in (present or {}) or present[m].any()]
+        right = features[there[0]][:, len(there) - 1]
+        return torch.stack([1 - right, right], dim=1), {}
 
-    def forward(self, batch: g2d.Batch) -> g2d.Outputs:
-        both = batch.inputs["sound"][:, 1]
-        return g2d.Outputs(self.logits(both), {}, {}, dict(batch.inputs))
 
-    def logits(self, right: torch.Tensor) -> torch.Tensor:
-        return torch.stack([1 - right, right], dim=1)
+class Half(Fusion):
+    """Gives every label, from whatever it is given."""
 
-    def fusion(self, fused_from, present):
-        (alone,) = [m for m in self.modalities if m not in present or present[m].any()]
-        return self.logits(fused_from[alone][:, 0]), {}
+    def forward(self, features, present=None):
+        return torch.ones(len(features["sound"]), self.outputs), {}
+
+
+def inputs_fused_by(kind: type[Fusion], width: int, outputs: int) -> g2d.MultimodalModel:
+    names = ("sound", "image")
+    encoders = {name: torch.nn.Identity() for name in names}
+    return g2d.MultimodalModel(encoders, kind(dict.fromkeys(names, width), outputs))
 
 
 def known(level: str = "sample", **options: float) -> SampleValuation:
@@ -114,8 +118,9 @@ def known(level: str = "sample", **options: float) -> SampleValuation:
         torch.ones(len(rows), dtype=torch.long),
         torch.arange(len(rows)),
     )
-    method = SampleValuation(g2d.Classification(2), level=level, warmup=0, **options)
-    method.on_fit_start(g2d.Loop(Known(), None, sweep=lambda share, seed: [data]))
+    model = inputs_fused_by(Known, width=2, outputs=2)
+    method = SampleValuation(model, g2d.Classification(2), level=level, warmup=0, **options)
+    method.on_fit_start(g2d.Loop(None, iter_train=lambda fraction, seed: [data]))
     method.on_epoch_start(0)
     return method
 
@@ -130,16 +135,16 @@ def test_two_modalities_are_copied_as_often_as_in_the_authors_code() -> None:
 def test_of_two_modalities_only_the_one_behind_is_copied() -> None:
     method = known("modality")
     assert all(not copies.any() for copies in method._copies.values())  # the cases are symmetrical
-    method = SampleValuation(TASK, level="modality", warmup=0)
-    loop_for(method, 2, batches(2), 1)
+    method = SampleValuation(late(2), TASK, level="modality", warmup=0)
+    begin(method, batches(2), 1)
     method.on_epoch_start(0)
     one, other = (float(copies) for copies in method._copies.values())
     assert min(one, other) == 0
 
 
 def test_modalities_are_valued_when_it_is_time() -> None:
-    method = SampleValuation(TASK, warmup=1, every=2)
-    model = loop_for(method, 2, batches(2), 6)
+    method = SampleValuation(late(2), TASK, warmup=1, every=2)
+    model = begin(method, batches(2), 6)
     valued = []
     for epoch in range(6):
         before = method._copies
@@ -151,28 +156,20 @@ def test_modalities_are_valued_when_it_is_time() -> None:
 
 
 def test_a_table_between_two_valuations_is_kept_in_the_state() -> None:
-    method = SampleValuation(TASK, warmup=0)
-    loop_for(method, 2, batches(2), 2)
+    method = SampleValuation(late(2), TASK, warmup=0)
+    begin(method, batches(2), 2)
     method.on_epoch_start(0)
-    again = SampleValuation(TASK, warmup=0, every=5)
+    again = SampleValuation(late(2), TASK, warmup=0, every=5)
     again.load_state_dict(method.state_dict())
     assert all(torch.equal(again._copies[n], method._copies[n]) for n in NAMES[:2])
 
 
 def test_labels_that_are_many_count_by_their_share() -> None:
     task = g2d.MultiLabel(4)
-    method = SampleValuation(task, warmup=0)
+    method = SampleValuation(inputs_fused_by(Half, width=4, outputs=4), task, warmup=0)
     right = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
-
-    class Half(Known):
-        def forward(self, batch: g2d.Batch) -> g2d.Outputs:
-            return g2d.Outputs(torch.ones(1, 4), {}, {}, {})
-
-        def fusion(self, fused_from, present):
-            return torch.ones(1, 4), {}
-
     data = g2d.Batch({"sound": right, "image": right}, right, torch.arange(1))
-    method.on_fit_start(g2d.Loop(Half(), None, sweep=lambda share, seed: [data]))
+    method.on_fit_start(g2d.Loop(None, iter_train=lambda fraction, seed: [data]))
     values, _, _ = method._values(1.0, 0)
     assert {name: value.tolist() for name, value in values.items()} == {
         "sound": [0.5],
@@ -191,9 +188,9 @@ def test_labels_that_are_many_count_by_their_share() -> None:
 )
 def test_options_that_mean_nothing_are_refused(options: dict[str, object], says: str) -> None:
     with pytest.raises(g2d.UserError, match=says):
-        SampleValuation(TASK, **options)
+        SampleValuation(late(2), TASK, **options)
 
 
 def test_it_is_not_defined_for_regression() -> None:
     with pytest.raises(g2d.UserError, match="is defined for Classification and MultiLabel"):
-        partial(SampleValuation, TASKS["regression"])()
+        SampleValuation(late(2), TASKS["regression"])

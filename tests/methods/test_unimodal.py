@@ -84,5 +84,5 @@ def test_a_modality_that_nobody_has_has_no_score() -> None:
 def test_a_fusion_without_terms_is_told_of() -> None:
     task, names = TASKS["classification"], NAMES[:2]
     outputs = student(names, task.outputs, FiLMFusion).train()(batch(names, task))
-    with pytest.raises(g2d.UserError, match="adapt_fusion"):
+    with pytest.raises(g2d.UserError, match=r"attach it with heads=\.\.\., or use late"):
         shown(outputs)

@@ -17,7 +17,7 @@ def test_reads_its_modality_only() -> None:
     batch = Batch(
         {"left": left, "right": torch.full((5, 1), torch.nan)}, torch.zeros(5), torch.arange(5)
     )
-    outputs = teacher(batch, learning=set())
+    outputs = teacher(batch)
     weight, bias = teacher.head.weight, teacher.head.bias
     torch.testing.assert_close(outputs.features["left"], encoder(left))
     torch.testing.assert_close(outputs.logits, encoder(left) @ weight.T + bias)

@@ -31,12 +31,12 @@ def test_training_does_not_change_the_teachers() -> None:
     names = NAMES[:3]
     teachers, model = bank(names, TASK), student(names, TASK.outputs)
     before = {name: weights(teacher) for name, teacher in teachers.models.items()}
-    method, optimizer = g2d.G2D(TASK, teachers, (1, 1, 1)), sgd(model)
+    method, optimizer = g2d.G2D(model, TASK, teachers, (1, 1, 1)), sgd(model)
     for epoch in range(3):
         method.on_epoch_start(epoch)
         for teacher in teachers.models.values():
             teacher.train()
-        step(method, model, optimizer, batch(names, TASK, seed=epoch))
+        step(method, optimizer, batch(names, TASK, seed=epoch))
     for name, teacher in teachers.models.items():
         assert same(weights(teacher), before[name])
         assert all(p.grad is None and not p.requires_grad for p in teacher.parameters())
@@ -63,9 +63,9 @@ def test_a_batch_is_computed_once() -> None:
     calls: list[str] = []
     for name, teacher in teachers.models.items():
         teacher.encoder.register_forward_hook(lambda *_, name=name: calls.append(name))
-    method = g2d.G2D(TASK, teachers, (2, 1))
+    method = g2d.G2D(model, TASK, teachers, (2, 1))
     for seed in range(3):
-        step(method, model, sgd(model), batch(names, TASK, seed=seed))
+        step(method, sgd(model), batch(names, TASK, seed=seed))
     assert sorted(calls) == sorted([*names] * 3)
 
 

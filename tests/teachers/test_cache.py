@@ -91,8 +91,8 @@ def test_training_on_the_cache_is_training_with_the_teachers(
     epochs = [[rows(kind, w, missing=missing) for w in shuffled.split(8)] for _ in range(3)]
     for teachers in (cached(tmp_path, kind), bank(MODALITIES, task)):
         model = student(MODALITIES, task.outputs)
-        method = g2d.G2D(task, teachers, (1, 1, 1), scope="encoder")
-        results.append((train(method, model, sgd(model), epochs), model.state_dict()))
+        method = g2d.G2D(model, task, teachers, (1, 1, 1), scope="encoder")
+        results.append((train(method, sgd(model), epochs), model.state_dict()))
     (losses, left), (expected, right) = results
     assert losses == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)

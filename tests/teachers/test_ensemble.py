@@ -39,6 +39,6 @@ def test_training_it_further_does_not_change_the_teachers() -> None:
     before = {name: weights(model) for name, model in bank.models.items()}
     model = g2d.ensemble(bank.models)
     start = weights(model)
-    step(g2d.JointTraining(task), model, sgd(model), batch(names, task))
+    step(g2d.JointTraining(model, task), sgd(model), batch(names, task))
     assert not same(weights(model), start)
     assert all(same(weights(teacher), before[name]) for name, teacher in bank.models.items())
