@@ -36,7 +36,7 @@ def trained(method, folder):
     recipe = {**recipe, "encoders": encoders, "training": {**recipe["training"], **own}}
     fusion = "concat" if method in {"opm", "amco"} else "late"
     run = train(recipe_from({**recipe, "method": method, "fusion": fusion}), folder)
-    model, _ = load_run(run)
+    model, _ = load_run(run, trust=True)
     return model
 
 

@@ -153,8 +153,17 @@ def read_records(out: Path) -> list[GridRecord]:
 
 
 def read_record(path: Path) -> GridRecord:
-    """One recorded grid."""
+    """One recorded grid.
+
+    Raises:
+        UserError: It gives itself another name than its file has; tables and figures are written
+            under that name.
+    """
     content = json.loads(path.read_text(encoding="utf-8"))
+    if content["name"] != path.stem:
+        raise UserError(
+            f"{path} calls itself {content['name']!r}, expected {path.stem!r}; run the grid again"
+        )
     cells = tuple(RecordedCell(**cell) for cell in content.pop("cells"))
     axes = {axis: tuple(labels) for axis, labels in content.pop("axes").items()}
     return GridRecord(axes=axes, cells=cells, **content)

@@ -11,6 +11,7 @@ from types import SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from g2d.errors import UserError, require
+from g2d.experiment.plain_options import check_plain
 
 T = TypeVar("T")
 
@@ -75,9 +76,10 @@ def check_options(
     require("jsonargparse", "train")
     from argparse import ArgumentError
 
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, set_loader
 
-    parser = ArgumentParser(exit_on_error=False)
+    set_loader("verbatim", lambda word: word)  # a word is no YAML within YAML
+    parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
     signature = inspect.signature(target).parameters
     skip = {name for name in (given or {}) if name in signature}
     if inspect.isclass(target):
@@ -89,6 +91,7 @@ def check_options(
         choices = ", ".join(name for name in signature if name not in skip) or "none"
         raise UserError(f"{where}.{unknown[0]}: no such option; known: {choices}")
     hints = _hints(target)
+    check_plain(target, options, hints, where)
     plain = {name: _as_meant(value, hints.get(name)) for name, value in options.items()}
     for name, value in plain.items():
         if value is None and name in hints and not _takes_none(hints[name]):

@@ -65,7 +65,7 @@ def cost(subjects: Sequence[Subject]) -> Cost:
             )
     first = subjects[0]
     assert first.folder is not None
-    opened = open_run(first.folder, first.changes)
+    opened = open_run(first.folder, first.changes, first.trust)
     folders = next((one.teacher_folders for one in subjects if one.teacher_folders), {})
     return measure_cost(opened.recipe, opened.splits, folders)
 

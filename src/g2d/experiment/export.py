@@ -61,20 +61,28 @@ class Exported:
     difference: float
 
 
-def export(run: str | Path, format: str = "torch", out: str | Path | None = None) -> Exported:
+def export(
+    run: str | Path,
+    format: str = "torch",
+    out: str | Path | None = None,
+    *,
+    trust: bool = False,
+) -> Exported:
     """Writes the model of a finished run as a file that runs without g2d.
 
     Args:
         run: The run's folder.
         format: `torch` (a `torch.export` program) or `onnx`.
         out: The file; `model.pt2` or `model.onnx` in the run's folder when not given.
+        trust: Whether code outside g2d that the run names may be run.
 
     Raises:
-        UserError: This is no finished run, the model has an operation that the format lacks, or
-            the file's answers are not the model's. No file is left then.
+        UserError: This is no finished run, it names code that is not trusted, the model has an
+            operation that the format lacks, or the file's answers are not the model's. No file is
+            left then.
     """
     folder, kind = Path(run), format_of(format)
-    model, _ = load_run(folder)
+    model, _ = load_run(folder, trust)
     about = json.loads((folder / "model.json").read_text("utf-8"))
     shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
     fitted = folder / "preprocessing.json"

@@ -52,14 +52,15 @@ class Predictor:
 
     Args:
         folder: A finished run on a table.
+        trust: Whether code outside g2d that the run names may be run.
 
     Raises:
-        UserError: It is none.
+        UserError: It is none, or it names code outside g2d that is not trusted.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, trust: bool = False) -> None:
         folder = Path(folder)
-        self.model, self.recipe = load_run(folder)
+        self.model, self.recipe = load_run(folder, trust)
         file = folder / "preprocessing.json"
         if not file.exists():
             raise UserError(

@@ -35,7 +35,7 @@ from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
 from g2d.experiment.missing import by_pattern, save_masks
 from g2d.experiment.planning import MethodPlan, plan_method
-from g2d.experiment.recipe import Component, Recipe, recipe_from
+from g2d.experiment.recipe import Component, Recipe
 from g2d.experiment.settings import teacher_settings, training_settings
 from g2d.experiment.teach import (
     check_teachers,
@@ -49,6 +49,7 @@ from g2d.experiment.teach import (
     train_loader,
     training_sweep,
 )
+from g2d.experiment.trust import Trust, recipe_of
 from g2d.methods.base import Method
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
@@ -196,16 +197,20 @@ def train(
     return run.path
 
 
-def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
+def load_run(path: Path, trust: Trust = False) -> tuple[MultimodalModel, Recipe]:
     """The trained model of a run folder and the recipe it was made from.
 
+    Args:
+        path: A finished run.
+        trust: Whether code outside g2d that it names may be run; see `recipe_of`.
+
     Raises:
-        UserError: This is no finished run.
+        UserError: This is no finished run, or it names code outside g2d that is not trusted.
     """
     run = RunFolder(path)
     if not run.finished or not (path / "model.json").exists():
         raise UserError(f"{path} is not a finished run folder of a multimodal model")
-    recipe = recipe_from(run.read_json("run.json")["recipe"])
+    recipe = recipe_of(path, trust)
     about = run.read_json("model.json")
     from g2d.tasks import task_from
 
