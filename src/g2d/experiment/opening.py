@@ -141,6 +141,7 @@ def open_subjects(
     for folder in folders:
         if not RunFolder(folder).finished:
             raise UserError(f"{folder} is not a finished run folder")
+        recipe_of(folder, trust)
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UserError("got the same run twice; name each once")
     labels = _labels(folders)
