@@ -10,7 +10,7 @@ from typing import Any
 
 from g2d.engine.evaluate import FUSED
 from g2d.errors import UserError
-from g2d.experiment.recipe import read_yaml
+from g2d.experiment.plain_yaml import read_yaml
 
 MULTI = "Multi"
 ROWS = "rows"
