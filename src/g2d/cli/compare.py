@@ -61,10 +61,12 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
     from dataclasses import replace
 
     from g2d.compare.reading import read_grid
+    from g2d.engine.names import check_file_name
 
     grid = read_grid(arguments.grid)
-    if arguments.name:
+    if arguments.name is not None:
         grid = replace(grid, name=arguments.name)
+    check_file_name(grid.name, "--name")
     for seed in arguments.seeds or ():
         if seed < 0:
             raise UserError(f"--seeds: expected whole numbers, 0 or more, got {seed}")
@@ -125,8 +127,10 @@ def _show(record: GridRecord, out: Path, trust: Trust) -> None:
 def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     """The grid as it was run last in this folder."""
     from g2d.compare.record import read_record
+    from g2d.engine.names import check_file_name
 
-    name = arguments.name or Path(arguments.grid).stem
+    name = Path(arguments.grid).stem if arguments.name is None else arguments.name
+    check_file_name(name, "--name")
     if changes or arguments.on or arguments.seeds or arguments.epochs:
         raise UserError("--show prints the grid as it was run; leave out what would change it")
     path = arguments.out / "grids" / f"{name}.json"

@@ -16,6 +16,7 @@ from torch import Tensor
 from g2d.data.manifest.preprocessing import Preprocessing
 from g2d.data.manifest.source import Row, iterate_table
 from g2d.errors import UserError
+from g2d.experiment.spreadsheet import harmless
 from g2d.experiment.train import load_run
 from g2d.tasks import Classification, MultiLabel, Task, task_from
 
@@ -152,7 +153,8 @@ def write_predictions(
 ) -> tuple[int, list[str]]:
     """Predicts a table into a CSV file, in bounded memory.
 
-    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`.
+    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`. What a
+    spreadsheet would take for a formula has an apostrophe before it (see `harmless`).
 
     Returns:
         How many rows were predicted, and why parts of some could not be used.
@@ -178,7 +180,7 @@ def write_predictions(
     partial = out.with_name(f".{out.name}.partial")
     with partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(header)
+        writer.writerow(map(harmless, header))
         for _, said in predictor.table(source):
             count += 1
             why = "; ".join(f"{name}: {reason}" for name, reason in said.reasons.items())
@@ -190,7 +192,7 @@ def write_predictions(
                     _cell(said.answer),
                     *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
                     *(_cell(said.opinions.get(name)) for name in modalities),
-                    why,
+                    harmless(why),
                 ]
             )
     os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
@@ -200,7 +202,7 @@ def write_predictions(
 def _cell(value: str | float | None) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else f"{value:.8g}"
+    return harmless(value) if isinstance(value, str) else f"{value:.8g}"
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

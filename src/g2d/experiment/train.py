@@ -20,6 +20,7 @@ from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import FUSED, evaluate
 from g2d.engine.loop import FitResult, fit
+from g2d.engine.names import check_run_name
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
@@ -99,6 +100,8 @@ def train(
     Raises:
         UserError: The recipe or the data cannot be used, or the run exists.
     """
+    if name is not None:
+        check_run_name(name, "--name")
     settings = training_settings(recipe)
     teacher_settings(recipe)
     splits = splits or build_splits(recipe)
