@@ -62,14 +62,14 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
 
     from g2d.compare.reading import read_grid
     from g2d.engine.names import check_file_name
+    from g2d.experiment.recipe import check_seed
 
     grid = read_grid(arguments.grid)
     if arguments.name is not None:
         grid = replace(grid, name=arguments.name)
     check_file_name(grid.name, "--name")
     for seed in arguments.seeds or ():
-        if seed < 0:
-            raise UserError(f"--seeds: expected whole numbers, 0 or more, got {seed}")
+        check_seed(seed, "--seeds")
     if arguments.on:
         grid = grid.on([_data(text) for text in arguments.on])
     if arguments.seeds:

@@ -13,7 +13,7 @@ from g2d.data.chosen import choose
 from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.experiment.completing import complete
-from g2d.experiment.components import build, split_spec, takes_list
+from g2d.experiment.components import build, made, split_spec, takes_list
 from g2d.experiment.kinds import dataset_class, encoder_class, fusion_class
 from g2d.experiment.missing import hide
 from g2d.experiment.planning import MethodPlan, plan_method
@@ -99,10 +99,8 @@ def check_method(recipe: Recipe, plan: MethodPlan, splits: Splits) -> None:
     if plan.needs_teachers:
         untrained = {name: build_teacher(recipe, name, task) for name in names}
         teachers = OnlineTeachers(untrained, task)
-    try:
-        plan.make(task, teachers, dict.fromkeys(names, 0.5))
-    except UserError as error:
-        raise UserError(f"method: {error}") from None
+    given = {"task": task, "teachers": teachers, "confidence": dict.fromkeys(names, 0.5)}
+    made(plan.make, given, "method", plan.options)
 
 
 def check_model(model: nn.Module, splits: Splits) -> None:

@@ -37,7 +37,7 @@ def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any
     """
     path = known.get(name, name)
     module, _, attribute = path.rpartition(".")
-    if not module:
+    if not module or not all(part.isidentifier() for part in path.split(".")):
         choices = ", ".join(sorted(known))
         raise UserError(f"{where}: there is no {name!r}; known: {choices}, or a dotted path")
     try:
@@ -123,10 +123,46 @@ def build(
     accepted = inspect.signature(target).parameters
     passed = {name: value for name, value in (given or {}).items() if name in accepted}
     checked = check_options(target, options, where, given)
+    return made(target, {**passed, **checked}, where, options)
+
+
+def made(
+    target: Callable[..., T],
+    arguments: Mapping[str, Any],
+    where: str,
+    options: Mapping[str, Any],
+) -> T:
+    """Makes an object whose class may refuse a value in any way it likes.
+
+    Args:
+        target: The class, or what makes the object.
+        arguments: All that it is called with.
+        where: Key of the recipe, for the error.
+        options: Those of the arguments that the recipe gives, for the error.
+
+    Raises:
+        UserError: It cannot be made of these values.
+
+    Example:
+        >>> made(dict, {"width": 3}, "fusion", {})
+        {'width': 3}
+    """
     try:
-        return target(**passed, **checked)
+        return target(**arguments)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    except Exception as error:  # of PyTorch, or of a class of the user's own
+        given = ", ".join(f"{name}={_short(value)}" for name, value in options.items())
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{where}: this cannot be made with {given or 'its defaults'} ({reason}); choose other "
+            "values"
+        ) from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def split_spec(spec: Any, where: str) -> tuple[str, dict[str, Any]]:

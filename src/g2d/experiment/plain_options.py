@@ -8,9 +8,13 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from g2d.errors import UserError
+from g2d.experiment.recipe import SEEDS
 
 # Where the types of plain values and of what holds them are defined.
 _PLAIN = {"builtins", "collections", "collections.abc", "pathlib", "typing"}
+
+# From here on a whole number is none of the machine's.
+_BEYOND = 2**63
 
 
 def check_plain(
@@ -28,7 +32,7 @@ def check_plain(
         where: Key of the recipe, for the error.
 
     Raises:
-        UserError: An option names a class.
+        UserError: An option names a class, or is a whole number beyond 64 bits.
 
     Example:
         >>> check_plain(dict, {"a": {"class_path": "os.abort"}}, {}, "x")
@@ -38,6 +42,9 @@ def check_plain(
     """
     ours = str(getattr(target, "__module__", "")).partition(".")[0] == "g2d"
     for name, value in options.items():
+        bound = SEEDS if name == "seed" else _BEYOND
+        if isinstance(value, int) and not -bound < value < bound:
+            raise UserError(f"{where}.{name}: expected a whole number below {bound}, got {value}")
         for named in _class_paths(value):
             raise UserError(
                 f"{where}.{name}: class_path names code to run, {named!r}; expected plain values"

@@ -15,6 +15,8 @@ from g2d.errors import UserError, require
 from g2d.experiment.plain_yaml import read_yaml
 
 Component = dict[str, Any] | str
+# A thousand seeds of a run are those of its teachers, and 64 bits hold them.
+SEEDS = 2**53
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,20 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
             raise UserError(f"missing: expected keys and values (rate: 0.4), got {value!r}")
     if "data" not in content:
         raise UserError("data: this must be given")
-    seed = content.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise UserError(f"seed: expected a whole number, 0 or more, got {seed!r}")
+    check_seed(content.get("seed", 0), "seed")
     return _without_unused(Recipe(**content))
+
+
+def check_seed(seed: Any, where: str) -> None:
+    """Refuses what is no seed.
+
+    Raises:
+        UserError: It is no whole number, below 0 or too large.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UserError(f"{where}: expected a whole number, 0 or more, got {seed!r}")
+    if seed >= SEEDS:
+        raise UserError(f"{where}: expected a whole number below {SEEDS}, got {seed}")
 
 
 def _without_unused(recipe: Recipe) -> Recipe:
