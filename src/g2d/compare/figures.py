@@ -11,11 +11,11 @@ from pathlib import Path
 from g2d.analysis.finding import Finding
 from g2d.compare.grid import DATASET
 from g2d.compare.record import GridRecord, RecordedCell
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
 from g2d.experiment.analyses import ANALYSES, Analysis
 from g2d.experiment.opening import open_subject
 from g2d.experiment.trust import Trust
+from g2d.files import write_whole
 
 
 @dataclass(frozen=True)

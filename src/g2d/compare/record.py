@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from g2d.compare.grid import Cell, Grid
 from g2d.compare.places import without_places
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
+from g2d.files import write_whole
 
 State = Literal["finished", "failed", "open"]
 

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from g2d.errors import UserError
+from g2d.files import atomic
 from g2d.methods.base import Method
 
 
@@ -43,10 +44,8 @@ def save_checkpoint(
         "progress": progress,
         "random": _random_state(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        torch.save(state, temporary)
 
 
 def load_checkpoint(
@@ -84,11 +83,9 @@ def save_weights(path: Path, model: nn.Module) -> None:
     """Writes weights and buffers as safetensors, in one piece."""
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    save_file(state, temporary)
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        save_file(state, temporary)
 
 
 def waiting_weights(folder: Path, epoch: int) -> Path:

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
 from g2d.experiment.export_formats import BATCH, format_of, quiet, reason, traced
 from g2d.experiment.named_tensors import NamedTensors
 from g2d.experiment.train import load_run
 from g2d.experiment.trial import Trials, largest_difference
+from g2d.files import write_whole
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task, task_from
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from g2d.data.manifest.source import Row, iterate_table
 from g2d.errors import UserError
 from g2d.experiment.spreadsheet import harmless
 from g2d.experiment.train import load_run
+from g2d.files import atomic
 from g2d.tasks import Classification, MultiLabel, Task, task_from
 
 if TYPE_CHECKING:
@@ -177,8 +177,7 @@ def write_predictions(
     if out.resolve() == Path(source).resolve():
         raise UserError(f"{out} is the table to predict; give another file to write")
     # whoever is stopped half-way keeps what was there before
-    partial = out.with_name(f".{out.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as stream:
+    with atomic(out) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(map(harmless, header))
         for _, said in predictor.table(source):
@@ -195,7 +194,6 @@ def write_predictions(
                     harmless(why),
                 ]
             )
-    os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
     return count, notes
 
 

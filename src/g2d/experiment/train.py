@@ -24,6 +24,7 @@ from g2d.engine.names import check_run_name
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
+from g2d.experiment.alone import alone_in
 from g2d.experiment.build import (
     build_splits,
     build_student,
@@ -119,6 +120,22 @@ def train(
     student = _new_student(recipe, splits)
     check_model(student, splits)
     run = RunFolder(out / (name or run_name(recipe, splits, plan)))
+    with alone_in(run.path):
+        return _train_into(run, recipe, splits, plan, student, settings, out, resume, fabric)
+
+
+def _train_into(
+    run: RunFolder,
+    recipe: Recipe,
+    splits: Splits,
+    plan: MethodPlan,
+    student: MultimodalModel,
+    settings: TrainingSettings,
+    out: Path,
+    resume: bool,
+    fabric: Fabric | None,
+) -> Path:
+    """Teachers and student, with nobody else in the run's folder."""
     if first_process():
         _check_folder(run, recipe, splits, resume)
     if run.finished:

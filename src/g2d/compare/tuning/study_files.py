@@ -9,8 +9,9 @@ from typing import Any
 
 from g2d.compare.grid import Change
 from g2d.compare.tuning.study import ROUND, Plan, Tuned
-from g2d.engine.records import RunFolder, write_whole
+from g2d.engine.records import RunFolder
 from g2d.errors import require
+from g2d.files import write_whole
 
 
 def replaced(plan: Plan, out: Path) -> str:
