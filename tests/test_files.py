@@ -12,7 +12,6 @@ import torch
 from g2d.errors import UserError
 from g2d.files import atomic, write_whole
 
-
 WRITE = {
     "bytes": lambda stream: stream.write(b"new" * 100_000),
     "torch": lambda stream: torch.save({"a": torch.zeros(100_000)}, stream),

@@ -63,8 +63,9 @@ def data(**options):
 
 
 def files(folder):
-    """Every file's bytes."""
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Every file's bytes, but those of locks."""
+    found = (p for p in folder.rglob("*") if p.is_file() and p.parent.name != ".locks")
+    return {p.relative_to(folder): p.read_bytes() for p in found}
 
 
 def read(path, name="result.json"):

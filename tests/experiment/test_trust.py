@@ -196,7 +196,7 @@ READERS = [
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
 def test_no_file_is_unpickled(here, read):
-    with pytest.raises(ValueError):  # a UserError is one
+    with pytest.raises(ValueError):
         read(here)
     assert not (here / "PWNED").exists()
     pickle.loads(pickle.dumps(Evil()))  # it would have been seen

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from g2d.engine.evaluate import Evaluation
 from g2d.errors import UserError
-from g2d.files import atomic, write_whole
+from g2d.files import atomic, read_json, write_whole
 
 
 class RunFolder:
@@ -61,9 +63,12 @@ class RunFolder:
         write_whole(self.path / name, json.dumps(content, indent=2) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Reads a JSON file of the run."""
-        content: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        return content
+        """Reads a JSON file of the run.
+
+        Raises:
+            UserError: It is not there, or damaged.
+        """
+        return read_json(self.path / name)
 
     def append_epoch(self, record: Mapping[str, Any]) -> None:
         """Adds a line to `metrics.jsonl`."""
@@ -110,6 +115,19 @@ class RunFolder:
             )
 
     def read_predictions(self, split: str) -> dict[str, NDArray[np.generic]]:
-        """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`."""
-        with np.load(self.path / f"predictions-{split}.npz", allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`.
+
+        Raises:
+            FileNotFoundError: There are none.
+            UserError: They are cut short or damaged.
+        """
+        path = self.path / f"predictions-{split}.npz"
+        try:
+            # Opened here: NumPy leaves a file that is no archive open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (ValueError, EOFError, BadZipFile, zlib.error, AttributeError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{path} is cut short or damaged ({reason}); g2d evaluate makes it again"
+            ) from None

@@ -17,7 +17,7 @@ from g2d.experiment.export_formats import BATCH, format_of, quiet, reason, trace
 from g2d.experiment.named_tensors import NamedTensors
 from g2d.experiment.train import load_run
 from g2d.experiment.trial import Trials, largest_difference
-from g2d.files import write_whole
+from g2d.files import read_json, write_whole
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task, task_from
 
@@ -83,10 +83,10 @@ def export(
     """
     folder, kind = Path(run), format_of(format)
     model, _ = load_run(folder, trust)
-    about = json.loads((folder / "model.json").read_text("utf-8"))
+    about = read_json(folder / "model.json")
     shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
     fitted = folder / "preprocessing.json"
-    notes = {"preprocessing": json.loads(fitted.read_text("utf-8"))} if fitted.exists() else {}
+    notes = {"preprocessing": read_json(fitted)} if fitted.exists() else {}
     file = Path(out) if out is not None else folder / f"model{kind.suffix}"
     return export_model(model, task_from(about["task"]), shapes, file, format, notes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from g2d.data.manifest.source import Row, iterate_table
 from g2d.errors import UserError
 from g2d.experiment.spreadsheet import harmless
 from g2d.experiment.train import load_run
-from g2d.files import atomic
+from g2d.files import atomic, read_json
 from g2d.tasks import Classification, MultiLabel, Task, task_from
 
 if TYPE_CHECKING:
@@ -68,8 +67,8 @@ class Predictor:
                 f"{folder} was not trained on a table, so it cannot read one; expected a run made "
                 "from a recipe of g2d data inspect"
             )
-        self.preprocessing = Preprocessing.from_dict(json.loads(file.read_text("utf-8")))
-        self.task = task_from(json.loads((folder / "model.json").read_text("utf-8"))["task"])
+        self.preprocessing = Preprocessing.from_dict(read_json(file))
+        self.task = task_from(read_json(folder / "model.json")["task"])
 
     def rows(self, rows: Sequence[Row], folder: str | Path = ".") -> list[Prediction]:
         """Predictions of some rows.

@@ -131,6 +131,8 @@ def with_changes(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
 
 def recipe_from(content: Mapping[str, Any]) -> Recipe:
     """A recipe from plain values, its top-level keys checked."""
+    if not isinstance(content, Mapping):
+        raise UserError(f"a recipe is keys and values, got {content!r}")
     known = tuple(Recipe.__dataclass_fields__)
     if content.get("encoders") == "auto":
         content = {**content, "encoders": {}}
