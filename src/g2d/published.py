@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ from g2d.errors import UserError, require
 WEIGHTS = "model.safetensors"
 # The extras that bring what reads them.
 TEXT_EXTRA, VISION_EXTRA = "text", "vision"
+# Keys by which libraries come to backbones of other libraries and to files that may be pickles.
+_LEAD_ELSEWHERE = (
+    "auto_map",
+    "backbone",
+    "backbone_kwargs",
+    "checkpoint_path",
+    "pretrained",
+    "use_pretrained_backbone",
+    "use_timm_backbone",
+)
+# A name with a slash is that of a kernel on a hub.
+_IMPLEMENTATION = "_implementation"
 # What a configuration says of the labels, the code and the place of whoever wrote it.
 _NOT_KEPT = ("_name_or_path", "auto_map", "id2label", "label2id", "transformers_version")
 
@@ -69,6 +82,38 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{folder / 'config.json'} holds no settings; copy it anew")
     return {key: value for key, value in content.items() if key not in _NOT_KEPT}
+
+
+def check_config(config: Mapping[str, Any], name: str = "config") -> None:
+    """Refuses a configuration that would have a library fetch or run more than its own classes.
+
+    Libraries follow such keys wherever they stand: to backbones of other libraries, to pickles, and
+    to kernels that are fetched from a hub.
+
+    Args:
+        config: As a recipe or a model's folder has it.
+        name: What it is called in the error.
+
+    Raises:
+        UserError: It holds such a key.
+
+    Example:
+        >>> check_config({"hidden_size": 8, "vision_config": {"backbone": None}})
+        >>> check_config({"vision_config": {"backbone": "hub:a/net"}})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        g2d.errors.UserError: config.vision_config.backbone: 'hub:a/net' is not followed, ...
+    """
+    for key, value in config.items():
+        where = f"{name}.{key}"
+        outward = key in _LEAD_ELSEWHERE or (key.endswith(_IMPLEMENTATION) and "/" in str(value))
+        if outward and value:
+            raise UserError(
+                f"{where}: {value!r} is not followed, because it could run code; leave it out, or "
+                "choose another model"
+            )
+        if isinstance(value, Mapping):
+            check_config(value, where)
 
 
 def check_weights(folder: Path) -> None:

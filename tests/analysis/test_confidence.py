@@ -100,7 +100,7 @@ def leaky(tmp_path_factory):
 
 
 def test_memory_is_seen_as_rankings_that_differ(leaky, tmp_path):
-    found = confidence([open_subject(leaky)])
+    found = confidence([open_subject(leaky, trust=True)])
     (case,) = found.cases
     assert case.label == "g2d"
     assert case.batch_size == 16
@@ -132,7 +132,7 @@ def test_teachers_as_fast_rank_as_in_training(tmp_path):
     assert set(recorded["speed"].values()) == {1.0}
     heldout = recorded["confidence"]["heldout"]
     assert heldout["far"] < heldout["near"]  # which is not the declared order
-    mine = open_subject(run)
+    mine = open_subject(run, trust=True)
     (case,) = confidence([mine]).cases
     assert case.rankings[SPEED] == ("far", "near")
     bars = confidence_ratio([mine]).bars
@@ -147,7 +147,7 @@ def test_speed_is_that_of_training_where_samples_miss_a_modality(tmp_path):
     chosen = {**toy_recipe(epochs=5, learning_rate=0.1), "data": data}
     run = train(recipe_from({**chosen, "method": {"name": "g2d", "schedule": [1, 2]}}), tmp_path)
     recorded = RunFolder(run).read_json("result.json")["teachers"]["speed"]
-    (case,) = confidence([open_subject(run)]).cases
+    (case,) = confidence([open_subject(run, trust=True)]).cases
     assert dict(case.speed) == pytest.approx(recorded)
     # by hand, above the share of the commonest class among the samples that have the modality
     target = Uneven().splits().val.target.numpy()

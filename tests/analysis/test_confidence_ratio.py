@@ -90,7 +90,7 @@ def runs(tmp_path_factory):
 
 
 def test_the_recorded_ranking_is_measured_too(runs, tmp_path):
-    found = confidence_ratio(open_subjects(runs))
+    found = confidence_ratio(open_subjects(runs, trust=True))
     by = {(bar.split, bar.label, bar.modality): bar.chosen_by for bar in found.bars}
     for split in ("train", "test"):
         for label in ("g2d", "joint"):  # joint is measured for the ranking of g2d as well

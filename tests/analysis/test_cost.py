@@ -73,7 +73,7 @@ def test_what_is_frozen_is_not_trained():
 
 
 def test_a_run_is_measured(run, tmp_path):
-    subject = open_subject(run)
+    subject = open_subject(run, trust=True)
     recipe = recipe_from(RunFolder(run).read_json("run.json")["recipe"])
     found = measure_cost(
         recipe, build_splits(recipe), subject.teacher_folders, steps=4, warm_up=1, memory=False
@@ -134,12 +134,12 @@ def test_augmented_data_is_flagged():
 
 
 def test_what_cannot_be_measured_is_refused(run):
-    subject = open_subject(run)
+    subject = open_subject(run, trust=True)
     with pytest.raises(UserError, match="got no runs"):
         cost([])
     other = train(recipe_from(toy_recipe(epochs=2, batch_size=8)), run.parent, name="other")
     with pytest.raises(UserError, match="has not the data, model and training settings"):
-        cost([subject, open_subject(other, label="other")])
+        cost([subject, open_subject(other, label="other", trust=True)])
     with pytest.raises(UserError, match="no run folder"):
         cost([replace(subject, folder=None)])
     recipe = recipe_from(toy_recipe())

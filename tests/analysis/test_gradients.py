@@ -211,7 +211,7 @@ def test_the_last_look_is_of_the_last_weights(tmp_path):
     changes = {"lr_schedule": "constant", "probe_gradients": True}
     recipe = recipe_from({**toy_recipe(epochs=1, **changes), "method": "joint"})
     run = train(recipe, tmp_path)
-    subject = open_subject(run)
+    subject = open_subject(run, trust=True)
     net = subject.model
     load_weights(run / "model.safetensors", net)
     again = gradients([Subject("x", net, subject.task, subject.batches)]).traces[0]
@@ -222,7 +222,12 @@ def test_the_last_look_is_of_the_last_weights(tmp_path):
 
 
 def test_recorded_series_are_read_and_drawn(runs, tmp_path):
-    found = gradients([open_subject(runs[1], label="G²D"), open_subject(runs[0], label="once")])
+    found = gradients(
+        [
+            open_subject(runs[1], label="G²D", trust=True),
+            open_subject(runs[0], label="once", trust=True),
+        ]
+    )
     series, once = found.traces
     lines = RunFolder(runs[1]).epochs()
     assert series.epochs == (1, 2, 3)
@@ -244,7 +249,7 @@ def test_recorded_series_are_read_and_drawn(runs, tmp_path):
 
 
 def test_records_answer_for_train_and_for_no_other_split(runs):
-    seen = open_subject(runs[1])
+    seen = open_subject(runs[1], trust=True)
     looked = {}
     for split in ("train", "val", "test"):
         found = gradients([seen], split=split)
@@ -268,7 +273,7 @@ def encoder_recipe(encoder, data="toy.ToyData", **training):
 def test_no_graph_is_larger_than_that_of_a_training_batch(tmp_path):
     run = train(encoder_recipe("toy.SmallGraphs"), tmp_path)
     assert all("gradients" in line for line in RunFolder(run).epochs())
-    narrow = open_subject(run)
+    narrow = open_subject(run, trust=True)
     assert gradients([narrow], split="val").traces[0].norm["near"][0] > 0
 
 

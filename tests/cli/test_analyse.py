@@ -76,9 +76,9 @@ def test_regression_is_analysed_and_not_calibrated(g2d, toy_file, tmp_path):
     assert g2d("train", recipe, "--out", tmp_path / "out").status == 0
     run = tmp_path / "out" / "toy-g2d-seed0"
     for name in ("learning-curves", "confidence", "confidence-ratio", "attribution"):
-        said = g2d("analyse", name, run, "--to", tmp_path)
+        said = g2d("analyse", name, run, "--trust", "--to", tmp_path)
         assert (said.status, said.err) == (0, "")
-    said = g2d("analyse", "calibration", run, "--to", tmp_path / "none")
+    said = g2d("analyse", "calibration", run, "--trust", "--to", tmp_path / "none")
     assert said.err == (
         "g2d analyse: g2d predicts regression; calibration is defined here for classification\n"
     )
@@ -90,5 +90,5 @@ def test_runs_with_absent_modalities_are_analysed(g2d, toy_file, tmp_path):
     assert g2d("train", toy_file(), *arguments).status == 0
     run = tmp_path / "out" / "toy-g2d-seed0-missing-0.4-both"
     for name in ("confidence", "confidence-ratio", "calibration", "attribution"):
-        said = g2d("analyse", name, run, "--to", tmp_path)
+        said = g2d("analyse", name, run, "--trust", "--to", tmp_path)
         assert (said.status, said.err) == (0, "")

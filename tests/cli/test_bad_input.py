@@ -136,7 +136,7 @@ def test_a_run_that_exists_or_is_none(g2d, toy_file, tmp_path):
     check(said, "train", "was made from another recipe (not the same: training)")
     assert g2d(*again, "--resume").status == 0
     check(g2d("evaluate", out), "evaluate", "is not a finished run folder of a multimodal model")
-    said = g2d("evaluate", out / "toy-joint-seed0", "--data.salt", "3")
+    said = g2d("evaluate", out / "toy-joint-seed0", "--trust", "--data.salt", "3")
     check(said, "evaluate", "the data is not what toy-joint-seed0 was trained on")
 
 

@@ -10,8 +10,8 @@ import pytest
 from g2d.compare.figures import analysis_of
 from g2d.compare.fitting import modalities_of
 from g2d.compare.reading import read_grid, shipped_grids
+from g2d.experiment.plain_yaml import read_yaml
 from g2d.experiment.planning import plan_method
-from g2d.experiment.recipe import read_yaml
 
 TABLES = [name for name in shipped_grids() if read_grid(name).paper]
 FIGURES = [name for name in shipped_grids() if read_grid(name).figure]

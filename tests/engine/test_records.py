@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from g2d.engine.records import write_whole
+from g2d.files import write_whole
 
 
 def test_several_writers_of_one_file_leave_it_whole(tmp_path):

@@ -19,9 +19,9 @@ from experiment.exports import ENCODERS, OTHER, TASK, model_of, pair, run_of
 from g2d import Batch, LateFusion, MultiLabel, MultimodalModel, Regression, UserError
 from g2d.data.manifest.source import iterate_table
 from g2d.experiment.export import export, export_model
+from g2d.experiment.loading import load_run
 from g2d.experiment.named_tensors import NamedTensors
 from g2d.experiment.predict import Predictor
-from g2d.experiment.train import load_run
 from g2d.experiment.trial import Trials, apart, largest_difference
 
 WORDS = {"name": "words", **ENCODERS["words"][0]}

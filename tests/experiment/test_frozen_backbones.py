@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from g2d.catalog import METHODS
+from g2d.experiment.loading import load_run
 from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import load_run, train
+from g2d.experiment.train import train
 from g2d.models.encoders.published import PublishedEncoder
 from toy import toy_recipe
 
@@ -36,7 +37,7 @@ def trained(method, folder):
     recipe = {**recipe, "encoders": encoders, "training": {**recipe["training"], **own}}
     fusion = "concat" if method in {"opm", "amco"} else "late"
     run = train(recipe_from({**recipe, "method": method, "fusion": fusion}), folder)
-    model, _ = load_run(run)
+    model, _ = load_run(run, trust=True)
     return model
 
 

@@ -32,7 +32,7 @@ def test_train_is_swept_plain_and_seen_augmented(cremad_store, tmp_path):  # noq
             "video": {"name": "small_cnn", "width": 8, "channels": 3},
         },
     }
-    opened = open_subject(train(recipe_from(recipe), tmp_path))
+    opened = open_subject(train(recipe_from(recipe), tmp_path), trust=True)
     still = CREMAD(cremad_store, augment=False).splits()
     for name, split in still.named().items():
         expected = split.__getitems__(list(range(len(split))))
@@ -53,7 +53,7 @@ def runs(tmp_path_factory):
 
 def test_runs_on_the_same_data_share_their_teachers(runs):
     out, folders = runs
-    joint, g2d = open_subjects(folders)
+    joint, g2d = open_subjects(folders, trust=True)
     assert joint.teacher_folders == g2d.teacher_folders
     named = RunFolder(folders[1]).read_json("result.json")["teachers"]["folders"]
     assert g2d.teacher_folders == {name: out / place for name, place in named.items()}
@@ -65,28 +65,31 @@ def test_runs_on_the_same_data_share_their_teachers(runs):
 
 def test_labels_are_as_short_as_they_can_be(runs, tmp_path):
     _, folders = runs
-    assert [s.label for s in open_subjects(folders)] == ["joint", "g2d"]
+    assert [s.label for s in open_subjects(folders, trust=True)] == ["joint", "g2d"]
     same = tmp_path / "toy-joint-again"
     shutil.copytree(folders[0], same)
-    assert [s.label for s in open_subjects([folders[0], same])] == [folders[0].name, same.name]
+    assert [s.label for s in open_subjects([folders[0], same], trust=True)] == [
+        folders[0].name,
+        same.name,
+    ]
     about = json.loads((same / "run.json").read_text())
     about["recipe"]["seed"] = 7
     (same / "run.json").write_text(json.dumps(about))
-    assert [s.label for s in open_subjects([folders[0], same])] == ["seed 0", "seed 7"]
+    assert [s.label for s in open_subjects([folders[0], same], trust=True)] == ["seed 0", "seed 7"]
     there = tmp_path / "there" / folders[0].name
     shutil.copytree(folders[0], there)
     paths = [folders[0], there]
-    assert [s.label for s in open_subjects(paths)] == [str(path) for path in paths]
+    assert [s.label for s in open_subjects(paths, trust=True)] == [str(path) for path in paths]
 
 
 def test_what_cannot_be_opened_is_said(runs, tmp_path):
     _, folders = runs
     with pytest.raises(UserError, match="is not a finished run folder"):
-        open_subjects([folders[0], tmp_path])
+        open_subjects([folders[0], tmp_path], trust=True)
     with pytest.raises(UserError, match="got the same run twice"):
-        open_subjects([folders[0], folders[0]])
+        open_subjects([folders[0], folders[0]], trust=True)
     moved = tmp_path / "moved"
     shutil.copytree(folders[1], moved)
     with pytest.raises(UserError, match=r"there is no finished teacher in .*; give --out"):
-        open_subject(moved)
-    assert open_subject(moved, out=folders[1].parent).teachers
+        open_subject(moved, trust=True)
+    assert open_subject(moved, out=folders[1].parent, trust=True).teachers

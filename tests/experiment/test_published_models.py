@@ -17,8 +17,8 @@ from g2d.data.manifest.schema import make_kinds
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.export import export
+from g2d.experiment.loading import load_run
 from g2d.experiment.predict import Predictor
-from g2d.experiment.train import load_run
 from published import SENTENCES, write_bert, write_sentence_model, write_vit
 
 transformers = pytest.importorskip("transformers")

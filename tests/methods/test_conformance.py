@@ -19,7 +19,8 @@ from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.experiment.build import build_splits
 from g2d.experiment.components import locate
-from g2d.experiment.train import load_run, train
+from g2d.experiment.loading import load_run
+from g2d.experiment.train import train
 from g2d.methods.smp import can_prioritize
 from host_reads import Reads
 from methods.catalogued import (
@@ -360,7 +361,7 @@ def test_a_run_can_be_loaded_and_predicts_what_was_measured(
 ) -> None:
     made = recipe(name, k)
     folder = train(made, tmp_path)
-    model, _ = load_run(folder)
+    model, _ = load_run(folder, trust=True)
     test = build_splits(made).test
     logits = torch.cat([model(batch).logits for batch in make_loader(test, 32, shuffle=False)])
     right = (logits.argmax(dim=1) == test.target).double().mean()

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from g2d.analysis.figures import blank, save, without_box
 from g2d.analysis.sampling import on_device_of
 from g2d.analysis.scores import score_samples
 from g2d.batch import Batch
-from g2d.errors import UserError, require
+from g2d.errors import UserError
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task
 
@@ -53,22 +54,15 @@ class Attribution:
 
     def plot(self, path: Path) -> Path:
         """Draws the values as bars into a file."""
-        require("matplotlib", "train")
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         values = self.values
-        figure = Figure(figsize=(5.6, 0.9 + 0.45 * len(values)), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(5.6, 0.9 + 0.45 * len(values))
         axis = figure.subplots()
         axis.barh(list(values), list(values.values()), color="#0072B2", height=0.6)
         axis.invert_yaxis()
         axis.axvline(0, color="0.6", linewidth=1)
         axis.set_xlabel("score of the fused prediction that is owed to it")
-        axis.spines[["top", "right"]].set_visible(False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-        return path
+        without_box(axis)
+        return save(figure, path)
 
 
 @torch.no_grad()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from g2d.analysis.figures import blank, save, without_box
 from g2d.analysis.intervals import Interval
 from g2d.analysis.verdict import Finding
-from g2d.errors import require
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 _TEACHER, _JOINT, _G2D = "#999999", "#0072B2", "#D55E00"
@@ -28,13 +28,9 @@ class Balance:
 
     def plot(self, path: Path) -> Path:
         """Draws bars with their 95 % intervals into a file."""
-        require("matplotlib", "train")
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
         from matplotlib.ticker import PercentFormatter
 
-        figure = Figure(figsize=(5.6, 1.2 + 0.75 * len(self.findings)), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(5.6, 1.2 + 0.75 * len(self.findings))
         axis = figure.subplots()
         places = np.arange(len(self.findings))
         series = (
@@ -57,11 +53,9 @@ class Balance:
         axis.axvline(0, color="0.5", linewidth=1)
         axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axis.set_xlabel("of the way from guessing to perfect")
-        axis.spines[["top", "right"]].set_visible(False)
+        without_box(axis)
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-        return path
+        return save(figure, path)
 
 
 def _half(value: Interval) -> float:

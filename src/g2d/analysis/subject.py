@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Subject:
         folder: The run folder, where there is one.
         teacher_folders: Those of the teachers, with the records of their training.
         changes: Where the data of the run is now, if it has moved, for who opens the run again.
+        trust: The code outside g2d that the run may name, for who opens the run again.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Subject:
     folder: Path | None = None
     teacher_folders: Mapping[str, Path] = field(default_factory=dict)
     changes: Sequence[tuple[str, Any]] = ()
+    trust: bool | Collection[str] = False
 
     @property
     def batch_size(self) -> int:

@@ -8,7 +8,7 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from g2d.cli.command import Command
+from g2d.cli.command import Command, add_trust_argument
 from g2d.cli.show import show_table
 from g2d.errors import UserError
 
@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("train", "val", "test"), help="which samples, where that is open"
     )
+    add_trust_argument(parser)
     parser.usage = "%(prog)s WHAT RUN [RUN ...] [options] [--data.OPTION VALUE ...]"
 
 
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         known = " or ".join(analysis.splits) or "no --split"
         raise UserError(f"{name}: got --split {arguments.split}, expected {known}")
     options = {"split": arguments.split} if arguments.split else {}
-    subjects = open_subjects(arguments.runs, arguments.out, parse_changes(changes))
+    subjects = open_subjects(arguments.runs, arguments.out, parse_changes(changes), arguments.trust)
     found = analysis.run(subjects, **options)
     show_table(f"{name}: {analysis.what}", *found.table())
     print(textwrap.fill(found.sentence(), shutil.get_terminal_size().columns))

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    """Of every command that builds a model from a run folder."""
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="import and run code outside g2d that a run folder names (docs/trust.md)",
+    )
+
+
 class Configure(Protocol):
     """Adds the command's arguments."""
 

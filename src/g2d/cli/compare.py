@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from g2d.cli.command import Command
+from g2d.cli.command import Command, add_trust_argument
 from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from g2d.compare.grid import Grid
     from g2d.compare.launchers.running import Launcher, Watch
     from g2d.compare.record import GridRecord
+    from g2d.experiment.trust import Trust
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show", action="store_true", help="print the table as far as it is, and run nothing"
     )
+    add_trust_argument(parser)
     parser.usage = "%(prog)s GRID [options] [--key.of.recipe VALUE ...]"
 
 
@@ -59,13 +61,15 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
     from dataclasses import replace
 
     from g2d.compare.reading import read_grid
+    from g2d.engine.names import check_file_name
+    from g2d.experiment.recipe import check_seed
 
     grid = read_grid(arguments.grid)
-    if arguments.name:
+    if arguments.name is not None:
         grid = replace(grid, name=arguments.name)
+    check_file_name(grid.name, "--name")
     for seed in arguments.seeds or ():
-        if seed < 0:
-            raise UserError(f"--seeds: expected whole numbers, 0 or more, got {seed}")
+        check_seed(seed, "--seeds")
     if arguments.on:
         grid = grid.on([_data(text) for text in arguments.on])
     if arguments.seeds:
@@ -83,9 +87,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.compare.launchers.running import run_jobs
     from g2d.compare.record import record_of, superseded
     from g2d.experiment.recipe import parse_changes
+    from g2d.experiment.trust import named_by
 
     if arguments.show:
-        _show(_recorded(arguments, changes), arguments.out)
+        _show(_recorded(arguments, changes), arguments.out, arguments.trust)
         return
     options, rest = take_options(parse_changes(changes), arguments.launcher)
     grid = chosen_grid(arguments, rest)
@@ -104,10 +109,11 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if jobs:
         done = len({cell.name for cell in cells}) - sum(not job.teaches for job in jobs)
         run_jobs(jobs, launcher, watch, done)
-    _show(record, arguments.out)
+    trust = arguments.trust or named_by(cell.recipe for cell in cells)
+    _show(record, arguments.out, trust)
 
 
-def _show(record: GridRecord, out: Path) -> None:
+def _show(record: GridRecord, out: Path, trust: Trust) -> None:
     """The table of a grid, or its figures where it is there for them."""
     from g2d.cli.figures import show_figures
     from g2d.cli.tables import show_grid
@@ -115,14 +121,16 @@ def _show(record: GridRecord, out: Path) -> None:
     if record.figure is None:
         show_grid(record, out)
     else:
-        show_figures(record, out)
+        show_figures(record, out, trust)
 
 
 def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     """The grid as it was run last in this folder."""
     from g2d.compare.record import read_record
+    from g2d.engine.names import check_file_name
 
-    name = arguments.name or Path(arguments.grid).stem
+    name = Path(arguments.grid).stem if arguments.name is None else arguments.name
+    check_file_name(name, "--name")
     if changes or arguments.on or arguments.seeds or arguments.epochs:
         raise UserError("--show prints the grid as it was run; leave out what would change it")
     path = arguments.out / "grids" / f"{name}.json"

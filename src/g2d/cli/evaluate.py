@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from g2d.cli.command import Command
+from g2d.cli.command import Command, add_trust_argument
 from g2d.cli.show import show_metrics, show_patterns
 
 
@@ -15,6 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run folder")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
+    add_trust_argument(parser)
     parser.usage = "%(prog)s RUN [options] [--data.OPTION VALUE ...]"
 
 
@@ -23,7 +24,9 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.experiment.evaluate import evaluate_run
     from g2d.experiment.recipe import parse_changes
 
-    evaluation = evaluate_run(arguments.run, arguments.split, parse_changes(changes))
+    evaluation = evaluate_run(
+        arguments.run, arguments.split, parse_changes(changes), arguments.trust
+    )
     if arguments.json:
         print(json.dumps(evaluation.record(), indent=2))
         return

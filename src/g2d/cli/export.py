@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from g2d.cli.command import Command
+from g2d.cli.command import Command, add_trust_argument
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +17,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="file to write (model.pt2 or model.onnx in the run)"
     )
+    add_trust_argument(parser)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Exports, and says what the file takes and gives."""
     from g2d.experiment.export import export
 
-    done = export(arguments.run, arguments.format, arguments.out)
+    done = export(arguments.run, arguments.format, arguments.out, trust=arguments.trust)
     for title, tensors in (("takes", done.inputs), ("gives", done.outputs)):
         for tensor in tensors:
             shape = ", ".join(map(str, tensor.shape))

@@ -14,10 +14,16 @@ from g2d.errors import PartlyDoneError
 
 if TYPE_CHECKING:
     from g2d.compare.record import GridRecord
+    from g2d.experiment.trust import Trust
 
 
-def show_figures(record: GridRecord, out: Path) -> None:
+def show_figures(record: GridRecord, out: Path, trust: Trust = False) -> None:
     """Draws the figure of every dataset; prints what it shows.
+
+    Args:
+        record: Of a grid with a figure.
+        out: Folder of its runs.
+        trust: See `draw_figures`.
 
     Raises:
         PartlyDoneError: Some could not be drawn, or runs have failed; the others are drawn all
@@ -26,7 +32,7 @@ def show_figures(record: GridRecord, out: Path) -> None:
     from g2d.compare.figures import draw_figures
 
     missing = 0
-    for figure in draw_figures(record, out):
+    for figure in draw_figures(record, out, trust):
         if figure.finding is None:
             print(f"{figure.title}: no figure: {figure.reason}\n", file=sys.stderr)
             missing += 1

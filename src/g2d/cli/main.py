@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import g2d
@@ -71,15 +74,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(arguments.verbose or arguments.debug)
     try:
-        command.run(arguments, changes)
+        with _terminated_as_interrupted():
+            command.run(arguments, changes)
     except UserError as error:
         if arguments.debug:
             raise
         print(f"g2d {command.name}: {error}", file=sys.stderr)
         return error.status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(f"g2d {command.name}: stopped{_ONWARDS.get(command.name, '')}", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
     except BrokenPipeError:
         return 0
     except OSError as error:
@@ -89,6 +93,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"g2d {command.name}: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     return 0
+
+
+class _Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end, as Ctrl-C does."""
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Ends a command at SIGTERM as at SIGINT: locks are given back, other processes are ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _ONWARDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from g2d.cli.command import Command
+from g2d.cli.command import Command, add_trust_argument
 
 # Of what could not be used, as much is shown; the file has all.
 _SHOWN = 5
@@ -18,13 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("predictions.csv"), help="file to write (CSV)"
     )
+    add_trust_argument(parser)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Predicts, and says where the predictions are."""
     from g2d.experiment.predict import Predictor, write_predictions
 
-    count, notes = write_predictions(Predictor(arguments.run), arguments.data, arguments.out)
+    predictor = Predictor(arguments.run, trust=arguments.trust)
+    count, notes = write_predictions(predictor, arguments.data, arguments.out)
     for note in notes[:_SHOWN]:
         print(f"not used, {note}")
     if len(notes) > _SHOWN:

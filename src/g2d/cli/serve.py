@@ -6,7 +6,7 @@ import argparse
 import socket
 from pathlib import Path
 
-from g2d.cli.command import Command
+from g2d.cli.command import Command, add_trust_argument
 from g2d.errors import UserError, require
 
 _HERE = {"127.0.0.1", "::1", "localhost"}
@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-rows", type=int, default=256, help="rows of one request (%(default)s)"
     )
     parser.add_argument("--threads", type=int, help="of torch; at most 4 when not given")
+    add_trust_argument(parser)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
     app = make_app(
         arguments.run,
+        trust=arguments.trust,
         max_mb=arguments.max_mb,
         max_seconds=arguments.max_seconds,
         max_rows=arguments.max_rows,

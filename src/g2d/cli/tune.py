@@ -47,10 +47,12 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.compare.tuning.study import Plan
     from g2d.compare.tuning.study_files import replaced
     from g2d.compare.tuning.tuning import tune
-    from g2d.experiment.recipe import parse_changes
+    from g2d.experiment.recipe import check_seed, parse_changes
 
     if arguments.trials < 1:
         raise UserError(f"--trials: expected 1 or more, got {arguments.trials}")
+    for seed in arguments.seeds:
+        check_seed(seed, "--seeds")
     options, rest = take_options(parse_changes(changes), arguments.launcher)
     for key, value in rest:
         if key in {"seed", "method"}:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from g2d.catalog import ENCODERS, FUSIONS
 from g2d.compare.figures import analysis_of
 from g2d.compare.grid import DATASET, Cell, Grid
 from g2d.compare.impute import BASELINES
 from g2d.errors import UserError
 from g2d.experiment.build import dataset_of
-from g2d.experiment.components import build, check_options, locate, split_spec
+from g2d.experiment.components import build, check_options, split_spec
+from g2d.experiment.kinds import encoder_class, fusion_class
 from g2d.experiment.missing import MissingSettings
 from g2d.experiment.planning import MethodPlan, plan_method
 from g2d.experiment.recipe import Recipe, digest
@@ -90,8 +90,11 @@ def fault(recipe: Recipe, imputation: Mapping[str, Any] | None = None) -> str:
         check_options(target, options, "data")
         for modality, encoder in recipe.encoders.items():
             if encoder != "auto":
-                _check(encoder, f"encoders.{modality}", ENCODERS)
-        _check(recipe.fusion, "fusion", FUSIONS, {"widths": None, "outputs": None})
+                where = f"encoders.{modality}"
+                name, options = split_spec(encoder, where)
+                check_options(encoder_class(name, where), options, where)
+        name, options = split_spec(recipe.fusion, "fusion")
+        check_options(fusion_class(name), options, "fusion", {"widths": None, "outputs": None})
         method_plan(recipe)
         if recipe.missing is not None:
             build(MissingSettings, recipe.missing, "missing")
@@ -104,13 +107,6 @@ def fault(recipe: Recipe, imputation: Mapping[str, Any] | None = None) -> str:
     except UserError as error:
         return str(error)
     return ""
-
-
-def _check(
-    spec: Any, where: str, known: Mapping[str, str], given: Mapping[str, Any] | None = None
-) -> None:
-    name, options = split_spec(spec, where)
-    check_options(locate(name, known, where), options, where, given)
 
 
 def _reasons(cells: Sequence[Cell]) -> list[str]:

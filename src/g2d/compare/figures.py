@@ -11,10 +11,11 @@ from pathlib import Path
 from g2d.analysis.finding import Finding
 from g2d.compare.grid import DATASET
 from g2d.compare.record import GridRecord, RecordedCell
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
 from g2d.experiment.analyses import ANALYSES, Analysis
 from g2d.experiment.opening import open_subject
+from g2d.experiment.trust import Trust
+from g2d.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def analysis_of(grid: str, figure: str | None) -> Analysis:
     return ANALYSES[figure]
 
 
-def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
+def draw_figures(record: GridRecord, out: Path, trust: Trust = False) -> Iterator[Figure]:
     """Draws `figures/<grid>-<dataset>.svg`, and writes its numbers beside it, for every dataset.
 
     An analysis looks at single models, so the runs are those of the grid's first seed. Where they
@@ -59,6 +60,7 @@ def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
     Args:
         record: Of a grid with a figure.
         out: Folder of its runs.
+        trust: Whether code outside g2d that the runs name may be run, or which of it may.
 
     Raises:
         UserError: There is no such analysis.
@@ -69,7 +71,7 @@ def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
         title = f"{record.title}, {dataset}, seed {first}"
         cells = [c for c in record.cells if (c.labels[DATASET], c.seed) == (dataset, first)]
         try:
-            finding = _ask(analysis, cells, out)
+            finding = _ask(analysis, cells, out, trust)
         except UserError as error:
             yield Figure(title, reason=str(error))
             continue
@@ -86,13 +88,13 @@ def draw_figures(record: GridRecord, out: Path) -> Iterator[Figure]:
         yield Figure(title, finding, place)
 
 
-def _ask(analysis: Analysis, cells: list[RecordedCell], out: Path) -> Finding:
+def _ask(analysis: Analysis, cells: list[RecordedCell], out: Path, trust: Trust) -> Finding:
     finished = [cell for cell in cells if cell.state(out) == "finished"]
     if len(finished) < len(cells):
         left = [_label(cell) for cell in cells if cell not in finished]
         raise UserError(f"no finished run of {', '.join(left)}")
     return analysis.run(
-        [open_subject(out / cell.run, out, label=_label(cell)) for cell in finished]
+        [open_subject(out / cell.run, out, label=_label(cell), trust=trust) for cell in finished]
     )
 
 

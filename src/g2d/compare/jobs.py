@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from g2d.compare.checking import method_plan
 from g2d.compare.grid import Cell
-from g2d.engine.records import RunFolder, write_whole
+from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits
 from g2d.experiment.completing import complete
@@ -21,6 +21,7 @@ from g2d.experiment.recipe import Recipe, digest, recipe_from
 from g2d.experiment.settings import teacher_settings
 from g2d.experiment.teach import teach
 from g2d.experiment.train import check_same_data, train
+from g2d.files import write_whole
 
 
 @dataclass(frozen=True)

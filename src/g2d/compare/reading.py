@@ -12,7 +12,7 @@ from typing import Any
 from g2d.compare.grid import DATASET, Beside, Change, Entry, Grid
 from g2d.compare.paper.records import ROWS
 from g2d.errors import UserError, require
-from g2d.experiment.recipe import read_yaml
+from g2d.experiment.plain_yaml import read_yaml
 
 _KEYS = (
     *("title", "about", "paper", "figure", "show", "epochs", "seeds", "common", "axes"),

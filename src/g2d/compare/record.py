@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from g2d.compare.grid import Cell, Grid
 from g2d.compare.places import without_places
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
+from g2d.files import read_json, write_whole
 
 State = Literal["finished", "failed", "open"]
 
@@ -41,8 +41,7 @@ class RecordedCell:
 
     def reason(self, out: Path) -> str:
         """Why it failed, without the places of the machine it failed on."""
-        text = (out / "failed" / f"{self.run}.json").read_text(encoding="utf-8")
-        return without_places(str(json.loads(text)["reason"]))
+        return without_places(str(read_json(out / "failed" / f"{self.run}.json")["reason"]))
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,17 @@ def read_records(out: Path) -> list[GridRecord]:
 
 
 def read_record(path: Path) -> GridRecord:
-    """One recorded grid."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    """One recorded grid.
+
+    Raises:
+        UserError: It gives itself another name than its file has; tables and figures are written
+            under that name.
+    """
+    content = read_json(path)
+    if content["name"] != path.stem:
+        raise UserError(
+            f"{path} calls itself {content['name']!r}, expected {path.stem!r}; run the grid again"
+        )
     cells = tuple(RecordedCell(**cell) for cell in content.pop("cells"))
     axes = {axis: tuple(labels) for axis, labels in content.pop("axes").items()}
     return GridRecord(axes=axes, cells=cells, **content)

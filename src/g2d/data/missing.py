@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
+from g2d.files import atomic
 
 _FORMAT = 1
 # What NumPy, zip and JSON say of a file that is damaged or another.
@@ -208,11 +209,9 @@ class Mask:
     def save(self, path: str | Path) -> Path:
         """Writes the mask into one `.npz` file, whole or not at all."""
         path = Path(path)
-        temporary = path.with_name(path.name + ".tmp")
         about = json.dumps({"format": _FORMAT, **self._about(), "sha256": self.sha256})
-        with temporary.open("wb") as file:
+        with atomic(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, about=np.array(about), present=self.present)
-        temporary.replace(path)
         return path
 
     @classmethod

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from g2d.errors import UserError
+from g2d.files import atomic
 from g2d.methods.base import Method
 
 
@@ -43,10 +44,8 @@ def save_checkpoint(
         "progress": progress,
         "random": _random_state(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        torch.save(state, temporary)
 
 
 def load_checkpoint(
@@ -84,11 +83,9 @@ def save_weights(path: Path, model: nn.Module) -> None:
     """Writes weights and buffers as safetensors, in one piece."""
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    save_file(state, temporary)
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        save_file(state, temporary)
 
 
 def waiting_weights(folder: Path, epoch: int) -> Path:
@@ -119,12 +116,20 @@ def load_weights(path: Path, model: nn.Module) -> None:
     from safetensors.torch import load_file
 
     try:
-        model.load_state_dict(load_file(path))
+        model.load_state_dict(_names_of_today(load_file(path), model))
     except FileNotFoundError:
         raise UserError(f"{path} is not there; is this a finished run folder?") from None
     except (SafetensorError, RuntimeError) as error:
         first = " ".join(str(error).split())[:200]
         raise UserError(f"{path} does not hold the weights of this model ({first})") from error
+
+
+def _names_of_today(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Weights of runs before 0.2: AMCo and OPM had the fusion one level further in."""
+    if set(state) == set(model.state_dict()):
+        return state
+    renamed = {key.replace("fusion.fusion.", "fusion.", 1): v for key, v in state.items()}
+    return renamed if set(renamed) == set(model.state_dict()) else state
 
 
 def _random_state() -> dict[str, Any]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from g2d.engine.evaluate import Evaluation
 from g2d.errors import UserError
+from g2d.files import atomic, read_json, write_whole
 
 
 class RunFolder:
@@ -60,13 +60,15 @@ class RunFolder:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a JSON file in one piece."""
-        self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / name, json.dumps(content, indent=2) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Reads a JSON file of the run."""
-        content: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        return content
+        """Reads a JSON file of the run.
+
+        Raises:
+            UserError: It is not there, or damaged.
+        """
+        return read_json(self.path / name)
 
     def append_epoch(self, record: Mapping[str, Any]) -> None:
         """Adds a line to `metrics.jsonl`."""
@@ -104,7 +106,7 @@ class RunFolder:
         arrays = {f"logits/{name}": rows.numpy() for name, rows in evaluation.logits.items()}
         arrays |= {f"present/{name}": mask.numpy() for name, mask in evaluation.present.items()}
         path = self.path / f"predictions-{split}.npz"
-        with _aside(path) as temporary, temporary.open("wb") as file:
+        with atomic(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 index=evaluation.index.numpy(),
@@ -113,23 +115,19 @@ class RunFolder:
             )
 
     def read_predictions(self, split: str) -> dict[str, NDArray[np.generic]]:
-        """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`."""
-        with np.load(self.path / f"predictions-{split}.npz", allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`.
 
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that nobody ever sees half of it; of several writers the last one wins."""
-    with _aside(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """A name for nobody else to write to, which takes the place of the file when all is there."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        Raises:
+            FileNotFoundError: There are none.
+            UserError: They are cut short or damaged.
+        """
+        path = self.path / f"predictions-{split}.npz"
+        try:
+            # Opened here: NumPy leaves a file that is no archive open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (ValueError, EOFError, BadZipFile, zlib.error, AttributeError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{path} is cut short or damaged ({reason}); g2d evaluate makes it again"
+            ) from None

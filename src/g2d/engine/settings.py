@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -22,6 +21,14 @@ from g2d.errors import UserError, require
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+# An optimizer holds its rates as numbers of the model's type; of processes, more are a mistake.
+_LARGEST = torch.finfo(torch.float32).max
+_MOST = {
+    **dict.fromkeys(("learning_rate", "weight_decay", "clip_norm"), _LARGEST),
+    **dict.fromkeys(("devices", "workers"), 1024),
+}
 
 
 @dataclass(frozen=True)
@@ -79,16 +86,20 @@ class TrainingSettings:
         for name in ("epochs", "batch_size", "accumulate", "devices"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if value is not None and value > most:
+                raise UserError(f"{name} must be {most:g} or less, got {value}")
         for name in ("learning_rate", "lr_factor", "clip_norm"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+            if value is not None and not value > 0:
                 raise UserError(f"{name} must be above 0, got {value}")
         if not 0 <= self.momentum < 1:
             raise UserError(f"momentum must be 0 or more and below 1, got {self.momentum}")
         if self.lr_schedule == "plateau" and self.lr_factor >= 1:
             raise UserError(f"lr_factor must be below 1 with plateau, got {self.lr_factor}")
         for name in ("weight_decay", "workers", "lr_patience"):
-            if not 0 <= getattr(self, name) < math.inf:
+            if not getattr(self, name) >= 0:
                 raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}")
         for name in self.loggers:
             if name not in get_args(LoggerName):

@@ -109,7 +109,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             self.history_ = run.epochs()
             taught = run.read_json("result.json").get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
-            self.predictor_ = Predictor(run.path)
+            self.predictor_ = Predictor(run.path, trust=True)  # trained just now
 
     def _predictions(self, X: Any) -> list[Prediction]:
         check_is_fitted(self, "predictor_")

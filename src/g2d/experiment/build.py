@@ -8,18 +8,17 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from g2d.catalog import DATASETS, ENCODERS, FUSIONS
 from g2d.data.checks import check_splits
 from g2d.data.chosen import choose
 from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.experiment.completing import complete
-from g2d.experiment.components import build, locate, split_spec, takes_list
+from g2d.experiment.components import build, made, split_spec, takes_list
+from g2d.experiment.kinds import dataset_class, encoder_class, fusion_class
 from g2d.experiment.missing import hide
 from g2d.experiment.planning import MethodPlan
 from g2d.experiment.recipe import Recipe
 from g2d.models.encoders import feature_widths
-from g2d.models.fusion import Fusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Task
@@ -35,7 +34,7 @@ def dataset_of(recipe: Recipe) -> tuple[Callable[..., Any], dict[str, Any], Sequ
         UserError: There is no such dataset.
     """
     name, options = split_spec(recipe.data, "data")
-    target = locate(name, {name: entry.path for name, entry in DATASETS.items()}, "data")
+    target = dataset_class(name)
     names = options.get("modalities")
     if not isinstance(names, list | tuple) or takes_list(target, "modalities"):
         return target, options, None
@@ -49,11 +48,7 @@ def build_splits(recipe: Recipe) -> Splits:
         UserError: It is not there, or there is something in it that no model can be trained on.
     """
     target, options, names = dataset_of(recipe)
-    dataset = build(target, options, "data")
-    if not callable(getattr(dataset, "splits", None)):
-        name, _ = split_spec(recipe.data, "data")
-        raise UserError(f"data: {name!r} is no dataset; expected a class with a splits() method")
-    splits = cast(Splits, dataset.splits())
+    splits = cast(Splits, build(target, options, "data").splits())
     if names is not None:
         splits = choose(splits, names)
     check_splits(splits)
@@ -65,10 +60,7 @@ def build_encoder(recipe: Recipe, modality: str) -> nn.Module:
     """A new encoder for a modality."""
     name, options = split_spec(recipe.encoders[modality], f"encoders.{modality}")
     where = f"encoders.{modality}"
-    encoder = build(locate(name, ENCODERS, where), options, where)
-    if not isinstance(encoder, nn.Module):
-        raise UserError(f"{where}: {name!r} is no encoder; expected a torch.nn.Module")
-    return encoder
+    return build(encoder_class(name, where), options, where)
 
 
 def build_teacher(recipe: Recipe, modality: str, task: Task) -> UnimodalModel:
@@ -86,9 +78,7 @@ def build_student(recipe: Recipe, modalities: tuple[str, ...], task: Task) -> Mu
     encoders = {name: build_encoder(recipe, name) for name in modalities}
     given = {"widths": feature_widths(encoders), "outputs": task.outputs}
     name, options = split_spec(recipe.fusion, "fusion")
-    fusion = build(locate(name, FUSIONS, "fusion"), options, "fusion", given)
-    if not isinstance(fusion, Fusion):
-        raise UserError(f"fusion: {name!r} is no fusion; expected a subclass of g2d.Fusion")
+    fusion = build(fusion_class(name), options, "fusion", given)
     return MultimodalModel(encoders, fusion)
 
 
@@ -123,10 +113,9 @@ def adapt(recipe: Recipe, plan: MethodPlan, model: MultimodalModel, task: Task) 
         with torch.random.fork_rng(devices=[]):
             untrained = {name: build_teacher(recipe, name, task) for name in names}
         teachers = OnlineTeachers(untrained, task)
-    try:
-        plan.make(model, task, teachers, dict.fromkeys(names, 0.5))
-    except UserError as error:
-        raise UserError(f"{'fusion' if 'fusion' in str(error) else 'method'}: {error}") from None
+    given = {"model": model, "task": task, "teachers": teachers}
+    given["confidence"] = dict.fromkeys(names, 0.5)
+    made(plan.make, given, "method", plan.options)
 
 
 def restore_brought(model: MultimodalModel, brought: Sequence[Mapping[str, Any]]) -> None:
@@ -141,10 +130,7 @@ def restore_brought(model: MultimodalModel, brought: Sequence[Mapping[str, Any]]
     """
     for spec in brought:
         options = dict(spec)
-        kind = locate(str(options.pop("name")), {}, "model.json: brought")
-        if not (isinstance(kind, type) and issubclass(kind, Fusion)):
-            raise UserError(f"model.json: brought: {spec['name']!r} is no fusion")
-        model.bring(kind, **options)
+        model.bring(fusion_class(str(options.pop("name"))), **options)
 
 
 def check_model(model: nn.Module, splits: Splits) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from g2d.catalog import ENCODERS
 from g2d.data.splits import DatasetSpec
 from g2d.errors import UserError
-from g2d.experiment.components import locate, split_spec
+from g2d.experiment.components import split_spec
+from g2d.experiment.kinds import encoder_class
 from g2d.experiment.recipe import Component, Recipe
 
 AUTO = "auto"
@@ -56,7 +56,7 @@ def _described(component: Component, where: str) -> Component:
     name, options = split_spec(component, where)
     if not isinstance(options.get("model"), str) or "config" in options:
         return component
-    configuration = getattr(locate(name, ENCODERS, where), "configuration", None)
+    configuration = getattr(encoder_class(name, where), "configuration", None)
     if configuration is None:
         return component
     try:

@@ -11,6 +11,7 @@ from types import SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from g2d.errors import UserError, require
+from g2d.experiment.plain_options import check_plain
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any
     """
     path = known.get(name, name)
     module, _, attribute = path.rpartition(".")
-    if not module:
+    if not module or not all(part.isidentifier() for part in path.split(".")):
         choices = ", ".join(sorted(known))
         raise UserError(f"{where}: there is no {name!r}; known: {choices}, or a dotted path")
     try:
@@ -75,9 +76,10 @@ def check_options(
     require("jsonargparse", "train")
     from argparse import ArgumentError
 
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, set_loader
 
-    parser = ArgumentParser(exit_on_error=False)
+    set_loader("verbatim", lambda word: word)  # a word is no YAML within YAML
+    parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
     signature = inspect.signature(target).parameters
     skip = {name for name in (given or {}) if name in signature}
     if inspect.isclass(target):
@@ -89,6 +91,7 @@ def check_options(
         choices = ", ".join(name for name in signature if name not in skip) or "none"
         raise UserError(f"{where}.{unknown[0]}: no such option; known: {choices}")
     hints = _hints(target)
+    check_plain(target, options, hints, where)
     plain = {name: _as_meant(value, hints.get(name)) for name, value in options.items()}
     for name, value in plain.items():
         if value is None and name in hints and not _takes_none(hints[name]):
@@ -120,10 +123,46 @@ def build(
     accepted = inspect.signature(target).parameters
     passed = {name: value for name, value in (given or {}).items() if name in accepted}
     checked = check_options(target, options, where, given)
+    return made(target, {**passed, **checked}, where, options)
+
+
+def made(
+    target: Callable[..., T],
+    arguments: Mapping[str, Any],
+    where: str,
+    options: Mapping[str, Any],
+) -> T:
+    """Makes an object whose class may refuse a value in any way it likes.
+
+    Args:
+        target: The class, or what makes the object.
+        arguments: All that it is called with.
+        where: Key of the recipe, for the error.
+        options: Those of the arguments that the recipe gives, for the error.
+
+    Raises:
+        UserError: It cannot be made of these values.
+
+    Example:
+        >>> made(dict, {"width": 3}, "fusion", {})
+        {'width': 3}
+    """
     try:
-        return target(**passed, **checked)
+        return target(**arguments)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    except Exception as error:  # of PyTorch, or of a class of the user's own
+        given = ", ".join(f"{name}={_short(value)}" for name, value in options.items())
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{where}: this cannot be made with {given or 'its defaults'} ({reason}); choose other "
+            "values"
+        ) from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def split_spec(spec: Any, where: str) -> tuple[str, dict[str, Any]]:

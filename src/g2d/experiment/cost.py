@@ -19,13 +19,13 @@ from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_student
 from g2d.experiment.environment import machine
+from g2d.experiment.loading import without_pretrained
 from g2d.experiment.opening import open_run
 from g2d.experiment.peak_memory import peak_memory
 from g2d.experiment.recipe import Recipe
 from g2d.experiment.settings import OLD_LOGGERS
 from g2d.experiment.step_variants import CACHED, JOINT, ONLINE, VARIANTS, Workload, synchronise
 from g2d.experiment.teach import train_loader
-from g2d.experiment.train import without_pretrained
 from g2d.teachers.bank import OnlineTeachers
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
 
@@ -66,7 +66,7 @@ def cost(subjects: Sequence[Subject]) -> Cost:
             )
     first = subjects[0]
     assert first.folder is not None
-    opened = open_run(first.folder, first.changes)
+    opened = open_run(first.folder, first.changes, first.trust)
     folders = next((one.teacher_folders for one in subjects if one.teacher_folders), {})
     return measure_cost(opened.recipe, opened.splits, folders)
 

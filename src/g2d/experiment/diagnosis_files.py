@@ -11,8 +11,8 @@ from g2d.analysis.balance import Balance
 from g2d.analysis.drawing import inline_svg
 from g2d.analysis.learning_curves import learning_curves
 from g2d.analysis.page import Drawn, diagnosis_page, shown
-from g2d.engine.records import write_whole
 from g2d.experiment.diagnose import Diagnosis
+from g2d.files import write_whole
 
 
 def write_diagnosis(

@@ -15,20 +15,24 @@ from g2d.experiment.opening import open_run
 from g2d.experiment.teach import EVALUATION_BATCH
 
 
-def evaluate_run(folder: Path, split: str, changes: Sequence[tuple[str, Any]] = ()) -> Evaluation:
+def evaluate_run(
+    folder: Path, split: str, changes: Sequence[tuple[str, Any]] = (), trust: bool = False
+) -> Evaluation:
     """Evaluates a run on `train`, `val` or `test` and keeps the predictions in its folder.
 
     Args:
         folder: A finished run.
         split: Which split.
         changes: Where the data is now, if it has moved: `("data.root", "/new/place")`.
+        trust: Whether code outside g2d that the run names may be run.
 
     Raises:
-        UserError: This is no finished run, or the data is not what it was trained on.
+        UserError: This is no finished run, the data is not what it was trained on, or it names
+            code outside g2d that is not trusted.
     """
     if split not in ("train", "val", "test"):
         raise UserError(f"there is no split {split!r}; expected train, val or test")
-    opened = open_run(folder, changes)
+    opened = open_run(folder, changes, trust)
     splits = opened.splits
     loader = make_loader(splits.named()[split], EVALUATION_BATCH, shuffle=False)
     evaluation = by_pattern(evaluate(opened.model, loader, splits.spec.task), splits, split)

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
 from g2d.experiment.export_formats import BATCH, format_of, quiet, reason, traced
+from g2d.experiment.loading import load_run
 from g2d.experiment.named_tensors import NamedTensors
-from g2d.experiment.train import load_run
 from g2d.experiment.trial import Trials, largest_difference
+from g2d.files import read_json, write_whole
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task, task_from
 
@@ -61,24 +61,32 @@ class Exported:
     difference: float
 
 
-def export(run: str | Path, format: str = "torch", out: str | Path | None = None) -> Exported:
+def export(
+    run: str | Path,
+    format: str = "torch",
+    out: str | Path | None = None,
+    *,
+    trust: bool = False,
+) -> Exported:
     """Writes the model of a finished run as a file that runs without g2d.
 
     Args:
         run: The run's folder.
         format: `torch` (a `torch.export` program) or `onnx`.
         out: The file; `model.pt2` or `model.onnx` in the run's folder when not given.
+        trust: Whether code outside g2d that the run names may be run.
 
     Raises:
-        UserError: This is no finished run, the model has an operation that the format lacks, or
-            the file's answers are not the model's. No file is left then.
+        UserError: This is no finished run, it names code that is not trusted, the model has an
+            operation that the format lacks, or the file's answers are not the model's. No file is
+            left then.
     """
     folder, kind = Path(run), format_of(format)
-    model, _ = load_run(folder)
-    about = json.loads((folder / "model.json").read_text("utf-8"))
+    model, _ = load_run(folder, trust)
+    about = read_json(folder / "model.json")
     shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
     fitted = folder / "preprocessing.json"
-    notes = {"preprocessing": json.loads(fitted.read_text("utf-8"))} if fitted.exists() else {}
+    notes = {"preprocessing": read_json(fitted)} if fitted.exists() else {}
     file = Path(out) if out is not None else folder / f"model{kind.suffix}"
     return export_model(model, task_from(about["task"]), shapes, file, format, notes)
 

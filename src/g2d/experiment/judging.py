@@ -22,9 +22,9 @@ from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
+from g2d.experiment.loading import load_run
 from g2d.experiment.recipe import digest
 from g2d.experiment.teach import evaluation_loader, to_device
-from g2d.experiment.train import load_run
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Classification, Task
@@ -113,7 +113,7 @@ def measure_seed(
     Args:
         own: From `choose_on_train`.
         judged: Rows that have trained and chosen nothing.
-        folders: Run folders of joint training and of G²D.
+        folders: Run folders of joint training and of G²D, made from the caller's own recipe.
         teachers: By modality.
         settings: For loaders.
         fabric: The device.
@@ -131,7 +131,7 @@ def measure_seed(
         return evaluate(model, batches(known), task), evaluate(model, batches(judged), task)
 
     said = {name: ask(model) for name, model in teachers.items()}
-    models = [load_run(folder)[0] for folder in folders]
+    models = [load_run(folder, trust=True)[0] for folder in folders]
     joint, g2d = (ask(model) for model in models)
     owed = attribute(models[0], batches(judged), task, mean_inputs(models[0], batches(known)))
     ones = torch.ones(len(judged), dtype=torch.bool)

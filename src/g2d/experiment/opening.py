@@ -16,10 +16,11 @@ from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.experiment.build import build_splits, build_teacher
+from g2d.experiment.loading import load_run, without_pretrained
 from g2d.experiment.missing import with_saved_masks
-from g2d.experiment.recipe import Recipe, recipe_from, with_changes
+from g2d.experiment.recipe import Recipe, with_changes
 from g2d.experiment.teach import EVALUATION_BATCH, teacher_folder
-from g2d.experiment.train import load_run, without_pretrained
+from g2d.experiment.trust import Trust, recipe_of
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 
@@ -39,17 +40,21 @@ class OpenedRun:
     splits: Splits
 
 
-def open_run(folder: Path, changes: Sequence[tuple[str, Any]] = ()) -> OpenedRun:
+def open_run(
+    folder: Path, changes: Sequence[tuple[str, Any]] = (), trust: Trust = False
+) -> OpenedRun:
     """Loads the model of a run and the data it was trained on.
 
     Args:
         folder: A finished run.
         changes: Where the data is now, if it has moved: `("data.root", "/new/place")`.
+        trust: Whether code outside g2d that it names may be run; see `recipe_of`.
 
     Raises:
-        UserError: This is no finished run, or the data is not what it was trained on.
+        UserError: This is no finished run, the data is not what it was trained on, or it names
+            code outside g2d that is not trusted.
     """
-    model, recipe = load_run(folder)
+    model, recipe = load_run(folder, trust)
     for key, _ in changes:
         if not key.startswith("data."):
             raise UserError(
@@ -79,6 +84,7 @@ def open_subject(
     out: Path | None = None,
     changes: Sequence[tuple[str, Any]] = (),
     label: str | None = None,
+    trust: Trust = False,
 ) -> Subject:
     """A finished run as the analyses want it, with its teachers where there are any.
 
@@ -90,11 +96,14 @@ def open_subject(
             given.
         changes: Where the data is now, if it has moved.
         label: What figures call it; its method when not given.
+        trust: Whether code outside g2d that the run or a teacher names may be run; see
+            `recipe_of`.
 
     Raises:
-        UserError: The run, its data or one of its teachers is not there or not what it was.
+        UserError: The run, its data or one of its teachers is not there or not what it was, or
+            names code outside g2d that is not trusted.
     """
-    opened = open_run(folder, changes)
+    opened = open_run(folder, changes, trust)
     result = RunFolder(folder).read_json("result.json")
     places = _teacher_folders(opened, result, out or folder.parent)
     splits = opened.splits.named()
@@ -103,16 +112,20 @@ def open_subject(
         model=opened.model,
         task=opened.splits.spec.task,
         batches=lambda name: _sweep(without_augmentation(splits[name])),
-        teachers={name: _load_teacher(places[name], name, opened.splits) for name in places},
+        teachers={name: _load_teacher(places[name], name, opened.splits, trust) for name in places},
         seen=partial(_sweep, splits["train"]),
         folder=folder,
         teacher_folders=places,
         changes=tuple(changes),
+        trust=trust,
     )
 
 
 def open_subjects(
-    folders: Sequence[Path], out: Path | None = None, changes: Sequence[tuple[str, Any]] = ()
+    folders: Sequence[Path],
+    out: Path | None = None,
+    changes: Sequence[tuple[str, Any]] = (),
+    trust: Trust = False,
 ) -> tuple[Subject, ...]:
     """Several runs, each under a label of its own.
 
@@ -120,6 +133,7 @@ def open_subjects(
         folders: Finished runs.
         out: See `open_subject`.
         changes: See `open_subject`.
+        trust: See `open_subject`.
 
     Raises:
         UserError: One of them cannot be opened, or is named twice.
@@ -127,11 +141,12 @@ def open_subjects(
     for folder in folders:
         if not RunFolder(folder).finished:
             raise UserError(f"{folder} is not a finished run folder")
+        recipe_of(folder, trust)
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UserError("got the same run twice; name each once")
     labels = _labels(folders)
     return tuple(
-        open_subject(folder, out, changes, label)
+        open_subject(folder, out, changes, label, trust)
         for folder, label in zip(folders, labels, strict=True)
     )
 
@@ -184,14 +199,14 @@ def _sweep(split: Split) -> Any:
     return make_loader(split, EVALUATION_BATCH, shuffle=False)
 
 
-def _load_teacher(folder: Path, modality: str, splits: Splits) -> UnimodalModel:
+def _load_teacher(folder: Path, modality: str, splits: Splits, trust: Trust) -> UnimodalModel:
     run = RunFolder(folder)
     if not run.finished:
         raise UserError(
             f"there is no finished teacher in {folder}; give --out, the folder that the run was "
             "trained in"
         )
-    recipe = without_pretrained(recipe_from(run.read_json("run.json")["recipe"]))
+    recipe = without_pretrained(recipe_of(folder, trust))
     model = build_teacher(recipe, modality, splits.spec.task)
     load_weights(folder / "model.safetensors", model)
     return model.eval()

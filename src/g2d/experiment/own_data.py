@@ -119,7 +119,7 @@ def diagnosis_recipe(path: str | Path, target: str) -> tuple[dict[str, Any], lis
 def as_yaml(recipe: dict[str, Any], notes: list[str]) -> str:
     """The recipe as its owner will edit it, the notes as comments."""
     yaml = require("yaml", "train")
-    comments = "".join(f"# {note}\n" for note in notes)
+    comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
     text: str = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=96)
     return comments + text
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,9 @@ from torch import Tensor
 from g2d.data.manifest.preprocessing import Preprocessing
 from g2d.data.manifest.source import Row, iterate_table
 from g2d.errors import UserError
-from g2d.experiment.train import load_run
+from g2d.experiment.loading import load_run
+from g2d.experiment.spreadsheet import harmless
+from g2d.files import atomic, read_json
 from g2d.tasks import Classification, MultiLabel, Task, task_from
 
 if TYPE_CHECKING:
@@ -52,22 +52,23 @@ class Predictor:
 
     Args:
         folder: A finished run on a table.
+        trust: Whether code outside g2d that the run names may be run.
 
     Raises:
-        UserError: It is none.
+        UserError: It is none, or it names code outside g2d that is not trusted.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, trust: bool = False) -> None:
         folder = Path(folder)
-        self.model, self.recipe = load_run(folder)
+        self.model, self.recipe = load_run(folder, trust)
         file = folder / "preprocessing.json"
         if not file.exists():
             raise UserError(
                 f"{folder} was not trained on a table, so it cannot read one; expected a run made "
                 "from a recipe of g2d data inspect"
             )
-        self.preprocessing = Preprocessing.from_dict(json.loads(file.read_text("utf-8")))
-        self.task = task_from(json.loads((folder / "model.json").read_text("utf-8"))["task"])
+        self.preprocessing = Preprocessing.from_dict(read_json(file))
+        self.task = task_from(read_json(folder / "model.json")["task"])
 
     def rows(self, rows: Sequence[Row], folder: str | Path = ".") -> list[Prediction]:
         """Predictions of some rows.
@@ -151,7 +152,8 @@ def write_predictions(
 ) -> tuple[int, list[str]]:
     """Predicts a table into a CSV file, in bounded memory.
 
-    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`.
+    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`. What a
+    spreadsheet would take for a formula has an apostrophe before it (see `harmless`).
 
     Returns:
         How many rows were predicted, and why parts of some could not be used.
@@ -174,10 +176,9 @@ def write_predictions(
     if out.resolve() == Path(source).resolve():
         raise UserError(f"{out} is the table to predict; give another file to write")
     # whoever is stopped half-way keeps what was there before
-    partial = out.with_name(f".{out.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as stream:
+    with atomic(out) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(header)
+        writer.writerow(map(harmless, header))
         for _, said in predictor.table(source):
             count += 1
             why = "; ".join(f"{name}: {reason}" for name, reason in said.reasons.items())
@@ -189,17 +190,16 @@ def write_predictions(
                     _cell(said.answer),
                     *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
                     *(_cell(said.opinions.get(name)) for name in modalities),
-                    why,
+                    harmless(why),
                 ]
             )
-    os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
     return count, notes
 
 
 def _cell(value: str | float | None) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else f"{value:.8g}"
+    return harmless(value) if isinstance(value, str) else f"{value:.8g}"
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

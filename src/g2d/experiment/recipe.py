@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
@@ -13,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError, require
+from g2d.experiment.plain_yaml import read_yaml
 
 Component = dict[str, Any] | str
+# A thousand seeds of a run are those of its teachers, and 64 bits hold them.
+SEEDS = 2**53
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def with_changes(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
 
 def recipe_from(content: Mapping[str, Any]) -> Recipe:
     """A recipe from plain values, its top-level keys checked."""
+    if not isinstance(content, Mapping):
+        raise UserError(f"a recipe is keys and values, got {content!r}")
     known = tuple(Recipe.__dataclass_fields__)
     if content.get("encoders") == "auto":
         content = {**content, "encoders": {}}
@@ -142,10 +146,20 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
             raise UserError(f"missing: expected keys and values (rate: 0.4), got {value!r}")
     if "data" not in content:
         raise UserError("data: this must be given")
-    seed = content.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise UserError(f"seed: expected a whole number, 0 or more, got {seed!r}")
+    check_seed(content.get("seed", 0), "seed")
     return _without_unused(Recipe(**content))
+
+
+def check_seed(seed: Any, where: str) -> None:
+    """Refuses what is no seed.
+
+    Raises:
+        UserError: It is no whole number, below 0 or too large.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UserError(f"{where}: expected a whole number, 0 or more, got {seed!r}")
+    if seed >= SEEDS:
+        raise UserError(f"{where}: expected a whole number below {SEEDS}, got {seed}")
 
 
 def _without_unused(recipe: Recipe) -> Recipe:
@@ -202,55 +216,6 @@ def _value(text: str) -> Any:
         return read_yaml(text)
     except (yaml.YAMLError, ValueError):
         return text
-
-
-def read_yaml(text: str) -> Any:
-    """YAML 1.2's plain values.
-
-    PyYAML reads 1.1, where `off` is false, `1e-3` a word, `1:30` a number, `2024-01-01` a date, and
-    of a key that stands twice keeps the last.
-
-    Raises:
-        yaml.YAMLError: It is not YAML, or a key stands twice in one mapping.
-    """
-    yaml = require("yaml", "train")
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]
-        yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own name)
-            first: [
-                (tag, pattern)
-                for tag, pattern in resolvers
-                if tag.rpartition(":")[2] not in {"bool", "int", "float", "timestamp"}
-            ]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            first: dict[tuple[str, str], int] = {}
-            for key, _ in node.value:
-                line = key.start_mark.line + 1
-                if isinstance(key.value, str) and (before := first.get((key.tag, key.value))):
-                    places = f"lines {before} and {line}" if before < line else f"line {line}"
-                    raise yaml.YAMLError(f"the key {key.value!r} stands twice, {places}")
-                if isinstance(key.value, str):
-                    first[key.tag, key.value] = line
-            return super().construct_mapping(node, deep)
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"
-    )
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), "-+0123456789"
-    )
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(
-            r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$|^[-+]?[0-9]+[eE][-+]?[0-9]+$"
-            r"|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
-        ),
-        "-+.0123456789",
-    )
-    return yaml.load(text, Loader=Loader)
 
 
 def _check_plain(content: Any, where: str = "") -> None:

@@ -15,10 +15,10 @@ from g2d.batch import Batch
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.settings import TrainingSettings
 from g2d.experiment.build import build_student, build_teacher
+from g2d.experiment.loading import without_pretrained
 from g2d.experiment.planning import plan_method
 from g2d.experiment.recipe import Component, Recipe
 from g2d.experiment.settings import training_settings
-from g2d.experiment.train import without_pretrained
 from g2d.models.unimodal import UnimodalModel
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers, TeacherBank

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,32 +13,30 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
-from g2d.catalog import ENCODERS
 from g2d.data.loader import limit, make_loader
 from g2d.data.plain import without_augmentation
 from g2d.data.splits import Splits
-from g2d.engine.checkpoint import load_weights, save_weights
+from g2d.engine.checkpoint import save_weights
 from g2d.engine.evaluate import evaluate
 from g2d.engine.loggers import check_loggers
 from g2d.engine.loop import FitResult, fit
+from g2d.engine.names import check_run_name
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
+from g2d.experiment.alone import alone_in
 from g2d.experiment.build import (
-    adapt,
     build_splits,
     build_student,
     check_method,
     check_model,
     describe_model,
-    restore_brought,
 )
 from g2d.experiment.completing import complete
-from g2d.experiment.components import split_spec
 from g2d.experiment.environment import environment
 from g2d.experiment.missing import by_pattern, save_masks
 from g2d.experiment.planning import MethodPlan, plan_method
-from g2d.experiment.recipe import Component, Recipe, recipe_from
+from g2d.experiment.recipe import Recipe
 from g2d.experiment.settings import teacher_settings, training_settings
 from g2d.experiment.teach import (
     check_teachers,
@@ -58,7 +56,6 @@ from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
-from g2d.tasks import task_from
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.confidence import speed_scores
 from g2d.teachers.ensemble import ensemble
@@ -104,6 +101,8 @@ def train(
     Raises:
         UserError: The recipe or the data cannot be used, or the run exists.
     """
+    if name is not None:
+        check_run_name(name, "--name")
     settings = training_settings(recipe)
     teacher_settings(recipe)
     splits = splits or build_splits(recipe)
@@ -119,6 +118,22 @@ def train(
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     check_model(student, splits)
     run = RunFolder(out / (name or run_name(recipe, splits, plan)))
+    with alone_in(run.path):
+        return _train_into(run, recipe, splits, plan, student, settings, out, resume, fabric)
+
+
+def _train_into(
+    run: RunFolder,
+    recipe: Recipe,
+    splits: Splits,
+    plan: MethodPlan,
+    student: MultimodalModel,
+    settings: TrainingSettings,
+    out: Path,
+    resume: bool,
+    fabric: Fabric | None,
+) -> Path:
+    """Teachers and student, with nobody else in the run's folder."""
     if first_process():
         _check_folder(run, recipe, splits, resume)
     if run.finished:
@@ -198,45 +213,6 @@ def train(
         run.write_json("result.json", outcome)
     fabric.barrier()
     return run.path
-
-
-def load_run(path: Path) -> tuple[MultimodalModel, Recipe]:
-    """The trained model of a run folder and the recipe it was made from.
-
-    Raises:
-        UserError: This is no finished run.
-    """
-    run = RunFolder(path)
-    if not run.finished or not (path / "model.json").exists():
-        raise UserError(f"{path} is not a finished run folder of a multimodal model")
-    recipe = recipe_from(run.read_json("run.json")["recipe"])
-    about = run.read_json("model.json")
-    bare, task = without_pretrained(recipe), task_from(about["task"])
-    model = build_student(bare, tuple(about["modalities"]), task)
-    if "brought" in about:
-        restore_brought(model, about["brought"])
-    else:  # runs of before: the method tells what it brings
-        plan = plan_method(bare, model.modalities)
-        if plan.trains:
-            adapt(bare, plan, model, task)
-    load_weights(path / "model.safetensors", model)
-    return model.eval(), recipe
-
-
-def without_pretrained(recipe: Recipe) -> Recipe:
-    """Encoders that begin anew: where the run's own weights follow, no other file is needed.
-
-    What builds a published model without its files stands in a complete recipe (`config`).
-    """
-    encoders: dict[str, Component] = {}
-    for modality, spec in recipe.encoders.items():
-        name, options = split_spec(spec, f"encoders.{modality}")
-        if ENCODERS.get(name, name).startswith("g2d."):
-            options.pop("weights", None)
-            if "config" in options:
-                options.pop("model", None)
-        encoders[modality] = {"name": name, **options}
-    return replace(recipe, encoders=encoders)
 
 
 def _new_student(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from xml.etree import ElementTree
 
 from g2d.analysis.drawing import as_element
 from g2d.errors import UserError
+from g2d.files import read_json
 
 _SVG = "{http://www.w3.org/2000/svg}"
 # What drawings are made of; anything that runs or loads is left out.
@@ -61,7 +61,7 @@ def read_figures(
     found = []
     for number, path in enumerate(sorted((out / "figures").glob("*.svg"))):
         beside = path.with_suffix(".json")
-        about: dict[str, Any] = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+        about: dict[str, Any] = read_json(beside) if beside.is_file() else {}
         named = {Path(str(run)).name for run in about.get("runs", {}).values()}
         if named <= set(runs):
             found.append(_read(path, number, titles.get(path.stem), about))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from g2d.compare.places import without_places
 from g2d.compare.record import State
 from g2d.engine.records import RunFolder
+from g2d.files import read_json
 from g2d.methods.validation import FUSED
 from g2d.tasks import Task, task_from
 
@@ -105,7 +105,4 @@ def read_run(out: Path, name: str) -> Run:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return read_json(path) if path.is_file() else {}

@@ -8,8 +8,8 @@ from pathlib import Path
 from g2d.compare.record import read_records
 from g2d.compare.rendering.files import write_table
 from g2d.compare.tables import read_table
-from g2d.engine.records import write_whole
 from g2d.errors import UserError
+from g2d.files import write_whole
 from g2d.report.page import report_page
 
 

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 def make_app(
     run: str | Path,
     *,
+    trust: bool = False,
     max_mb: float = 20,
     max_seconds: float = 30,
     max_rows: int = 256,
@@ -44,20 +45,21 @@ def make_app(
 
     Args:
         run: A finished run on a table.
+        trust: Whether code outside g2d that the run names may be run.
         max_mb: Size of one request, in millions of bytes.
         max_seconds: For a request to arrive, and again for it to be answered.
         max_rows: Of one request.
         threads: Of torch; as many as there are cores, and at most 4, when not given.
 
     Raises:
-        UserError: It is no such run, or a limit is not above 0.
+        UserError: It is no such run, it names code that is not trusted, or a limit is not above 0.
     """
     for name, value in (("max_mb", max_mb), ("max_seconds", max_seconds), ("max_rows", max_rows)):
         if not value > 0:
             raise UserError(f"{name}: got {value:g}, expected more than 0")
     if threads is not None and threads < 1:
         raise UserError(f"threads: got {threads}, expected 1 or more")
-    predictor = Predictor(run)
+    predictor = Predictor(run, trust=trust)
     name = Path(run).resolve().name
     columns = Columns(predictor.preprocessing)
     json_rows = JsonRows(columns, max_rows)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.errors import UserError
+from g2d.files import write_whole
 from g2d.models.unimodal import UnimodalModel
 from g2d.student.base import Student
 from g2d.tasks import Task
@@ -204,6 +205,4 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _write_state(folder: Path, state: dict[str, Any]) -> None:
-    temporary = folder / "cache.json.tmp"
-    temporary.write_text(json.dumps({"format": _FORMAT, **state}, indent=2))
-    temporary.replace(folder / "cache.json")
+    write_whole(folder / "cache.json", json.dumps({"format": _FORMAT, **state}, indent=2))

@@ -10,7 +10,7 @@ import pytest
 from g2d.compare.paper.records import ROWS, inconsistencies, paper_number
 from g2d.compare.reading import read_grid, shipped_grids
 from g2d.errors import UserError
-from g2d.experiment.recipe import read_yaml
+from g2d.experiment.plain_yaml import read_yaml
 
 CONTENT = read_yaml((files("g2d.compare.paper") / "results.yaml").read_text(encoding="utf-8"))
 SIZES = (114, 81, 10, 18, 24, 8, 7, 6, 12, 4, 24, 14)

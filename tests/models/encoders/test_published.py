@@ -232,3 +232,25 @@ def test_inputs_that_are_no_tokens_are_refused(bert):
         encoder(torch.zeros(2, 5))
     with pytest.raises(UserError, match="has places for 32 tokens, got 40"):
         encoder(torch.zeros(2, 40, dtype=torch.int64))
+
+
+REFUSED = {
+    "a backbone of a hub": {"model_type": "timm_backbone", "backbone": "hf-hub:somebody/net"},
+    "deep inside": {"model_type": "clip", "vision_config": {"use_timm_backbone": True}},
+    "a pickle": {"model_type": "bert", "backbone_kwargs": {"checkpoint_path": "x.pth"}},
+    "a kernel of a hub": {"model_type": "bert", "_attn_implementation": "somebody/kernel"},
+    "code beside it": {"model_type": "bert", "auto_map": {"AutoModel": "net.Net"}},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_configuration_leads_nowhere_else(what):
+    with pytest.raises(UserError, match=r"^config\..* is not followed, because it could run code"):
+        TransformersModel(config=REFUSED[what])
+
+
+def test_a_sentence_model_is_made_of_known_steps(bert):
+    transformer = {"path": "", "config": TransformersModel.configuration(str(bert))}
+    step = {"type": "Transformer", "path": "", "config": {"model_name_or_path": "somebody/net"}}
+    with pytest.raises(UserError, match="got a step 'Transformer', expected one of Pooling"):
+        SentenceModel(config={"transformer": transformer, "steps": [step]})

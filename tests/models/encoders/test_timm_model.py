@@ -111,3 +111,18 @@ def test_what_cannot_be_used_is_refused_in_words(resnet):
         TimmModel(config={"architecture": "no_such_network"})
     with pytest.raises(UserError, match="config names no architecture of timm"):
         TimmModel(config={})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architecture": "hf-hub:somebody/net"},
+        {"architecture": "local-dir:strange"},
+        {"architecture": "test_resnet", "model_args": {"checkpoint_path": "weights.pth"}},
+        {"architecture": "test_resnet", "model_args": {"pretrained": True}},
+        {"architecture": "test_resnet", "model_args": {"pretrained_cfg_overlay": {"url": "x"}}},
+    ],
+)
+def test_a_configuration_names_no_other_source_of_weights(config):
+    with pytest.raises(UserError, match=r"names another source of weights .* could be a pickle"):
+        TimmModel(config=config)

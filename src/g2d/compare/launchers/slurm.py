@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from g2d.compare.jobs import Job, Outcome, attempt, write_failure
-from g2d.engine.records import write_whole
 from g2d.errors import UserError, require
+from g2d.files import write_whole
 
 # What the options are called here, and by submitit.
 _OPTIONS = {

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from g2d.errors import UserError
-from g2d.experiment.recipe import read_yaml
+from g2d.experiment.plain_yaml import read_yaml
 from g2d.methods.validation import FUSED
 
 MULTI = "Multi"

@@ -8,7 +8,7 @@ from pathlib import Path
 from g2d.compare.rendering.latex import latex
 from g2d.compare.rendering.markdown import markdown
 from g2d.compare.table import Table
-from g2d.engine.records import write_whole
+from g2d.files import write_whole
 
 
 def write_table(table: Table, out: Path) -> list[Path]:

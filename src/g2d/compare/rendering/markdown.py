@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from g2d.compare.metrics import METRICS
@@ -34,19 +35,20 @@ def markdown(table: Table) -> str:
             head.append(PAPER)
             for row, entry in zip(rows, strip.paper, strict=True):
                 row.append(_entry(entry))
-    parts = [f"# {table.title}"]
-    parts += [table.about] if table.about else []
+    parts = [f"# {_escaped(table.title)}"]
+    parts += [_escaped(table.about)] if table.about else []
     parts.append(_grid(head, rows, len(sheet.axes)))
     if sheet.footnotes:
-        parts.append("  \n".join(f"<sup>{i}</sup> {n}" for i, n in enumerate(sheet.footnotes, 1)))
+        numbered = enumerate(map(_escaped, sheet.footnotes), 1)
+        parts.append("  \n".join(f"<sup>{number}</sup> {note}" for number, note in numbered))
     if table.notes:
-        parts.append("\n".join(f"- {note}" for note in table.notes))
+        parts.append(_listed(table.notes))
     if table.tests:
-        parts += ["## Tests", _tests(table), "\n".join(f"- {said}" for said in tested(table))]
+        parts += ["## Tests", _tests(table), _listed(tested(table))]
         parts.append(MEANING)
     if table.ranking is not None:
-        parts += ["## Across datasets", ranked(table.ranking)]
-    parts += ["## Intervals", _INTERVALS, _intervals(table), f"Made by `{table.command}`."]
+        parts += ["## Across datasets", _escaped(ranked(table.ranking))]
+    parts += ["## Intervals", _INTERVALS, _intervals(table), f"Made by {_as_code(table.command)}."]
     return "\n\n".join(parts) + "\n"
 
 
@@ -61,6 +63,10 @@ def _entry(entry: Entry) -> str:
     marks = f"<sup>{','.join(map(str, entry.marks))}</sup>" if entry.marks else ""
     by_chance = "\\~" if entry.best == "~" else ""
     return f"{value}{spread}{by_chance}{marks}"
+
+
+def _listed(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {_escaped(sentence)}" for sentence in sentences)
 
 
 def _tests(table: Table) -> str:
@@ -102,12 +108,25 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]], labels: int) -> st
 
 
 def _escaped(text: str) -> str:
-    r"""What would be read as Markdown.
+    r"""What would be read as Markdown, in one line.
 
     Example:
-        >>> print(_escaped("a|b *c*"))
-        a\|b \*c\*
+        >>> print(_escaped("a|b *c* [d](e)"))
+        a\|b \*c\* \[d\](e)
     """
-    for sign in "\\|*_<>`":
+    for sign in "\\|*_<>`[]#&":
         text = text.replace(sign, f"\\{sign}")
-    return text
+    return " ".join(text.split())
+
+
+def _as_code(text: str) -> str:
+    """A command between more backticks than it holds in a row.
+
+    Example:
+        >>> print(_as_code("g2d compare 'a`b'"))
+        `` g2d compare 'a`b' ``
+    """
+    text = " ".join(text.split())
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, space = "`" * (longest + 1), " " * bool(longest)
+    return f"{fence}{space}{text}{space}{fence}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
-from g2d.experiment.recipe import read_yaml
+from g2d.experiment.plain_yaml import read_yaml
 
 Range = Mapping[str, Any] | list[Any]
 

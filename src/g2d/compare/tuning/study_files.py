@@ -9,8 +9,9 @@ from typing import Any
 
 from g2d.compare.grid import Change
 from g2d.compare.tuning.study import ROUND, Plan, Tuned
-from g2d.engine.records import RunFolder, write_whole
+from g2d.engine.records import RunFolder
 from g2d.errors import require
+from g2d.files import read_json, write_whole
 
 
 def replaced(plan: Plan, out: Path) -> str:
@@ -21,7 +22,7 @@ def replaced(plan: Plan, out: Path) -> str:
     path = plan.record(out)
     if not path.is_file():
         return ""
-    before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    before = read_json(path)
     now = json.loads(json.dumps(_asked(plan)))
     if {key: before.get(key) for key in now} == now and _spaces(before) == _spaces_of(plan):
         return ""

@@ -45,9 +45,16 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Preprocessing:
-        """Takes up what `as_dict` gave."""
+        """Restores what `as_dict` gave.
+
+        Raises:
+            UserError: It names a kind of modality that there is not.
+        """
         kinds = {}
         for name, spec in content["modalities"].items():
+            if spec["kind"] not in KINDS:
+                known = ", ".join(KINDS)
+                raise UserError(f"modality {name!r}: no kind {spec['kind']!r}; known: {known}")
             kind = KINDS[spec["kind"]](spec["columns"], **spec["options"])
             kind.load_state(spec["state"])
             kinds[name] = kind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from g2d.data.preparation.sample import Decode, Sample
 from g2d.errors import UserError
+from g2d.files import atomic
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -65,10 +65,8 @@ def write_chunk(file: Path, samples: Sequence[Sample], decode: Decode) -> None:
     for name, rows in kept.items():
         content[f"values:{name}"] = np.concatenate([row.reshape(-1) for row in rows])
         content[f"shapes:{name}"] = np.array([row.shape for row in rows], dtype=np.int64)
-    partial = file.with_suffix(".writing")
-    with partial.open("wb") as stream:
+    with atomic(file) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **content)
-    os.replace(partial, file)  # noqa: PTH105 (Path.replace says less of what is meant)
 
 
 def one_thread_each() -> None:

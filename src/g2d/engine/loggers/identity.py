@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from g2d.engine.records import write_whole
+from g2d.files import write_whole
 
 
 def known_id(folder: Path, logger: str) -> str | None:

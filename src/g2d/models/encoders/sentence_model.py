@@ -136,6 +136,8 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 def _step(about: Config, folder: Path | None) -> nn.Module:
     """A module that follows the transformer, with its weights where it has any."""
+    if about["type"] not in _STEPS:
+        raise UserError(f"got a step {about['type']!r}, expected one of {', '.join(_STEPS)}")
     options = dict(about["config"])
     if about["type"] == "Dense" and "activation_function" in options:
         name = str(options["activation_function"]).rpartition(".")[2]

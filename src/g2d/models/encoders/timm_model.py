@@ -20,8 +20,15 @@ from g2d.models.encoders.published import (
 )
 from g2d.published import VISION_EXTRA, WEIGHTS, check_weights, model_folder, read_config
 
-# Where else timm would look for weights.
+# Where else timm would look for weights: keys of `pretrained_cfg`, and arguments of its models.
 _SOURCES = ("url", "hf_hub_id", "hf_hub_filename", "source", "state_dict")
+_NOT_ARGUMENTS = (
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+    "cache_dir",
+)
 
 
 class TimmModel(PublishedEncoder):
@@ -93,14 +100,20 @@ def timm_library() -> Any:
 
 
 def _backbone(config: Config, channels: int, folder: Path | None) -> Any:
-    timm = timm_library()
-    name = config.get("architecture")
+    name, arguments = config.get("architecture"), config.get("model_args") or {}
     if not isinstance(name, str):
         raise UserError(
             f"{folder or 'config'} names no architecture of timm; expected a config.json as timm "
             "writes it"
         )
-    options = {**config.get("model_args", {}), "num_classes": 0, "in_chans": channels}
+    sources = [key for key in _NOT_ARGUMENTS if key in arguments]
+    if ":" in name or sources:
+        raise UserError(
+            f"{folder or 'config'} names another source of weights ({', '.join(sources) or name}), "
+            "which could be a pickle and run code; leave it out, or choose another model"
+        )
+    timm = timm_library()
+    options = {**arguments, "num_classes": 0, "in_chans": channels}
     if folder is not None:
         check_weights(folder)
         # nothing but the file is a source: an address in the configuration is not followed

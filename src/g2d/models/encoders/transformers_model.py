@@ -19,7 +19,7 @@ from g2d.models.encoders.published import (
     reason,
 )
 from g2d.models.tokens import attendable, filled_mean
-from g2d.published import TEXT_EXTRA, check_weights, model_folder, read_config
+from g2d.published import TEXT_EXTRA, check_config, check_weights, model_folder, read_config
 
 Pool = Literal["mean", "cls"]
 # What a model's forward pass may be asked with.
@@ -184,6 +184,7 @@ def read_text(backbone: Any, inputs: Tensor) -> Tensor:
 
 def _described(library: Any, config: Config) -> Any:
     """The configuration as the library has it."""
+    check_config(config)
     content = dict(config)
     kind = content.pop("model_type", None)
     try:
