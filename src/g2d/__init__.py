@@ -45,6 +45,7 @@ from g2d.methods import (
     Validation,
 )
 from g2d.models import MultimodalModel, UnimodalModel
+from g2d.models.encoders import MLP, MobileNetV2, ResNet18, SmallCNN, TabularNet, Transformer
 from g2d.models.fusion import (
     BiGatedFusion,
     ConcatFusion,
@@ -76,6 +77,7 @@ __all__ = [
     "MBSD",
     "MISME",
     "MLA",
+    "MLP",
     "MSES",
     "MSLR",
     "OGM",
@@ -104,6 +106,7 @@ __all__ = [
     "MMCosine",
     "MMPareto",
     "Method",
+    "MobileNetV2",
     "MultiLabel",
     "MultimodalModel",
     "OnlineTeachers",
@@ -111,28 +114,50 @@ __all__ = [
     "ReconBoost",
     "Regression",
     "Relearning",
+    "ResNet18",
     "SampleValuation",
     "Schedule",
     "SequentialPrioritization",
+    "SmallCNN",
     "Student",
     "SumFusion",
+    "TabularNet",
     "Task",
     "TeacherBank",
+    "TrainingSettings",
+    "Transformer",
     "UnimodalModel",
     "UserError",
     "Validation",
     "attach",
     "ensemble",
+    "evaluate",
+    "fit",
     "functional",
     "learning_speed",
+    "load_run",
     "mean_confidence",
     "rank",
 ]
 
 
+_ENGINE = {
+    "TrainingSettings": "g2d.engine",
+    "evaluate": "g2d.engine",
+    "fit": "g2d.engine",
+    "load_run": "g2d.experiment.loading",
+}
+_ESTIMATORS = ("G2DClassifier", "G2DRegressor")
+
+
 def __getattr__(name: str) -> Any:
-    """The estimators, which need the engine and scikit-learn, when they are asked for."""
-    if name in ("G2DClassifier", "G2DRegressor"):
+    """What needs the engine or scikit-learn, when it is asked for."""
+    if name in _ENGINE:
+        from g2d.errors import require
+
+        require("lightning_fabric", "train")
+        return getattr(require(_ENGINE[name], "train"), name)
+    if name in _ESTIMATORS:
         from g2d.errors import require
 
         require("sklearn", "sklearn")

@@ -1,0 +1,100 @@
+"""A plain module under DDP on two gloo processes, with methods of every kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+import g2d
+
+TASK, EPOCHS, BATCH, STEPS = g2d.Classification(3), 3, 8, 3
+METHODS: dict[str, Any] = {
+    "joint": lambda student: g2d.JointTraining(student, TASK),
+    "g2d": lambda student: g2d.G2D(student, TASK, bank(), (2, 1), confidence=CONFIDENCE),
+    "g2d, ranked by batch": lambda student: g2d.G2D(student, TASK, bank(), (2, 1)),
+    "ogm": lambda student: g2d.OGM(student, TASK, noise=False, window=(0, 1)),
+    "ogm_ge": lambda student: g2d.OGM(student, TASK, window=(0, 1)),
+    "mmpareto": lambda student: g2d.MMPareto(student, TASK),
+    "amco": lambda student: g2d.AMCo(student, TASK),
+    "opm": lambda student: g2d.OPM(student, TASK),
+    "agm": lambda student: g2d.AGM(student, TASK, window=(0, 1)),
+}
+CONFIDENCE = {"audio": 0.9, "video": 0.2}
+
+
+class Net(nn.Module):
+    """Without batch norm, whose statistics are those of a process's own half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.audio_net = nn.Sequential(nn.Linear(6, 8), nn.Tanh())
+        self.video_net = nn.Sequential(nn.Linear(5, 7), nn.Tanh())
+        self.head = nn.Sequential(nn.Linear(15, 8), nn.Tanh(), nn.Linear(8, 3))
+
+    def forward(self, audio: Tensor, video: Tensor) -> Tensor:
+        return self.head(torch.cat([self.audio_net(audio), self.video_net(video)], dim=1))
+
+
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net()
+
+
+def bank() -> g2d.OnlineTeachers:
+    model = net()
+    torch.manual_seed(1)
+    parts = {"audio": (model.audio_net, 8), "video": (model.video_net, 7)}
+    nets = {name: nn.Sequential(part, nn.Linear(d, 3)) for name, (part, d) in parts.items()}
+    return g2d.OnlineTeachers({n: g2d.attach(m, {n: m[0]}) for n, m in nets.items()}, TASK)
+
+
+def batch(number: int) -> tuple[Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(number)
+    target = torch.randint(3, (BATCH,), generator=random)
+    return torch.randn(BATCH, 6, generator=random), torch.randn(BATCH, 5, generator=random), target
+
+
+def train(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
+    """The last weights, and how far each encoder moved in the first epoch."""
+    model = net()
+    student = g2d.attach(model, {"audio": model.audio_net, "video": model.video_net})
+    method = METHODS[name](student)
+    optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.05, momentum=0.9, weight_decay=0.01)
+    wrapped: nn.Module = model
+    if world_size > 1:
+        wrapped = DistributedDataParallel(model, find_unused_parameters=True)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS))
+    moved: dict[str, float] = {}
+    for epoch in range(EPOCHS):
+        model.train()
+        method.on_epoch_start(epoch)
+        for step in range(STEPS):
+            # processes take turns at the samples of a batch
+            audio, video, target = (part[rank::world_size] for part in batch(10 * epoch + step))
+            method.loss(wrapped(audio, video), target).backward()
+            method.adjust_gradients()
+            optimizer.step()
+            optimizer.zero_grad()
+        if epoch == 0:
+            first = net().state_dict()
+            moved = {
+                key: float((value - first[key]).abs().max())
+                for key, value in model.state_dict().items()
+            }
+    heads = {} if student.added_heads is None else student.added_heads.state_dict()
+    return {"weights": model.state_dict(), "heads": heads, "moved": moved}
+
+
+def worker(rank: int, world_size: int, port: int, folder: Path) -> None:
+    """One of the processes: every method, one after the other."""
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=world_size)
+    found = {name: train(name, rank, world_size) for name in METHODS}
+    torch.save(found, folder / f"rank{rank}.pt")
+    torch.distributed.destroy_process_group()

@@ -1,0 +1,42 @@
+"""A plain module under DDP: two processes train as one, and what is frozen stays put."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+import torch
+from torch import multiprocessing
+
+from distributed.attached import METHODS, train, worker
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two processes ends with; they are started once for all methods."""
+    folder = tmp_path_factory.mktemp("pair")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(worker, args=(2, port, folder), nprocs=2)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("part", ["weights", "heads"])
+@pytest.mark.parametrize("name", METHODS)
+def test_both_processes_hold_the_same(name: str, part: str, pair: list[dict[str, Any]]) -> None:
+    torch.testing.assert_close(pair[0][name][part], pair[1][name][part], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_two_processes_train_as_one(name: str, pair: list[dict[str, Any]]) -> None:
+    alone = train(name)
+    for part in ("weights", "heads"):
+        torch.testing.assert_close(pair[0][name][part], alone[part], rtol=1e-4, atol=1e-6)
+
+
+def test_a_frozen_encoder_does_not_move_by_a_bit(pair: list[dict[str, Any]]) -> None:
+    moved = pair[0]["g2d"]["moved"]
+    assert all(far == 0 for key, far in moved.items() if key.startswith("audio"))
+    assert all(far > 0 for key, far in moved.items() if key.startswith("video"))
