@@ -16,6 +16,8 @@ from g2d.student.own import OwnStudent
 from g2d.student.recorder import Read
 
 Encoder = nn.Module | Sequence[nn.Module]
+# Where a model keeps the student that was made of it last.
+_STUDENT = "_g2d_student"
 
 
 def attach(
@@ -28,7 +30,8 @@ def attach(
     """Makes a student of any model, which stays as it is and is called as ever.
 
     Forward hooks record what the encoders are given and what they answer. Weights, names,
-    `state_dict` and `forward` do not change; `student.detach()` takes the hooks away.
+    `state_dict` and `forward` do not change; `student.detach()` takes the hooks away. A model that
+    is attached again, or given to another method, is detached first.
 
     Args:
         net: Any module, called with whatever it takes. A `g2d.MultimodalModel` knows its encoders
@@ -77,7 +80,8 @@ def attach(
                 f"{type(net).__name__} knows its encoders and heads; attach it alone: "
                 "g2d.attach(model)"
             )
-        return OwnStudent(net)
+        _detach(net)
+        return _kept(net, OwnStudent(net))
     if not encoders:
         raise UserError(
             f"{type(net).__name__} does not say which of its modules encode which modality; give "
@@ -89,7 +93,8 @@ def attach(
         for name, encoder in encoders.items()
     }
     _check_parts(net, chains, heads or {}, features or {})
-    return AttachedStudent(net, chains, heads, features)
+    _detach(net)
+    return _kept(net, AttachedStudent(net, chains, heads, features))
 
 
 def as_student(model: Student | nn.Module) -> Student:
@@ -107,6 +112,18 @@ def _inside(net: nn.Module) -> nn.Module:
         return _inside(net.module)
     compiled = getattr(net, "_orig_mod", None)
     return compiled if isinstance(compiled, nn.Module) else net
+
+
+def _detach(net: nn.Module) -> None:
+    """Ends what an earlier method does to the model, such as freezing an encoder."""
+    earlier = net.__dict__.pop(_STUDENT, None)
+    if isinstance(earlier, Student):
+        earlier.detach()
+
+
+def _kept(net: nn.Module, student: Student) -> Student:
+    net.__dict__[_STUDENT] = student
+    return student
 
 
 def _check_parts(

@@ -480,3 +480,25 @@ def test_masking_needs_the_feature_itself() -> None:
     method.on_epoch_start(0)
     with pytest.raises(g2d.UserError, match=r"returns the feature \(B, d\) itself"):
         method.loss(model(*inputs), target)
+
+
+# --- a model that is attached again ---------------------------------------------------------------
+
+
+def test_attached_again_a_model_is_as_if_attached_once() -> None:
+    """A cell of a notebook that runs twice must not watch, freeze or modulate twice."""
+    model = net()
+    first = g2d.attach(model, model.encoders())
+    first.modulate(lambda widths, size, present: {"image": torch.zeros(1, 1)})
+    first.train_only({"sound"})
+    second = g2d.attach(model, model.encoders())
+    assert len(second.encoder_parameters("image")) == 2
+    assert all(p.requires_grad for p in model.parameters())
+    assert all(len(module._forward_hooks) <= 1 for module in model.modules())
+    sound, image, target = samples()
+    for _ in range(2):  # modulation begins with the second pass
+        logits = model(sound, image=image)
+        second.observe(logits, target)
+    assert torch.equal(logits, model.head(torch.cat([model.ears(sound), model.eyes(image)], dim=1)))
+    with pytest.raises(g2d.UserError, match="was not called"):
+        first.observe(logits, target)

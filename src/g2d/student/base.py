@@ -47,6 +47,7 @@ class Student(ABC):
             ]
             for name in modalities
         }
+        self._frozen: set[str] = set()
 
     # --- its parts -------------------------------------------------------------------------------
 
@@ -143,9 +144,11 @@ class Student(ABC):
         """
         for name, parameters in self._trainable.items():
             trainable = active is None or name in active
+            if trainable and name not in self._frozen:
+                continue  # what its owner has frozen since stays so
             for parameter in parameters:
-                if parameter.requires_grad is not trainable:
-                    parameter.requires_grad_(trainable)
+                parameter.requires_grad_(trainable)
+            (self._frozen.discard if trainable else self._frozen.add)(name)
 
     @contextmanager
     def eval_mode(self) -> Iterator[None]:
