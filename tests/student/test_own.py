@@ -18,7 +18,7 @@ from g2d.models.fusion import (
     SumFusion,
     UnimodalHeads,
 )
-from methods.small import NAMES, TASKS, batch, student
+from methods.small import NAMES, TASKS, bank, batch, student
 
 TASK = TASKS["classification"]
 NAMES = NAMES[:3]
@@ -141,6 +141,19 @@ def test_a_model_given_to_another_method_is_no_longer_modulated() -> None:
     assert torch.equal(model(data).logits, kept)
     g2d.JointTraining(model, TASK)
     assert torch.equal(model(data).logits, plain(data).logits)
+
+
+def test_a_student_given_to_another_method_is_not_modulated_in_its_epochs() -> None:
+    plain, data = build(), batch(NAMES, TASK)
+    attached = g2d.attach(build())
+    dropping = g2d.OPM(attached, TASK, step_rate=1.0, drop_rate=1.0, warmup=0)
+    dropping.rates = {name: torch.tensor(float(name == "sound")) for name in NAMES}
+    around = g2d.SequentialPrioritization(dropping, bank(NAMES, TASK), (0, 0, 1))
+    joint = g2d.JointTraining(attached, TASK)
+    for method, unchanged in ((around, False), (joint, True), (dropping, False), (joint, True)):
+        method.on_epoch_start(0)
+        logits = attached.net(data).logits
+        assert torch.equal(logits, plain(data).logits) == unchanged
 
 
 def test_a_model_given_to_another_method_is_trainable_again() -> None:

@@ -15,7 +15,7 @@ from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import shown, unimodal_losses
 from g2d.models.fusion.base import Present
 from g2d.ranks import sum_over_ranks
-from g2d.student.base import Student
+from g2d.student.base import Modulation, Student
 from g2d.tasks import Classification, Task
 
 
@@ -73,12 +73,14 @@ class AMCo(Method):
         self._shares: Tensor | None = None
         if mask or weight:
             self.student.need_unimodal_logits(task.outputs)
-        if mask:
-            self.student.modulate(self.masked)
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets p, the share of features masked in this epoch."""
         self.rate = amco_mask_rate(epoch, self.loop.epochs, self.mask, self.ramp)
+
+    def modulation(self) -> Modulation | None:
+        """Masks features."""
+        return self.masked if self.mask else None
 
     def masked(
         self, widths: Mapping[str, int], size: int, present: Present | None = None

@@ -13,7 +13,7 @@ from g2d.attach import as_student
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.loop import Loop
-from g2d.student.base import Student
+from g2d.student.base import Modulation, Student
 from g2d.tasks import Task
 
 
@@ -51,7 +51,8 @@ class Method:
     they do. `step(batch)` is the inner part of the loop for a `g2d.MultimodalModel`; a few methods
     whose steps are of more than one loss have nothing else.
 
-    A method of your own overrides `objective`, and `begin_epoch`, `active` or `modify_gradients`.
+    A method of your own overrides `objective`, and `begin_epoch`, `active`, `modulation` or
+    `modify_gradients`.
 
     Args:
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
@@ -118,6 +119,7 @@ class Method:
     def on_epoch_start(self, epoch: int) -> None:
         """Told before every epoch, counted from 0, with the model in train mode."""
         self.begin_epoch(epoch)
+        self.student.modulate(self.modulation())
         self.student.train_only(self.active())
 
     def on_step_start(self, *batches: Batch) -> None:
@@ -208,6 +210,10 @@ class Method:
 
     def active(self) -> frozenset[str] | None:
         """The modalities whose encoders are trainable now; `None` for all."""
+        return None
+
+    def modulation(self) -> Modulation | None:
+        """What changes the features on their way into the fusion, in training; `None` for none."""
         return None
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:

@@ -15,7 +15,7 @@ from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.models.fusion.base import Present
 from g2d.ranks import uniform_over_ranks
-from g2d.student.base import Student
+from g2d.student.base import Modulation, Student
 from g2d.tasks import Task
 
 
@@ -78,7 +78,6 @@ class OPM(Method):
         self._now: dict[str, Tensor] | None = None
         if drop_rate:
             self.student.need_unimodal_logits(task.outputs, detached=True)
-            self.student.modulate(self.drop)
 
     @property
     def dropping(self) -> bool:
@@ -89,6 +88,10 @@ class OPM(Method):
         """Ends the warm-up."""
         self.epoch = epoch
         self._now = None
+
+    def modulation(self) -> Modulation | None:
+        """Drops features."""
+        return self.drop if self.drop_rate else None
 
     def drop(
         self, widths: Mapping[str, int], size: int, present: Present | None = None

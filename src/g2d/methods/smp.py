@@ -16,6 +16,7 @@ from g2d.gates import freeze, scale
 from g2d.methods.base import Method
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
+from g2d.student.base import Modulation
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
 
@@ -137,6 +138,10 @@ class SequentialPrioritization(Method):
         """The prioritized modality while there is one, Eq. 6."""
         active, leading = self.method.active(), self._leading()
         return active if leading is None else leading if active is None else active & leading
+
+    def modulation(self) -> Modulation | None:
+        """The wrapped method's."""
+        return self.method.modulation()
 
     def on_step_start(self, *batches: Batch) -> None:
         """Ranks the modalities by this step's batches, where nothing ranks them for good."""
