@@ -13,12 +13,18 @@ def gradients(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of a loss, the parameters left as they are, and the graph if asked to.
 
+    A frozen parameter has none, as one that the loss does not reach.
+
     Example:
         >>> layer = nn.Linear(2, 1, bias=False)
         >>> gradients(layer(torch.ones(1, 2)).sum(), [layer.weight]), layer.weight.grad
         ((tensor([[1., 1.]]),), None)
     """
-    return torch.autograd.grad(loss, parameters, retain_graph=keep, allow_unused=True)
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    if not trainable:
+        return (None,) * len(parameters)
+    found = iter(torch.autograd.grad(loss, trainable, retain_graph=keep, allow_unused=True))
+    return tuple(next(found) if parameter.requires_grad else None for parameter in parameters)
 
 
 def freeze(parameters: Iterable[nn.Parameter]) -> None:

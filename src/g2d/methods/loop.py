@@ -102,7 +102,7 @@ class Loop:
     def gradients(
         self, loss: Tensor, parameters: Sequence[nn.Parameter], keep: bool = True
     ) -> list[Tensor | None]:
-        """Gradients of a loss, averaged over processes; `None` where the loss does not reach.
+        """Gradients of a loss, averaged over processes; `None` for what is frozen or not reached.
 
         The parameters' own gradients are left alone (see `gates.assign`).
 
