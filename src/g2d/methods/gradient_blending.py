@@ -70,8 +70,6 @@ class GradientBlending(Method):
         self._sums: dict[str, Tensor] = {}
         self._start: dict[str, list[float]] = {}
         self._epochs = 0
-        if not _fused_alone(weights):
-            self.student.need_unimodal_logits(task.outputs, own=True)
         names = ("fused", *self.student.modalities)
         unknown = set(self.weights) - set(names)
         if unknown:
@@ -79,6 +77,8 @@ class GradientBlending(Method):
                 f"weights is given for {sorted(unknown)}, expected some of {list(names)}; "
                 "use their names"
             )
+        if not _fused_alone(weights):
+            self.student.need_unimodal_logits(task.outputs, own=True)
         if not self.fixed:
             self.weights = dict.fromkeys(names, 1 / len(names))
 
