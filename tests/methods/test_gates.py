@@ -160,7 +160,38 @@ def test_a_closed_encoder_has_no_graph_and_no_backward_pass() -> None:
         model.zero_grad()
 
 
-def test_gates_stay_open_in_the_last_stage() -> None:
+class SoundAlone(g2d.Method):
+    """From the second epoch on."""
+
+    epoch = 0
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def active(self) -> frozenset[str] | None:
+        return frozenset({"sound"}) if self.epoch else None
+
+
+@pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
+def test_in_a_loop_that_leaves_gradients_of_zero_the_frozen_do_not_move(
+    optimizer_name: str,
+) -> None:
+    """Momentum and weight decay act on a gradient of zero."""
+    model = student(NAMES[:2], TASK.outputs)
+    method, optimizer = SoundAlone(model, TASK), OPTIMIZERS[optimizer_name](model)
+    for epoch in range(2):
+        method.on_epoch_start(epoch)
+        before = {name: values(gated(model, name, "encoder")) for name in NAMES[:2]}
+        data = batch(NAMES[:2], TASK, seed=epoch)
+        method.loss(model(data), data).backward()
+        method.adjust_gradients()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+    assert moved(gated(model, "sound", "encoder"), before["sound"])
+    assert same(values(gated(model, "image", "encoder")), before["image"])
+
+
+def test_nothing_is_frozen_in_the_last_stage() -> None:
     names = NAMES[:2]
     model = student(names, TASK.outputs)
     method = g2d_for(model, "branch")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
+from g2d.gates import freeze
 from g2d.models.fusion.base import Features, Fusion, Present
 
 # From the widths of the features, the number of samples and `present` to a factor
@@ -149,6 +150,8 @@ class Student(ABC):
             for parameter in parameters:
                 parameter.requires_grad_(trainable)
             (self._frozen.discard if trainable else self._frozen.add)(name)
+            if not trainable:
+                freeze(parameters)  # a loop may have left zeros, with which momentum moves them
 
     @contextmanager
     def eval_mode(self) -> Iterator[None]:
