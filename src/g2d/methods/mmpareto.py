@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from g2d import gates
 from g2d.batch import Batch, Outputs
-from g2d.errors import check_choice
+from g2d.errors import UserError, check_choice
 from g2d.functional.gradients import mmpareto_gradient, mmpareto_products
 from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import unimodal_losses
@@ -80,10 +80,18 @@ class MMPareto(Method):
 
         The gradients of the latter are taken here, apart, and the loss is such that `backward`
         gives those of the former; a factor on the loss reaches both.
+
+        Raises:
+            UserError: The logits are float16, whose gradients need a scaler.
         """
         fused = super().objective(outputs, batch)
         if self._off:
             return fused
+        if outputs.logits.dtype is torch.float16:
+            raise UserError(
+                "MMPareto takes a gradient of its own, which a GradScaler cannot unscale; got "
+                "float16, expected bfloat16 or float32"
+            )
         terms = unimodal_losses(self.task, outputs, batch).values()
         unimodal = self.weight * torch.stack(list(terms)).sum()
         if not unimodal.requires_grad:
