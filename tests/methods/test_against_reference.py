@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import g2d
-from methods.small import TASKS, WIDTHS, bank, batch, sgd, step, student
+from methods.small import TASKS, WIDTHS, bank, batch, same, sgd, step, student, weights
 from reference import g2d as paper
 
 KINDS = list(TASKS)
@@ -147,6 +147,31 @@ def test_training_follows_the_equations(name: str, kind: str, k: int) -> None:
                 torch.testing.assert_close(
                     value.detach().double(), params[key], rtol=1e-4, atol=2e-6, msg=key
                 )
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("name", ["smp", "g2d", "g2d, branch", "g2d, some missing"])
+def test_a_loop_that_does_not_tell_its_batches_beforehand_trains_alike(name: str, k: int) -> None:
+    """Ranked by batch, bit for bit, in steps of two batches: `on_step_start` only saves work."""
+    case, task, names = CASES[name], TASKS["classification"], tuple(WIDTHS)[:k]
+    trained = []
+    for told in (True, False):
+        model = student(names, task.outputs)
+        method, optimizer = case.build(model, task, bank(names, task)), sgd(model)
+        for epoch in range(EPOCHS):
+            method.on_epoch_start(epoch)
+            for s in range(3):
+                seeds = (10 * epoch + s, 10 * epoch + s + 5)
+                parts = [batch(names, task, seed=seed, missing=case.missing) for seed in seeds]
+                if told:
+                    method.on_step_start(*parts)
+                for data in parts:
+                    method.loss(model(data), data).backward()
+                method.adjust_gradients()
+                optimizer.step()
+                optimizer.zero_grad()
+        trained.append(weights(model))
+    assert same(*trained)
 
 
 def test_the_cases_put_the_ranking_to_the_test() -> None:

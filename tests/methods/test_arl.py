@@ -197,6 +197,27 @@ def test_fusions_that_are_no_sum_get_heads_that_learn() -> None:
         ARL(student(NAMES[:2], 4, FiLMFusion), CLASSES, gamma=0.0)
 
 
+def test_a_refusal_leaves_the_model_as_it_was() -> None:
+    model = student(NAMES[:2], 4, FiLMFusion)
+    before = weights(model)
+    with pytest.raises(g2d.UserError, match="set gamma above 0"):
+        ARL(model, CLASSES, gamma=0.0)
+    assert not model.brought
+    assert weights(model).keys() == before.keys()
+
+
+def test_an_attached_model_needs_its_own_heads_or_the_unimodal_loss() -> None:
+    encoders = {name: nn.Linear(6, 3) for name in NAMES[:2]}
+    heads = {name: nn.Linear(3, 4) for name in NAMES[:2]}
+    net = nn.ModuleList([*encoders.values(), *heads.values()])
+    attached = g2d.attach(net, encoders)
+    with pytest.raises(g2d.UserError, match="set gamma above 0"):
+        ARL(attached, CLASSES, gamma=0.0)
+    assert attached.added_heads is None
+    attached = g2d.attach(net, encoders, heads=heads)
+    assert ARL(attached, CLASSES, gamma=0.0).student.added_heads is None
+
+
 def test_learns_labels() -> None:
     task, model = TASKS["multilabel"], student(NAMES[:3], 3)
     method = ARL(model.train(), task, warmup=0.0)
