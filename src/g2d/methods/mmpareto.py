@@ -71,6 +71,7 @@ class MMPareto(Method):
         self.rescale: Rescale = rescale
         self._buffers: dict[str, Tensor] = {}
         self._unimodal: Gradients | None = None
+        self._parameters: list[nn.Parameter] = []
         self._off = weight == 0 and gamma == 1
         if not self._off:
             self.student.need_unimodal_logits(task.outputs, own=True)
@@ -96,7 +97,9 @@ class MMPareto(Method):
         unimodal = self.weight * torch.stack(list(terms)).sum()
         if not unimodal.requires_grad:
             return fused + unimodal
-        found = list(gates.gradients(unimodal, self._parameters()))
+        # asked for once a batch: to walk through the modules of a small model takes as long as it
+        self._parameters = [p for p in self.student.parameters() if p.requires_grad]
+        found = list(gates.gradients(unimodal, self._parameters))
         apart: Callable[..., Tensor] = _Apart.apply
         return apart(fused, unimodal.detach(), partial(self._add, found))
 
@@ -104,7 +107,7 @@ class MMPareto(Method):
         """Makes one gradient of two for each encoder; adds them for all else."""
         if self._unimodal is None:
             return
-        parameters = self._parameters()
+        parameters = self._parameters
         fused = gates.gradients_of(parameters)
         unimodal, self._unimodal = mean_over_ranks(self._unimodal), None
         place = {parameter: i for i, parameter in enumerate(parameters)}
@@ -123,13 +126,13 @@ class MMPareto(Method):
                     fused[i], unimodal[i] = gradient, None
         gates.assign(parameters, gates.added(fused, unimodal))
 
-    def _parameters(self) -> list[nn.Parameter]:
-        return [p for p in self.student.parameters() if p.requires_grad]
-
     def _add(self, gradients: Gradients, factor: Tensor) -> None:
         """Adds a batch's unimodal gradients, times the factor that its loss has been given."""
-        scaled = [None if gradient is None else factor * gradient for gradient in gradients]
-        self._unimodal = scaled if self._unimodal is None else gates.added(self._unimodal, scaled)
+        for gradient in gradients:
+            if gradient is not None:
+                gradient.mul_(factor)  # it is nobody else's
+        before = self._unimodal
+        self._unimodal = gradients if before is None else gates.added(before, gradients)
 
     def _reconciled(
         self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients, name: str = ""
