@@ -61,7 +61,7 @@ def draw(records: Records, modalities: Sequence[str], metric: str, path: Path) -
         if quantity == "cosine":
             axis.set_ylim(-1.05, 1.05)
             axis.axhline(0, color="0.6", linewidth=1, zorder=0)
-        elif quantity != "gradient_norm":
+        else:
             axis.set_ylim(bottom=0)
     for axis in figure.axes[2:]:
         axis.set_xlabel("epoch")
