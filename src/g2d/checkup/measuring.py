@@ -5,7 +5,7 @@ Nothing here reads a value from the device. Every sum is over the samples that h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -95,17 +95,24 @@ def norms(student: Student) -> Pairs:
     Raises:
         UserError: There are no gradients at all.
     """
-    pairs, zero = {}, torch.zeros((), device=student.device)
-    for name in student.modalities:
-        found = gates.gradients_of(student.encoder_parameters(name))
-        there = [gradient for gradient in found if gradient is not None]
-        pairs[name, "gradient_norm"] = if_defined(norm(there) if there else zero)
-    if all(gradient is None for gradient in gates.gradients_of(student.parameters())):
+    there = {
+        name: _known(gates.gradients_of(student.encoder_parameters(name)))
+        for name in student.modalities
+    }
+    if not any(there.values()) and not _known(gates.gradients_of(student.parameters())):
         raise UserError(
             "the model has no gradients; call doctor.watch(target) after loss.backward() and "
             "before optimizer.zero_grad()"
         )
-    return pairs
+    zero = torch.zeros((), device=student.device)
+    return {
+        (name, "gradient_norm"): if_defined(norm(found) if found else zero)
+        for name, found in there.items()
+    }
+
+
+def _known(gradients: Sequence[Tensor | None]) -> list[Tensor]:
+    return [gradient for gradient in gradients if gradient is not None]
 
 
 def values_of(task: Task, means: Mapping[str, float]) -> dict[str, float]:
