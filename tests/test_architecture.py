@@ -25,6 +25,7 @@ EXPERIMENT = ENGINE | {"data", "catalog", "analysis", "__init__"}
 ALLOWED = {
     "batch": set(),
     "errors": set(),
+    "figures": {"errors"},
     "files": {"errors"},
     "ranks": {"errors"},
     "gates": set(),
@@ -39,8 +40,9 @@ ALLOWED = {
     "data": {"batch", "errors", "files", "tasks", "published"},
     "imputation": MODELS,
     "integrations": METHODS,
+    "checkup": METHODS | {"figures"},
     "engine": METHODS,
-    "analysis": ENGINE,
+    "analysis": ENGINE | {"figures", "checkup"},
     "catalog": set(),
     "experiment": EXPERIMENT,
     "compare": EXPERIMENT | {"experiment", "imputation"},
@@ -51,7 +53,7 @@ ALLOWED = {
     | {"compare", "report"},
     "estimators": ENGINE | {"data", "experiment"},
     "recipes": set(),
-    "__init__": METHODS | {"estimators"},
+    "__init__": METHODS | {"checkup", "estimators"},
 }
 
 # Where the kinds of data may be called by their names: where data is read, and what lists it

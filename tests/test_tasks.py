@@ -292,3 +292,16 @@ def test_chance_is_the_confidence_of_the_frequencies(kind: str) -> None:
         else:
             total += math.exp(-abs(float(one) - float(target.double().mean())) / task.std)
     assert task.chance(target) == pytest.approx(total / len(target), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_metric_is_that_of_the_mean_of_its_terms(kind: str) -> None:
+    """In two halves of different size, as batches are."""
+    task = TASKS[kind]
+    random = torch.Generator().manual_seed(4)
+    target = small.targets(task, 30, random)
+    logits = torch.randn(30, task.outputs, generator=random)
+    parts = [task.terms(logits[rows], target[rows]) for rows in torch.arange(30).split(20)]
+    mean = sum(part.double().sum().item() for part in parts) / 30
+    expected = task.metrics(logits, target)[task.metric]
+    assert task.metric_of(mean) == pytest.approx(expected, rel=1e-5)

@@ -106,6 +106,18 @@ def as_student(model: Student | nn.Module) -> Student:
     return model if isinstance(model, Student) else attach(model)
 
 
+def student_of(model: Student | nn.Module) -> Student:
+    """A student as it is, the one that was made of a model last, or one made of it now.
+
+    Raises:
+        UserError: It is a model that has not been attached.
+    """
+    if isinstance(model, Student):
+        return model
+    made = _inside(model).__dict__.get(_STUDENT)
+    return made if isinstance(made, Student) else attach(model)
+
+
 def _inside(net: nn.Module) -> nn.Module:
     """The model in a wrapper of PyTorch's, which calls it with its hooks."""
     if isinstance(net, nn.parallel.DistributedDataParallel):

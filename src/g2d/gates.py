@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def gradients(
-    loss: Tensor, parameters: Sequence[nn.Parameter], keep: bool = True
+    loss: Tensor, parameters: Sequence[Tensor], keep: bool = True
 ) -> tuple[Tensor | None, ...]:
     """The gradients of a loss, the parameters left as they are, and the graph if asked to.
 

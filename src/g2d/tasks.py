@@ -7,6 +7,7 @@ float32 whatever precision the model runs in.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -67,6 +68,14 @@ class Task(ABC):
 
         A metric that the split does not define (R² of a constant target) is `nan`.
         """
+
+    @abstractmethod
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """What each sample adds to the metric, `(B,)`; `metric_of` their mean is the metric."""
+
+    def metric_of(self, mean: float) -> float:
+        """The metric, of the mean of its terms over a whole split."""
+        return mean
 
     @abstractmethod
     def describe(self) -> dict[str, object]:
@@ -155,6 +164,10 @@ class Classification(Task):
             "macro_f1": (2 * right / seen)[seen > 0].mean().item(),
         }
 
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """1 where the answer is right, else 0."""
+        return (self.predict(logits) == target).float()
+
     def describe(self) -> dict[str, object]:
         """The class names."""
         return {"kind": "classification", "classes": list(self.class_names)}
@@ -224,6 +237,10 @@ class MultiLabel(Task):
             "accuracy": right.double().mean().item(),
             "exact_match": right.all(dim=1).double().mean().item(),
         }
+
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Share of right bits."""
+        return (self.predict(logits) == target.long()).float().mean(dim=1)
 
     def describe(self) -> dict[str, object]:
         """The label names."""
@@ -323,6 +340,14 @@ class Regression(Task):
             "mae": error.abs().mean().item(),
             "mpe": share.mean().item(),
         }
+
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Squared error on the original scale."""
+        return (self.predict(logits) - target.float()) ** 2
+
+    def metric_of(self, mean: float) -> float:
+        """The root of the mean squared error."""
+        return math.sqrt(mean)
 
     def describe(self) -> dict[str, object]:
         """The scale."""

@@ -83,10 +83,11 @@ def whole(model: Net) -> Iterator[Any]:
 
 
 def train(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
-    """The last weights, and how far each encoder moved in the first epoch."""
+    """The last weights, how far each encoder moved in the first epoch, and the doctor's word."""
     model = net()
     student = g2d.attach(model, {"audio": model.audio_net, "video": model.video_net})
     method = METHODS[name](student)
+    doctor = g2d.doctor(student, TASK)
     optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.05, momentum=0.9, weight_decay=0.01)
     wrapped: nn.Module = model
     if world_size > 1:
@@ -105,6 +106,7 @@ def train(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
             audio, video, target, index = parts
             method.loss(wrapped(audio, video), target, index=index).backward()
             method.adjust_gradients()
+            doctor.watch(target)
             optimizer.step()
             optimizer.zero_grad()
         values = dict.fromkeys(("fused", "audio", "video"), 0.5 - 0.1 * epoch)
@@ -116,7 +118,8 @@ def train(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
                 for key, value in model.state_dict().items()
             }
     heads = {} if student.added_heads is None else student.added_heads.state_dict()
-    return {"weights": model.state_dict(), "heads": heads, "moved": moved}
+    said = doctor.epoch()
+    return {"weights": model.state_dict(), "heads": heads, "moved": moved, "said": said}
 
 
 def worker(rank: int, world_size: int, port: int, folder: Path) -> None:

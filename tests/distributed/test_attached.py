@@ -45,3 +45,15 @@ def test_a_frozen_encoder_does_not_move_by_a_bit(pair: list[dict[str, Any]]) -> 
     moved = pair[0]["g2d"]["moved"]
     assert all(far == 0 for key, far in moved.items() if key.startswith("audio"))
     assert all(far > 0 for key, far in moved.items() if key.startswith("video"))
+
+
+@pytest.mark.parametrize("name", ["joint", "mmpareto"])
+def test_the_doctor_speaks_of_the_samples_of_both(name: str, pair: list[dict[str, Any]]) -> None:
+    assert pair[0][name]["said"] == pair[1][name]["said"]
+    alone, together = train(name)["said"], pair[0][name]["said"]
+    assert together.keys() == alone.keys()
+    same = ["fused/accuracy", "audio/gradient_norm", "video/gradient_norm"]
+    if name == "mmpareto":  # its heads are the same in all processes, and probes are not
+        same += ["audio/accuracy", "video/accuracy"]
+    for key in same:
+        assert together[key] == pytest.approx(alone[key], rel=1e-4)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from g2d.analysis.cka import linear_cka
 from g2d.analysis.features import Features, Floats, student_features, teacher_features, unit
-from g2d.analysis.figures import (
+from g2d.analysis.subject import Subject
+from g2d.errors import UserError, require
+from g2d.figures import (
     INK,
     blank,
     colours,
@@ -23,8 +25,6 @@ from g2d.analysis.figures import (
     save,
     without_box,
 )
-from g2d.analysis.subject import Subject
-from g2d.errors import UserError, require
 from g2d.models.unimodal import UnimodalModel
 from g2d.teachers.cache import cache_key
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from g2d.analysis.figures import blank, save, without_box
 from g2d.analysis.sampling import on_device_of
 from g2d.analysis.scores import score_samples
 from g2d.batch import Batch
 from g2d.errors import UserError
+from g2d.figures import blank, save, without_box
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task
 

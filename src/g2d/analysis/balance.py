@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from g2d.analysis.figures import blank, save, without_box
 from g2d.analysis.intervals import Interval
 from g2d.analysis.verdict import Finding
+from g2d.figures import blank, save, without_box
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 _TEACHER, _JOINT, _G2D = "#999999", "#0072B2", "#D55E00"

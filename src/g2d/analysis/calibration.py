@@ -17,9 +17,9 @@ import numpy as np
 from torch import Tensor
 
 from g2d.analysis.asking import Floats, ask
-from g2d.analysis.figures import blank, colours, known, percent, save, without_box
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError
+from g2d.figures import blank, colours, known, percent, save, without_box
 from g2d.methods.validation import FUSED
 from g2d.tasks import Classification
 

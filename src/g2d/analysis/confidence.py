@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from g2d.analysis.confidence_figure import draw
-from g2d.analysis.figures import known
 from g2d.analysis.subject import Subject
 from g2d.analysis.sureness import HELDOUT, SEEN, SPEED, TRAIN, Teachers, teachers_of
 from g2d.errors import UserError
+from g2d.figures import known
 
 
 @dataclass(frozen=True)

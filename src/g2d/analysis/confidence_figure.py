@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from g2d.analysis.figures import INK, blank, colours, save, without_box
 from g2d.analysis.sureness import HELDOUT, VIEWS, Teachers
 from g2d.errors import require
+from g2d.figures import INK, blank, colours, save, without_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

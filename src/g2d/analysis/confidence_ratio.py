@@ -20,11 +20,11 @@ import numpy as np
 
 from g2d.analysis.asking import Answers, Floats, ask
 from g2d.analysis.bootstrap import Measured, mean_of, measured, resampled_means
-from g2d.analysis.figures import blank, colours, known, save, without_box
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.figures import blank, colours, known, save, without_box
 from g2d.functional.scores import rank
 from g2d.teachers.confidence import speed_scores
 

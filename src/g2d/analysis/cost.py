@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from g2d.analysis.figures import blank, save, without_box
 from g2d.batch import Batch
+from g2d.figures import blank, save, without_box
 from g2d.teachers.bank import TeacherOutputs
 
 _MIB = 2**20

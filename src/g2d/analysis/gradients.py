@@ -9,12 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from g2d.analysis.figures import blank, colours, legend_below, save, without_box
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.analysis.sampling import draw, parts
 from g2d.analysis.subject import Subject
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.figures import blank, colours, legend_below, save, without_box
 
 __all__ = ["GradientProbe", "GradientTrace", "Gradients", "gradients"]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from g2d.analysis.figures import INK, blank, colours, known, percent, save, without_box
 from g2d.analysis.subject import Subject
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError, require
+from g2d.figures import INK, blank, colours, known, percent, save, without_box
 from g2d.methods.schedule import Schedule
 from g2d.methods.validation import FUSED
 from g2d.tasks import task_from

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.analysis.features import Features, Floats, student_features, unit
-from g2d.analysis.figures import blank, colours, known, percent, save, without_box
 from g2d.analysis.projection import How, project
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
+from g2d.figures import blank, colours, known, percent, save, without_box
 
 # Of the samples that a classifier learns from, of the folds, and the paper's seed.
 _LEARNT, _FOLDS, _SEED = 2000, 5, 999

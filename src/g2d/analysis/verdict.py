@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from g2d.analysis.intervals import Interval
+from g2d.checkup.judging import SIGNAL, TOLERATED
 
-# A teacher above this carries signal: 5 % of the way from guessing to perfect, as in the ranking
-# by learning speed. Nothing smaller is worth the training of an encoder.
-SIGNAL = 0.05
 # A teacher that is not above SIGNAL and surely below this carries none that anybody would miss.
 NOISE = 0.20
 # Of its teacher's skill a modality loses a little in any joint training, since what the others
 # explain needs not be learned twice. More than this is drowning when it is sure.
 LOST = 0.10
-# "No imbalance" is said only where a loss larger than this is ruled out.
-TOLERATED = 0.25
 
 Kind = Literal["drowned", "kept", "noise", "unclear"]
 Overall = Literal["drowned", "balanced", "noise", "unclear"]

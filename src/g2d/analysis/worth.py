@@ -24,12 +24,12 @@ import numpy as np
 from g2d.analysis.asking import Answers, Floats, ask
 from g2d.analysis.attribution import coalition_scores, mean_inputs, shapley
 from g2d.analysis.bootstrap import Measured, mean_of
-from g2d.analysis.figures import blank, colours, known, save, without_box
 from g2d.analysis.intervals import resamples
 from g2d.analysis.probe import features_of, linear_probe
 from g2d.analysis.scores import score_samples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
+from g2d.figures import blank, colours, known, save, without_box
 from g2d.tasks import Classification, MultiLabel, Task
 
 WAYS = {

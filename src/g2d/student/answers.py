@@ -32,6 +32,29 @@ class UnindexedBatch(Batch):
         pass
 
 
+def options_of(item: Any) -> tuple[Any, Tensor | Batch, dict[str, Any]]:
+    """What `iter_train` of the loop gives of an attached model, taken apart.
+
+    Returns:
+        `net(...)`, the target, and options such as `index` and `present`.
+
+    Raises:
+        UserError: It is something else.
+    """
+    if isinstance(item, Batch):
+        raise UserError(
+            "method.step(batch) is for a g2d.MultimodalModel; with an attached model write "
+            "method.loss(net(...), target).backward(), method.adjust_gradients(), "
+            "optimizer.step()"
+        )
+    if not isinstance(item, tuple) or len(item) not in (2, 3):
+        raise UserError(
+            f"iter_train gave a {type(item).__name__}, expected (net(...), target) or "
+            "(net(...), target, {'index': ..., 'present': ...}) of an attached model"
+        )
+    return item[0], item[1], dict(item[2]) if len(item) == 3 else {}
+
+
 def logits_of(prediction: Any) -> Tensor:
     """The logits in a model's answer.
 

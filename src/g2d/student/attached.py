@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Call, Outputs
 from g2d.errors import UserError
-from g2d.models.fusion.base import Features, Fusion, Present, presence, without_absent
-from g2d.student.added_heads import AddedHeads
-from g2d.student.answers import UnindexedBatch, logits_of
-from g2d.student.base import Modulation, Student
+from g2d.models.fusion.base import Features, Fusion, Present, kept, presence, without_absent
+from g2d.student.added_heads import AddedHead, AddedHeads
+from g2d.student.answers import UnindexedBatch, logits_of, options_of
+from g2d.student.base import Modulation, Student, evaluating, in_precision_of
 from g2d.student.modulation import modulated
+from g2d.student.passes import ForwardPass, Listener
 from g2d.student.recorder import Read, Recorder
 
 F = TypeVar("F", bound=Fusion)
@@ -47,7 +48,8 @@ class AttachedStudent(Student):
         self._modulation: Modulation | None = None
         self._factors: dict[str, Tensor] | None = None
         self._widths: dict[str, int] = {}
-        self._observed: tuple[Any, ...] = ()
+        self._batch: tuple[tuple[int, int, bool], Batch] | None = None
+        self._observed: tuple[Outputs, Batch] | None = None
 
     def encoder_modules(self, modality: str) -> list[nn.Module]:
         """Those it was attached with."""
@@ -139,6 +141,23 @@ class AttachedStudent(Student):
         present: Mapping[str, Tensor] | None = None,
     ) -> tuple[Outputs, Batch]:
         """What the hooks recorded, beside the answer and the labels."""
+        batch = self.batch_of(target, index, present)
+        if self._observed is None or self._observed[1] is not batch:
+            logits = logits_of(prediction)
+            features = {name: self._recorder.features[name] for name in self.modalities}
+            self._widths = {name: feature.shape[1] for name, feature in features.items()}
+            self._factors = None
+            unimodal = self._unimodal(features, batch.present)
+            self._observed = Outputs(logits, features, unimodal, features), batch
+        return self._observed
+
+    def batch_of(
+        self,
+        target: Tensor | Batch,
+        index: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> Batch:
+        """What the encoders were called with, and the labels; the same when asked again."""
         recorder = self._recorder
         missing = [name for name in self.modalities if name not in recorder.features]
         if missing:
@@ -149,52 +168,31 @@ class AttachedStudent(Student):
                 "the attached model and give its answer to method.loss right after"
             )
         if isinstance(target, Batch):
-            return self.observe(prediction, target.target, target.index, target.present)
+            return self.batch_of(target.target, target.index, target.present)
         if not isinstance(target, Tensor):
             raise UserError(
                 f"got labels of type {type(target).__name__}, expected a tensor (B,), (B, L) or a "
                 "g2d.Batch; give method.loss(prediction, target)"
             )
-        asked = (recorder.passes, id(target))
-        if self._observed and self._observed[0] == asked:
-            return self._observed[1], self._observed[2]
-        logits = logits_of(prediction)
-        features = {name: recorder.features[name] for name in self.modalities}
-        self._widths = {name: feature.shape[1] for name, feature in features.items()}
-        self._factors = None
-        size = len(next(iter(features.values())))
+        asked = (recorder.passes, id(target), index is None)
+        if self._batch is not None and self._batch[0] == asked:
+            return self._batch[1]
+        size = len(recorder.features[self.modalities[0]])
         if len(target) != size:
             raise UserError(
                 f"got labels of {len(target)} samples, and the last forward pass was of {size}; "
                 "call method.loss right after the forward pass that it is of"
             )
-        outputs = Outputs(logits, features, self._unimodal(features, present), features)
         inputs = {name: recorder.inputs[name] for name in self.modalities}
         made = UnindexedBatch if index is None else Batch
         rows = torch.empty(0, dtype=torch.long) if index is None else index.cpu()
-        batch = made(inputs, target, rows, dict(present or {}))
-        self._observed = (asked, outputs, batch)
-        return outputs, batch
+        self._batch = asked, made(inputs, target, rows, dict(present or {}))
+        return self._batch[1]
 
     def answer(self, item: Any) -> tuple[Outputs, Batch]:
-        """What `iter_train` of the loop gives: `(net(...), target)`, and options of `observe`.
-
-        Raises:
-            UserError: It is something else.
-        """
-        if isinstance(item, Batch):
-            raise UserError(
-                "method.step(batch) is for a g2d.MultimodalModel; with an attached model write "
-                "method.loss(net(...), target).backward(), method.adjust_gradients(), "
-                "optimizer.step()"
-            )
-        if not isinstance(item, tuple) or len(item) not in (2, 3):
-            raise UserError(
-                f"iter_train gave a {type(item).__name__}, expected (net(...), target) or "
-                "(net(...), target, {'index': ..., 'present': ...}) of an attached model"
-            )
-        known = item[2] if len(item) == 3 else {}
-        return self.observe(item[0], item[1], **known)
+        """What `iter_train` of the loop gives: `(net(...), target)`, and options of `observe`."""
+        prediction, target, options = options_of(item)
+        return self.observe(prediction, target, **options)
 
     def _unimodal(
         self, features: Mapping[str, Tensor], present: Mapping[str, Tensor] | None
@@ -242,6 +240,33 @@ class AttachedStudent(Student):
         finally:
             for module in lasts.values():
                 del module.__dict__["forward"]
+
+    # --- for those who look on -------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """By the hooks that record."""
+
+        def ended(answer: Any) -> None:
+            listener(ForwardPass(answer, self._recorder.encoded(), self.net.training))
+
+        return self._recorder.tell(ended)
+
+    def pooled(self, encoded: Features) -> dict[str, Tensor]:
+        """Read as `features` says."""
+        return {name: self._recorder.pooled(name, value) for name, value in encoded.items()}
+
+    def unimodal_logits(
+        self, encoded: Features, present: Present | None = None
+    ) -> dict[str, Tensor]:
+        """Those of added heads, or else of the model's own."""
+        features, masks = self.pooled(encoded), presence(encoded, present)
+        heads = self._own_heads if self._added is None else dict(self._added.modules.items())
+        known = {n: h for n, h in heads.items() if not isinstance(h, AddedHead) or h.ready}
+        with self._recorder.muted(), evaluating(*known.values()):
+            return {
+                name: head(in_precision_of(head, kept(features[name], masks.get(name))))
+                for name, head in known.items()
+            }
 
     # --- state -----------------------------------------------------------------------------------
 

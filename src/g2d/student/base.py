@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from g2d.batch import Batch, Outputs
 from g2d.gates import freeze
 from g2d.models.fusion.base import Features, Fusion, Present
+from g2d.student.passes import Listener
 
 # From the widths of the features, the number of samples and `present` to a factor
 # `(1 or B, 1 or d)` for each modality whose features are changed.
@@ -205,6 +206,47 @@ class Student(ABC):
                 count.
         """
 
+    # --- for those who look on -------------------------------------------------------------------
+
+    @abstractmethod
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Has somebody told of every forward pass, right after it.
+
+        Returns:
+            Ends that.
+        """
+
+    @abstractmethod
+    def batch_of(
+        self,
+        target: Tensor | Batch,
+        index: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> Batch:
+        """The samples of the last forward pass, with their labels; see `observe`.
+
+        Raises:
+            UserError: The model was not called, or the labels are of other samples.
+        """
+
+    @abstractmethod
+    def pooled(self, encoded: Features) -> dict[str, Tensor]:
+        """Features `(B, d)` of what encoders have handed on in the last forward pass."""
+
+    @abstractmethod
+    def unimodal_logits(
+        self, encoded: Features, present: Present | None = None
+    ) -> dict[str, Tensor]:
+        """The logits of each modality's head, in eval mode: nothing of the model changes.
+
+        Args:
+            encoded: What the encoders have handed on.
+            present: For every modality that can be missing, a bool `(B,)`.
+
+        Returns:
+            `(B, C)` for each modality that has a head, or a term of its own in a sum.
+        """
+
     # --- heads that were added -------------------------------------------------------------------
 
     def reduce_added_gradients(self) -> None:  # noqa: B027 - nothing to do for most
@@ -221,6 +263,17 @@ class Student(ABC):
         """Leaves the model as it was found: no hooks, no frozen encoders."""
         self.train_only(None)
         self.modulate(None)
+
+
+def in_precision_of(module: nn.Module, value: Tensor) -> Tensor:
+    """A value as the parameters of a module are stored.
+
+    Example:
+        >>> in_precision_of(nn.Linear(2, 2).double(), torch.ones(2)).dtype
+        torch.float64
+    """
+    parameter = next(module.parameters(), None)
+    return value if parameter is None else value.to(parameter.dtype)
 
 
 @contextmanager

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.models.fusion.base import Features, Fusion, Present
+from g2d.models.fusion.ablation import AblationFusion
+from g2d.models.fusion.base import Features, Fusion, Present, head_readouts, presence
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
-from g2d.student.base import Modulation, Student
+from g2d.student.base import Modulation, Student, evaluating, in_precision_of
 from g2d.student.modulation import FusionInput
+from g2d.student.passes import ForwardPass, Listener
 
 F = TypeVar("F", bound=Fusion)
 
@@ -141,3 +143,49 @@ class OwnStudent(Student):
         """Runs the fusion alone."""
         logits: Tensor = self.model.fusion(features, present)[0]
         return logits
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """By a forward hook on the model."""
+
+        def ended(net: nn.Module, args: tuple[Any, ...], answer: Outputs) -> None:
+            listener(ForwardPass(answer, answer.fused_from, net.training))
+
+        return self.model.register_forward_hook(ended).remove
+
+    def batch_of(
+        self,
+        target: Tensor | Batch,
+        index: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> Batch:
+        """The batch that the model was called with.
+
+        Raises:
+            UserError: It is given something else.
+        """
+        if not isinstance(target, Batch):
+            raise UserError(
+                f"{type(self.net).__name__} is called with a g2d.Batch, got labels of type "
+                f"{type(target).__name__}; give the batch itself in their place"
+            )
+        return target
+
+    def pooled(self, encoded: Features) -> dict[str, Tensor]:
+        """The features, or the means of tokens."""
+        return self.model.fusion.pooled(encoded)
+
+    def unimodal_logits(
+        self, encoded: Features, present: Present | None = None
+    ) -> dict[str, Tensor]:
+        """Those of added heads, or else what the fusion gives in training."""
+        fusion = self.model.fusion
+        encoded = {name: in_precision_of(fusion, value) for name, value in encoded.items()}
+        with evaluating(fusion):
+            if isinstance(fusion, UnimodalHeads):
+                masks = presence(encoded, present)
+                return head_readouts(fusion.heads, fusion.pooled(encoded), masks)
+            ablates = any(isinstance(part, AblationFusion) for part in fusion.modules())
+            if ablates and not fusion.additive:
+                return {}
+            unimodal: dict[str, Tensor] = fusion.forward(encoded, present)[1]  # without its hooks
+            return unimodal

@@ -48,6 +48,7 @@ class Recorder:
         self.logits: dict[str, Tensor] = {}
         self.call: Call | None = None
         self.change: Change | None = None
+        self._listeners: list[Callable[[Any], None]] = []
         self.raw: dict[str, Any] = {}
         self.passes = 0
         self._reads = dict(features)
@@ -68,7 +69,22 @@ class Recorder:
         """Takes the hooks away and forgets the last pass."""
         for hook in self._hooks:
             hook.remove()
+        self._listeners.clear()
         self._forget()
+
+    def tell(self, listener: Callable[[Any], None]) -> Callable[[], None]:
+        """Has somebody told of every pass right after it, with what the model returned.
+
+        Returns:
+            Ends that.
+        """
+        self._listeners.append(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -101,6 +117,17 @@ class Recorder:
             )
         return feature
 
+    def encoded(self) -> dict[str, Tensor]:
+        """What the encoders handed on in the last pass: their answers where those are tensors."""
+        return {
+            name: self.raw[name] if isinstance(self.raw[name], Tensor) else feature
+            for name, feature in self.features.items()
+        }
+
+    def pooled(self, name: str, encoded: Tensor) -> Tensor:
+        """The feature `(B, d)` in what an encoder handed on in the last pass."""
+        return self.read(name, encoded) if isinstance(self.raw[name], Tensor) else encoded
+
     @property
     def _listening(self) -> bool:
         """Whether the model is in a forward pass; parts that run alone do not count."""
@@ -126,6 +153,8 @@ class Recorder:
         if not self._muted:
             self._recording = False
             self.passes += 1
+            for listener in self._listeners:
+                listener(output)
 
     def _given(self, name: str) -> Callable[..., None]:
         def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
