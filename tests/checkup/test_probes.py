@@ -119,3 +119,35 @@ def test_a_fusion_without_unimodal_logits_in_training_is_probed(fusion: type[Fus
     doctor.watch(batch)
     record = doctor.epoch()
     assert {"sound/accuracy", "sound/cosine", "val/sound/accuracy"} <= set(record)
+
+
+class Masking(nn.Module):
+    """Fuses the features of the modalities that are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict({name: nn.Linear(10, 12) for name in NOISE})
+        self.head = nn.Linear(12, 4)
+
+    def forward(self, there: Tensor, **inputs: Tensor) -> Tensor:
+        sharp, blurred = (part(inputs[name]) for name, part in self.parts.items())
+        logits: Tensor = self.head(sharp + torch.where(there[:, None], blurred, 0))
+        return logits
+
+
+def test_what_stands_in_the_place_of_an_absent_modality_is_not_read() -> None:
+    found = []
+    for junk in (0.0, float("nan")):
+        torch.manual_seed(0)
+        model = Masking()
+        doctor = g2d.doctor(g2d.attach(model, dict(model.parts.items())), g2d.Classification(4))
+        for seed in range(5):
+            inputs, target = clouds(20, seed)
+            there = torch.arange(20) % 3 > 0
+            inputs["blurred"][~there] = junk
+            nn.functional.cross_entropy(model(there, **inputs), target).backward()
+            doctor.watch(target, present={"blurred": there})
+            model.zero_grad()
+        record = doctor.epoch()
+        found.append({key: v for key, v in record.items() if "norm" not in key})
+    assert found[0] == pytest.approx(found[1], abs=1e-6)

@@ -14,6 +14,7 @@ from torch import nn
 import g2d
 from checkup.watched import NAMES, TASK, attached, loop, net, samples
 from g2d.models.fusion import Fusion
+from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
 from methods import small
 
@@ -101,6 +102,29 @@ def test_a_model_of_g2d_under_a_method(name: str, fusion: type[Fusion], missing:
         if doctor is not None:
             record = doctor.epoch()
             assert {f"{m}/accuracy" for m in ("fused", *names)} <= set(record)
+        found.append(state(model, optimizer))
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+def test_heads_of_a_fusion_with_statistics_and_dropout() -> None:
+    task, names = small.TASKS["classification"], ("sound", "image")
+    batch, found = small.batch(names, task), []
+    for watched in (False, True):
+        model = small.student(names, task.outputs)
+        parts = {
+            name: nn.Sequential(nn.BatchNorm1d(width), nn.Dropout(0.3), nn.Linear(width, 4))
+            for name, width in model.fusion.widths.items()
+        }
+        model.fusion = UnimodalHeads(model.fusion, heads=nn.ModuleDict(parts))
+        torch.manual_seed(5)
+        optimizer = small.sgd(model)
+        doctor = g2d.doctor(model, task)
+        for _ in range(2):
+            task.loss(model(batch).logits, batch.target).backward()
+            if watched:
+                doctor.watch(batch)
+            optimizer.step()
+            optimizer.zero_grad()
         found.append(state(model, optimizer))
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
 

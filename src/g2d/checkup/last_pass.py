@@ -51,8 +51,10 @@ class LastPass:
         self._forward, self._gradients = forward, gradients
 
 
-def _collect(gradients: dict[str, Tensor], name: str) -> Callable[[Tensor], None]:
-    def add(gradient: Tensor) -> None:
+def _collect(gradients: dict[str, Tensor], name: str) -> Callable[[Tensor | None], None]:
+    def add(gradient: Tensor | None) -> None:
+        if gradient is None:  # a compiled model keeps to itself what happens inside
+            return
         # the tensor itself is kept, and not a view of it: autograd writes into what nobody holds
         held = gradient.detach() if gradient.requires_grad else gradient
         gradients[name] = gradients[name] + held if name in gradients else held
