@@ -119,14 +119,26 @@ def test_training_takes_the_steps_of_the_equations():
     teacher = Adam(0.001).step(teacher, list(teacher), lambda q: reference.loss(q, *fixed))
     weights = (5.0, 0.1, 0.1, 1e-5)
     before = student
-    student = Adam(0.001).step(
-        student, list(student), lambda q: reference.loss(q, *fixed, teacher, weights)
-    )
+
+    def loss(q):
+        return reference.loss(q, *fixed, teacher, weights)
+
+    leaves = {name: value.detach().requires_grad_() for name, value in student.items()}
+    gradients = torch.autograd.grad(loss(leaves), list(leaves.values()), allow_unused=True)
+    student = Adam(0.001).step(student, list(student), loss)
     ours = parameters(method.network)
     assert any(not torch.equal(before[name], value) for name, value in student.items())
     near = torch.cat([((ours[n] - value).abs() < 1e-5).flatten() for n, value in student.items()])
     # one step of Adam is the sign of the gradient, and of a gradient near zero that is rounding
-    assert near.double().mean() > 0.97
+    size = torch.cat(
+        [
+            torch.zeros_like(value).flatten() if found is None else found.abs().flatten()
+            for value, found in zip(student.values(), gradients, strict=True)
+        ]
+    )
+    told = size > 1e-6 * size.max()
+    assert told.double().mean() > 0.5
+    assert near[told].double().mean() > 0.99
 
 
 # -- tags (the official code gives every sample the same)
