@@ -78,13 +78,14 @@ def parse(words: list[str]) -> None:
         assert not extra + changes, f"g2d {arguments.command.name} takes no {extra + changes}"
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_python_runs(block, tmp_path, monkeypatch):
-    if ">>>" in block.text:
-        pytest.skip("a doctest, run as such")
+@pytest.mark.parametrize("page", sorted({block.page for block in PYTHON}), ids=lambda p: p.name)
+def test_python_runs(page, tmp_path, monkeypatch):
+    """In order: a later block may use what an earlier one made."""
     monkeypatch.chdir(tmp_path)
-    code = compile("\n" * block.line + block.text, str(block.page), "exec")
-    exec(code, {"__name__": "documentation"})
+    names = {"__name__": "documentation"}
+    for block in PYTHON:
+        if block.page == page and ">>>" not in block.text:  # a doctest is run as such
+            exec(compile("\n" * block.line + block.text, str(page), "exec"), names)
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)

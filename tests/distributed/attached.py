@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,21 @@ METHODS: dict[str, Any] = {
     "amco": lambda student: g2d.AMCo(student, TASK),
     "opm": lambda student: g2d.OPM(student, TASK),
     "agm": lambda student: g2d.AGM(student, TASK, window=(0, 1)),
+    "umt": lambda student: g2d.UMT(student, TASK, bank()),
+    "pdmp": lambda student: g2d.PDMP(student, TASK, bank()),
+    "joint+smp": lambda student: g2d.SequentialPrioritization(
+        g2d.JointTraining(student, TASK), bank(), (2, 1), confidence=CONFIDENCE
+    ),
+    "mses": lambda student: g2d.MSES(student, TASK, patience=0),
+    "mslr": lambda student: g2d.MSLR(student, TASK, history=1, rates={"video": 2.0}),
+    "pmr": lambda student: g2d.PMR(student, TASK),
+    "gradient_blending": lambda student: g2d.GradientBlending(student, TASK, super_epoch=1),
+    "arl": lambda student: g2d.ARL(student, TASK),
+    "mbsd": lambda student: g2d.MBSD(student, TASK),
+    "cml": lambda student: g2d.CML(student, TASK),
+    "relearning": lambda student: g2d.Relearning(student, TASK),
+    "smv": lambda student: g2d.SampleValuation(student, TASK),
+    "dlmg": lambda student: g2d.DLMG(student, TASK),
 }
 CONFIDENCE = {"audio": 0.9, "video": 0.2}
 
@@ -59,6 +75,13 @@ def batch(number: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.randn(BATCH, 6, generator=random), torch.randn(BATCH, 5, generator=random), target
 
 
+def whole(model: Net) -> Iterator[Any]:
+    """The training data, every process all of it."""
+    for step in range(STEPS):
+        audio, video, target = batch(step)
+        yield model(audio, video), target, {"index": BATCH * step + torch.arange(BATCH)}
+
+
 def train(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
     """The last weights, how far each encoder moved in the first epoch, and the doctor's word."""
     model = net()
@@ -69,19 +92,25 @@ def train(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
     wrapped: nn.Module = model
     if world_size > 1:
         wrapped = DistributedDataParallel(model, find_unused_parameters=True)
-    method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS))
+    method.on_fit_start(
+        g2d.Loop(optimizer, epochs=EPOCHS, iter_train=lambda fraction, seed: whole(model))
+    )
     moved: dict[str, float] = {}
     for epoch in range(EPOCHS):
         model.train()
         method.on_epoch_start(epoch)
         for step in range(STEPS):
             # processes take turns at the samples of a batch
-            audio, video, target = (part[rank::world_size] for part in batch(10 * epoch + step))
-            method.loss(wrapped(audio, video), target).backward()
+            rows = BATCH * step + torch.arange(BATCH)
+            parts = (part[rank::world_size] for part in (*batch(step), rows))
+            audio, video, target, index = parts
+            method.loss(wrapped(audio, video), target, index=index).backward()
             method.adjust_gradients()
             doctor.watch(target)
             optimizer.step()
             optimizer.zero_grad()
+        values = dict.fromkeys(("fused", "audio", "video"), 0.5 - 0.1 * epoch)
+        method.on_validation_end({"loss": values, "accuracy": values, "confidence": values})
         if epoch == 0:
             first = net().state_dict()
             moved = {

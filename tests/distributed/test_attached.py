@@ -10,6 +10,7 @@ import torch
 from torch import multiprocessing
 
 from distributed.attached import METHODS, train, worker
+from methods.test_conformance_attached import ATTACHED
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,10 @@ def test_two_processes_train_as_one(name: str, pair: list[dict[str, Any]]) -> No
     alone = train(name)
     for part in ("weights", "heads"):
         torch.testing.assert_close(pair[0][name][part], alone[part], rtol=1e-4, atol=1e-6)
+
+
+def test_every_method_that_takes_an_attached_model_is_here() -> None:
+    assert set(ATTACHED) - {"g2d_loss"} <= set(METHODS)  # the loss of g2d itself
 
 
 def test_a_frozen_encoder_does_not_move_by_a_bit(pair: list[dict[str, Any]]) -> None:

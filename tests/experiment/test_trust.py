@@ -32,6 +32,7 @@ from g2d.models.encoders import ResNet18
 from g2d.models.encoders.pretrained import load_pretrained
 from g2d.teachers.cache import CachedTeachers
 from toy import ToyEncoder, toy_recipe
+from toy_parts import student
 
 # Data and encoders of the tests' own: what the user would have named.
 OWN = named_by([recipe_from(toy_recipe())])
@@ -145,7 +146,7 @@ def read_checkpoint(folder):
         model=model,
         optimizer=optimizer,
         scheduler=torch.optim.lr_scheduler.ConstantLR(optimizer),
-        method=JointTraining(Classification(2)),
+        method=JointTraining(student(), Classification(3)),
     )
 
 

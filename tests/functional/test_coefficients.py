@@ -112,7 +112,7 @@ def test_agm_without_history_or_others() -> None:
 @pytest.mark.parametrize("kind", list(TASKS))
 def test_agm_scores(kind: str) -> None:
     task, other = task_pair(kind)
-    z, y = 9 * logits(task), target(task)
+    z, y = 4 * logits(task), target(task)
     found = F.agm_scores(task, z, y)
     for i in range(B):
         expected = agm.score(other, z[i : i + 1].double(), y[i : i + 1], [True])
@@ -248,7 +248,7 @@ BY_MODALITY: dict[str, Callable[[Tensor], Tensor]] = {
     "pdmp_factors": F.pdmp_factors,
     "pmr_coefficients": lambda values: F.pmr_coefficients(values)[0],
     "agm_lead": F.agm_lead,
-    "agm_coefficients": lambda values: F.agm_coefficients(values, values.flip(0).flip(0) + 0.3),
+    "agm_coefficients": lambda values: F.agm_coefficients(values, values.square() + 0.3),
     "arl_coefficients": lambda values: F.arl_coefficients(values, 1 + values.square()),
     "smv_modality_copies": F.smv_modality_copies,
 }
@@ -273,8 +273,6 @@ def test_only_ratios_of_scores_matter(name: str) -> None:
 def test_a_modality_that_no_sample_has_is_left_out(name: str, absent: float) -> None:
     function = BY_MODALITY[name]
     found = function(torch.tensor([0.7, absent, 0.4]))
-    if name == "partial_suppression_factors" and absent != absent:
-        pytest.skip("a confidence is infinite, never nan")
     close(found[[0, 2]], function(torch.tensor([0.7, 0.4])))
 
 

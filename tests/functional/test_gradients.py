@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import g2d.functional as F
-from functional.drawn import B, D, features, logits, mask, target
+from functional.drawn import B, D, features, logits, mask
 from methods.small import TASKS
 from reference import agm, greedy, mla, mmcosine, mmpareto, pmr
 from reference.g2d import softmax
@@ -192,4 +192,3 @@ def test_a_sum_over_modalities_is_worth_its_terms() -> None:
     }
     for name, value in F.shapley_values(worth).items():
         close(value, terms[name])
-    assert target(CLASSES).shape == (B,)

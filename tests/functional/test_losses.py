@@ -151,8 +151,9 @@ def test_dimensions_and_their_contrast(masks: list[torch.Tensor | None]) -> None
 
 
 def test_teachers_sources_and_stronger_modalities_get_no_gradient() -> None:
-    z, rest, y = (logits(CLASSES).requires_grad_(), logits(CLASSES, 1).requires_grad_(), None)
-    y = target(CLASSES)
+    y, z, rest = target(CLASSES), logits(CLASSES), logits(CLASSES, 1)
+    z.requires_grad_()
+    rest.requires_grad_()
     f, teacher = features().requires_grad_(), features(1).requires_grad_()
     total = F.feature_distance(f, teacher) + F.logit_distance(CLASSES, z, rest)
     total = total + F.reconboost_objective(z, rest, y, "kl").sum()

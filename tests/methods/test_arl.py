@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import g2d
 from g2d.methods.arl import ARL, coefficients, entropies
 from g2d.models.fusion import FiLMFusion, LateFusion, UnimodalHeads
-from methods.small import NAMES, TASKS, any_student, batch, sgd, student, weights
+from methods.small import NAMES, TASKS, batch, sgd, student, weights
 from reference import arl as paper
 
 CLASSES = TASKS["classification"]
@@ -34,11 +34,10 @@ def samples(k: int, seed: int) -> g2d.Batch:
     return g2d.Batch(inputs, torch.randint(4, (5,), generator=generator), torch.arange(5))
 
 
-def told(model: g2d.MultimodalModel, lr: float = 0.1, epochs: int = 4, **options: Any) -> ARL:
+def started(model: g2d.MultimodalModel, lr: float = 0.1, epochs: int = 4, **options: Any) -> ARL:
     method = ARL(model.train(), CLASSES, **options)
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    optimizer = torch.optim.SGD(method.parameter_groups(), lr=lr)
     method.on_fit_start(g2d.Loop(optimizer, epochs=epochs))
-    method.on_epoch_start(0)
     return method
 
 
@@ -57,7 +56,7 @@ def test_equals_the_reference_over_warm_up_and_after(k: int, gamma: float, floor
     expected, last = paper.train(
         params, [(e, b.inputs, b.target.tolist()) for e, b in batches], plan, rate=0.02
     )
-    method = told(model, lr=0.02, gamma=gamma, warmup=0.25, floor=floor)
+    method = started(model, lr=0.02, gamma=gamma, warmup=0.25, floor=floor)
     losses = []
     for epoch, data in batches:
         method.on_epoch_start(epoch)
@@ -126,7 +125,7 @@ def test_only_encoders_are_modulated_and_the_sum_of_the_extra_is_one() -> None:
     gradients = {}
     for modulate in (False, True):
         model, data = linear_student(3), samples(3, 0)
-        method = told(model, warmup=0.0, modulate=modulate)
+        method = started(model, warmup=0.0, modulate=modulate)
         method.loss(model(data), data).backward()
         method.adjust_gradients()
         gradients[modulate] = {key: p.grad for key, p in model.named_parameters()}
@@ -148,7 +147,7 @@ def test_a_step_of_two_batches_is_that_of_both_in_one() -> None:
         model, whole = linear_student(2), samples(2, 0)
         half = g2d.Batch({n: x[:2] for n, x in whole.inputs.items()}, whole.target[:2], whole.index)
         rest = g2d.Batch({n: x[2:] for n, x in whole.inputs.items()}, whole.target[2:], whole.index)
-        method = told(model, warmup=0.0)
+        method = started(model, warmup=0.0)
         method.step(*([whole] if parts == 1 else [half, rest]))
         after.append(weights(model))
     for key, value in after[0].items():
@@ -158,7 +157,7 @@ def test_a_step_of_two_batches_is_that_of_both_in_one() -> None:
 def test_absent_samples_say_nothing() -> None:
     """The coefficients are those of the samples that have the modality."""
     model, data = student(NAMES[:3], 4), batch(NAMES[:3], CLASSES, missing=True)
-    method, outputs = told(model, warmup=0.0), model(data)
+    method, outputs = started(model, warmup=0.0), model(data)
     method.loss(outputs, data).backward()
     before = {name: e[0].weight.grad.clone() for name, e in model.encoders.items()}
     method.adjust_gradients()
@@ -174,7 +173,7 @@ def test_absent_samples_say_nothing() -> None:
 def test_warm_up_is_a_share_of_the_epochs() -> None:
     stages = {}
     for epochs in (100, 20, 4):
-        method = told(linear_student(2), epochs=epochs)
+        method = started(linear_student(2), epochs=epochs)
         words = []
         for epoch in range(epochs):
             method.on_epoch_start(epoch)
@@ -185,16 +184,38 @@ def test_warm_up_is_a_share_of_the_epochs() -> None:
 
 
 def test_fusions_that_are_no_sum_get_heads_that_learn() -> None:
-    def fusion_of(kind: Any, **options: Any) -> Any:
-        return ARL(any_student(CLASSES, kind), CLASSES, **options).student.net.fusion
+    model = student(NAMES[:2], 4, FiLMFusion)
+    ARL(model, CLASSES)
+    assert isinstance(model.fusion, UnimodalHeads)
+    assert not model.fusion.detached
+    for fusion, options in ((LateFusion, {}), (FiLMFusion, {"gamma": 0.0, "modulate": False})):
+        model = student(NAMES[:2], 4, fusion)
+        before = model.fusion
+        ARL(model, CLASSES, **options)
+        assert model.fusion is before
+    with pytest.raises(g2d.UserError, match="set gamma above 0"):
+        ARL(student(NAMES[:2], 4, FiLMFusion), CLASSES, gamma=0.0)
 
-    fusion = fusion_of(FiLMFusion)
-    assert isinstance(fusion, UnimodalHeads)
-    assert not fusion.detached
-    assert isinstance(fusion_of(LateFusion), LateFusion)
-    assert isinstance(fusion_of(FiLMFusion, gamma=0.0, modulate=False), FiLMFusion)
-    with pytest.raises(g2d.UserError, match="set gamma above 0, or use late"):
-        fusion_of(FiLMFusion, gamma=0.0)
+
+def test_a_refusal_leaves_the_model_as_it_was() -> None:
+    model = student(NAMES[:2], 4, FiLMFusion)
+    before = weights(model)
+    with pytest.raises(g2d.UserError, match="set gamma above 0"):
+        ARL(model, CLASSES, gamma=0.0)
+    assert not model.brought
+    assert weights(model).keys() == before.keys()
+
+
+def test_an_attached_model_needs_its_own_heads_or_the_unimodal_loss() -> None:
+    encoders = {name: nn.Linear(6, 3) for name in NAMES[:2]}
+    heads = {name: nn.Linear(3, 4) for name in NAMES[:2]}
+    net = nn.ModuleList([*encoders.values(), *heads.values()])
+    attached = g2d.attach(net, encoders)
+    with pytest.raises(g2d.UserError, match="set gamma above 0"):
+        ARL(attached, CLASSES, gamma=0.0)
+    assert attached.added_heads is None
+    attached = g2d.attach(net, encoders, heads=heads)
+    assert ARL(attached, CLASSES, gamma=0.0).student.added_heads is None
 
 
 def test_learns_labels() -> None:
@@ -216,9 +237,9 @@ def test_learns_labels() -> None:
 )
 def test_refuses_options_without_meaning(options: dict[str, float], message: str) -> None:
     with pytest.raises(g2d.UserError, match=message):
-        ARL(any_student(CLASSES), CLASSES, **options)
+        ARL(linear_student(2), CLASSES, **options)
 
 
 def test_refuses_regression() -> None:
     with pytest.raises(g2d.UserError, match="is defined for Classification and MultiLabel"):
-        ARL(any_student(TASKS["regression"]), TASKS["regression"])
+        ARL(linear_student(2), TASKS["regression"])

@@ -12,7 +12,7 @@ from g2d.methods.cml import CML
 from g2d.methods.coalitions import anyone, coalition_logits, coalitions
 from g2d.models.fusion import ConcatFusion
 from methods.by_equations import Seen, batches, follow, late
-from methods.small import NAMES, TASKS, any_student, student
+from methods.small import NAMES, TASKS
 from reference import cml as reference
 
 TASK = TASKS["classification"]
@@ -47,19 +47,10 @@ def test_training_follows_the_equations(name: str, missing: bool, k: int) -> Non
     follow(CML(late(k), TASK, **options), partial(loss_of, options=options), missing)
 
 
-def pair(forgive: bool = True) -> CML:
-    task = g2d.Classification(2)
-    return CML(any_student(task), task, forgive=forgive)
-
-
 def rises(rows: dict[str, list[float]], target: int, forgive: bool = True) -> torch.Tensor:
     said = {frozenset(key): torch.tensor([row], requires_grad=True) for key, row in rows.items()}
     batch = g2d.Batch({}, torch.tensor([target]), torch.arange(1))
-    return (
-        CML(any_student(g2d.Classification(2)), g2d.Classification(2), forgive=forgive)
-        ._rises(said, batch)
-        .detach()
-    )
+    return CML(late(2), g2d.Classification(2), forgive=forgive)._rises(said, batch).detach()
 
 
 def test_confidence_that_falls_costs_nothing() -> None:
@@ -84,21 +75,21 @@ def test_the_mean_over_a_batch_does_not_let_falls_pay_for_rises() -> None:
     part, whole = torch.tensor([[2.0, 0.0], [0.1, 0.0]]), torch.tensor([[1.0, 0.0], [3.0, 0.0]])
     said = {frozenset("a"): part, frozenset("b"): 0 * part, frozenset("ab"): whole}
     batch = g2d.Batch({}, torch.tensor([0, 0]), torch.arange(2))
-    assert pair()._rises(said, batch) > 0
+    assert CML(late(2), g2d.Classification(2))._rises(said, batch) > 0
 
 
 @pytest.mark.parametrize("fusion", [g2d.LateFusion, ConcatFusion])
 def test_a_coalition_is_the_model_with_the_others_absent(fusion: type) -> None:
     data = batches(3, missing=True)[0]
-    model = student(NAMES[:3], TASK.outputs).eval()
+    model = late(3).eval()
     if fusion is not g2d.LateFusion:
         model = g2d.MultimodalModel(dict(model.encoders), fusion(model.fusion.widths, 4)).eval()
-    outputs = model(data)
+    outputs, attached = model(data), g2d.attach(model)
     for coalition in coalitions(NAMES[:3]):
         absent = {n: torch.zeros(len(data), dtype=torch.bool) for n in set(NAMES[:3]) - coalition}
         again = model(g2d.Batch(data.inputs, data.target, data.index, {**data.present, **absent}))
         torch.testing.assert_close(
-            coalition_logits(g2d.attach(model), outputs, data, coalition), again.logits
+            coalition_logits(attached, outputs, data, coalition), again.logits
         )
 
 
@@ -112,6 +103,6 @@ def test_who_has_anything_of_a_coalition() -> None:
 
 def test_what_is_no_weight_or_no_class_is_refused() -> None:
     with pytest.raises(g2d.UserError, match="weight must be 0 or more"):
-        CML(any_student(TASK), TASK, weight=-1.0)
+        CML(late(2), TASK, weight=-1.0)
     with pytest.raises(g2d.UserError, match="is defined for Classification"):
-        CML(any_student(TASKS["regression"]), TASKS["regression"])
+        CML(late(2), TASKS["regression"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
 
 import pytest
@@ -231,3 +232,29 @@ def test_ranked_by_batch_a_loop_that_tells_nothing_trains_the_same_weights() -> 
 
 def test_every_method_is_here() -> None:
     assert set(ATTACHED) | set(OWN_HEAD) | {"ume"} == set(METHODS)
+
+
+class Looking(OwnLoop):
+    """Asks for losses of validation batches after every step's gradients."""
+
+    def look(self, adjust: Any) -> None:
+        adjust()
+        self.net.eval()
+        with torch.no_grad():
+            for batch in self.batches(0):
+                self.method.loss(ask(self.net, batch), batch.target, index=batch.index)
+        self.net.train()
+
+
+@every_method
+def test_an_evaluation_leaves_no_trace(name: str) -> None:
+    expected = own_loop(name, 2, Deep)
+    expected.run()
+    how = recipe(name, 2)
+    loop = Looking(made(name, plain(Deep, 2).attached(), how), how, 2)
+    loop.method.adjust_gradients = partial(  # type: ignore[method-assign]
+        loop.look, loop.method.adjust_gradients
+    )
+    loop.run()
+    for key, value in state(expected.net).items():
+        assert torch.equal(loop.net.state_dict()[key], value), key

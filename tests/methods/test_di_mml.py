@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import g2d
 from g2d.methods.di_mml import DIMML, contrast, nearest
 from g2d.methods.heads.di_mml import DetachedFusion
-from methods.small import NAMES, TASKS, WIDTHS, any_student, batch, encoder, same, sgd, weights
+from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, same, sgd, weights
 from reference import di_mml as paper
 from reference import g2d as networks
 
@@ -39,14 +39,13 @@ def data(names: Sequence[str], missing: bool = False) -> list[g2d.Batch]:
     return [batch(names, TASK, size=9, seed=s, missing=missing) for s in range(BATCHES)]
 
 
-def told(
+def started(
     names: Sequence[str], batches: Sequence[g2d.Batch], **options: Any
 ) -> tuple[DIMML, g2d.MultimodalModel]:
     model = student(names)
     method = DIMML(model, TASK, **options)
-    method.on_fit_start(
-        g2d.Loop(sgd(model), epochs=EPOCHS, iter_train=lambda fraction, seed: batches)
-    )
+    loop = g2d.Loop(sgd(model), epochs=EPOCHS, iter_train=lambda fraction, seed: batches)
+    method.on_fit_start(loop)
     return method, model
 
 
@@ -61,7 +60,7 @@ def zeroed(seen: g2d.Batch) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("names", [("image", "gas"), NAMES[:2], NAMES[:3]])
 def test_training_follows_the_equations(names: tuple[str, ...], missing: bool) -> None:
     batches = data(names, missing)
-    method, model = told(names, batches, **OPTIONS)
+    method, model = started(names, batches, **OPTIONS)
     expected = iter(
         paper.train(
             weights(model),
@@ -110,7 +109,7 @@ def test_training_follows_the_equations(names: tuple[str, ...], missing: bool) -
 def test_with_nothing_shared_it_is_each_modality_trained_alone() -> None:
     names = ("image", "gas")
     batches = data(names)
-    method, model = told(names, batches, shared_weight=0.0, contrast_from=1.0, fusion_share=0.0)
+    method, model = started(names, batches, shared_weight=0.0, contrast_from=1.0, fusion_share=0.0)
     alone = {}
     for name in names:
         torch.manual_seed(0)
@@ -170,9 +169,9 @@ def test_dimensions_are_chosen_once_and_saved() -> None:
     names = NAMES[:2]
     looks: list[float] = []
     batches = data(names)
-    method, model = told(names, batches, **OPTIONS)
+    method, model = started(names, batches, **OPTIONS)
 
-    def iter_train(fraction: float = 1.0, seed: int = 0) -> list[g2d.Batch]:
+    def iter_train(fraction: float, seed: int) -> list[g2d.Batch]:
         looks.append(fraction)
         return batches
 
@@ -184,7 +183,7 @@ def test_dimensions_are_chosen_once_and_saved() -> None:
         for seen in batches:
             method.step(seen)
     assert looks == [1.0, 1.0]
-    again, _ = told(names, batches, **OPTIONS)
+    again, _ = started(names, batches, **OPTIONS)
     again.load_state_dict(method.state_dict())
     again.loop._iter_train = None
     again.on_epoch_start(3)
@@ -197,7 +196,7 @@ def test_dimensions_are_chosen_once_and_saved() -> None:
 def test_in_stage_two_only_the_fused_head_moves() -> None:
     names = NAMES[:3]
     batches = data(names, missing=True)
-    method, model = told(names, batches, **OPTIONS)
+    method, model = started(names, batches, **OPTIONS)
     for epoch in range(EPOCHS):
         model.train()
         method.on_epoch_start(epoch)
@@ -217,7 +216,7 @@ def test_in_stage_two_only_the_fused_head_moves() -> None:
 
 
 def test_the_fused_source_speaks_from_stage_two_on() -> None:
-    method, model = told(NAMES[:2], data(NAMES[:2]), **OPTIONS)
+    method, model = started(NAMES[:2], data(NAMES[:2]), **OPTIONS)
     assert isinstance(model.fusion, DetachedFusion)
     for epoch in (0, 3):
         method.on_epoch_start(epoch)
@@ -228,7 +227,7 @@ def test_the_fused_source_speaks_from_stage_two_on() -> None:
 
 @pytest.mark.parametrize(("epochs", "fusing_from"), [(20, 18), (150, 132), (4, 3)])
 def test_shares_follow_the_length_of_the_run(epochs: int, fusing_from: int) -> None:
-    method, _ = told(NAMES[:2], data(NAMES[:2]), contrast_from=1.0)
+    method, _ = started(NAMES[:2], data(NAMES[:2]), contrast_from=1.0)
     method.loop._epochs = epochs
     fusing = []
     for epoch in range(epochs):
@@ -246,14 +245,14 @@ def test_a_step_of_two_batches_is_one_of_their_mean_loss(epoch: int) -> None:
     one, two = (batch(names, TASK, size=6, seed=s) for s in (1, 2))
     alone = []
     for part in (one, two):
-        method, model = told(names, [one, two], **OPTIONS)
+        method, model = started(names, [one, two], **OPTIONS)
         method.on_epoch_start(epoch)
         model.eval()  # batch norm would tell the batches apart
         before = weights(model)
         loss = method.step(part)
         moved = {k: v.double() - before[k].double() for k, v in model.named_parameters()}
         alone.append((loss, moved))
-    method, model = told(names, [one, two], **OPTIONS)
+    method, model = started(names, [one, two], **OPTIONS)
     method.on_epoch_start(epoch)
     model.eval()
     before = weights(model)
@@ -263,15 +262,14 @@ def test_a_step_of_two_batches_is_one_of_their_mean_loss(epoch: int) -> None:
         torch.testing.assert_close(value.double() - before[key], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_its_fusion_takes_the_place_of_another_and_stays() -> None:
+def test_its_fusion_takes_the_place_of_any_other() -> None:
     model = student(NAMES[:2])
-    assert isinstance(model.fusion, g2d.LateFusion)
-    DIMML(model, TASK, certainty_temperature=0.5)
-    own = model.fusion
-    assert isinstance(own, DetachedFusion)
-    assert own.temperature == 0.5
-    DIMML(model, TASK)
-    assert model.fusion is own
+    widths = model.fusion.widths
+    method = DIMML(model, TASK, certainty_temperature=3.0)
+    assert isinstance(model.fusion, DetachedFusion)
+    assert model.fusion is method.fusion
+    assert (model.fusion.widths, model.fusion.outputs) == (widths, TASK.outputs)
+    assert model.fusion.temperature == 3.0
 
 
 @pytest.mark.parametrize(
@@ -286,10 +284,10 @@ def test_its_fusion_takes_the_place_of_another_and_stays() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], word: str) -> None:
     with pytest.raises(g2d.UserError, match=word):
-        DIMML(any_student(TASK), TASK, **options)
+        DIMML(student(NAMES[:2]), TASK, **options)
 
 
 def test_it_needs_classes() -> None:
     for kind in ("multilabel", "regression"):
         with pytest.raises(g2d.UserError, match="Classification"):
-            DIMML(any_student(TASKS[kind]), TASKS[kind])
+            DIMML(student(NAMES[:2]), TASKS[kind])

@@ -17,7 +17,7 @@ from g2d.methods.matching import divergence, info_nce
 from g2d.models.fusion import FiLMFusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
-from methods.small import NAMES, TASKS, WIDTHS, any_student, batch, same, sgd, student, weights
+from methods.small import NAMES, TASKS, WIDTHS, batch, same, sgd, student, weights
 from reference import dlmg as paper
 from reference import g2d as networks
 
@@ -30,9 +30,11 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def told(method: DLMG, iter_train: Any = None) -> DLMG:
-    optimizer = sgd(method.student.net)
-    method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS, iter_train=iter_train))
+def started(
+    model: g2d.MultimodalModel, task: g2d.Task, iter_train: Any = None, **options: Any
+) -> DLMG:
+    method = DLMG(model, task, **options)
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=EPOCHS, iter_train=iter_train))
     return method
 
 
@@ -79,7 +81,7 @@ def test_training_follows_the_equations(name: str, kind: str, k: int, missing: b
         prefactor=options.get("prefactor", 2.0),
         temperature=options.get("temperature", 0.07),
     )
-    method = told(DLMG(model, task, **options))
+    method = started(model, task, **options)
     steps = iter(expected)
     for epoch, batches in enumerate(epochs):
         method.on_epoch_start(epoch)
@@ -156,7 +158,7 @@ def test_with_all_weight_on_the_labels_gradients_are_the_prefactor_times_those_o
 
 
 def test_the_heuristic_weight_grows_from_the_first_epoch_on() -> None:
-    method = told(DLMG(student(NAMES[:2], 4), TASKS["classification"]))
+    method = started(student(NAMES[:2], 4), TASKS["classification"])
     seen = []
     for epoch in range(40):
         method.on_epoch_start(epoch)
@@ -184,7 +186,7 @@ def test_heads_beside_a_fusion_learn_the_labels() -> None:
     data = batch(["sound", "depth", "gas"], task, missing=True)
     data.inputs["image"] = data.inputs.pop("gas")
     data.present["image"] = data.present.pop("gas")
-    method = told(DLMG(model, task, alpha=0.25, prefactor=1.0))
+    method = started(model, task, alpha=0.25, prefactor=1.0)
     assert isinstance(model.fusion, UnimodalHeads)
     outputs = model(data)
     alone = []
@@ -199,16 +201,15 @@ def test_heads_beside_a_fusion_learn_the_labels() -> None:
 
 
 def test_heads_are_beside_only_where_they_are_asked() -> None:
-    task = TASKS["classification"]
-    for fusion, options in (
+    for kind, options in (
         (FiLMFusion, {"match": "infonce"}),
         (FiLMFusion, {"alpha": 1.0}),
         (g2d.LateFusion, {"alpha": "heuristic"}),
     ):
-        model = any_student(task, fusion)
-        DLMG(model, task, **options)
-        assert isinstance(model.fusion, fusion)
-        assert not model.brought
+        model = student(NAMES[:2], 4, kind)
+        before = model.fusion
+        DLMG(model, TASKS["classification"], **options)
+        assert model.fusion is before
 
 
 # --- the weight that is learned -------------------------------------------------------------------
@@ -217,13 +218,12 @@ def test_heads_are_beside_only_where_they_are_asked() -> None:
 def learner(**options: Any) -> tuple[DLMG, g2d.MultimodalModel, list[g2d.Batch]]:
     task, names = TASKS["classification"], NAMES[:3]
     model = student(names, task.outputs)
-    method = DLMG(model, task, alpha="learned", **options)
     batches = []
     for number in range(6):
         data = batch(names, task, size=8, seed=number, missing=True)
         data.index = torch.arange(8 * number, 8 * number + 8)
         batches.append(data)
-    told(method, lambda fraction, seed: batches)
+    method = started(model, task, lambda fraction, seed: batches, alpha="learned", **options)
     return method, model, batches
 
 
@@ -271,10 +271,10 @@ def test_the_hypergradient_is_that_of_finite_differences() -> None:
     assert all(p.grad is None for p in model.parameters())
 
     def after_one_step(alpha: float) -> float:
-        trial = told(DLMG(model, method.task, alpha=alpha))
         seen, unseen = method._seen, method._unseen
         assert seen is not None
         assert unseen is not None
+        trial = started(model, method.task, alpha=alpha)
         model.load_state_dict(before)
         model.eval()
         loss = trial.loss(model(seen), seen)
@@ -343,18 +343,17 @@ def test_modes_and_batch_norm_are_left_as_they_were() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], word: str) -> None:
     with pytest.raises(g2d.UserError, match=word):
-        DLMG(any_student(TASKS["classification"]), TASKS["classification"], **options)
+        DLMG(student(NAMES[:2], 4), TASKS["classification"], **options)
 
 
 def test_numbers_are_no_distributions() -> None:
     with pytest.raises(g2d.UserError, match="infonce"):
-        DLMG(any_student(TASKS["regression"]), TASKS["regression"], match="rjs")
+        DLMG(student(NAMES[:2], 1), TASKS["regression"], match="rjs")
 
 
 def test_features_of_two_widths_cannot_be_compared() -> None:
     assert WIDTHS["sound"] != WIDTHS["image"]
-    model = student(("sound", "image"), 1)
-    data = batch(("sound", "image"), TASKS["regression"])
-    method = told(DLMG(model, TASKS["regression"]))
+    task, names = TASKS["regression"], ("sound", "image")
+    method = started(student(names, 1), task)
     with pytest.raises(g2d.UserError, match="width"):
-        method.loss(model(data), data)
+        method.step(batch(names, task))

@@ -12,25 +12,25 @@ import g2d
 from g2d.models.fusion import ConcatFusion, Fusion, LateFusion, SumFusion
 from methods.small import NAMES, OPTIMIZERS, TASKS, WIDTHS, batch, sgd, teacher_models, train
 
-Make = Callable[[g2d.MultimodalModel, g2d.Task, g2d.OnlineTeachers, int], g2d.Method]
+Make = Callable[[g2d.MultimodalModel, g2d.Task, g2d.OnlineTeachers], g2d.Method]
 
 
-def stages(k: int) -> tuple[int, ...]:
-    return (*[1] * (k - 1), 1)
+def stages(model: g2d.MultimodalModel) -> tuple[int, ...]:
+    return (1,) * len(model.modalities)
 
 
 METHODS: dict[str, Make] = {
-    "joint": lambda model, task, _, k: g2d.JointTraining(model, task),
-    "umt": lambda model, task, teachers, k: g2d.UMT(model, task, teachers),
-    "g2d loss": lambda model, task, teachers, k: g2d.G2DLoss(model, task, teachers),
-    "smp": lambda model, task, teachers, k: g2d.SequentialPrioritization(
-        g2d.JointTraining(model, task), teachers, stages(k), scope="encoder"
+    "joint": lambda model, task, _: g2d.JointTraining(model, task),
+    "umt": g2d.UMT,
+    "g2d loss": g2d.G2DLoss,
+    "smp": lambda model, task, teachers: g2d.SequentialPrioritization(
+        g2d.JointTraining(model, task), teachers, stages(model), scope="encoder"
     ),
-    "g2d": lambda model, task, teachers, k: g2d.G2D(
-        model, task, teachers, stages(k), scope="encoder"
+    "g2d": lambda model, task, teachers: g2d.G2D(
+        model, task, teachers, stages(model), scope="encoder"
     ),
-    "g2d, partial": lambda model, task, teachers, k: g2d.G2D(
-        model, task, teachers, stages(k), scope="encoder", suppression="partial"
+    "g2d, partial": lambda model, task, teachers: g2d.G2D(
+        model, task, teachers, stages(model), scope="encoder", suppression="partial"
     ),
 }
 CLASSES = TASKS["classification"]
@@ -80,7 +80,7 @@ def trained(
         inputs = {called[name]: data.inputs[name] for name in order}
         present = {called[name]: mask for name, mask in data.present.items()}
         epochs.append([g2d.Batch(inputs, data.target, data.index, present)])
-    losses = train(make(model, CLASSES, teachers, k), sgd(model), epochs)
+    losses = train(make(model, CLASSES, teachers), sgd(model), epochs)
     return losses, {name: model.encoders[called[name]].state_dict() for name in origin}
 
 
@@ -150,7 +150,7 @@ def test_batches_at_the_edge_train(name: str, kind: str, edge: str) -> None:
     torch.manual_seed(0)
     teachers = g2d.OnlineTeachers(linear_parts(task, names), task)
     model = assemble(linear_parts(task, names), LateFusion, task)
-    method = METHODS[name](model, task, teachers, 3)
+    method = METHODS[name](model, task, teachers)
     epochs = [[change(batch(names, task, size=size, seed=s))] for s in range(3)]
     losses = train(method, OPTIMIZERS["adamw"](model), epochs)
     assert all(torch.isfinite(torch.tensor(losses)))
@@ -159,7 +159,7 @@ def test_batches_at_the_edge_train(name: str, kind: str, edge: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_teachers_that_all_say_the_same_train(name: str) -> None:
-    """Equal confidence is a tie: the first declared leads, partial gates stay open."""
+    """Equal confidence is a tie: the first declared leads, partial suppression does nothing."""
     names = NAMES[:3]
     parts = linear_parts(CLASSES, names)
     for part in parts.values():
@@ -168,7 +168,7 @@ def test_teachers_that_all_say_the_same_train(name: str) -> None:
     teachers = g2d.OnlineTeachers(parts, CLASSES)
     torch.manual_seed(0)
     model = assemble(linear_parts(CLASSES, names), LateFusion, CLASSES)
-    method = METHODS[name](model, CLASSES, teachers, 3)
+    method = METHODS[name](model, CLASSES, teachers)
     data = batch(names, CLASSES)
     if name in ("smp", "g2d"):
         method.on_step_start(data)

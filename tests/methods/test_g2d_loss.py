@@ -19,7 +19,6 @@ from methods.small import (
     OPTIMIZERS,
     TASKS,
     WIDTHS,
-    any_student,
     bank,
     batch,
     same,
@@ -36,13 +35,14 @@ def runs(
     names: tuple[str, ...],
     task: g2d.Task,
     optimizer: str,
-    *makes: Callable[[g2d.MultimodalModel], g2d.Method],
+    *methods: Callable[[g2d.MultimodalModel], g2d.Method],
 ) -> list[tuple[list[float], dict[str, torch.Tensor]]]:
     epochs = [[batch(names, task, seed=s), batch(names, task, seed=s + 9)] for s in range(2)]
     found = []
-    for make in makes:
+    for method_of in methods:
         model = student(names, task.outputs)
-        found.append((train(make(model), OPTIMIZERS[optimizer](model), epochs), weights(model)))
+        losses = train(method_of(model), OPTIMIZERS[optimizer](model), epochs)
+        found.append((losses, weights(model)))
     return found
 
 
@@ -183,8 +183,7 @@ def test_absent_samples_add_nothing_to_the_distillation(kind: str) -> None:
     absent = {name: ~mask for name, mask in data.present.items()}
     assert all(mask.any() and not mask.all() for mask in absent.values())
     teachers = bank(names, task)
-    model = student(names, task.outputs)
-    method = g2d.G2DLoss(model, task, teachers, alpha=0.7, beta=1.3)
+    method = g2d.G2DLoss(student(names, task.outputs), task, teachers, alpha=0.7, beta=1.3)
     features = {n: torch.randn(len(data), WIDTHS[n]) for n in names}
     logits = torch.randn(len(data), task.outputs)
     found = []
@@ -235,8 +234,7 @@ def test_the_loss_does_not_depend_on_the_precision_it_is_handed() -> None:
     """bfloat16 outputs are computed with in float32."""
     names = NAMES[:2]
     data, model = batch(names, CLASSES), student(names, CLASSES.outputs)
-    method = g2d.G2DLoss(model, CLASSES, bank(names, CLASSES))
-    outputs = model(data)
+    method, outputs = g2d.G2DLoss(model, CLASSES, bank(names, CLASSES)), model(data)
     low = Outputs(outputs.logits.bfloat16(), {n: f.bfloat16() for n, f in outputs.features.items()})
     high = Outputs(low.logits.float(), {n: f.float() for n, f in low.features.items()})
     loss = method.loss(low, data)
@@ -259,4 +257,4 @@ def test_options_are_checked_outside_of_recipes_too(options: dict, words: str) -
     task = g2d.Classification(3)
     models = {n: g2d.UnimodalModel(n, torch.nn.Linear(2, 2), 2, 3) for n in ("a", "b")}
     with pytest.raises(g2d.UserError, match=words):
-        g2d.G2D(any_student(task), task, g2d.OnlineTeachers(models, task), (1, 1), **options)
+        g2d.G2D(g2d.ensemble(models), task, g2d.OnlineTeachers(models, task), (1, 1), **options)

@@ -1,4 +1,4 @@
-"""A closed gate is closed: nothing of it moves, nothing of it costs, all else goes on."""
+"""What is frozen does not move and costs no backward pass; all else is trained as ever."""
 
 from __future__ import annotations
 
@@ -22,15 +22,13 @@ def fixed(names: Sequence[str]) -> dict[str, float]:
     return {name: (i + 1) / 10 for i, name in enumerate(names)}
 
 
-def g2d_for(
-    model: g2d.MultimodalModel, scope: str, schedule: Sequence[int] | None = None
-) -> g2d.G2D:
+def g2d_for(model: g2d.MultimodalModel, scope: str) -> g2d.G2D:
     names = model.modalities
     return g2d.G2D(
         model,
         TASK,
         bank(names, TASK),
-        schedule or SCHEDULES[len(names)],
+        SCHEDULES[len(names)],
         confidence=fixed(names),
         scope=scope,
     )
@@ -54,7 +52,7 @@ def values(parameters: Sequence[nn.Parameter]) -> dict[str, Tensor]:
 @pytest.mark.parametrize("warm", [False, True], ids=["fresh", "trained before"])
 @pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
 @pytest.mark.parametrize("k", [2, 3])
-def test_a_closed_gate_leaves_parameters_and_optimizer_as_they_are(
+def test_what_is_frozen_keeps_its_weights_and_its_optimizer_state(
     k: int, optimizer_name: str, warm: bool, scope: str, fusion: type[Fusion]
 ) -> None:
     names = NAMES[:k]
@@ -68,7 +66,7 @@ def test_a_closed_gate_leaves_parameters_and_optimizer_as_they_are(
     for epoch in range(k - 1):
         method.on_epoch_start(epoch)
         leader = names[epoch if k == 3 else 0]
-        closed = [name for name in names if name != leader]
+        frozen = [name for name in names if name != leader]
         before = {
             name: (values(p := list(gated(model, name, scope))), optimizer_state(optimizer, p))
             for name in names
@@ -76,7 +74,7 @@ def test_a_closed_gate_leaves_parameters_and_optimizer_as_they_are(
         heads = values(model.head_parameters())
         for seed in (7, 8):
             step(method, optimizer, batch(names, TASK, seed=seed))
-        for name in closed:
+        for name in frozen:
             parameters = gated(model, name, scope)
             assert same(values(parameters), before[name][0])
             assert same(optimizer_state(optimizer, parameters), before[name][1])
@@ -96,40 +94,40 @@ def moved(parameters: Sequence[nn.Parameter], before: dict[str, Tensor]) -> bool
 
 
 @pytest.mark.parametrize("scope", ["encoder", "branch"])
-def test_an_open_branch_learns_as_if_there_were_no_gate(scope: str) -> None:
+def test_a_trainable_branch_learns_as_if_nothing_were_frozen(scope: str) -> None:
     """The leader's update is that of the same loss without prioritization, bit for bit."""
     names = NAMES[:3]
     left, right = (student(names, TASK.outputs) for _ in range(2))
-    data = batch(names, TASK)
     method = g2d_for(left, scope)
-    method.on_epoch_start(0)
-    ungated = g2d.G2DLoss(right, TASK, method.teachers)
-    for one, model in ((method, left), (ungated, right)):
+    without = g2d.G2DLoss(right, TASK, method.teachers)
+    data = batch(names, TASK)
+    for one, model in ((method, left), (without, right)):
+        one.on_epoch_start(0)
         step(one, OPTIMIZERS["sgd"](model), data)
-    open_ones = gated(left, names[0], "branch"), gated(right, names[0], "branch")
+    trainable = gated(left, names[0], "branch"), gated(right, names[0], "branch")
     if scope == "encoder":
-        open_ones = open_ones[0] + left.head_parameters(), open_ones[1] + right.head_parameters()
-    for a, b in zip(*open_ones, strict=True):
+        trainable = trainable[0] + left.head_parameters(), trainable[1] + right.head_parameters()
+    for a, b in zip(*trainable, strict=True):
         assert torch.equal(a, b)
 
 
-def test_the_statistics_of_a_closed_encoder_follow_the_data() -> None:
+def test_the_statistics_of_a_frozen_encoder_follow_the_data() -> None:
     names = NAMES[:2]
-    closed = "image"
-    with_gate, without = student(names, TASK.outputs), student(names, TASK.outputs)
-    method, joint = g2d_for(with_gate, "encoder"), g2d.JointTraining(without, TASK)
-    method.on_epoch_start(0)
-    before = with_gate.encoders[closed].state_dict()["1.running_mean"].clone()
+    frozen = "image"
+    prioritized, without = student(names, TASK.outputs), student(names, TASK.outputs)
+    method, joint = g2d_for(prioritized, "encoder"), g2d.JointTraining(without, TASK)
+    before = prioritized.encoders[frozen].state_dict()["1.running_mean"].clone()
     data = batch(names, TASK)
-    step(method, OPTIMIZERS["sgd"](with_gate), data)
+    method.on_epoch_start(0)
+    step(method, OPTIMIZERS["sgd"](prioritized), data)
     step(joint, OPTIMIZERS["sgd"](without), data)
-    after = with_gate.encoders[closed].state_dict()
+    after = prioritized.encoders[frozen].state_dict()
     assert not torch.equal(after["1.running_mean"], before)
     for key in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):
-        assert torch.equal(after[key], without.encoders[closed].state_dict()[key])
+        assert torch.equal(after[key], without.encoders[frozen].state_dict()[key])
 
 
-def test_a_closed_encoder_has_no_graph_and_no_backward_pass() -> None:
+def test_a_frozen_encoder_has_no_graph_and_no_backward_pass() -> None:
     names = NAMES[:3]
     model = student(names, TASK.outputs)
     method = g2d_for(model, "encoder")
@@ -205,7 +203,7 @@ def test_nothing_is_frozen_in_the_last_stage() -> None:
     assert all(moved(gated(model, name, "branch"), before[name]) for name in names)
 
 
-def test_a_branch_can_only_be_closed_where_there_is_one() -> None:
+def test_a_branch_can_only_be_frozen_where_there_is_one() -> None:
     names = NAMES[:2]
     model = student(names, TASK.outputs, ConcatFusion)
     method = g2d_for(model, "branch")

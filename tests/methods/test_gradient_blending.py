@@ -30,15 +30,11 @@ VALIDATION = [
 
 
 def student(k: int) -> g2d.MultimodalModel:
-    """Linear encoders over 5 inputs, a linear fusion, and linear classifiers beside it."""
+    """Linear encoders over 5 inputs, and a linear fusion."""
     torch.manual_seed(k)
     widths = {name: WIDTHS[name] for name in NAMES[:k]}
     encoders = {name: nn.Linear(5, width, bias=False) for name, width in widths.items()}
-    model = g2d.MultimodalModel(encoders, ConcatFusion(widths, CLASSES.outputs))
-    GradientBlending(model, CLASSES)  # puts the classifiers beside
-    for head in (model.fusion.fusion.head, *model.fusion.heads.values()):
-        head.bias.requires_grad_(False)
-    return model
+    return g2d.MultimodalModel(encoders, ConcatFusion(widths, CLASSES.outputs))
 
 
 def params_of(model: g2d.MultimodalModel) -> equations.Params:
@@ -61,7 +57,10 @@ def data(k: int, seed: int, missing: bool) -> g2d.Batch:
 
 
 def started(model: g2d.MultimodalModel, rate: float = 0.3, **options: Any) -> GradientBlending:
+    """The method, which has put linear classifiers beside the fusion; no bias is trained."""
     method = GradientBlending(model, CLASSES, **options)
+    for head in (model.fusion.fusion.head, *model.fusion.heads.values()):
+        head.bias.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
     method.on_fit_start(g2d.Loop(torch.optim.SGD(trained, lr=rate)))
     return method
@@ -73,6 +72,7 @@ def started(model: g2d.MultimodalModel, rate: float = 0.3, **options: Any) -> Gr
 @pytest.mark.parametrize("k", [2, 3])
 def test_training_follows_the_equations(k: int, n: int, missing: bool, accumulate: int) -> None:
     model = student(k)
+    method = started(model, super_epoch=n, overfitting_floor=0.02, weight_floor=0.2)
     epochs = [[data(k, 10 * e + s, missing) for s in range(2)] for e in range(5)]
     if accumulate == 2:  # the same batch twice is the same step, and the same means
         parts = [[(b, b) for b in batches] for batches in epochs]
@@ -90,7 +90,6 @@ def test_training_follows_the_equations(k: int, n: int, missing: bool, accumulat
         rate=0.3,
         least=0.2,
     )
-    method = started(model, super_epoch=n, overfitting_floor=0.02, weight_floor=0.2)
     for epoch, steps in enumerate(parts):
         model.train()
         method.on_epoch_start(epoch)
@@ -105,7 +104,9 @@ def test_training_follows_the_equations(k: int, n: int, missing: bool, accumulat
 def test_the_cases_have_weights_that_differ() -> None:
     """Or the test above would say little."""
     batches = [[(b.inputs, b.target, {})] for b in (data(3, e, False) for e in range(5))]
-    found = equations.train(params_of(student(3)), batches, VALIDATION, n=1, floor=0.02, rate=0.3)
+    model = student(3)
+    started(model)
+    found = equations.train(params_of(model), batches, VALIDATION, n=1, floor=0.02, rate=0.3)
     weights = [w for _, w, _ in found]
     assert weights[0] == weights[0] | dict.fromkeys(weights[0], 0.25)
     assert weights[2] != weights[1]
@@ -116,8 +117,8 @@ def test_the_cases_have_weights_that_differ() -> None:
 @pytest.mark.parametrize("k", [2, 3])
 def test_fixed_weights_are_scaled_and_stay(k: int) -> None:
     model = student(k)
+    method = started(model, weights={"fused": 1.0, "image": 3.0}, super_epoch=1)
     steps = [[data(k, e, False)] for e in range(3)]
-    given = {"fused": 1.0, "image": 3.0}
     fixed = {**dict.fromkeys(("fused", *NAMES[:k]), 0.0), "fused": 0.25, "image": 0.75}
     expected = equations.train(
         params_of(model),
@@ -128,7 +129,6 @@ def test_fixed_weights_are_scaled_and_stay(k: int) -> None:
         rate=0.3,
         fixed=fixed,
     )
-    method = started(model, weights=given, super_epoch=1)
     for epoch, batches in enumerate(steps):
         method.on_epoch_start(epoch)
         losses, _, params = expected[epoch]
@@ -241,8 +241,10 @@ def test_each_modality_is_read_by_a_classifier_of_its_own() -> None:
 
 
 def test_weights_of_modalities_that_are_not_there_are_refused() -> None:
+    model = student(2)
     with pytest.raises(g2d.UserError, match=r"weights is given for \['taste'\]"):
-        started(student(2), weights={"fused": 1.0, "taste": 1.0})
+        started(model, weights={"fused": 1.0, "taste": 1.0})
+    assert isinstance(model.fusion, ConcatFusion)  # the model that was refused is as it was
 
 
 @pytest.mark.parametrize(

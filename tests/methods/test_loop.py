@@ -16,12 +16,12 @@ PAIR = NAMES[:2]
 
 def test_a_step_is_the_sequence_of_the_docstring() -> None:
     written, asked = student(PAIR, TASK.outputs), student(PAIR, TASK.outputs)
-    method, same_method = g2d.JointTraining(asked, TASK), g2d.JointTraining(written, TASK)
+    method, by_hand = g2d.JointTraining(asked, TASK), g2d.JointTraining(written, TASK)
     method.on_fit_start(g2d.Loop(sgd(asked)))
     optimizer = sgd(written)
     for seed in range(3):
         data = batch(PAIR, TASK, seed=seed)
-        loss = step(same_method, optimizer, data)
+        loss = step(by_hand, optimizer, data)
         assert torch.equal(method.step(data), loss)
     assert same(weights(written), weights(asked))
 
@@ -76,7 +76,8 @@ def test_gradients_leave_the_parameters_alone() -> None:
     loop, attached = g2d.Loop(sgd(model)), g2d.attach(model)
     data = batch(PAIR, TASK)
     own, other = model.encoder_parameters("sound"), model.encoder_parameters("image")
-    loss = TASK.loss(loop.forward(attached, data).unimodal["sound"], data.target)
+    attached.train_only({"sound"})
+    loss = TASK.loss(loop.forward(attached, data).logits, data.target)
     found = loop.gradients(loss, [*own, *other])
     assert all(p.grad is None for p in model.parameters())
     assert all(gradient is None for gradient in found[len(own) :])

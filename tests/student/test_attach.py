@@ -502,3 +502,11 @@ def test_attached_again_a_model_is_as_if_attached_once() -> None:
     assert torch.equal(logits, model.head(torch.cat([model.ears(sound), model.eyes(image)], dim=1)))
     with pytest.raises(g2d.UserError, match="was not called"):
         first.observe(logits, target)
+
+
+def test_mmpareto_refuses_what_a_scaler_would_have_to_unscale() -> None:
+    model = net()
+    method = g2d.MMPareto(g2d.attach(model, model.encoders()), TASK)
+    sound, image, target = samples()
+    with pytest.raises(g2d.UserError, match="got float16, expected bfloat16 or float32"):
+        method.loss(model(sound, image=image).half(), target)

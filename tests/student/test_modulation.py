@@ -1,78 +1,153 @@
-"""A fusion of changed features: in training only, and unseen by the read-outs and the means."""
+"""Modulated features: in training only, unseen by the unimodal logits and the mean features."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
-from g2d.models.fusion.modulated import ModulatedFusion, modulated
-from torch import Tensor
+from torch import Tensor, nn
 
-from g2d.batch import Batch
-from g2d.errors import UserError
-from g2d.models.fusion import FiLMFusion, Fusion, LateFusion, SumFusion, UnimodalHeads
-from g2d.models.multimodal import MultimodalModel
+import g2d
+from g2d.models.encoders import Transformer
+from g2d.models.fusion import (
+    CrossAttentionFusion,
+    FiLMFusion,
+    Fusion,
+    LateFusion,
+    SumFusion,
+    UnimodalHeads,
+)
 from g2d.models.readout import fit_readout
+from g2d.student import Student
 
 WIDTHS = {"north": 4, "south": 6}
 
 
-def features() -> dict[str, Tensor]:
+def samples(**present: list[bool]) -> g2d.Batch:
     generator = torch.Generator().manual_seed(0)
-    return {name: torch.randn(3, width, generator=generator) for name, width in WIDTHS.items()}
+    inputs = {name: torch.randn(3, 3, generator=generator) for name in WIDTHS}
+    there = {name: torch.tensor(mask) for name, mask in present.items()}
+    return g2d.Batch(inputs, torch.tensor([0, 1, 0]), torch.arange(3), there)
 
 
-def halved(given, present=None) -> dict[str, Tensor]:
-    return {**given, "north": given["north"] / 2}
+def model_of(kind: type[Fusion]) -> g2d.MultimodalModel:
+    torch.manual_seed(1)
+    encoders = {name: nn.Linear(3, width) for name, width in WIDTHS.items()}
+    return g2d.MultimodalModel(encoders, kind(WIDTHS, outputs=2))
 
 
-@pytest.mark.parametrize("inner", [LateFusion, SumFusion, FiLMFusion])
-def test_changed_features_are_fused_in_training_only(inner: type[Fusion]) -> None:
-    fusion, given = ModulatedFusion(inner(WIDTHS, outputs=2)), features()
-    assert torch.equal(fusion(given)[0], fusion.fusion(given)[0])
-    fusion.modulate = halved
-    assert torch.equal(fusion(given)[0], fusion.fusion(halved(given))[0])
-    fusion.eval()
-    assert torch.equal(fusion(given)[0], fusion.fusion(given)[0])
+def halves(widths: Mapping[str, int], size: int, present: object = None) -> dict[str, Tensor]:
+    """Halves the feature of the first modality."""
+    return {"north": torch.full((size, 1), 0.5)}
 
 
-def test_read_outs_are_of_the_features_as_they_are() -> None:
-    fusion, given = ModulatedFusion(SumFusion(WIDTHS, outputs=2)), features()
-    fusion.modulate = halved
-    for name, said in fusion(given)[1].items():
-        assert torch.equal(said, fusion.fusion(given)[1][name])
+def halved(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {**features, "north": features["north"] / 2}
 
 
-def test_the_means_are_of_the_features_as_they_are() -> None:
-    fusion, given = ModulatedFusion(FiLMFusion(WIDTHS, outputs=2)), features()
-    fusion.modulate = halved
-    present = {"south": torch.tensor([True, False, True])}
-    fusion(given, present)
-    means = fusion.fusion.means.read()
+def modulated(kind: type[Fusion]) -> tuple[Student, g2d.MultimodalModel, g2d.MultimodalModel]:
+    """A student whose features are halved, its model, and the same model without."""
+    model = model_of(kind)
+    student = g2d.attach(model)
+    student.modulate(halves)
+    return student, model, model_of(kind)
+
+
+@pytest.mark.parametrize("kind", [LateFusion, SumFusion, FiLMFusion])
+def test_changed_features_are_fused_in_training_only(kind: type[Fusion]) -> None:
+    student, model, plain = modulated(kind)
+    data = samples()
+    expected = plain.fusion(halved(plain(data).features))[0]
+    assert torch.equal(model(data).logits, expected)
+    assert not torch.equal(expected, plain(data).logits)
+    assert torch.equal(model(data).features["north"], plain(data).features["north"])
+    student.modulate(None)
+    assert torch.equal(model(data).logits, plain(data).logits)
+    student.modulate(halves)
+    model.eval()
+    assert torch.equal(model(data).logits, plain.fusion(plain(data).features)[0])
+
+
+def test_unimodal_logits_are_of_the_features_as_they_are() -> None:
+    _, model, plain = modulated(SumFusion)
+    data = samples()
+    for name, logits in model(data).unimodal.items():
+        assert torch.equal(logits, plain(data).unimodal[name])
+
+
+@pytest.mark.parametrize("kind", [LateFusion, FiLMFusion])
+def test_heads_beside_a_fusion_read_the_features_as_they_are(kind: type[Fusion]) -> None:
+    model = model_of(kind)
+    student = g2d.attach(model)
+    student.need_unimodal_logits(2, own=True)
+    student.modulate(halves)
+    assert isinstance(model.fusion, UnimodalHeads)
+    outputs = model(samples())
+    for name, logits in outputs.unimodal.items():
+        torch.testing.assert_close(logits, model.fusion.heads[name](outputs.features[name]))
+    expected = model.fusion.fusion.eval()(halved(outputs.features))[0]
+    torch.testing.assert_close(outputs.logits, expected)
+
+
+def test_the_mean_features_are_of_the_features_as_they_are() -> None:
+    _, model, plain = modulated(FiLMFusion)
+    data = samples(south=[True, False, True])
+    model(data)
+    given = plain(data).features
+    means = model.fusion.means.read()
     torch.testing.assert_close(means["north"], given["north"].mean(dim=0))
     torch.testing.assert_close(means["south"], given["south"][[0, 2]].mean(dim=0))
 
 
-def test_absent_values_do_not_get_through() -> None:
-    for inner in (LateFusion, FiLMFusion):
-        fusion, given = ModulatedFusion(inner(WIDTHS, outputs=2)), features()
-        fusion.modulate = halved
-        given["north"][1] = torch.nan
-        assert fusion(given, {"north": torch.tensor([True, False, True])})[0].isfinite().all()
+def test_mean_features_are_followed_again_when_the_change_ends() -> None:
+    student, model, plain = modulated(FiLMFusion)
+    model(samples())
+    student.modulate(None)
+    model(samples())
+    for _ in range(2):
+        plain(samples())
+    torch.testing.assert_close(model.fusion.means.read(), plain.fusion.means.read())
+    assert torch.equal(model.fusion.means.counts, plain.fusion.means.counts)
 
 
-def test_it_is_found_inside_others() -> None:
-    inner = ModulatedFusion(LateFusion(WIDTHS, outputs=2))
-    assert modulated(UnimodalHeads(inner)) is inner
-    assert inner.head_parameters_of("north") == inner.fusion.head_parameters_of("north")
-    with pytest.raises(UserError, match="adapt_fusion"):
-        modulated(LateFusion(WIDTHS, outputs=2))
+@pytest.mark.parametrize("kind", [LateFusion, FiLMFusion])
+def test_absent_values_do_not_get_through(kind: type[Fusion]) -> None:
+    _, model, _ = modulated(kind)
+    data = samples(north=[True, False, True])
+    features = model(data).features
+    features["north"] = features["north"].detach().clone()
+    features["north"][1] = torch.nan
+    logits, _ = model.fusion(features, data.present)
+    assert logits.isfinite().all()
+    logits.sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.fusion.parameters())
+
+
+def test_tokens_of_a_modality_share_its_factor() -> None:
+    torch.manual_seed(0)
+    widths = dict.fromkeys(WIDTHS, 8)
+    fusion = CrossAttentionFusion(widths, outputs=2, tokens="sequence", heads=2)
+    encoders = {name: Transformer(3, width=8, heads=2, layers=1, dropout=0.0) for name in widths}
+    model = g2d.MultimodalModel(encoders, fusion)
+    half_of_them = torch.tensor([[1.0] * 4 + [0.0] * 4])
+    g2d.attach(model).modulate(lambda widths, size, present: {"north": half_of_them})
+    data = g2d.Batch(
+        {name: torch.randn(3, 5, 3) for name in widths}, torch.zeros(3), torch.arange(3)
+    )
+    outputs = model(data)
+    masked = outputs.fused_from["north"].clone()
+    masked[:, :, 4:] = 0.0
+    expected = fusion.eval()({**outputs.fused_from, "north": masked})[0]
+    torch.testing.assert_close(outputs.logits, expected)
 
 
 def test_exact_means_reach_the_fusion_inside() -> None:
-    inner = FiLMFusion(WIDTHS, outputs=2)
-    encoders = {name: torch.nn.Linear(3, width) for name, width in WIDTHS.items()}
-    model = MultimodalModel(encoders, UnimodalHeads(ModulatedFusion(inner), detached=True))
-    batch = Batch({name: torch.randn(5, 3) for name in WIDTHS}, torch.zeros(5), torch.arange(5))
-    fit_readout(model, [batch])
-    expected = encoders["north"](batch.inputs["north"]).mean(dim=0)
-    torch.testing.assert_close(inner.means.read()["north"], expected)
+    model = model_of(FiLMFusion)
+    student = g2d.attach(model)
+    student.need_unimodal_logits(2, detached=True)
+    student.modulate(halves)
+    data = samples()
+    fit_readout(model, [data])
+    expected = model.encoders["north"](data.inputs["north"]).mean(dim=0)
+    torch.testing.assert_close(model.fusion.fusion.means.read()["north"], expected)

@@ -214,7 +214,7 @@ def _entries(grid: str, axis: str, content: Any) -> tuple[Entry, ...]:
 
 
 def _entry(grid: str, axis: str, label: str, content: Any) -> Entry:
-    where = f"axes.{axis}.{label}"
+    where = f"axes.{axis}.{' '.join(label.split())}"
     if isinstance(content, Mapping) and content and set(content) <= _ENTRY_KEYS:
         changes = _changes(grid, where, content.get("set", {}))
         return Entry(label, changes, _paper(grid, where, content.get("paper", {})))

@@ -12,7 +12,6 @@ from g2d.errors import require
 from g2d.gates import freeze
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain, Loop
-from g2d.student.answers import logits_of
 
 require("transformers", "huggingface")
 from transformers import (  # noqa: E402 - after the check for it
@@ -35,8 +34,6 @@ def loss_of(method: Method) -> Any:
     """
 
     def compute_loss(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
-        if not torch.is_grad_enabled():  # an evaluation, which is no step of the method
-            return method.task.loss(logits_of(outputs), labels)
         share = 1.0 if num_items_in_batch is None else len(labels) / float(num_items_in_batch)
         return method.loss(outputs, labels) * share
 

@@ -71,13 +71,14 @@ class ARL(Method):
         self.modulate = modulate
         self._warming = False
         self._statistics: dict[str, Tensor] = {}
+        if not gamma and modulate and not self.student.has_unimodal_logits:
+            raise UserError(
+                "this model gets heads for its unimodal logits, and ARL's unimodal losses train "
+                "them; set gamma above 0, use late, sum or concat fusion, or attach the model with "
+                "heads of its own: g2d.attach(..., heads=...)"
+            )
         if gamma or modulate:
             self.student.need_unimodal_logits(task.outputs)
-        if not gamma and modulate and self.student.added_heads is not None:
-            raise UserError(
-                "with this fusion ARL reads each modality from a head that its unimodal loss "
-                "trains; set gamma above 0, or use late, sum or concat fusion"
-            )
 
     def on_fit_start(self, loop: Loop) -> None:
         """Begins with the first epoch's stage."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from g2d.attach import as_student
@@ -139,6 +140,9 @@ class Method:
     ) -> Tensor:
         """The loss of the last forward pass, a scalar.
 
+        Without a graph, as in an evaluation, it is the task's loss of the prediction, and the
+        method takes no notice of it.
+
         Args:
             prediction: What the model returned: logits `(B, C)`, or something that holds them.
             target: The labels; or a whole `Batch`, with which a `g2d.MultimodalModel` is called.
@@ -148,7 +152,10 @@ class Method:
         Raises:
             UserError: The answer cannot be read, or the method takes steps of its own.
         """
-        return self.objective(*self.student.observe(prediction, target, index, present))
+        outputs, batch = self.student.observe(prediction, target, index, present)
+        if not torch.is_grad_enabled():
+            return self.task.loss(outputs.logits, batch.target)
+        return self.objective(outputs, batch)
 
     def adjust_gradients(self) -> None:
         """Changes gradients after they are unscaled and reduced, before clipping and the step."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from g2d import gates
 from g2d.batch import Batch, Outputs
-from g2d.errors import check_choice
+from g2d.errors import UserError, check_choice
 from g2d.functional.gradients import mmpareto_gradient, mmpareto_products
 from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import unimodal_losses
@@ -71,6 +71,7 @@ class MMPareto(Method):
         self.rescale: Rescale = rescale
         self._buffers: dict[str, Tensor] = {}
         self._unimodal: Gradients | None = None
+        self._parameters: list[nn.Parameter] = []
         self._off = weight == 0 and gamma == 1
         if not self._off:
             self.student.need_unimodal_logits(task.outputs, own=True)
@@ -80,15 +81,25 @@ class MMPareto(Method):
 
         The gradients of the latter are taken here, apart, and the loss is such that `backward`
         gives those of the former; a factor on the loss reaches both.
+
+        Raises:
+            UserError: The logits are float16, whose gradients need a scaler.
         """
         fused = super().objective(outputs, batch)
         if self._off:
             return fused
+        if outputs.logits.dtype is torch.float16:
+            raise UserError(
+                "MMPareto takes a gradient of its own, which a GradScaler cannot unscale; got "
+                "float16, expected bfloat16 or float32"
+            )
         terms = unimodal_losses(self.task, outputs, batch).values()
         unimodal = self.weight * torch.stack(list(terms)).sum()
         if not unimodal.requires_grad:
             return fused + unimodal
-        found = list(gates.gradients(unimodal, self._parameters()))
+        # asked for once a batch: to walk through the modules of a small model takes as long as it
+        self._parameters = [p for p in self.student.parameters() if p.requires_grad]
+        found = list(gates.gradients(unimodal, self._parameters))
         apart: Callable[..., Tensor] = _Apart.apply
         return apart(fused, unimodal.detach(), partial(self._add, found))
 
@@ -96,7 +107,7 @@ class MMPareto(Method):
         """Makes one gradient of two for each encoder; adds them for all else."""
         if self._unimodal is None:
             return
-        parameters = self._parameters()
+        parameters = self._parameters
         fused = gates.gradients_of(parameters)
         unimodal, self._unimodal = mean_over_ranks(self._unimodal), None
         place = {parameter: i for i, parameter in enumerate(parameters)}
@@ -115,13 +126,13 @@ class MMPareto(Method):
                     fused[i], unimodal[i] = gradient, None
         gates.assign(parameters, gates.added(fused, unimodal))
 
-    def _parameters(self) -> list[nn.Parameter]:
-        return [p for p in self.student.parameters() if p.requires_grad]
-
     def _add(self, gradients: Gradients, factor: Tensor) -> None:
         """Adds a batch's unimodal gradients, times the factor that its loss has been given."""
-        scaled = [None if gradient is None else factor * gradient for gradient in gradients]
-        self._unimodal = scaled if self._unimodal is None else gates.added(self._unimodal, scaled)
+        for gradient in gradients:
+            if gradient is not None:
+                gradient.mul_(factor)  # it is nobody else's
+        before = self._unimodal
+        self._unimodal = gradients if before is None else gates.added(before, gradients)
 
     def _reconciled(
         self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients, name: str = ""

@@ -110,12 +110,13 @@ class PDMP(Method):
         """Restores the ranking it was saved with."""
         self._confidence = state["confidence"]
 
-    def _factors(self) -> Mapping[str, Tensor | float]:
+    def _factors(self) -> Mapping[str, Tensor]:
         if not self.modulating:
             return {}
         if self._confidence:
             known = torch.tensor(list(self._confidence.values()), dtype=torch.float64)
-            fixed = pdmp_factors(known, self.gamma_p, self.gamma_r).tolist()
+            # Scalars on the host: a gradient on any device is multiplied without waiting for it.
+            fixed = pdmp_factors(known, self.gamma_p, self.gamma_r)
             return dict(zip(self._confidence, fixed, strict=True))
         confidence = batch_confidence(self.teachers, self._seen)
         self._seen = []

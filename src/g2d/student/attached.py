@@ -86,13 +86,18 @@ class AttachedStudent(Student):
 
     # --- what a method needs of it ---------------------------------------------------------------
 
+    @property
+    def has_unimodal_logits(self) -> bool:
+        """Whether it was attached with a head for each modality, and no others are beside it."""
+        return self.has_branches and self._added is None
+
     def need_unimodal_logits(
         self, outputs: int, *, detached: bool = False, own: bool = False
     ) -> None:
         """Adds heads beside the model where it was attached without."""
         if self._added is not None:
             self._added.detached = self._added.detached and detached
-        elif own or not self.has_branches:
+        elif own or not self.has_unimodal_logits:
             self._added = AddedHeads(self.modalities, outputs, detached)
 
     def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:

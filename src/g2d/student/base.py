@@ -94,6 +94,11 @@ class Student(ABC):
 
     # --- what a method needs of it ---------------------------------------------------------------
 
+    @property
+    @abstractmethod
+    def has_unimodal_logits(self) -> bool:
+        """Whether it has unimodal logits of its own in training, so that no heads are added."""
+
     @abstractmethod
     def need_unimodal_logits(
         self, outputs: int, *, detached: bool = False, own: bool = False

@@ -79,13 +79,18 @@ class OwnStudent(Student):
         """The model's, what was added to it included."""
         return self.net.parameters()
 
+    @property
+    def has_unimodal_logits(self) -> bool:
+        """Whether the fusion is a sum over modalities, whose terms they are."""
+        return self.additive
+
     def need_unimodal_logits(
         self, outputs: int, *, detached: bool = False, own: bool = False
     ) -> None:
         """Adds heads beside a fusion that is no sum over modalities, or beside any."""
         fusion = self.model.fusion
         has_heads = isinstance(fusion, UnimodalHeads) and (detached or not fusion.detached)
-        if not (has_heads or (fusion.additive and not own)):
+        if not (has_heads or (self.has_unimodal_logits and not own)):
             self.model.bring(UnimodalHeads, **({"detached": True} if detached else {}))
 
     def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:

@@ -11,9 +11,7 @@ from g2d.models.fusion import (
     FiLMFusion,
     Fusion,
     LateFusion,
-    SumFusion,
     UnimodalHeads,
-    with_unimodal,
 )
 
 WIDTHS = {"north": 4, "south": 6, "east": 5}
@@ -95,14 +93,6 @@ def test_padding_is_no_token() -> None:
     torch.testing.assert_close(said["east"][0], east(tokens["east"][0].mean(dim=0)))
     torch.testing.assert_close(said["north"][1], north(tokens["north"][1].mean(dim=0)))
     assert fusion.fusion.padded == {"east"}
-
-
-def test_heads_come_only_where_a_fusion_shows_no_terms() -> None:
-    for inner in (LateFusion, SumFusion, ConcatFusion):
-        fusion = inner(WIDTHS, outputs=2)
-        assert with_unimodal(fusion) is fusion
-        assert fusion(features())[1].keys() == WIDTHS.keys()
-    assert isinstance(with_unimodal(FiLMFusion(WIDTHS, outputs=2)), UnimodalHeads)
 
 
 def test_a_branch_holds_both_heads() -> None:
