@@ -36,3 +36,12 @@ def test_own_csv():
     assert "photo: image in photo, empty in 1 rows" in said
     assert float(re.search(r"fused: ([\d.]+)", said)[1]) > 0.9
     assert re.search(r"row 8 is 7: \d, by sound\n", said)
+
+
+def test_doctor():
+    said = run("doctor.py")
+    found = re.search(r"audio is suppressed: (\d+) % where its teacher has (\d+) %", said)
+    assert found, said
+    own, teacher = map(int, found.groups())
+    assert own < 30 < 70 < teacher
+    assert re.search(r"video learns \((\d+) %\)", said)

@@ -216,7 +216,7 @@ def test_models_and_teachers_that_do_not_fit() -> None:
         g2d.doctor(nn.Linear(2, 2), task)
 
 
-def test_cached_teachers_need_the_index_in_training_and_are_left_out_without(
+def test_cached_teachers_need_the_index_and_know_training_alone(
     tmp_path: Path,
 ) -> None:
     task, names = small.TASKS["classification"], ("sound", "image")
@@ -236,7 +236,7 @@ def test_cached_teachers_need_the_index_in_training_and_are_left_out_without(
     task.loss(model(*inputs), target).backward()
     doctor.watch(target, index=rows)
     model.eval()(*inputs)
-    doctor.watch(target)
+    doctor.watch(target, index=rows)  # of validation, whose samples they do not know
     record = doctor.epoch()
     online = g2d.OnlineTeachers(models, task).outputs(whole)["sound"].logits[rows]
     right = (online.argmax(dim=1) == target).float().mean().item()

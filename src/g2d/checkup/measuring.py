@@ -47,16 +47,14 @@ def scores(task: Task, logits: Logits, batch: Batch) -> Pairs:
 
 
 def teacher_logits(teachers: TeacherBank | None, batch: Batch, training: bool) -> dict[str, Tensor]:
-    """The teachers' logits; none of those of another split than that of cached teachers.
+    """The teachers' logits; of cached teachers in training only, since they know that split alone.
 
     Raises:
         UserError: Cached teachers are not told which samples these are.
     """
-    if teachers is None:
+    if teachers is None or not (training or teachers.any_data):
         return {}
     if not teachers.any_data and isinstance(batch, UnindexedBatch):
-        if not training:
-            return {}
         raise UserError(
             "cached teachers need to know which samples the batch holds; give "
             "doctor.watch(target, index=...), the position of each in the training data"
