@@ -1,7 +1,7 @@
 """MMPareto on a CLIP model in the `Trainer` of Transformers; tiny, with random weights."""
 
 import tempfile
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,7 @@ TEXT = {**SMALL, "num_attention_heads": 2, "vocab_size": 50, "max_position_embed
 VISION = {**SMALL, "num_attention_heads": 2, "image_size": 16, "patch_size": 8}
 
 
-class Memes(nn.Module):
-    """A classifier on what CLIP makes of a picture and its caption."""
-
+class Memes(nn.Module):  # a picture and its caption
     def __init__(self) -> None:
         super().__init__()
         self.clip = CLIPModel(CLIPConfig(text_config=TEXT, vision_config=VISION))
@@ -28,28 +26,27 @@ class Memes(nn.Module):
         return {"logits": self.head(torch.cat([out.image_embeds, out.text_embeds], dim=1))}
 
 
-def samples(size: int = 96) -> list[dict[str, Any]]:
+def samples(size: int = 96) -> Any:
     random = torch.Generator().manual_seed(0)
-    labels = torch.randint(2, (size,), generator=random).tolist()
-    pictures = torch.randn(size, 3, 16, 16, generator=random)
-    words = [torch.randint(20 * y, 30 + 20 * y, (6,), generator=random) for y in labels]
+    labels = torch.randint(2, (size,), generator=random)
+    pictures = torch.randn(size, 3, 16, 16, generator=random) + labels.view(-1, 1, 1, 1)
+    words = torch.randint(30, (size, 6), generator=random) + 20 * labels[:, None]
     rows = zip(pictures, words, labels, strict=True)
-    return [{"pixel_values": p + y, "input_ids": w, "labels": y} for p, w, y in rows]
+    return [dict(zip(("pixel_values", "input_ids", "labels"), row, strict=True)) for row in rows]
 
 
 def main() -> None:
     torch.manual_seed(0)
-    model, data = Memes(), cast(Any, samples())
+    model, data = Memes(), samples()
     towers = {"image": model.clip.vision_model, "text": model.clip.text_model}
     student = g2d.attach(model, towers, features=dict.fromkeys(towers, lambda o: o.pooler_output))
     method = g2d.MMPareto(student, g2d.Classification(2))
     sgd = torch.optim.SGD(method.parameter_groups(), lr=0.05, momentum=0.9)
-    quiet: Any = {"report_to": "none", "save_strategy": "no", "logging_strategy": "no"}
+    quiet: Any = {"report_to": "none", "save_strategy": "no", "label_names": ["labels"]}
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(folder, num_train_epochs=6, label_names=["labels"], **quiet)
         trainer = Trainer(
             model,
-            arguments,
+            TrainingArguments(folder, num_train_epochs=6, **quiet),
             train_dataset=data,
             compute_loss_func=loss_of(method),
             callbacks=[MethodCallback(method)],

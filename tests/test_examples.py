@@ -38,6 +38,21 @@ def test_own_csv():
     assert re.search(r"row 8 is 7: \d, by sound\n", said)
 
 
+INTEGRATIONS = {
+    "lightning_loop.py": "lightning",
+    "huggingface_clip.py": "transformers",
+    "accelerate_loop.py": "accelerate",
+}
+
+
+@pytest.mark.parametrize("name", INTEGRATIONS)
+def test_integrations(name):
+    """Each in sixty lines at most, against the real library."""
+    pytest.importorskip(INTEGRATIONS[name])
+    assert len((EXAMPLES / name).read_text().splitlines()) <= 60
+    assert float(re.search(r"accuracy ([\d.]+)", run(name))[1]) > 0.9
+
+
 def test_doctor():
     said = run("doctor.py")
     found = re.search(r"audio is suppressed: (\d+) % where its teacher has (\d+) %", said)
