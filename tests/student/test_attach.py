@@ -510,3 +510,28 @@ def test_mmpareto_refuses_what_a_scaler_would_have_to_unscale() -> None:
     sound, image, target = samples()
     with pytest.raises(g2d.UserError, match="got float16, expected bfloat16 or float32"):
         method.loss(model(sound, image=image).half(), target)
+
+
+def test_a_pass_that_nobody_asked_the_loss_of_leaves_no_factors_behind() -> None:
+    """Features of the next batch, which is larger, are dropped anew."""
+    model = net()
+    method = g2d.OPM(g2d.attach(model, model.encoders()), TASK, step_rate=1.0, warmup=0)
+    optimizer = torch.optim.SGD(method.parameter_groups(), 0.1)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=2))
+    method.on_epoch_start(0)
+    for size, asks in ((6, True), (6, False), (9, True)):
+        sound, image, target = samples(size)
+        logits = model(sound, image=image)
+        if asks:
+            method.loss(logits, target).backward()
+            method.adjust_gradients()
+
+
+def test_another_prediction_of_the_same_pass_has_another_loss() -> None:
+    model = net()
+    method = g2d.JointTraining(g2d.attach(model, model.encoders()), TASK)
+    sound, image, target = samples()
+    logits = model(sound, image=image)
+    first, second = method.loss(logits, target), method.loss(2 * logits, target)
+    assert torch.equal(second, nn.functional.cross_entropy(2 * logits, target))
+    assert not torch.equal(first, second)

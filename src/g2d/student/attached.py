@@ -46,7 +46,7 @@ class AttachedStudent(Student):
         self._added: AddedHeads | None = None
         self._recorder = Recorder(net, self._encoders, self._own_heads, features or {})
         self._modulation: Modulation | None = None
-        self._factors: dict[str, Tensor] | None = None
+        self._factors: tuple[int, dict[str, Tensor]] | None = None  # and of which pass
         self._widths: dict[str, int] = {}
         self._batch: tuple[tuple[int, int, bool], Batch] | None = None
         self._observed: tuple[Outputs, Batch] | None = None
@@ -123,12 +123,13 @@ class AttachedStudent(Student):
         They depend on the widths of all features, which are known from the second pass on.
         """
         assert self._modulation is not None
-        if self._factors is None:
+        made = self._factors
+        if made is None or made[0] != self._recorder.passes:
             known = len(self._widths) == len(self.modalities)
-            self._factors = dict(
-                self._modulation(self._widths, len(feature), None) if known else {}
-            )
-        chosen = {name: self._factors[name]} if name in self._factors else {}
+            new = self._modulation(self._widths, len(feature), None) if known else {}
+            made = self._factors = self._recorder.passes, dict(new)
+        factors = made[1]
+        chosen = {name: factors[name]} if name in factors else {}
         return modulated({name: feature}, chosen)[name]
 
     # --- what it answers -------------------------------------------------------------------------
@@ -142,14 +143,14 @@ class AttachedStudent(Student):
     ) -> tuple[Outputs, Batch]:
         """What the hooks recorded, beside the answer and the labels."""
         batch = self.batch_of(target, index, present)
-        if self._observed is None or self._observed[1] is not batch:
-            logits = logits_of(prediction)
+        logits = logits_of(prediction)
+        seen = self._observed
+        if seen is None or seen[1] is not batch or seen[0].logits is not logits:
             features = {name: self._recorder.features[name] for name in self.modalities}
             self._widths = {name: feature.shape[1] for name, feature in features.items()}
-            self._factors = None
             unimodal = self._unimodal(features, batch.present)
-            self._observed = Outputs(logits, features, unimodal, features), batch
-        return self._observed
+            seen = self._observed = Outputs(logits, features, unimodal, features), batch
+        return seen
 
     def batch_of(
         self,
