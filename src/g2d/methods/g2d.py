@@ -23,7 +23,9 @@ class G2D(SequentialPrioritization):
     ICCV 2025 (arXiv 2506.21514). α, β, T and the schedule default to the paper's; features
     are compared by the squared norm of Eq. 2 as printed, modalities ranked by how early their
     teachers learned and whole branches closed where the fusion has them, because that measured
-    best (`benchmarks/results`). The preset `paper` is what the authors ran.
+    best (`benchmarks/results`). The preset `paper` is the
+    paper's text, with its Eq. 8; the released code multiplies the gradients of convolutions by zero
+    instead, so that momentum and weight decay go on moving them.
 
     Args:
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.

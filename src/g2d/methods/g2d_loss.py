@@ -22,7 +22,8 @@ class G2DLoss(Method):
 
     Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
     ICCV 2025 (arXiv 2506.21514). With α = β = 0 this is joint training bit for bit, with β = 0
-    it is UMT. The preset `paper` takes means over the feature, as the authors' code does.
+    it is UMT of the same `feature_reduction` and weight α. The preset `paper` takes means over the
+    feature, as the authors' code does.
 
     Args:
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.

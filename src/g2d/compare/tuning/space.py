@@ -39,13 +39,8 @@ def read_space(name: str = "built-in") -> Space:
     """The built-in space, or one of a file.
 
     ```yaml
-    shared:
-      training.learning_rate: {low: 0.001, high: 0.1, log: true}
-
-    Methods:
-      g2d:
-        method.alpha: {low: 0.1, high: 10.0, log: true}
-        method.suppression: [complete, partial]
+    shared: {training.learning_rate: {low: 0.001, high: 0.1, log: true}}
+    methods: {g2d: {method.alpha: {low: 0.1, high: 10.0, log: true}}}
     ```
 
     A range of whole numbers is one of whole numbers; a list is a choice.
