@@ -176,3 +176,12 @@ def _check_parts(
                         f"the encoders of {other!r} and {name!r} share parameters, so that one "
                         "cannot be frozen without the other; attach the parts that each has alone"
                     )
+    for name, head in heads.items():
+        for parameter in head.parameters():
+            other = owner.setdefault(id(parameter), name)
+            if other != name:
+                raise UserError(
+                    f"the heads of {other!r} and {name!r} share parameters, expected a head for "
+                    "each modality alone; attach without heads, and heads are added beside the "
+                    "model"
+                )

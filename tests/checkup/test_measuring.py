@@ -317,8 +317,9 @@ def test_added_heads_of_a_method_are_read_and_share_its_answers() -> None:
     optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
     for seed in range(2):
         inputs, target = samples(seed=seed)
-        method.loss(model(**inputs), target).backward()
-        outputs, _ = method.student.observe(None, target)
+        logits = model(**inputs)
+        method.loss(logits, target).backward()
+        outputs, _ = method.student.observe(logits, target)
         method.adjust_gradients()
         doctor.watch(target)
         optimizer.step()

@@ -185,6 +185,15 @@ def test_where_less_is_better_the_inverse_loss_is_followed() -> None:
     assert method.stage() == "sound ×2.00"
 
 
+def test_validation_of_the_fused_prediction_alone_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Without a word the rates would never change: joint training in the name of MSLR."""
+    method, _ = started(student(NAMES[:2], CLASSES.outputs), strategy="dynamic")
+    method.on_validation_end({"accuracy": {"fused": 0.5}, "loss": {"fused": 1.0}})
+    assert "so the rates stay" in caplog.text
+
+
 def test_an_optimizer_of_other_groups_is_refused() -> None:
     model = student(NAMES[:2], CLASSES.outputs)
     method = MSLR(model, CLASSES)

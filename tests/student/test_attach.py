@@ -535,3 +535,79 @@ def test_another_prediction_of_the_same_pass_has_another_loss() -> None:
     first, second = method.loss(logits, target), method.loss(2 * logits, target)
     assert torch.equal(second, nn.functional.cross_entropy(2 * logits, target))
     assert not torch.equal(first, second)
+
+
+# --- what an owner does to her model once it is attached ------------------------------------------
+
+
+def test_an_encoder_thawed_later_is_trained_by_the_method_too() -> None:
+    """A schedule that unfreezes a pretrained encoder after an epoch."""
+    model = net()
+    model.eyes.requires_grad_(False)
+    student = g2d.attach(model, model.encoders())
+    model.eyes.requires_grad_(True)
+    student.train_only({"sound"})
+    assert not any(p.requires_grad for p in model.eyes.parameters())
+    student.train_only(None)
+    assert all(p.requires_grad for p in model.eyes.parameters())
+
+
+def test_an_optimizer_without_the_added_heads_is_said() -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    method = g2d.MMPareto(g2d.attach(model, model.encoders()), TASK)
+    with pytest.raises(g2d.UserError, match=r"from method\.parameter_groups\(\)"):
+        method.on_fit_start(g2d.Loop(optimizer, epochs=2))
+    method.on_fit_start(g2d.Loop(torch.optim.SGD(method.parameter_groups(), 0.1), epochs=2))
+
+
+def test_one_head_for_two_modalities_is_said() -> None:
+    class Shared(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ears = nn.Linear(4, 8)
+            self.says = nn.Linear(8, 3)
+
+    model = Shared()
+    heads = {"sound": model.says, "image": model.says}
+    refused("heads of 'sound' and 'image' share", model, model.encoders(), heads=heads)
+
+
+def test_a_forward_that_its_owner_put_there_is_put_back() -> None:
+    """As libraries do that move a model's weights to where they are needed."""
+    model = net()
+    own = model.eyes.forward
+    model.eyes.forward = lambda image: 2 * own(image)
+    student = g2d.attach(model, model.encoders())
+    sound, image, target = samples()
+    logits = model(sound, image=image)
+    outputs, _ = student.observe(logits, target)
+    torch.testing.assert_close(student.fuse(outputs, outputs.features), logits)
+    torch.testing.assert_close(model(sound, image=image), logits)
+
+
+def test_a_copy_is_made_after_a_loss_and_records_nothing() -> None:
+    """As an average of weights makes one."""
+    model = net()
+    student = g2d.attach(model, model.encoders())
+    method = g2d.OGM(student, TASK)
+    sound, image, target = samples()
+    method.on_fit_start(g2d.Loop(torch.optim.SGD(method.parameter_groups(), 0.1), epochs=2))
+    method.on_epoch_start(0)
+    method.loss(model(sound, image=image), target).backward()
+    average = torch.optim.swa_utils.AveragedModel(model)
+    outputs, _ = student.observe(model(sound, image=image), target)
+    feature = outputs.features["sound"]
+    average.module(torch.zeros(2, 4), image=torch.zeros(2, 5))
+    assert student.observe(outputs.logits, target)[0].features["sound"] is feature
+
+
+def test_who_is_present_is_named_and_counted() -> None:
+    model = net()
+    method = g2d.JointTraining(g2d.attach(model, model.encoders()), TASK)
+    sound, image, target = samples()
+    logits = model(sound, image=image)
+    with pytest.raises(g2d.UserError, match="smell"):
+        method.loss(logits, target, present={"smell": torch.ones(6, dtype=torch.bool)})
+    with pytest.raises(g2d.UserError, match="6"):
+        method.loss(logits, target, present={"sound": torch.ones(4, dtype=torch.bool)})

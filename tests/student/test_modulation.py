@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import pytest
@@ -67,6 +68,13 @@ def test_changed_features_are_fused_in_training_only(kind: type[Fusion]) -> None
     student.modulate(halves)
     model.eval()
     assert torch.equal(model(data).logits, plain.fusion(plain(data).features)[0])
+
+
+def test_a_copy_of_the_model_fuses_its_features_as_they_are() -> None:
+    """As an average of weights does, whose batches are not those of the method."""
+    _, model, plain = modulated(FiLMFusion)
+    data = samples()
+    assert torch.equal(copy.deepcopy(model)(data).logits, plain(data).logits)
 
 
 def test_unimodal_logits_are_of_the_features_as_they_are() -> None:

@@ -34,8 +34,12 @@ def loss_of(method: Method) -> Any:
     """
 
     def compute_loss(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
-        share = 1.0 if num_items_in_batch is None else len(labels) / float(num_items_in_batch)
-        return method.loss(outputs, labels) * share
+        loss = method.loss(outputs, labels)
+        if num_items_in_batch is None:
+            return loss
+        # as Trainer counts them, several labels of a sample included
+        share: Tensor = labels.ne(-100).sum() / num_items_in_batch
+        return loss * share
 
     return compute_loss
 

@@ -114,7 +114,19 @@ class Method:
         return [{"params": list(self.student.parameters())}]
 
     def on_fit_start(self, loop: Loop) -> None:
-        """Told once, before the first epoch and before a checkpoint is restored."""
+        """Told once, before the first epoch and before a checkpoint is restored.
+
+        Raises:
+            UserError: The optimizer does not hold the heads that were added for the method.
+        """
+        heads = self.student.added_heads
+        held = {id(p) for group in loop.optimizer.param_groups for p in group["params"]}
+        trained = [] if heads is None else [p for p in heads.parameters() if p.requires_grad]
+        if not all(id(parameter) in held for parameter in trained):
+            raise UserError(
+                f"the optimizer does not hold the heads that {type(self).__name__} added for "
+                "unimodal logits; make it after the method, from method.parameter_groups()"
+            )
         self._loop = loop
 
     def on_epoch_start(self, epoch: int) -> None:

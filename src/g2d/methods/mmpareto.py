@@ -88,7 +88,8 @@ class MMPareto(Method):
         fused = super().objective(outputs, batch)
         if self._off:
             return fused
-        if outputs.logits.dtype is torch.float16:
+        answers = (outputs.logits, *outputs.features.values())
+        if any(answer.dtype is torch.float16 for answer in answers):
             raise UserError(
                 "MMPareto takes a gradient of its own, which a GradScaler cannot unscale; got "
                 "float16, expected bfloat16 or float32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
@@ -14,6 +15,8 @@ from g2d.gates import scale
 from g2d.methods.base import Method, check_weight
 from g2d.student.base import Student
 from g2d.tasks import Task
+
+logger = logging.getLogger(__name__)
 
 Strategy = Literal["keep", "dynamic"]
 Target = Literal["rate", "gradient"]
@@ -134,7 +137,14 @@ class MSLR(Method):
         """r_m = a_m / mean of the K before."""
         if self.strategy == "keep":
             return
-        for name, value in self._quality(metrics).items():
+        quality = self._quality(metrics)
+        if not quality:
+            logger.warning(
+                "MSLR follows what each modality's unimodal logits reach on validation, and the "
+                "metrics are of the fused prediction alone, so the rates stay; attach the model "
+                "with heads=..., or use strategy 'keep'"
+            )
+        for name, value in quality.items():
             before = self._before.setdefault(name, [])
             if len(before) == self.history:
                 self._ratio[name] = mslr_ratio(value, before, self.bounds)

@@ -74,7 +74,7 @@ class AddedHeads:
             # by name, so that the order of declaration does not decide who begins with what
             {name: AddedHead(outputs, seed) for seed, name in enumerate(sorted(modalities))}
         )
-        self.detached = detached
+        self.outputs, self.detached = outputs, detached
 
     def logits(
         self, features: Mapping[str, Tensor], present: Mapping[str, Tensor] | None

@@ -48,7 +48,7 @@ class AttachedStudent(Student):
         self._modulation: Modulation | None = None
         self._factors: tuple[int, dict[str, Tensor]] | None = None  # and of which pass
         self._widths: dict[str, int] = {}
-        self._batch: tuple[tuple[int, int, bool], Batch] | None = None
+        self._batch: tuple[tuple[int, int, bool, int | None], Batch] | None = None
         self._observed: tuple[Outputs, Batch] | None = None
 
     def encoder_modules(self, modality: str) -> list[nn.Module]:
@@ -95,9 +95,9 @@ class AttachedStudent(Student):
         self, outputs: int, *, detached: bool = False, own: bool = False
     ) -> None:
         """Adds heads beside the model where it was attached without."""
-        if self._added is not None:
-            self._added.detached = self._added.detached and detached
-        elif own or not self.has_unimodal_logits:
+        if self._added is not None and self._added.outputs == outputs:
+            self._added.detached = detached
+        elif own or self._added is not None or not self.has_unimodal_logits:
             self._added = AddedHeads(self.modalities, outputs, detached)
 
     def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:
@@ -175,7 +175,7 @@ class AttachedStudent(Student):
                 f"got labels of type {type(target).__name__}, expected a tensor (B,), (B, L) or a "
                 "g2d.Batch; give method.loss(prediction, target)"
             )
-        asked = (recorder.passes, id(target), index is None)
+        asked = (recorder.passes, id(target), index is None, id(present) if present else None)
         if self._batch is not None and self._batch[0] == asked:
             return self._batch[1]
         size = len(recorder.features[self.modalities[0]])
@@ -184,6 +184,7 @@ class AttachedStudent(Student):
                 f"got labels of {len(target)} samples, and the last forward pass was of {size}; "
                 "call method.loss right after the forward pass that it is of"
             )
+        _check_present(present or {}, self.modalities, size)
         inputs = {name: recorder.inputs[name] for name in self.modalities}
         made = UnindexedBatch if index is None else Batch
         rows = torch.empty(0, dtype=torch.long) if index is None else index.cpu()
@@ -220,8 +221,8 @@ class AttachedStudent(Student):
     def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
         """Runs the model once more on the last pass's arguments, with other features.
 
-        The encoders do not run: each answers with the feature that it is given here. An absent
-        modality's feature is zero.
+        The last module of every encoder does not run: it answers with the feature that it is given
+        here. An absent modality's feature is zero.
         """
         call = self._recorder.call
         assert call is not None
@@ -233,14 +234,18 @@ class AttachedStudent(Student):
     def _answering(self, features: Features) -> Iterator[None]:
         """The last module of every encoder answers with a feature, whatever it is asked."""
         lasts = {name: modules[-1] for name, modules in self._encoders.items()}
+        answers = {name: self._recorder.put(name, features[name]) for name in lasts}
+        # its owner, or a library, may have put a forward of its own there
+        before = {name: module.__dict__.get("forward") for name, module in lasts.items()}
         for name, module in lasts.items():
-            answer = self._recorder.put(name, features[name])
-            module.__dict__["forward"] = _always(answer)
+            module.__dict__["forward"] = _always(answers[name])
         try:
             yield
         finally:
-            for module in lasts.values():
+            for name, module in lasts.items():
                 del module.__dict__["forward"]
+                if before[name] is not None:
+                    module.__dict__["forward"] = before[name]
 
     # --- for those who look on -------------------------------------------------------------------
 
@@ -291,6 +296,18 @@ class AttachedStudent(Student):
         """Takes the hooks away."""
         super().detach()
         self._recorder.remove()
+
+
+def _check_present(present: Mapping[str, Tensor], names: tuple[str, ...], size: int) -> None:
+    for name, mask in present.items():
+        if name not in names:
+            raise UserError(f"present is given for {name!r}, and the modalities are {list(names)}")
+        if not isinstance(mask, Tensor) or mask.shape != (size,):
+            got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+            raise UserError(
+                f"present[{name!r}] is {got}, expected a bool tensor ({size},): whether each "
+                "sample has the modality"
+            )
 
 
 def _always(answer: Any) -> Callable[..., Any]:

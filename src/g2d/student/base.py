@@ -40,16 +40,8 @@ class Student(ABC):
     def __init__(self, net: nn.Module, modalities: tuple[str, ...]) -> None:
         self.net = net
         self.modalities = modalities
-        self._trainable = {
-            name: [
-                parameter
-                for module in self.encoder_modules(name)
-                for parameter in module.parameters()
-                if parameter.requires_grad
-            ]
-            for name in modalities
-        }
-        self._frozen: set[str] = set()
+        # By modality, those that are frozen here and not by their owner.
+        self._frozen: dict[str, set[nn.Parameter]] = {}
 
     # --- its parts -------------------------------------------------------------------------------
 
@@ -63,7 +55,13 @@ class Student(ABC):
         Those that its owner froze before are not among them; those that a method freezes for an
         epoch are.
         """
-        return self._trainable[modality]
+        frozen = self._frozen.get(modality, set())
+        return [
+            parameter
+            for module in self.encoder_modules(modality)
+            for parameter in module.parameters()
+            if parameter.requires_grad or parameter in frozen
+        ]
 
     @property
     @abstractmethod
@@ -149,14 +147,15 @@ class Student(ABC):
         Args:
             active: Modalities whose encoders are trainable.
         """
-        for name, parameters in self._trainable.items():
-            trainable = active is None or name in active
-            if trainable and name not in self._frozen:
-                continue  # what its owner has frozen since stays so
-            for parameter in parameters:
-                parameter.requires_grad_(trainable)
-            (self._frozen.discard if trainable else self._frozen.add)(name)
-            if not trainable:
+        for name in self.modalities:
+            if active is None or name in active:
+                for parameter in self._frozen.pop(name, ()):  # not what its owner has frozen
+                    parameter.requires_grad_(True)
+            else:
+                parameters = self.encoder_parameters(name)
+                self._frozen[name] = set(parameters)
+                for parameter in parameters:
+                    parameter.requires_grad_(False)
                 freeze(parameters)  # a loop may have left zeros, with which momentum moves them
 
     @contextmanager
@@ -258,6 +257,9 @@ class Student(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - likewise
         """Restores what `state_dict` saved."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> None:  # noqa: B027 - never to be replaced
+        """A copy of a model (an average of weights, say) is not attached."""
 
     def detach(self) -> None:
         """Leaves the model as it was found: no hooks, no frozen encoders."""

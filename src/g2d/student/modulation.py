@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Features, Fusion, presence, without_absent
@@ -25,7 +26,7 @@ class FusionInput:
     def __init__(self, fusion: Fusion, modulation: Modulation) -> None:
         self.modulation = modulation
         self._given: tuple[Any, ...] = ()
-        self._hooks = (
+        self._hooks: tuple[RemovableHandle, ...] = (
             fusion.register_forward_pre_hook(self._before),
             fusion.register_forward_hook(self._after),
         )
@@ -34,6 +35,12 @@ class FusionInput:
         """Takes the hooks away."""
         for hook in self._hooks:
             hook.remove()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FusionInput:
+        """Of a copy of the model, which is not trained by the method: one that changes nothing."""
+        inert = object.__new__(FusionInput)
+        inert.modulation, inert._given, inert._hooks = _no_change, (), ()
+        return inert
 
     def _before(self, fusion: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if not fusion.training:
@@ -59,6 +66,10 @@ class FusionInput:
         unimodal = fusion.forward(*self._given)[1]
         self._given = ()
         return answer[0], unimodal
+
+
+def _no_change(*_: Any) -> Features:
+    return {}
 
 
 def modulated(features: Features, factors: Features) -> dict[str, Tensor]:

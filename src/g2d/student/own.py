@@ -71,8 +71,8 @@ class OwnStudent(Student):
 
     @property
     def added_heads(self) -> nn.ModuleDict | None:
-        """Those beside the fusion."""
-        fusion = self.model.fusion
+        """Those beside the fusion; a unimodal model has none."""
+        fusion = getattr(self.net, "fusion", None)
         return fusion.heads if isinstance(fusion, UnimodalHeads) else None
 
     def parameters(self) -> Iterator[nn.Parameter]:

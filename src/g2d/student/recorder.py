@@ -52,6 +52,7 @@ class Recorder:
         self.raw: dict[str, Any] = {}
         self.passes = 0
         self._reads = dict(features)
+        self._net = net
         self._recording = self._muted = False
         self._hooks = [
             net.register_forward_pre_hook(self._begin, with_kwargs=True),
@@ -85,6 +86,12 @@ class Recorder:
                 self._listeners.remove(listener)
 
         return end
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
+        """Of a copy of the model, which is not attached: one that records nothing."""
+        inert = object.__new__(Recorder)
+        inert._muted, inert._recording = True, False
+        return inert
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -177,7 +184,7 @@ class Recorder:
                 return None
             feature = self.read(name, output)
             self.features[name], self.raw[name] = feature, output
-            if self.change is None or not module.training:
+            if self.change is None or not self._net.training:
                 return None
             return self.put(name, self.change(name, feature))
 
