@@ -294,20 +294,30 @@ class Regression(Task):
         """From the original scale to the unit range of training."""
         return (target.float() - self.low) / (self.high - self.low)
 
+    def _pair(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions and targets on the unit range, `(B,)` each."""
+        if target.ndim != 1:  # (B, 1) would be compared with every prediction of the batch
+            raise UserError(
+                f"got targets of shape {tuple(target.shape)}, expected (B,); give target.flatten()"
+            )
+        return self._unit(logits), self.scale(target)
+
     def _unit(self, logits: Tensor) -> Tensor:
         return logits.float().squeeze(1).sigmoid()
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Squared error on the unit range, Eq. 1."""
-        return F.mse_loss(self._unit(logits), self.scale(target))
+        return F.mse_loss(*self._pair(logits, target))
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Squared error of each sample on the unit range."""
-        return (self._unit(logits) - self.scale(target)) ** 2
+        unit, scaled = self._pair(logits, target)
+        return (unit - scaled) ** 2
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
         """exp(-|prediction - target| / s), the same on either scale."""
-        error = (self._unit(logits) - self.scale(target)).abs() * (self.high - self.low)
+        unit, scaled = self._pair(logits, target)
+        error = (unit - scaled).abs() * (self.high - self.low)
         return (-error / self.std).exp()
 
     def constant(self, target: Tensor) -> Tensor:

@@ -152,7 +152,7 @@ def test_only_the_encoder_behind_is_pulled_and_only_the_one_ahead_is_slowed(slow
     assert not slowing or pull["sound"] < 0
     joint = outputs.logits.grad.clone()
     outputs.logits.grad = None
-    g2d.JointTraining(method.student, CLASSES).loss(outputs, data).backward()
+    g2d.JointTraining(method.student, method.task).loss(outputs, data).backward()
     assert torch.equal(outputs.logits.grad, joint)
 
 

@@ -611,3 +611,18 @@ def test_who_is_present_is_named_and_counted() -> None:
         method.loss(logits, target, present={"smell": torch.ones(6, dtype=torch.bool)})
     with pytest.raises(g2d.UserError, match="6"):
         method.loss(logits, target, present={"sound": torch.ones(4, dtype=torch.bool)})
+
+
+def test_logits_and_targets_that_are_not_the_tasks_are_said() -> None:
+    """Both would train, on something else than was meant."""
+    model = net()
+    sound, image, target = samples()
+    wide = g2d.JointTraining(g2d.attach(model, model.encoders()), g2d.Classification(5))
+    with pytest.raises(g2d.UserError, match=r"logits of shape \(6, 3\).*has \(6, 5\)"):
+        wide.loss(model(sound, image=image), target)
+    model.head = nn.Linear(14, 1)
+    task = g2d.Regression(0.0, 2.0, std=1.0)
+    method = g2d.JointTraining(g2d.attach(model, model.encoders()), task)
+    with pytest.raises(g2d.UserError, match=r"targets of shape \(6, 1\), expected \(B,\)"):
+        method.loss(model(sound, image=image), target.float()[:, None])
+    method.loss(model(sound, image=image), target.float())

@@ -120,8 +120,9 @@ class Method:
             UserError: The optimizer does not hold the heads that were added for the method.
         """
         heads = self.student.added_heads
-        held = {id(p) for group in loop.optimizer.param_groups for p in group["params"]}
         trained = [] if heads is None else [p for p in heads.parameters() if p.requires_grad]
+        groups = loop.optimizer.param_groups if trained else []
+        held = {id(p) for group in groups for p in group["params"]}
         if not all(id(parameter) in held for parameter in trained):
             raise UserError(
                 f"the optimizer does not hold the heads that {type(self).__name__} added for "
@@ -162,9 +163,17 @@ class Method:
             present: For every modality that can be missing, a bool `(B,)`.
 
         Raises:
-            UserError: The answer cannot be read, or the method takes steps of its own.
+            UserError: The answer cannot be read or is not of the task's width, or the method takes
+                steps of its own.
         """
         outputs, batch = self.student.observe(prediction, target, index, present)
+        expected = (len(batch), self.task.outputs)
+        if outputs.logits.shape != expected:
+            raise UserError(
+                f"got logits of shape {tuple(outputs.logits.shape)}, and the task "
+                f"{type(self.task).__name__} has {expected}; give the task as many outputs as the "
+                "model has"
+            )
         if not torch.is_grad_enabled():
             return self.task.loss(outputs.logits, batch.target)
         return self.objective(outputs, batch)
