@@ -168,20 +168,12 @@ def _check_parts(
     for name, chain in encoders.items():
         if not chain:
             raise UserError(f"the encoder of {name!r} is an empty list; give its modules")
-        for module in chain:
-            for parameter in module.parameters():
-                other = owner.setdefault(id(parameter), name)
-                if other != name:
-                    raise UserError(
-                        f"the encoders of {other!r} and {name!r} share parameters, so that one "
-                        "cannot be frozen without the other; attach the parts that each has alone"
-                    )
-    for name, head in heads.items():
-        for parameter in head.parameters():
+        own = [*chain, heads[name]] if name in heads else chain
+        for parameter in (parameter for module in own for parameter in module.parameters()):
             other = owner.setdefault(id(parameter), name)
             if other != name:
                 raise UserError(
-                    f"the heads of {other!r} and {name!r} share parameters, expected a head for "
-                    "each modality alone; attach without heads, and heads are added beside the "
-                    "model"
+                    f"the parts of {other!r} and {name!r} share parameters, so that one cannot be "
+                    "trained or frozen without the other; attach the encoders that each has "
+                    "alone, and leave shared heads out (heads are added beside the model)"
                 )

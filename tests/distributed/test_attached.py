@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import pytest
 import torch
-from torch import multiprocessing
 
 from distributed.attached import METHODS, train, worker
+from distributed.processes import two_processes
 from methods.test_conformance_attached import ATTACHED
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two processes ends with; they are started once for all methods."""
-    folder = tmp_path_factory.mktemp("pair")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(worker, args=(2, port, folder), nprocs=2)
-    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+    return two_processes(worker, tmp_path_factory.mktemp("pair"))
 
 
 @pytest.mark.parametrize("part", ["weights", "heads"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import pytest
 import torch
-from torch import multiprocessing
 
 from distributed.catalog import CASES, train, worker
+from distributed.processes import two_processes
 from g2d.models.fusion import FiLMFusion
 
 pytest.importorskip("lightning_fabric")
@@ -31,12 +30,7 @@ BY_READ_OUTS: dict[str, str] = {
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The weights that each of two processes ends with; they are started once for all methods."""
-    folder = tmp_path_factory.mktemp("pair")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(worker, args=(2, port, folder), nprocs=2)
-    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+    return two_processes(worker, tmp_path_factory.mktemp("pair"))
 
 
 @pytest.mark.parametrize("label", CASES)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import multiprocessing
 
 import g2d
 from distributed.cases import BATCH, CASES, TRAIN, VAL, bank, evaluated, loaders, run, worker
+from distributed.processes import two_processes
 from g2d.teachers import batch_confidence
 
 pytest.importorskip("lightning_fabric")
@@ -22,11 +21,7 @@ pytest.importorskip("lightning_fabric")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """What each of two processes found; they are started once for all cases."""
     folder = tmp_path_factory.mktemp("pair")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(worker, args=(2, port, folder), nprocs=2)
-    return folder, [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+    return folder, two_processes(worker, folder)
 
 
 @pytest.mark.parametrize("name", CASES)

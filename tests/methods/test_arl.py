@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import g2d
-from g2d.methods.arl import ARL, coefficients, entropies
+from g2d.functional.arl import arl_coefficients, arl_entropies
+from g2d.methods.arl import ARL
 from g2d.models.fusion import FiLMFusion, LateFusion, UnimodalHeads
 from methods.small import NAMES, TASKS, batch, sgd, student, weights
 from reference import arl as paper
@@ -83,27 +84,27 @@ def official(entropy: tuple[float, float], size: tuple[float, float], t: float) 
 def test_two_modalities_are_weighted_as_published(
     entropy: tuple[float, float], size: tuple[float, float]
 ) -> None:
-    found = coefficients(torch.tensor(entropy), torch.tensor(size), 8.0, 0.6)
+    found = arl_coefficients(torch.tensor(entropy), torch.tensor(size), 8.0, 0.6)
     assert found.tolist() == pytest.approx(official(entropy, size, 8.0), rel=1e-5)
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
 def test_nobody_is_favoured_where_reliance_is_the_inverse_of_variance(k: int) -> None:
     entropy = torch.linspace(0.8, 1.2, k)
-    found = coefficients(entropy, 7 / entropy, 8.0, 0.6)
+    found = arl_coefficients(entropy, 7 / entropy, 8.0, 0.6)
     torch.testing.assert_close(found, torch.full((k,), 1 / k))
     more = 7 / entropy
     more[0] *= 2  # relied on too much
-    assert coefficients(entropy, more, 8.0, 0.6).argmin() == 0
+    assert arl_coefficients(entropy, more, 8.0, 0.6).argmin() == 0
     surer = entropy.clone()
     surer[-1] *= 0.8  # deserves more than it has
-    assert coefficients(surer, 7 / entropy, 8.0, 0.6).argmax() == k - 1
+    assert arl_coefficients(surer, 7 / entropy, 8.0, 0.6).argmax() == k - 1
 
 
 def test_the_coefficients_follow_the_modalities() -> None:
     entropy, size = torch.tensor([0.3, 0.8, 1.2]), torch.tensor([4.0, 1.0, 2.0])
-    there = coefficients(entropy, size, 8.0, 0.6)
-    back = coefficients(entropy.flip(0), size.flip(0), 8.0, 0.6)
+    there = arl_coefficients(entropy, size, 8.0, 0.6)
+    back = arl_coefficients(entropy.flip(0), size.flip(0), 8.0, 0.6)
     torch.testing.assert_close(there.flip(0), back)
     assert float(there.sum()) == pytest.approx(1)
 
@@ -111,14 +112,16 @@ def test_the_coefficients_follow_the_modalities() -> None:
 def test_unknown_and_certain_modalities_leave_it_finite() -> None:
     nan = torch.nan
     for entropy in ([1.0, nan, 0.5], [0.0, 0.0, 0.0], [nan, nan, nan]):
-        assert coefficients(torch.tensor(entropy), torch.tensor([nan, 1.0, 0.0]), 8.0, 0.0).sum()
+        assert arl_coefficients(
+            torch.tensor(entropy), torch.tensor([nan, 1.0, 0.0]), 8.0, 0.0
+        ).sum()
 
 
 def test_entropy_of_labels_is_the_sum_over_labels() -> None:
     logits = torch.tensor([[0.3, -2.0, 40.0]])
     p = [1 / (1 + math.exp(-value)) for value in logits[0].tolist()]
     expected = sum(-x * math.log(x) - (1 - x) * math.log(1 - x) for x in p if x < 1)
-    assert entropies(TASKS["multilabel"], logits).item() == pytest.approx(expected, rel=1e-5)
+    assert arl_entropies(TASKS["multilabel"], logits).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_only_encoders_are_modulated_and_the_sum_of_the_extra_is_one() -> None:

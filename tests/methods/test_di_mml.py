@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import g2d
-from g2d.methods.di_mml import DIMML, contrast, nearest
+from g2d.functional.dimensions import nearest_class
+from g2d.methods.di_mml import DIMML, contrast
 from g2d.methods.heads.di_mml import DetachedFusion
 from methods.small import NAMES, TASKS, WIDTHS, batch, encoder, same, sgd, weights
 from reference import di_mml as paper
@@ -162,7 +163,7 @@ def test_the_nearest_mean_is_that_of_brute_force(classes: int, seed: int) -> Non
     means, features = (torch.randn(n, 3, generator=generator) for n in (classes, 7))
     means[: classes // 3] = torch.nan  # classes without samples
     distance = (features[:, None] - means).abs().nan_to_num(nan=torch.inf)
-    assert torch.equal(nearest(means, features), distance.argmin(dim=1))
+    assert torch.equal(nearest_class(means, features), distance.argmin(dim=1))
 
 
 def test_dimensions_are_chosen_once_and_saved() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import g2d
-from g2d.methods.dlmg import DLMG, HIGHEST, LOWEST, fitted
-from g2d.methods.matching import divergence, info_nce
+from g2d.functional.matching import dlmg_alpha, info_nce, matching_divergence
+from g2d.methods.dlmg import DLMG, HIGHEST, LOWEST
 from g2d.models.fusion import FiLMFusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
@@ -109,10 +109,10 @@ def test_a_divergence_is_symmetric_positive_and_zero_for_equals(
 ) -> None:
     task: g2d.Task = g2d.MultiLabel(4) if several else g2d.Classification(4)
     a, b = torch.tensor([one]), torch.tensor([other])
-    found = divergence(task, a, b, reversed_)
-    torch.testing.assert_close(found, divergence(task, b, a, reversed_))
+    found = matching_divergence(task, a, b, reversed_)
+    torch.testing.assert_close(found, matching_divergence(task, b, a, reversed_))
     assert float(found) >= -1e-6
-    assert float(divergence(task, a, a, reversed_)) == pytest.approx(0, abs=1e-6)
+    assert float(matching_divergence(task, a, a, reversed_)) == pytest.approx(0, abs=1e-6)
     of = a.sigmoid() - b.sigmoid() if several else a.softmax(1) - b.softmax(1)
     if float(of.abs().max()) > 0.05:
         assert float(found) > 1e-5
@@ -124,8 +124,8 @@ def test_the_two_orders_of_the_arguments_differ() -> None:
     p, q = a.double().softmax(1)[0], b.double().softmax(1)[0]
     for kind in ("rjs", "js"):
         expected = paper.apart(p, q, kind).float()
-        torch.testing.assert_close(divergence(task, a, b, kind == "rjs")[0], expected)
-    assert divergence(task, a, b) > divergence(task, a, b, reversed_=False)
+        torch.testing.assert_close(matching_divergence(task, a, b, kind == "rjs")[0], expected)
+    assert matching_divergence(task, a, b) > matching_divergence(task, a, b, reversed_=False)
 
 
 def test_infonce_over_a_batch_and_over_those_who_have_both() -> None:
@@ -169,10 +169,10 @@ def test_the_heuristic_weight_grows_from_the_first_epoch_on() -> None:
 
 
 def test_the_fitted_curve_fits_any_run_and_stays_in_its_bounds() -> None:
-    assert fitted(50, 200) == fitted(5, 20)
-    grows = [fitted(e, 200) for e in range(190)]
+    assert dlmg_alpha(50, 200) == dlmg_alpha(5, 20)
+    grows = [dlmg_alpha(e, 200) for e in range(190)]
     assert grows == sorted(grows)
-    assert all(LOWEST <= fitted(e, 200) <= HIGHEST for e in range(2000))
+    assert all(LOWEST <= dlmg_alpha(e, 200) <= HIGHEST for e in range(2000))
 
 
 # --- heads beside the fusion ----------------------------------------------------------------------

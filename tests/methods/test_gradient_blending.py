@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import g2d
-from g2d.methods.gradient_blending import GradientBlending, blend
+from g2d.functional.overfitting import gradient_blending_weights
+from g2d.methods.gradient_blending import GradientBlending
 from g2d.models.fusion import ConcatFusion
 from methods.catalogued import fitted, recipe, splits, state
 from methods.small import same
@@ -154,7 +155,7 @@ def test_weights_are_shares_of_one(
     start = {name: [t, v] for name, (t, v, _, _) in zip(names, losses, strict=True)}
     end = {name: [t, v] for name, (_, _, t, v) in zip(names, losses, strict=True)}
     before = dict.fromkeys(names, 1 / len(names))
-    found = blend(before, start, end, floor, least)
+    found = gradient_blending_weights(before, start, end, floor, least)
     assert sum(found.values()) == pytest.approx(1)
     assert all(weight >= least / len(names) * (1 - 1e-9) for weight in found.values())
     tuples = [{n: (t, v) for n, (t, v) in side.items()} for side in (start, end)]
@@ -183,7 +184,7 @@ def test_a_loss_that_was_not_measured_keeps_its_weight() -> None:
     before = {"fused": 0.2, "sound": 0.3, "image": 0.5}
     start = {"fused": [2.0, 2.0], "sound": [2.0, 2.0], "image": [2.0, float("nan")]}
     end = {"fused": [1.0, 1.5], "sound": [1.0, 1.25], "image": [1.0, float("nan")]}
-    found = blend(before, start, end, 0.01)
+    found = gradient_blending_weights(before, start, end, 0.01)
     assert found["image"] == 0.5
     assert sum(found.values()) == pytest.approx(1)
     assert found["sound"] == pytest.approx(6 * found["fused"])

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import g2d
+from g2d.functional.gradients import mla_projector
 from g2d.methods.heads.mla import SharedHead
-from g2d.methods.mla import MLA, spare
+from g2d.methods.mla import MLA
 from g2d.methods.smp import SequentialPrioritization
 from g2d.models.fusion import FiLMFusion
 from methods.small import NAMES, OPTIMIZERS, TASKS, bank, batch, student, weights
@@ -107,7 +108,7 @@ def test_the_recursion_is_the_closed_inverse() -> None:
     features = torch.randn(30, 8, generator=generator, dtype=torch.float64)
     found = torch.eye(8, dtype=torch.float64)
     for row in features:
-        found = spare(found, row, 0.3)
+        found = mla_projector(found, row, 0.3)
         assert torch.equal(found, found.T)
         values = torch.linalg.eigvalsh(found)
         assert values.min() > 0
@@ -119,7 +120,7 @@ def test_the_recursion_is_the_closed_inverse() -> None:
 def test_with_a_small_alpha_the_modality_before_is_spared_wholly() -> None:
     generator = torch.Generator().manual_seed(1)
     before, gradient = torch.randn(8, generator=generator), torch.randn(3, 8, generator=generator)
-    left = gradient @ spare(torch.eye(8), before, 1e-6)
+    left = gradient @ mla_projector(torch.eye(8), before, 1e-6)
     assert (left @ before).norm() < 1e-3 * (gradient @ before).norm()
     assert left.norm() > 0.5 * gradient.norm()
 

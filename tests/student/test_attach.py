@@ -570,7 +570,7 @@ def test_one_head_for_two_modalities_is_said() -> None:
 
     model = Shared()
     heads = {"sound": model.says, "image": model.says}
-    refused("heads of 'sound' and 'image' share", model, model.encoders(), heads=heads)
+    refused("parts of 'sound' and 'image' share", model, model.encoders(), heads=heads)
 
 
 def test_a_forward_that_its_owner_put_there_is_put_back() -> None:

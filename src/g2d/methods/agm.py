@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import check_choice
-from g2d.functional.agm import agm_coefficients, agm_scores
-from g2d.functional.agm import agm_lead as lead
+from g2d.functional.agm import agm_coefficients, agm_lead, agm_scores
 from g2d.gates import scale
 from g2d.methods.base import Method, check_weight
 from g2d.methods.contributions import PadMode, contributions
@@ -154,7 +153,7 @@ class AGM(Method):
         scores = total / count  # nan for a modality that no sample has
         known = scores.isfinite()
         past = torch.where(known & (self._counts > 0), self._means, torch.nan)
-        factors = agm_coefficients(lead(scores), lead(past), self.alpha, self.cap)
+        factors = agm_coefficients(agm_lead(scores), agm_lead(past), self.alpha, self.cap)
         self._counts = self._counts + known
         step = (scores - self._means) / self._counts
         self._means = torch.where(known, self._means + step, self._means)

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.functional.arl import arl_coefficients as coefficients
-from g2d.functional.arl import arl_entropies as entropies
+from g2d.functional.arl import arl_coefficients, arl_entropies
 from g2d.methods.base import Method, check_weight
 from g2d.methods.loop import Loop
 from g2d.methods.unimodal import shown, unimodal_losses
@@ -105,7 +104,7 @@ class ARL(Method):
         if not self._statistics:
             return
         entropy, size, count = sum_over_ranks(torch.stack(list(self._statistics.values()))).T
-        weights = coefficients(entropy / count, size / count, self.temperature, self.floor)
+        weights = arl_coefficients(entropy / count, size / count, self.temperature, self.floor)
         for name, weight in zip(self._statistics, weights, strict=True):
             gates.scale(self.student.encoder_parameters(name), 1 + weight)
         self._statistics = {}
@@ -122,7 +121,7 @@ class ARL(Method):
             logits = logits.detach().float()
             there = batch.present.get(name, torch.ones_like(logits[:, 0])).to(logits.dtype)
             values = torch.stack(
-                [entropies(self.task, logits), logits.abs().sum(dim=1), torch.ones_like(there)]
+                [arl_entropies(self.task, logits), logits.abs().sum(dim=1), torch.ones_like(there)]
             )
             sums = torch.where(there > 0, values, 0).sum(dim=1)
             old = self._statistics.get(name)

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.functional.dimensions import dimension_contrast, effective_dimensions
-from g2d.functional.dimensions import nearest_class as nearest
+from g2d.functional.dimensions import dimension_contrast, effective_dimensions, nearest_class
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.di_mml import DetachedFusion
 from g2d.methods.unimodal import loss_of_present
@@ -144,7 +143,7 @@ class DIMML(Method):
         means = {name: sums[name] / counts[name] for name in names}
         right = {name: torch.zeros(width, dtype=torch.float64) for name in names}
         for name, features, target in self._look():
-            right[name] += (nearest(means[name], features) == target[:, None]).sum(dim=0)
+            right[name] += (nearest_class(means[name], features) == target[:, None]).sum(dim=0)
         accuracy = torch.stack([right[name] / counts[name].sum().clamp(min=1) for name in names])
         # Batch norm may have seen other samples on each process: they agree here.
         accuracy = sum_over_ranks(accuracy)

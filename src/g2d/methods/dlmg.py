@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError, check_choice
-from g2d.functional.matching import HIGHEST, LOWEST
-from g2d.functional.matching import dlmg_alpha as fitted
+from g2d.functional.matching import HIGHEST, LOWEST, dlmg_alpha, info_nce, matching_divergence
 from g2d.functional.present import mean_over_present
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heldout import gather
-from g2d.methods.matching import divergence, info_nce, present_in_both
+from g2d.methods.matching import present_in_both
 from g2d.methods.unimodal import shown, unimodal_losses
 from g2d.student.base import Student
 from g2d.student.own import OwnStudent
@@ -89,7 +88,7 @@ class DLMG(Method):
         self.prefactor = prefactor
         self.temperature = temperature
         self.held_out, self.pace = int(held_out), pace
-        self.label_weight = fitted(0, 1) if isinstance(alpha, str) else float(alpha)
+        self.label_weight = dlmg_alpha(0, 1) if isinstance(alpha, str) else float(alpha)
         self._rows: Tensor | None = None
         self._unseen: Batch | None = None
         self._seen: Batch | None = None
@@ -101,7 +100,7 @@ class DLMG(Method):
         if self.alpha == "heuristic":
             self.label_weight = math.exp(-1 / (epoch + 1))
         elif self.alpha == "fitted":
-            self.label_weight = fitted(epoch, self.loop.epochs)
+            self.label_weight = dlmg_alpha(epoch, self.loop.epochs)
         elif self.alpha == "learned":
             if self._rows is None:
                 self._hold_out()
@@ -188,7 +187,7 @@ class DLMG(Method):
             if infonce:
                 each = info_nce(said[one], said[other], both, self.temperature)
             else:
-                each = divergence(self.task, said[one], said[other], self.match == "rjs")
+                each = matching_divergence(self.task, said[one], said[other], self.match == "rjs")
             terms.append(mean_over_present(each, both))
         return labels, torch.stack(terms).mean()
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.functional.overfitting import gradient_blending_weights as blend
+from g2d.functional.overfitting import gradient_blending_weights
 from g2d.methods.base import Method, check_weight
 from g2d.methods.unimodal import loss_of_present, shown
 from g2d.ranks import sum_over_ranks
@@ -110,7 +110,7 @@ class GradientBlending(Method):
             return
         self._epochs += 1
         if self._epochs == self.super_epoch:
-            self.weights = blend(
+            self.weights = gradient_blending_weights(
                 self.weights, self._start, now, self.overfitting_floor, self.weight_floor
             )
             self._start, self._epochs = now, 0

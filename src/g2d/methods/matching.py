@@ -5,11 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from g2d.batch import Batch
-from g2d.functional.matching import info_nce
-from g2d.functional.matching import matching_divergence as divergence
 from g2d.functional.present import present_in_all
-
-__all__ = ["divergence", "info_nce", "present_in_both"]
 
 
 def present_in_both(batch: Batch, one: str, other: str) -> Tensor | None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError, check_choice
-from g2d.functional.gradients import mla_projector as spare
+from g2d.functional.gradients import mla_projector
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.mla import SharedHead
 from g2d.methods.unimodal import loss_of_present
@@ -132,7 +132,7 @@ class MLA(Method):
         last = self._last.to(gradient)
         if self._projector is None:
             self._projector = torch.eye(len(last), dtype=last.dtype, device=last.device)
-        self._projector = spare(self._projector, last, self.alpha)
+        self._projector = mla_projector(self._projector, last, self.alpha)
         return gradient @ self._projector
 
     def stage(self) -> str:
