@@ -15,8 +15,8 @@ def run_cell(dataset: str, changes: Changes, out: str) -> dict[str, Any]:
     """Trains one cell, or finds it done; returns its result."""
     import torch
 
-    from g2d.experiment.recipe import digest, load_recipe
-    from g2d.experiment.train import train
+    from g2d.recipes.recipe import digest, load_recipe
+    from g2d.runs.train import train
 
     torch.set_num_threads(1)
     recipe = load_recipe(dataset, list(changes))
@@ -28,10 +28,10 @@ def teach_cell(dataset: str, changes: Changes, out: str) -> dict[str, dict[str, 
     """Trains the teachers of one seed, or finds them done; returns their results."""
     import torch
 
-    from g2d.experiment.build import build_splits
-    from g2d.experiment.recipe import load_recipe
-    from g2d.experiment.settings import teacher_settings
-    from g2d.experiment.teach import teach, teacher_folder
+    from g2d.recipes.build import build_splits
+    from g2d.recipes.recipe import load_recipe
+    from g2d.recipes.settings import teacher_settings
+    from g2d.runs.teach import teach, teacher_folder
 
     torch.set_num_threads(1)
     recipe = load_recipe(dataset, list(changes))

@@ -20,8 +20,8 @@ def impute_cell(dataset: str, changes: Changes, label: str, out: str) -> dict[st
     """Fits one baseline to the features of a seed's teachers, or finds it done."""
     import torch
 
-    from g2d.compare.impute import impute
-    from g2d.experiment.recipe import digest, load_recipe
+    from g2d.benchmark.compare.impute import impute
+    from g2d.recipes.recipe import digest, load_recipe
 
     torch.set_num_threads(1)
     recipe = load_recipe(dataset, list(changes))

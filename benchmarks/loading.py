@@ -31,16 +31,16 @@ from step import BATCH, Step, engine, make_batch, make_model, timed
 from tables import loading_table
 
 import g2d
-from g2d.data.datasets import cremad, vggsound
-from g2d.data.datasets.cremad.decode import Decoder as CremadDecoder
-from g2d.data.datasets.cremad.layout import read_layout as cremad_layout
-from g2d.data.datasets.vggsound.decode import Decoder as VggsoundDecoder
-from g2d.data.datasets.vggsound.layout import read_layout as vggsound_layout
+from g2d.benchmark.datasets import cremad, vggsound
+from g2d.benchmark.datasets.cremad.decode import Decoder as CremadDecoder
+from g2d.benchmark.datasets.cremad.layout import read_layout as cremad_layout
+from g2d.benchmark.datasets.vggsound.decode import Decoder as VggsoundDecoder
+from g2d.benchmark.datasets.vggsound.layout import read_layout as vggsound_layout
 from g2d.data.preparation import Decode, Sample
 from g2d.data.splits import Split
 from g2d.data.threads import one_thread
 from g2d.errors import require
-from g2d.experiment.environment import environment
+from g2d.runs.environment import environment
 
 HERE = Path(__file__).parent
 EMOTIONS = ("NEU", "HAP", "SAD", "FEA", "DIS", "ANG")

@@ -29,17 +29,17 @@ from step import Step, make_cached, peak_of, turns
 from tables import methods_table
 
 import g2d
-from g2d.catalog import METHODS
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.build import build_student
-from g2d.experiment.components import locate
-from g2d.experiment.environment import environment
-from g2d.experiment.planning import plan_method
-from g2d.experiment.recipe import Recipe, recipe_from
 from g2d.methods.base import Method
+from g2d.recipes.build import build_student
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.components import locate
+from g2d.recipes.planning import plan_method
+from g2d.recipes.recipe import Recipe, recipe_from
+from g2d.runs.environment import environment
 
 HERE = Path(__file__).parent
 EPOCHS = 20

@@ -27,7 +27,7 @@ from tables import missing_table
 
 from g2d import UserError
 from g2d.data.missing import check_rate
-from g2d.experiment.recipe import load_recipe
+from g2d.recipes.recipe import load_recipe
 
 HERE = Path(__file__).parent
 DATASETS = ("avmnist", "avmnist3")

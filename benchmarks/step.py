@@ -34,8 +34,8 @@ from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loop import fit, train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.environment import environment
 from g2d.models.encoders import ResNet18
+from g2d.runs.environment import environment
 from g2d.teachers.cache import cache_key, write_cache
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from g2d.data.idx import read_idx
+from g2d.benchmark.datasets.idx import read_idx
 
 Random = np.random.Generator
 

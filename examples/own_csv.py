@@ -16,10 +16,10 @@ import soundfile
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from g2d.experiment.own_data import inspect_table
-from g2d.experiment.predict import Predictor
-from g2d.experiment.recipe import recipe_from, with_changes
-from g2d.experiment.train import train
+from g2d.recipes.recipe import recipe_from, with_changes
+from g2d.runs.train import train
+from g2d.table.inspect import inspect_table
+from g2d.table.predict import Predictor
 
 ROWS = 400
 

@@ -21,7 +21,9 @@ STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
 METHODS = TEACHERS | {"methods", "attach"}
 ENGINE = METHODS | {"engine"}
-EXPERIMENT = ENGINE | {"data", "catalog", "analysis", "__init__"}
+RECIPES = ENGINE | {"data"}
+RUNS = RECIPES | {"recipes", "analysis", "__init__"}
+WING = RUNS | {"runs", "figures"}
 ALLOWED = {
     "batch": set(),
     "errors": set(),
@@ -37,28 +39,31 @@ ALLOWED = {
     "attach": STUDENT,
     "teachers": STUDENT,
     "methods": TEACHERS | {"attach"},
-    "data": {"batch", "errors", "files", "tasks", "published"},
-    "imputation": MODELS,
+    "data": {"batch", "errors", "files", "tasks"},
     "integrations": METHODS,
-    "checkup": METHODS | {"figures"},
+    "doctor": METHODS | {"figures"},
     "engine": METHODS,
-    "analysis": ENGINE | {"figures", "checkup"},
-    "catalog": set(),
-    "experiment": EXPERIMENT,
-    "compare": EXPERIMENT | {"experiment", "imputation"},
-    "report": EXPERIMENT | {"experiment", "compare"},
-    "serve": {"errors", "data", "experiment", "__init__"},
-    "cli": ENGINE
-    | {"data", "imputation", "catalog", "experiment", "analysis", "serve", "__init__"}
-    | {"compare", "report"},
-    "estimators": ENGINE | {"data", "experiment"},
-    "recipes": set(),
-    "__init__": METHODS | {"checkup", "estimators"},
+    "analysis": ENGINE | {"figures"},
+    "recipes": RECIPES,
+    "runs": RUNS,
+    "table": WING | {"doctor", "published"},
+    "benchmark": WING,
+    "cli": RUNS | {"runs", "table", "benchmark"},
+    "__init__": METHODS | {"doctor", "table"},
 }
+WINGS = ("table", "benchmark")
 
 # Where the kinds of data may be called by their names: where data is read, and what lists it
 # or the extras that read it.
-SPEAKS_OF_DATA = ("data/", "recipes/", "catalog.py", "published.py", "cli/data.py")
+SPEAKS_OF_DATA = (
+    "data/",
+    "table/kinds/",
+    "table/schema.py",
+    "benchmark/datasets/",
+    "recipes/catalog.py",
+    "published.py",
+    "cli/data.py",
+)
 KINDS_OF_DATA = {"audio", "video", "image"}
 
 
@@ -115,6 +120,29 @@ def test_imports_name_files_that_exist_and_are_absolute(path: Path) -> None:
     assert all(module in MODULES for module in imports(path))
     levels = [node.level for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom)]
     assert not any(levels)
+
+
+def test_the_rooms_stand_in_one_order() -> None:
+    """Whoever may import a part is not among what that part may import, however far down."""
+
+    def below(part: str, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+        for other in ALLOWED[part] - seen - {"__init__"}:
+            seen = below(other, seen | {other})
+        return seen
+
+    assert not [part for part in ALLOWED if part in below(part)]
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_the_wings_do_not_know_each_other(wing: str) -> None:
+    others = set(WINGS) - {wing}
+    knows = {
+        (relative(path), module)
+        for path in (PACKAGE / wing).rglob("*.py")
+        for module in MODULES
+        if part_of(module) in others and module in path.read_text("utf-8")
+    }
+    assert not knows
 
 
 def test_no_file_imports_itself_in_a_circle() -> None:

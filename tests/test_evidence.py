@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from g2d.benchmark.compare.reading import read_grid, shipped_grids
+from g2d.benchmark.compare.record import read_record
 from g2d.cli.main import main
-from g2d.compare.reading import read_grid, shipped_grids
-from g2d.compare.record import read_record
 from test_docs import ROOT, blocks_of, commands_of
 
 PAGE = ROOT / "docs" / "evidence.md"

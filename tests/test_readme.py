@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import g2d
-from g2d.catalog import METHODS
+from g2d.recipes.catalog import METHODS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

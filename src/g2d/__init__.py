@@ -9,7 +9,7 @@ from typing import Any
 from g2d import functional
 from g2d.attach import attach
 from g2d.batch import Batch, Call, Outputs
-from g2d.checkup import doctor
+from g2d.doctor import doctor
 from g2d.errors import UserError
 from g2d.functional import learning_speed, rank
 from g2d.methods import (
@@ -147,7 +147,7 @@ _ENGINE = {
     "TrainingSettings": "g2d.engine",
     "evaluate": "g2d.engine",
     "fit": "g2d.engine",
-    "load_run": "g2d.experiment.loading",
+    "load_run": "g2d.runs.loading",
 }
 _ESTIMATORS = ("G2DClassifier", "G2DRegressor")
 
@@ -163,5 +163,5 @@ def __getattr__(name: str) -> Any:
         from g2d.errors import require
 
         require("sklearn", "sklearn")
-        return getattr(require("g2d.estimators", "all"), name)
+        return getattr(require("g2d.table.estimators", "all"), name)
     raise AttributeError(f"module 'g2d' has no attribute {name!r}")

@@ -6,8 +6,8 @@ import torch
 
 from g2d import Batch, Classification, MultimodalModel, Regression, Task, UnimodalModel
 from g2d.analysis.subject import Subject
-from g2d.catalog import FUSIONS
-from g2d.experiment.components import locate
+from g2d.recipes.catalog import FUSIONS
+from g2d.recipes.components import locate
 from g2d.tasks import MultiLabel
 
 NAMES = ("a", "b", "c")

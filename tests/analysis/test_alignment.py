@@ -16,9 +16,9 @@ from g2d.analysis.alignment import alignment
 from g2d.analysis.cka import linear_cka
 from g2d.analysis.subject import Subject
 from g2d.data.loader import make_loader
-from g2d.experiment.opening import open_subject
-from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import train
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.opening import open_subject
+from g2d.runs.train import train
 from toy import toy_recipe
 from toy_parts import SPLITS, TASK, bank, student
 

@@ -11,8 +11,8 @@ from matplotlib.image import imread
 
 from g2d import Batch, Classification, MultimodalModel, Regression, UserError
 from g2d.analysis.attribution import Attribution, attribute, mean_inputs
-from g2d.catalog import FUSIONS
-from g2d.experiment.components import locate
+from g2d.recipes.catalog import FUSIONS
+from g2d.recipes.components import locate
 
 NAMES = ("a", "b", "c")
 TASK = Classification(3)

@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from g2d import UserError
 from g2d.analysis.comparison import Comparison, compare_runs, mcnemar
 from g2d.engine.records import RunFolder
-from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import train
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.train import train
 from toy import toy_recipe
 
 

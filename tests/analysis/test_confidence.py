@@ -15,9 +15,9 @@ from g2d.analysis.confidence import confidence
 from g2d.analysis.confidence_ratio import confidence_ratio
 from g2d.analysis.sureness import HELDOUT, SEEN, SPEED, TRAIN, VIEWS
 from g2d.engine.records import RunFolder
-from g2d.experiment.opening import open_subject
-from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import train
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.opening import open_subject
+from g2d.runs.train import train
 from g2d.tasks import Classification
 from toy import Uneven, toy_recipe
 

@@ -13,9 +13,9 @@ from analysis.subjects import NAMES, TASKS, looks_drawn, subject, whole
 from g2d import UserError
 from g2d.analysis.confidence_ratio import BY_CONFIDENCE, confidence_ratio
 from g2d.analysis.intervals import resamples
-from g2d.experiment.opening import open_subjects
-from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import train
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.opening import open_subjects
+from g2d.runs.train import train
 from toy import toy_recipe
 
 

@@ -15,13 +15,13 @@ from g2d import Batch, Classification, MultimodalModel, UserError
 from g2d.analysis.gradients import GradientProbe, gradients
 from g2d.analysis.sampling import draw
 from g2d.analysis.subject import Subject
-from g2d.catalog import FUSIONS
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
-from g2d.experiment.components import locate
-from g2d.experiment.opening import open_subject
-from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import train
+from g2d.recipes.catalog import FUSIONS
+from g2d.recipes.components import locate
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.opening import open_subject
+from g2d.runs.train import train
 from toy import PowerCutError, ToyEncoder, toy_recipe
 
 NAMES = ("a", "b", "c")

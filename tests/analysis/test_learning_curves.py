@@ -11,9 +11,9 @@ from matplotlib.image import imread
 from g2d.analysis.learning_curves import Curve, LearningCurves, learning_curves, subjects_curves
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.experiment.opening import open_subjects
-from g2d.experiment.recipe import recipe_from
-from g2d.experiment.train import train
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.opening import open_subjects
+from g2d.runs.train import train
 from toy import toy_recipe
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from data.conftest import originals  # noqa: F401 (a fixture)
-from g2d.catalog import METHODS
-from g2d.data.datasets.avmnist.prepare import prepare
+from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
+from g2d.benchmark.datasets.avmnist.prepare import prepare
 from g2d.data.missing import Mask
-from g2d.experiment.planning import plan_method
-from g2d.experiment.recipe import recipe_from
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.planning import plan_method
+from g2d.recipes.recipe import recipe_from
 from toy import toy_recipe
 
 PAIR = ("near", "far")

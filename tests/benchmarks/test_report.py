@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from g2d.catalog import METHODS
-from g2d.compare.reading import read_grid
+from g2d.benchmark.compare.reading import read_grid
+from g2d.recipes.catalog import METHODS
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PAGE = FOLDER / "report" / "index.html"

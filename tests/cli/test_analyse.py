@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from g2d.experiment.analyses import ANALYSES
+from g2d.benchmark.analyses import ANALYSES
 
 SMALL = ("--training.epochs", 2, "--encoders.image.width", 8, "--encoders.audio.width", 8)
 

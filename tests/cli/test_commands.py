@@ -8,11 +8,11 @@ import shlex
 import pytest
 import yaml
 
-from data.conftest import originals  # noqa: F401 (a fixture)
-from g2d.catalog import DATASETS, METHODS
+from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from g2d.cli.main import COMMANDS
 from g2d.engine.records import RunFolder
-from g2d.experiment.recipe import recipe_text
+from g2d.recipes.catalog import DATASETS, METHODS
+from g2d.recipes.recipe import recipe_text
 
 ACTIONS = [[c.name] for c in COMMANDS] + [["data", action] for action in ("ls", "prepare", "check")]
 

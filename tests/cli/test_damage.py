@@ -7,10 +7,10 @@ import shutil
 
 import pytest
 
-from experiment.exports import ENCODERS, run_of
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from serve.conftest import served_run  # noqa: F401 (a fixture)
+from table.export.exports import ENCODERS, run_of
+from table.serve.conftest import served_run  # noqa: F401 (a fixture)
 
 DAMAGES = {
     "cut short": lambda text: text[: len(text) // 2],

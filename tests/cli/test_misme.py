@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_percentage_error, r2_score, root_mean_squared_error
 
-from data.datasets.misme.miniature import write_miniature
-from data.datasets.misme.tiny import ENCODERS
+from benchmark.datasets.misme.miniature import write_miniature
+from benchmark.datasets.misme.tiny import ENCODERS
 from g2d.engine.records import RunFolder
 
 

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from g2d.compare.rendering.markdown import markdown
-from g2d.compare.table import Table
-from g2d.experiment.own_data import as_yaml
-from g2d.experiment.plain_yaml import read_yaml
+from g2d.benchmark.compare.rendering.markdown import markdown
+from g2d.benchmark.compare.table import Table
+from g2d.recipes.plain_yaml import read_yaml
+from g2d.table.inspect import as_yaml
 
 OUTSIDE = [
     "..",

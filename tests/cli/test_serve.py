@@ -12,7 +12,7 @@ import sys
 import httpx
 import pytest
 
-from serve.conftest import served_run  # noqa: F401 (a fixture)
+from table.serve.conftest import served_run  # noqa: F401 (a fixture)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent otherwise there")

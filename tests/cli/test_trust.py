@@ -93,7 +93,7 @@ def test_a_module_is_not_even_imported(g2d, here, monkeypatch):
 
 
 KINDS = {
-    "encoders.x": ({"encoders": {"x": "g2d.experiment.train.train"}}, "is no encoder"),
+    "encoders.x": ({"encoders": {"x": "g2d.runs.train.train"}}, "is no encoder"),
     "encoders.x, abstract": (
         {"encoders": {"x": "g2d.models.encoders.published.PublishedEncoder"}},
         "is no encoder",

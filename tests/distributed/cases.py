@@ -99,7 +99,7 @@ def run(name: str, folder: Path, rank: int = 0, world_size: int = 1) -> dict[str
     assert (fabric.global_rank, fabric.world_size) == (rank, world_size)
     teachers = bank(case.k)
     train, val = loaders(case.k, rank, world_size)
-    # Every process measures the whole split, as `g2d.experiment` does.
+    # Every process measures the whole split, as `g2d.runs` does.
     whole = make_loader(split(case.k, VAL, seed=3), 4, shuffle=False)
     fixed = None if case.ranked_by_batch else g2d.mean_confidence(teachers, whole)
     first = next(iter(train))

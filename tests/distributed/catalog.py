@@ -12,12 +12,12 @@ import torch
 
 import g2d
 from distributed.cases import BATCH, TRAIN, VAL, WIDTH, bank, encoder, split
-from g2d.catalog import METHODS
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, fit
-from g2d.experiment.planning import plan_method
-from g2d.experiment.recipe import recipe_from
 from g2d.models.fusion import FiLMFusion, Fusion
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.planning import plan_method
+from g2d.recipes.recipe import recipe_from
 from methods.catalogued import EARLY
 from methods.small import NAMES, TASKS
 from toy import toy_recipe

@@ -12,7 +12,7 @@ import g2d
 from g2d.data.loader import make_loader
 from g2d.engine.evaluate import evaluate
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.recipe import Recipe
+from g2d.recipes.recipe import Recipe
 from methods.catalogued import EPOCHS, plan, splits, teachers
 from toy import ToyEncoder
 

@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from g2d import MultimodalModel, OnlineTeachers, Task, UnimodalModel
-from g2d.catalog import METHODS
 from g2d.data.splits import Splits
 from g2d.engine.loop import fit
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.build import build_student
-from g2d.experiment.planning import MethodPlan, plan_method
-from g2d.experiment.recipe import Recipe, recipe_from
-from g2d.experiment.teach import evaluation_loader, iter_train, train_loader
+from g2d.recipes.build import build_student
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.planning import MethodPlan, plan_method
+from g2d.recipes.recipe import Recipe, recipe_from
+from g2d.runs.teach import evaluation_loader, iter_train, train_loader
 from toy import ToyData, ToyEncoder, toy_recipe
 
 # Every method that has a student to train.

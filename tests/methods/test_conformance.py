@@ -10,18 +10,18 @@ import pytest
 import torch
 
 import g2d
-from g2d.catalog import FUSIONS, METHODS
 from g2d.data.loader import make_loader
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.build import build_splits
-from g2d.experiment.components import locate
-from g2d.experiment.loading import load_run
-from g2d.experiment.train import train
 from g2d.methods.smp import can_prioritize
+from g2d.recipes.build import build_splits
+from g2d.recipes.catalog import FUSIONS, METHODS
+from g2d.recipes.components import locate
+from g2d.runs.loading import load_run
+from g2d.runs.train import train
 from host_reads import Reads
 from methods.catalogued import (
     EPOCHS,

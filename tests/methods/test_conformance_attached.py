@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import g2d
-from g2d.catalog import METHODS
 from g2d.engine.settings import TrainingSettings
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
+from g2d.recipes.catalog import METHODS
 from methods.attached import TASK, Deep, Late, OwnLoop, ask, made, plain
 from methods.catalogued import (
     EPOCHS,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import g2d
-from g2d.experiment.planning import plan_method
 from g2d.methods.pdmp import PDMP
 from g2d.models.fusion import FiLMFusion, LateFusion
+from g2d.recipes.planning import plan_method
 from g2d.teachers.confidence import batch_confidence
 from methods.catalogued import recipe
 from methods.small import NAMES, TASKS, bank, batch, sgd, student

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 import g2d
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.settings import TrainingSettings
-from g2d.experiment.planning import plan_method
 from g2d.methods.heads.reconboost import BoostedSum
 from g2d.methods.reconboost import ReconBoost, phase_length
 from g2d.methods.smp import SequentialPrioritization
 from g2d.models.fusion import FiLMFusion
+from g2d.recipes.planning import plan_method
 from methods.catalogued import recipe
 from methods.small import NAMES, OPTIMIZERS, TASKS, bank, batch, student, weights
 from reference import reconboost as paper

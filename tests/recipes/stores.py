@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.datasets.cremad import miniature as cremad
-from data.datasets.iemocap import miniature as iemocap
-from data.datasets.misme import miniature as misme
-from data.datasets.urfunny import miniature as urfunny
-from data.datasets.vggsound import miniature as vggsound
+from benchmark.datasets.cremad import miniature as cremad
+from benchmark.datasets.iemocap import miniature as iemocap
+from benchmark.datasets.misme import miniature as misme
+from benchmark.datasets.urfunny import miniature as urfunny
+from benchmark.datasets.vggsound import miniature as vggsound
 
 Changes = dict[str, Any]
 
@@ -25,14 +25,14 @@ class Miniature:
 
 
 def _avmnist(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.avmnist import prepare
+    from g2d.benchmark.datasets.avmnist import prepare
 
     sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
     return prepare(originals / "mnist", originals / "fsdd", out, image_energy=0.5, **sizes)
 
 
 def _avmnist3(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.avmnist import prepare
+    from g2d.benchmark.datasets.avmnist import prepare
 
     sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
     options = {"image_energy": 0.5, "second_speaker": True, **sizes}
@@ -40,7 +40,7 @@ def _avmnist3(originals: Path, out: Path) -> Path:
 
 
 def _cremad(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.cremad import prepare
+    from g2d.benchmark.datasets.cremad import prepare
 
     clips = cremad.write_miniature(originals / "cremad", actors=3)
     lists = cremad.write_lists(originals / "cremad", clips)
@@ -48,27 +48,27 @@ def _cremad(originals: Path, out: Path) -> Path:
 
 
 def _vggsound(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.vggsound import prepare
+    from g2d.benchmark.datasets.vggsound import prepare
 
     vggsound.write_miniature(originals / "vggsound")
     return prepare(originals / "vggsound", out, workers=0)
 
 
 def _misme(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.misme import prepare
+    from g2d.benchmark.datasets.misme import prepare
 
     misme.write_miniature(originals / "misme")
     return prepare(originals / "misme", out, side=64, workers=0)
 
 
 def _urfunny(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.urfunny import prepare
+    from g2d.benchmark.datasets.urfunny import prepare
 
     return prepare(urfunny.write_sdk(originals / "urfunny"), out, tolerance=1.0)
 
 
 def _iemocap(originals: Path, out: Path) -> Path:
-    from g2d.data.datasets.iemocap import prepare
+    from g2d.benchmark.datasets.iemocap import prepare
 
     release = iemocap.write_release(originals / "iemocap")
     features = iemocap.write_mmin(originals / "mmin")

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from data.conftest import originals  # noqa: F401 (a fixture)
-from g2d.catalog import DATASETS, METHODS
+from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.experiment.build import build_splits
-from g2d.experiment.planning import plan_method
-from g2d.experiment.recipe import load_recipe, shipped_recipes
-from g2d.experiment.train import train
+from g2d.recipes.build import build_splits
+from g2d.recipes.catalog import DATASETS, METHODS
+from g2d.recipes.planning import plan_method
+from g2d.recipes.recipe import load_recipe, shipped_recipes
+from g2d.runs.train import train
 from recipes.stores import MINIATURES
 
 # AV-Digits is made on the spot: it is its own miniature, and `g2d demo` trains it in the tests.

@@ -21,7 +21,7 @@ _BATCH = 32
 class Subject:
     """A trained model as the analyses see it.
 
-    Made from a run folder by `g2d.experiment.opening.open_subject`, or by hand from a model and
+    Made from a run folder by `g2d.runs.opening.open_subject`, or by hand from a model and
     loaders of one's own.
 
     Attributes:

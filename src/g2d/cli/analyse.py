@@ -15,7 +15,7 @@ from g2d.errors import UserError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
-    from g2d.experiment.analyses import ANALYSES
+    from g2d.benchmark.analyses import ANALYSES
 
     parser.description = f"{COMMAND.summary}\n\n{_list()}"
     parser.add_argument("what", metavar="WHAT", choices=tuple(ANALYSES), help="one of the above")
@@ -41,9 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Asks, shows the answer and keeps it."""
-    from g2d.experiment.analyses import ANALYSES
-    from g2d.experiment.opening import open_subjects
-    from g2d.experiment.recipe import parse_changes
+    from g2d.benchmark.analyses import ANALYSES
+    from g2d.recipes.recipe import parse_changes
+    from g2d.runs.opening import open_subjects
 
     name, analysis = arguments.what, ANALYSES[arguments.what]
     if arguments.split and arguments.split not in analysis.splits:
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 
 def _list() -> str:
-    from g2d.experiment.analyses import ANALYSES
+    from g2d.benchmark.analyses import ANALYSES
 
     width = max(map(len, ANALYSES))
     lines = []

@@ -13,10 +13,10 @@ from g2d.cli.command import Command, add_trust_argument
 from g2d.errors import UserError
 
 if TYPE_CHECKING:
-    from g2d.compare.grid import Grid
-    from g2d.compare.launchers.running import Launcher, Watch
-    from g2d.compare.record import GridRecord
-    from g2d.experiment.trust import Trust
+    from g2d.benchmark.compare.grid import Grid
+    from g2d.benchmark.compare.launchers.running import Launcher, Watch
+    from g2d.benchmark.compare.record import GridRecord
+    from g2d.runs.trust import Trust
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,9 +60,9 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
     """The grid with what the command line changes in it."""
     from dataclasses import replace
 
-    from g2d.compare.reading import read_grid
+    from g2d.benchmark.compare.reading import read_grid
     from g2d.engine.names import check_file_name
-    from g2d.experiment.recipe import check_seed
+    from g2d.recipes.recipe import check_seed
 
     grid = read_grid(arguments.grid)
     if arguments.name is not None:
@@ -81,13 +81,13 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Runs what is not done, then shows the table."""
-    from g2d.compare.checking import check_grid
-    from g2d.compare.jobs import plan_jobs
-    from g2d.compare.launchers.launching import take_options
-    from g2d.compare.launchers.running import run_jobs
-    from g2d.compare.record import record_of, superseded
-    from g2d.experiment.recipe import parse_changes
-    from g2d.experiment.trust import named_by
+    from g2d.benchmark.compare.checking import check_grid
+    from g2d.benchmark.compare.jobs import plan_jobs
+    from g2d.benchmark.compare.launchers.launching import take_options
+    from g2d.benchmark.compare.launchers.running import run_jobs
+    from g2d.benchmark.compare.record import record_of, superseded
+    from g2d.recipes.recipe import parse_changes
+    from g2d.runs.trust import named_by
 
     if arguments.show:
         _show(_recorded(arguments, changes), arguments.out, arguments.trust)
@@ -126,7 +126,7 @@ def _show(record: GridRecord, out: Path, trust: Trust) -> None:
 
 def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     """The grid as it was run last in this folder."""
-    from g2d.compare.record import read_record
+    from g2d.benchmark.compare.record import read_record
     from g2d.engine.names import check_file_name
 
     name = Path(arguments.grid).stem if arguments.name is None else arguments.name
@@ -143,9 +143,9 @@ def place(
     arguments: argparse.Namespace, out: Path, options: Mapping[str, Any]
 ) -> tuple[Launcher, Watch]:
     """Where jobs run, and who watches: a view on a terminal, lines elsewhere."""
-    from g2d.compare.launchers.launching import make_launcher
-    from g2d.compare.launchers.lines import Lines
-    from g2d.compare.launchers.live import Live
+    from g2d.benchmark.compare.launchers.launching import make_launcher
+    from g2d.benchmark.compare.launchers.lines import Lines
+    from g2d.benchmark.compare.launchers.live import Live
 
     terminal = sys.stderr.isatty()
     launcher = make_launcher(arguments.launcher, out, arguments.jobs, options, apart=terminal)

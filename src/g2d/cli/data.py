@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from g2d.catalog import DATASETS
 from g2d.cli.command import Command
 from g2d.cli.show import show_table
 from g2d.errors import UserError
+from g2d.recipes.catalog import DATASETS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -112,8 +112,8 @@ def _described(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:
-    from g2d.experiment.components import build
-    from g2d.experiment.recipe import parse_changes
+    from g2d.recipes.components import build
+    from g2d.recipes.recipe import parse_changes
 
     name = arguments.dataset
     options = {key.replace("-", "_"): value for key, value in parse_changes(_switches(changes))}
@@ -170,8 +170,8 @@ def _following(text: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
-    from g2d.experiment.components import build
-    from g2d.experiment.recipe import parse_changes
+    from g2d.recipes.components import build
+    from g2d.recipes.recipe import parse_changes
 
     name, root = arguments.dataset, arguments.root
     entry = DATASETS[name]
@@ -204,7 +204,7 @@ def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 
 def _inspect(arguments: argparse.Namespace, changes: list[str]) -> None:
-    from g2d.experiment.own_data import as_yaml, inspect_table
+    from g2d.table.inspect import as_yaml, inspect_table
 
     _nothing_more(changes)
     recipe, notes = inspect_table(arguments.table, arguments.target, arguments.task)
@@ -212,7 +212,7 @@ def _inspect(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 
 def _function(path: str) -> Callable[..., Any]:
-    from g2d.experiment.components import locate
+    from g2d.recipes.components import locate
 
     return locate(path, {}, "data")
 

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Teachers, joint training, G²D; a table, a figure and a sentence."""
     from g2d.analysis.comparison import compare_runs
     from g2d.analysis.learning_curves import learning_curves
-    from g2d.experiment.demo import run_demo
+    from g2d.benchmark.demo import run_demo
 
     if arguments.epochs is not None and arguments.epochs < 1:
         raise UserError(f"--epochs: expected 1 or more, got {arguments.epochs}")

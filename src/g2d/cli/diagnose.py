@@ -17,7 +17,7 @@ from g2d.cli.show import show_table
 from g2d.errors import UserError
 
 if TYPE_CHECKING:
-    from g2d.experiment.recipe import Recipe
+    from g2d.recipes.recipe import Recipe
 
 _RECIPES = (".yaml", ".yml")
 
@@ -41,8 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains, judges, writes a page."""
-    from g2d.experiment.diagnose import diagnose
-    from g2d.experiment.diagnosis_files import write_diagnosis
+    from g2d.table.diagnosis.diagnose import diagnose
+    from g2d.table.diagnosis.files import write_diagnosis
 
     recipe, notes, file = _recipe(arguments, changes)
     if notes and not arguments.json:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 @contextmanager
 def _quiet(verbose: bool) -> Iterator[None]:
     """Without what single runs warn of: the diagnosis judges all of them together."""
-    logger = logging.getLogger("g2d.experiment.train")
+    logger = logging.getLogger("g2d.runs.train")
     level = logger.level
     if not verbose:
         logger.setLevel(logging.ERROR)
@@ -75,8 +75,8 @@ def _recipe(
     arguments: argparse.Namespace, changes: list[str]
 ) -> tuple[Recipe, list[str], Path | str]:
     """The recipe, notes on its data, and the file that holds it."""
-    from g2d.experiment.own_data import as_yaml
-    from g2d.experiment.recipe import load_recipe, parse_changes, shipped_recipes, with_changes
+    from g2d.recipes.recipe import load_recipe, parse_changes, shipped_recipes, with_changes
+    from g2d.table.inspect import as_yaml
 
     dotted = parse_changes(changes)
     if arguments.data.endswith(_RECIPES) or arguments.data in shipped_recipes():
@@ -87,8 +87,8 @@ def _recipe(
         if not changes:
             return recipe, notes, arguments.data
     else:
-        from g2d.experiment.own_data import diagnosis_recipe
-        from g2d.experiment.recipe import recipe_from
+        from g2d.recipes.recipe import recipe_from
+        from g2d.table.inspect import diagnosis_recipe
 
         if arguments.target is None:
             raise UserError("--target: say which column of the table is to be predicted")
@@ -113,7 +113,7 @@ def _again(arguments: argparse.Namespace, changes: list[str]) -> str:
 
 
 def _show(found: dict[str, Any], out: Path) -> None:
-    from g2d.analysis.page import FUSED_COLUMNS, MODALITY_COLUMNS, fused_rows, modality_rows
+    from g2d.table.diagnosis.page import FUSED_COLUMNS, MODALITY_COLUMNS, fused_rows, modality_rows
 
     print(f"{found['headline'][:1].upper()}{found['headline'][1:]}\n")
     for sentence in found["words"]:

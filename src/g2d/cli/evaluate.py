@@ -21,8 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Predicts the split, keeps the predictions, shows the metrics."""
-    from g2d.experiment.evaluate import evaluate_run
-    from g2d.experiment.recipe import parse_changes
+    from g2d.recipes.recipe import parse_changes
+    from g2d.runs.evaluate import evaluate_run
 
     evaluation = evaluate_run(
         arguments.run, arguments.split, parse_changes(changes), arguments.trust

@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Exports, and says what the file takes and gives."""
-    from g2d.experiment.export import export
+    from g2d.table.export.export import export
 
     done = export(arguments.run, arguments.format, arguments.out, trust=arguments.trust)
     for title, tensors in (("takes", done.inputs), ("gives", done.outputs)):

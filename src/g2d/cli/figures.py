@@ -13,8 +13,8 @@ from g2d.cli.tables import check_finished
 from g2d.errors import PartlyDoneError
 
 if TYPE_CHECKING:
-    from g2d.compare.record import GridRecord
-    from g2d.experiment.trust import Trust
+    from g2d.benchmark.compare.record import GridRecord
+    from g2d.runs.trust import Trust
 
 
 def show_figures(record: GridRecord, out: Path, trust: Trust = False) -> None:
@@ -29,7 +29,7 @@ def show_figures(record: GridRecord, out: Path, trust: Trust = False) -> None:
         PartlyDoneError: Some could not be drawn, or runs have failed; the others are drawn all
             the same.
     """
-    from g2d.compare.figures import draw_figures
+    from g2d.benchmark.compare.figures import draw_figures
 
     missing = 0
     for figure in draw_figures(record, out, trust):

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Lists, shows or copies."""
-    from g2d.compare.reading import grid_text, shipped_grids
+    from g2d.benchmark.compare.reading import grid_text, shipped_grids
 
     show_shipped(arguments, shipped_grids(), grid_text, "run it with: g2d compare")
 

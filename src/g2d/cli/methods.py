@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Lists the methods."""
-    from g2d.catalog import METHODS
+    from g2d.recipes.catalog import METHODS
 
     show_table(
         "Methods",

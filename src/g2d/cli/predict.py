@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Predicts, and says where the predictions are."""
-    from g2d.experiment.predict import Predictor, write_predictions
+    from g2d.table.predict import Predictor, write_predictions
 
     predictor = Predictor(arguments.run, trust=arguments.trust)
     count, notes = write_predictions(predictor, arguments.data, arguments.out)

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Lists, shows or copies."""
-    from g2d.experiment.recipe import recipe_text, shipped_recipes
+    from g2d.recipes.recipe import recipe_text, shipped_recipes
 
     show_shipped(arguments, shipped_recipes(), recipe_text, "train it with: g2d train")
 

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Writes the page and says where it is."""
-    from g2d.report.write import write_report
+    from g2d.benchmark.report.write import write_report
 
     written = write_report(arguments.folder, arguments.to)
     print(f"  page   {written.page}  ({written.page.stat().st_size / 1e6:.2f} MB)")

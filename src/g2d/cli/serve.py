@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         require(module, "serve")
     import uvicorn
 
-    from g2d.serve.app import make_app
+    from g2d.table.serve.app import make_app
 
     app = make_app(
         arguments.run,

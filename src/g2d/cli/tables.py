@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from g2d.cli.show import show_table
-from g2d.compare.record import GridRecord
-from g2d.compare.rendering.files import write_table
-from g2d.compare.rendering.sheet import lay_out
-from g2d.compare.rendering.text import blocks, raised
-from g2d.compare.rendering.words import (
+from g2d.benchmark.compare.record import GridRecord
+from g2d.benchmark.compare.rendering.files import write_table
+from g2d.benchmark.compare.rendering.sheet import lay_out
+from g2d.benchmark.compare.rendering.text import blocks, raised
+from g2d.benchmark.compare.rendering.words import (
     MEANING,
     difference,
     named,
@@ -19,8 +18,9 @@ from g2d.compare.rendering.words import (
     span,
     tested,
 )
-from g2d.compare.table import Table
-from g2d.compare.tables import read_table
+from g2d.benchmark.compare.table import Table
+from g2d.benchmark.compare.tables import read_table
+from g2d.cli.show import show_table
 from g2d.errors import PartlyDoneError, require
 
 

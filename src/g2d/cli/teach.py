@@ -12,11 +12,11 @@ from g2d.ranks import first_process
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains whichever teachers are not there yet."""
-    from g2d.experiment.build import build_splits
-    from g2d.experiment.completing import complete
-    from g2d.experiment.recipe import load_recipe
-    from g2d.experiment.settings import teacher_settings, training_settings
-    from g2d.experiment.teach import check_teachers, teach, teacher_folder
+    from g2d.recipes.build import build_splits
+    from g2d.recipes.completing import complete
+    from g2d.recipes.recipe import load_recipe
+    from g2d.recipes.settings import teacher_settings, training_settings
+    from g2d.runs.teach import check_teachers, teach, teacher_folder
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     training_settings(recipe)

@@ -34,7 +34,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
 
 def recipe_changes(arguments: argparse.Namespace, changes: list[str]) -> list[tuple[str, Any]]:
     """What the command line changes in the recipe; named flags first."""
-    from g2d.experiment.recipe import parse_changes
+    from g2d.recipes.recipe import parse_changes
 
     named = [
         (key, getattr(arguments, key))
@@ -47,8 +47,8 @@ def recipe_changes(arguments: argparse.Namespace, changes: list[str]) -> list[tu
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains and shows what came of it."""
     from g2d.analysis.learning_curves import learning_curves
-    from g2d.experiment.recipe import load_recipe
-    from g2d.experiment.train import train
+    from g2d.recipes.recipe import load_recipe
+    from g2d.runs.train import train
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     folder = train(recipe, arguments.out, resume=arguments.resume, name=arguments.name)

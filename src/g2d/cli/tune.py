@@ -15,7 +15,7 @@ from g2d.cli.show import show_table
 from g2d.errors import UserError
 
 if TYPE_CHECKING:
-    from g2d.compare.jobs import Job, Outcome
+    from g2d.benchmark.compare.jobs import Job, Outcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +41,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Tunes, and shows what was best."""
-    from g2d.compare.launchers.launching import take_options
-    from g2d.compare.launchers.running import run_jobs
-    from g2d.compare.tuning.space import read_space
-    from g2d.compare.tuning.study import Plan
-    from g2d.compare.tuning.study_files import replaced
-    from g2d.compare.tuning.tuning import tune
-    from g2d.experiment.recipe import check_seed, parse_changes
+    from g2d.benchmark.compare.launchers.launching import take_options
+    from g2d.benchmark.compare.launchers.running import run_jobs
+    from g2d.benchmark.compare.tuning.space import read_space
+    from g2d.benchmark.compare.tuning.study import Plan
+    from g2d.benchmark.compare.tuning.study_files import replaced
+    from g2d.benchmark.compare.tuning.tuning import tune
+    from g2d.recipes.recipe import check_seed, parse_changes
 
     if arguments.trials < 1:
         raise UserError(f"--trials: expected 1 or more, got {arguments.trials}")

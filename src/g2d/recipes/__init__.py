@@ -1,1 +1,1 @@
-"""Recipes, one a dataset."""
+"""From a recipe in YAML to the objects it describes; `shipped/` holds one recipe a dataset."""

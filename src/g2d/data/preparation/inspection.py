@@ -11,8 +11,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from g2d.data.preparation.chunks import one_thread_each
+from g2d.data.preparation.report import Report
 from g2d.data.preparation.sample import Decode, Sample
-from g2d.data.report import Report
 from g2d.data.threads import one_thread
 from g2d.errors import UserError
 

@@ -12,7 +12,7 @@ import torch
 
 from g2d.data.checks import check_splits
 from g2d.data.preparation.inspection import some
-from g2d.data.report import Report
+from g2d.data.preparation.report import Report
 from g2d.data.splits import Split, Splits
 from g2d.tasks import Classification, Regression
 

@@ -1,0 +1,1 @@
+"""The paper and its rivals: datasets, imputation, comparison, report."""

@@ -1,0 +1,125 @@
+"""A baseline that restores or does without absent modalities, as a run of a grid."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from g2d.benchmark import imputation
+from g2d.benchmark.imputation import Views
+from g2d.data.loader import make_loader
+from g2d.data.masked import Masked
+from g2d.data.splits import Split
+from g2d.engine.evaluate import Evaluation
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.build import build_splits
+from g2d.recipes.completing import complete
+from g2d.recipes.missing import by_pattern
+from g2d.recipes.recipe import Recipe
+from g2d.recipes.settings import teacher_settings
+from g2d.runs.environment import environment
+from g2d.runs.teach import teach, teacher_folder
+
+# As tables call them, and the classes in g2d.benchmark.imputation.
+BASELINES = {"CRA": "CRA", "MMIN": "MMIN", "CPM-Nets": "CPMNets", "TATE": "TATE"}
+BATCH = 256
+
+
+def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any]) -> Path:
+    """Fits one baseline to the features of a seed's teachers, or finds it done.
+
+    The teachers are those that students of the same recipe have; what a baseline sees of a sample
+    are the features of the modalities that it has.
+
+    Args:
+        recipe: Data, encoders, teachers and seed.
+        out: Folder of runs.
+        name: Of the run folder.
+        baseline: `name`, one of `BASELINES`, and its options.
+
+    Raises:
+        UserError: There is no such baseline, or the data cannot be used.
+    """
+    label = str(baseline["name"])
+    if label not in BASELINES:
+        raise UserError(f"there is no baseline {label!r}; known: {', '.join(BASELINES)}")
+    run = RunFolder(out / name)
+    if run.finished:
+        return run.path
+    splits = build_splits(recipe)
+    recipe = complete(recipe, splits.spec)
+    task = splits.spec.task
+    kind = getattr(imputation, BASELINES[label])
+    options = {key: value for key, value in baseline.items() if key != "name"}
+    if "targets" in inspect.signature(kind).parameters:
+        # Restoring is learned from slots that are there and hidden on purpose; where training data
+        # is complete, from all patterns of it.
+        options["targets"] = "drop" if isinstance(splits.train, Masked) else "complete"
+    method = kind(task, **options)
+    run.write_json(
+        "run.json",
+        {
+            **{"kind": "imputation", "recipe": recipe.as_dict()},
+            **{"method": {"name": label, **options}, "dataset": splits.spec.name},
+            **{"protocol": splits.spec.protocol, "fingerprint": splits.spec.fingerprint},
+            "selects_on_test": splits.spec.selects_on_test,
+            "environment": environment(),
+        },
+    )
+    teachers = teach(recipe, splits, out, teacher_settings(recipe)[0].make_fabric())
+    views = {split: views_of(teachers, rows) for split, rows in splits.named().items()}
+    started = time.perf_counter()
+    method.fit(views["train"], views["val"], seed=recipe.seed)
+    seconds = time.perf_counter() - started
+    measured = {}
+    for split in ("val", "test"):
+        logits, target = method.logits(views[split]), views[split].target
+        said = Evaluation(
+            logits={"fused": logits},
+            target=target,
+            index=torch.arange(len(target)),
+            present=views[split].present,
+            metrics={k: {"fused": v} for k, v in task.metrics(logits, target).items()},
+        )
+        evaluation = by_pattern(said, splits, split)
+        run.write_predictions(split, evaluation)
+        measured[split] = evaluation.record()
+    outcome = {
+        **{"method": label, "dataset": splits.spec.name, "options": options, "seed": recipe.seed},
+        **{"protocol": splits.spec.protocol, "fingerprint": splits.spec.fingerprint},
+        **{"seconds": round(seconds, 2), "best_epoch": None},
+        "samples": {split: len(rows) for split, rows in splits.named().items()},
+        **measured,
+        "teachers": {
+            "folders": {
+                m: str(teacher_folder(recipe, splits, m, out).relative_to(out)) for m in teachers
+            }
+        },
+    }
+    run.write_json("result.json", outcome)
+    return run.path
+
+
+def views_of(teachers: Mapping[str, UnimodalModel], split: Split) -> Views:
+    """Every sample's features, zero where a modality is absent, and what is present."""
+    features: dict[str, list[Any]] = {name: [] for name in teachers}
+    present: dict[str, list[Any]] = {name: [] for name in teachers}
+    with torch.no_grad():
+        for batch in make_loader(split, BATCH, shuffle=False):
+            for name, teacher in teachers.items():
+                mask = batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
+                feature = teacher.eval()(batch).features[name]
+                features[name].append(torch.where(mask[:, None], feature, 0))
+                present[name].append(mask)
+    return Views(
+        features={name: torch.cat(parts) for name, parts in features.items()},
+        present={name: torch.cat(parts) for name, parts in present.items()},
+        target=split.target,
+    )

@@ -1,0 +1,59 @@
+"""How a grid goes, one line for every run that ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from g2d.benchmark.compare.jobs import Job, Outcome
+
+
+class Lines:
+    """Says a line whenever a job ends, with the time that is left.
+
+    Args:
+        say: Takes a line.
+        slots: How many jobs run at a time.
+    """
+
+    def __init__(self, say: Callable[[str], None], slots: int) -> None:
+        self._say, self._slots = say, slots
+        self._total = self._ended = self._failed = 0
+        self._began = time.monotonic()
+
+    def begin(self, jobs: Sequence[Job], done: int) -> None:
+        """Says what is to do."""
+        self._total = len(jobs)
+        self._say(f"{len(jobs)} jobs to do, {done} runs there already")
+
+    def started(self, job: Job) -> None:
+        """Nothing is said."""
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """Says how it ended."""
+        self._ended += 1
+        self._failed += bool(outcome.reason)
+        left = (time.monotonic() - self._began) / self._ended * (self._total - self._ended)
+        how = f"FAILED: {outcome.reason}" if outcome.reason else f"{outcome.seconds:.0f} s"
+        self._say(f"[{self._ended}/{self._total}, {duration(left)} left] {job.name}: {how}")
+
+    def tick(self) -> None:
+        """Nothing is said."""
+
+    def close(self) -> None:
+        """Says what failed in all."""
+        if self._failed:
+            self._say(f"{self._failed} of {self._total} jobs failed")
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    Example:
+        >>> duration(42), duration(95), duration(7300)
+        ('42 s', '2 min', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

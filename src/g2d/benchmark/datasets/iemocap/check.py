@@ -1,0 +1,101 @@
+"""Looking through the files of IEMOCAP."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from g2d.benchmark.datasets.iemocap.features import Features, open_features
+from g2d.benchmark.datasets.iemocap.layout import CLASSES, class_names, read_release, read_words
+from g2d.benchmark.datasets.iemocap.prepare import Kind, samples_of
+from g2d.data.audio import read_wav
+from g2d.data.preparation import Sample, UnusableError, inspect, readable
+from g2d.data.preparation.inspection import some
+from g2d.data.preparation.report import Report
+from g2d.errors import UserError
+
+# Of the full release
+_EXPECTED = {"ang": 1103, "hap": 595, "exc": 1041, "neu": 1708, "sad": 1084, "fru": 1849}
+_RATE = 16_000
+_SHORTER = 0.75  # of the time that the annotation says
+
+
+def check(
+    root: str | Path,
+    *,
+    features_root: str | Path | None = None,
+    features: Kind = "mmin",
+    classes: int = 4,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Looks for what is wrong with annotation, sound and features.
+
+    Args:
+        root: Folder `IEMOCAP_full_release`.
+        features_root: Folder of the features; when not given they are not looked at.
+        features: "mmin" or "precomputed".
+        classes: Of the task, 4 or 6.
+        workers: Processes; one for each core when not given, 0 for this one.
+        progress: Called with the number of turns done and of all.
+
+    Raises:
+        UserError: There is no annotation, or no such features.
+    """
+    release = read_release(root)
+    samples = samples_of(release.turns, classes)
+    found = None if features_root is None else open_features(features_root, features)
+    seconds = {turn.id: turn.end - turn.start for turn in release.turns}
+    words = read_words(root)
+    report = inspect(
+        samples,
+        _Look(found, seconds),
+        lambda sample: f"session {sample.columns['session']}",
+        class_names(classes),
+        workers=workers,
+        progress=progress,
+    )
+    unsaid = [f"{s.id}: there is no transcription" for s in samples if not words.get(s.id)]
+    problems = [*some(list(release.problems)), *some(unsaid)]
+    return report + Report(tuple(_counts(samples, classes, len(release.turns))), tuple(problems))
+
+
+def _counts(samples: list[Sample], classes: int, turns: int) -> list[str]:
+    got = Counter(sample.columns["emotion"] for sample in samples)
+    total = sum(_EXPECTED[code] for code in CLASSES[classes])
+    each = ", ".join(f"{code} {got[code]} of {_EXPECTED[code]}" for code in CLASSES[classes])
+    return [
+        f"{len(samples)} of the {total} turns of {classes} classes in the full release: {each}",
+        f"{turns} turns are annotated, {turns - len(samples)} of them with something else",
+    ]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The sound of a turn, and its features where they are wanted."""
+
+    features: Features | None
+    seconds: Mapping[str, float]
+
+    def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic] | UserError | None]:
+        file = readable(sample.sources["speech"])
+        try:
+            wave = read_wav(file, _RATE)
+        except UserError:
+            raise UnusableError(f"{file.name} is no sound, or damaged") from None
+        if not len(wave):
+            raise UnusableError(f"{file.name} has no samples")
+        if not wave.any():
+            raise UnusableError(f"{file.name} is silent")
+        said, expected = len(wave) / _RATE, self.seconds[sample.id]
+        if said < _SHORTER * expected:
+            raise UnusableError(f"{file.name} has {said:.2f} s of sound, expected {expected:.2f} s")
+        if self.features is None:
+            return {}
+        sources = self.features.sources(sample.id)
+        return self.features.decode(Sample(sample.id, sample.target, sources))

@@ -1,0 +1,87 @@
+"""Making a store of IEMOCAP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from g2d.benchmark.datasets.iemocap.features import Features, open_features
+from g2d.benchmark.datasets.iemocap.layout import CLASSES, Turn, class_names, read_release
+from g2d.data.preparation import Sample, assemble
+from g2d.errors import UserError
+
+KIND = "iemocap"
+Kind = Literal["mmin", "precomputed"]
+
+
+def prepare(
+    root: str | Path,
+    features_root: str | Path,
+    out: str | Path,
+    *,
+    features: Kind = "mmin",
+    classes: int = 4,
+    tolerance: float = 0.005,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Stores the features of every turn of the task, as they were distributed.
+
+    Args:
+        root: Folder `IEMOCAP_full_release`, of which the annotation is read.
+        features_root: Folder of the features.
+        out: Folder to make; must not exist.
+        features: "mmin" for the files of MMIN (`A/comparE.h5`, `V/denseface.h5`,
+            `L/bert_large.h5`), "precomputed" for your own: `<modality>.h5` with a dataset for every
+            turn, or `<turn>.npz` with an array for each modality.
+        classes: 4 (happy and excited are one) or 6.
+        tolerance: The largest share of turns that may be unusable.
+        workers: Processes; one for each core when not given, 0 for this one.
+        progress: Called with the number of turns done and of all.
+
+    Returns:
+        `out`.
+
+    Raises:
+        UserError: Annotation or features are missing or damaged, too many turns cannot be used,
+            or `out` exists.
+    """
+    release = read_release(root)
+    if release.problems:
+        raise UserError(f"{release.problems[0]}; mend it, or obtain the release again")
+    found = open_features(features_root, features)
+    return assemble(
+        out,
+        KIND,
+        samples_of(release.turns, classes, found),
+        found.decode,
+        ragged=list(found.widths),
+        options={"features": features, "classes": classes, "widths": dict(found.widths)},
+        tolerance=tolerance,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def samples_of(
+    turns: Sequence[Turn], classes: int, features: Features | None = None
+) -> list[Sample]:
+    """The turns of a task; without features they are made of their sound."""
+    names = class_names(classes)
+    chosen = CLASSES[classes]
+    return [
+        Sample(
+            turn.id,
+            names.index(chosen[turn.emotion]),
+            {"speech": turn.wav} if features is None else features.sources(turn.id),
+            {
+                "session": str(turn.session),
+                "speaker": turn.speaker,
+                "dialogue": turn.dialogue,
+                "emotion": turn.emotion,
+            },
+        )
+        for turn in turns
+        if turn.emotion in chosen
+    ]

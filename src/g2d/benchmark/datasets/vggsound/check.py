@@ -1,0 +1,52 @@
+"""Looking through the files of VGGSound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from g2d.benchmark.datasets.vggsound.decode import Decoder
+from g2d.benchmark.datasets.vggsound.layout import CLASSES, read_layout
+from g2d.benchmark.datasets.vggsound.rows import PARTS, shared_videos
+from g2d.data.preparation import inspect
+from g2d.data.preparation.inspection import some
+from g2d.data.preparation.report import Report
+
+
+def check(
+    root: str | Path,
+    csv: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Decodes every clip and says what is wrong with files and table.
+
+    Args:
+        root: Folder with `video/<id>_<start>.mp4`, or into which the archives were unpacked.
+        csv: The table of all clips; `vggsound.csv` in `root` when not given.
+        workers: Processes; one for each core when not given, 0 for this one.
+        progress: Called with the number of clips done and of all clips.
+    """
+    layout = read_layout(root, csv)
+    there = sum(sample.sources["video"].is_file() for sample in layout.samples)
+    own = sum("audio" in sample.sources for sample in layout.samples)
+    facts = [
+        f"{there} of the {len(layout.rows)} clips of the table are there, {own} of them with a WAV "
+        "file",
+        f"{len(layout.classes)} of the {CLASSES} classes of the full table",
+    ]
+    facts += [
+        f"{part}: {sum(row.part == part for row in layout.rows)} rows, "
+        f"{len({row.label for row in layout.rows if row.part == part})} classes"
+        for part in PARTS
+    ]
+    found = inspect(
+        layout.samples,
+        Decoder(),
+        lambda sample: sample.columns["part"],
+        workers=workers,
+        progress=progress,
+    )
+    problems = [*some(layout.faults), *some(shared_videos(layout.rows))]
+    return Report(tuple(facts), tuple(problems)) + found

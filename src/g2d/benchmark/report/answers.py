@@ -1,0 +1,131 @@
+"""What a model answered beside what was right, small enough for hundreds of runs on a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from g2d.benchmark.report.runs import Run
+from g2d.benchmark.report.wording import listed
+from g2d.engine.records import RunFolder
+from g2d.methods.validation import FUSED
+from g2d.tasks import Classification, Regression
+
+# A matrix of more classes is no longer read; the sentence beside it says what matters.
+MOST_CLASSES = 30
+MOST_POINTS = 200
+SIDE = 100
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Classification, on test.
+
+    Attributes:
+        classes: Their names.
+        matrix: Counts, rows what is right, columns what was answered: `"8 0;1 9"`; empty where
+            there are too many classes.
+        says: The same in a sentence.
+    """
+
+    classes: tuple[str, ...]
+    matrix: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Regression, on test, in a box of `SIDE` by `SIDE`: right to the right, answered upwards.
+
+    Attributes:
+        path: A dot for every sample, what `<path d>` takes.
+        low: What the lower left corner stands for.
+        high: What the upper right corner stands for.
+        says: The same in a sentence.
+    """
+
+    path: str
+    low: float
+    high: float
+    says: str
+
+
+def answers(run: Run) -> Confusion | Scatter | None:
+    """Reads the fused predictions of a finished run on test.
+
+    Returns:
+        Nothing where there are no predictions, or several labels a sample.
+    """
+    if run.state != "finished" or not (run.path / "predictions-test.npz").is_file():
+        return None
+    said = RunFolder(run.path).read_predictions("test")
+    if f"logits/{FUSED}" not in said:
+        return None
+    logits, target = said[f"logits/{FUSED}"], said["target"]
+    if isinstance(run.task, Regression):
+        answered = run.task.predict(torch.from_numpy(logits)).numpy()
+        return scatter(target.astype(float), answered.astype(float))
+    if target.ndim != 1 or not np.issubdtype(target.dtype, np.integer):
+        return None
+    named = run.task.class_names if isinstance(run.task, Classification) else None
+    classes = named or tuple(str(i) for i in range(logits.shape[1]))
+    return confusion(target.astype(int), logits.argmax(axis=1), classes)
+
+
+def confusion(
+    target: NDArray[np.int_], answered: NDArray[np.int_], classes: tuple[str, ...]
+) -> Confusion:
+    """Counts answers by what was right.
+
+    Example:
+        >>> found = confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), ("cat", "dog"))
+        >>> found.matrix, found.says
+        ('1 1;0 1', '2 of 3 test samples are right. Most often mistaken: cat for dog (1).')
+    """
+    counts = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(counts, (target, answered), 1)
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:3]
+    pairs = [divmod(int(place), len(classes)) for place in order]
+    mistakes = [
+        f"{classes[was]} for {classes[said]} ({wrong[was, said]})"
+        for was, said in pairs
+        if wrong[was, said]
+    ]
+    says = f"{int(np.trace(counts))} of {len(target)} test samples are right."
+    if mistakes:
+        says += f" Most often mistaken: {listed(mistakes)}."
+    small = len(classes) <= MOST_CLASSES
+    matrix = ";".join(" ".join(map(str, row)) for row in counts.tolist()) if small else ""
+    return Confusion(classes, matrix, says)
+
+
+def scatter(target: NDArray[np.float64], answered: NDArray[np.float64]) -> Scatter:
+    """Dots of predicted against true; of many samples every k-th, in the order of what is right.
+
+    Example:
+        >>> scatter(np.array([0.0, 10.0]), np.array([5.0, 10.0])).path
+        'M0 50h0M100 0h0'
+    """
+    finite = np.isfinite(target) & np.isfinite(answered)
+    target, answered = target[finite], answered[finite]
+    if not len(target):
+        return Scatter("", 0.0, 1.0, "No test sample has a number.")
+    order = np.argsort(target, kind="stable")
+    kept = order[:: -(-len(order) // MOST_POINTS)]
+    low = float(min(target.min(), answered.min()))
+    high = float(max(target.max(), answered.max()))
+    spread = (high - low) or 1.0
+    x = np.rint(SIDE * (target[kept] - low) / spread).astype(int)
+    y = np.rint(SIDE * (high - answered[kept]) / spread).astype(int)
+    path = "".join(f"M{a} {b}h0" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+    error = np.abs(answered - target)
+    says = (
+        f"Predicted against true on {len(target)} test samples"
+        f"{f', of which {len(kept)} are drawn' if len(kept) < len(target) else ''}: "
+        f"half of the predictions are within {np.median(error):.3g} of the truth."
+    )
+    return Scatter(path, low, high, says)

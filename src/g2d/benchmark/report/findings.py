@@ -1,0 +1,119 @@
+"""What a table says, in sentences: who is ahead, whether by chance, how far the paper is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+
+from g2d.benchmark.compare.metrics import METRICS
+from g2d.benchmark.compare.rendering.words import verdict
+from g2d.benchmark.compare.table import Column, Number, Table
+from g2d.benchmark.report.wording import listed
+from g2d.methods.validation import FUSED
+
+
+def findings(table: Table) -> list[str]:
+    """Who is ahead in a table, and whether that is more than chance; one sentence a column."""
+    said = []
+    for place, column in enumerate(table.columns):
+        if column.read == FUSED and table.best[place]:
+            ahead = _ahead if len(table.best[place]) == 1 else _ahead_of_each
+            said.append(f"{ahead(table, place, column)}{_against(table, column)}")
+    return said
+
+
+def _ahead(table: Table, place: int, column: Column) -> str:
+    """All were measured alike: the best, and who follows."""
+    (best,) = table.best[place]
+    sign = 1 if column.higher_is_better else -1
+    others = sorted(
+        (-sign * number.mean, " · ".join(row.labels), number)
+        for position, row in enumerate(table.rows)
+        if position != best.row
+        and (number := row.numbers[place]) is not None
+        and number.mean is not None
+        and not _apart(number)
+    )
+    said = f"On {column.dataset}, {_leads(table, place, best.row, column)}"
+    if not others:
+        return f"{said}."
+    _, name, second = others[0]
+    first = table.rows[best.row].numbers[place]
+    if best.beyond_chance:
+        return f"{said}, beyond chance ({name} follows with {_score(second, column)})."
+    few = first is not None and min(first.n, second.n) < 2
+    why = "one seed cannot tell" if few else "not beyond chance"
+    return f"{said}; {name} has {_score(second, column)}: {why}."
+
+
+def _ahead_of_each(table: Table, place: int, column: Column) -> str:
+    """Of every set that was measured alike, the best."""
+    parts: list[str] = []
+    for best in table.best[place]:
+        leads = _names(table, place, best.row) if parts else _leads(table, place, best.row, column)
+        parts.append(f"{leads}, {'' if best.beyond_chance else 'not '}beyond chance")
+    return f"On {column.dataset}, of those measured alike, {'; of others, '.join(parts)}."
+
+
+def _leads(table: Table, place: int, row: int, column: Column) -> str:
+    number = table.rows[row].numbers[place]
+    most = "highest" if column.higher_is_better else "lowest"
+    said = f"{' · '.join(table.rows[row].labels)} has the {most} {column.read}"
+    return f"{said} {METRICS[column.metric].label}, {_score(number, column)}"
+
+
+def _names(table: Table, place: int, row: int) -> str:
+    score = _score(table.rows[row].numbers[place], table.columns[place])
+    return f"{' · '.join(table.rows[row].labels)}, {score}"
+
+
+def _score(number: Number | None, column: Column) -> str:
+    if number is None or number.mean is None:
+        return ""
+    unit = f"\u00a0{column.unit}" if column.unit else ""
+    return f"{METRICS[column.metric].text(number.mean)}{unit}"
+
+
+def _apart(number: Number) -> bool:
+    """Whether it was not measured like the best of its column, which has the usual protocol."""
+    return any(mark.startswith(("another protocol", "other data")) for mark in number.marks)
+
+
+def _against(table: Table, column: Column) -> str:
+    """How many rows differ from the reference row beyond chance, over samples and seeds."""
+    tests = [t for t in table.tests if t.column == column.label and t.over == "samples"]
+    references = {test.reference for test in tests}
+    if len(references) != 1 or len(tests) < 2:
+        return ""
+    verdicts = [verdict(test, column) for test in tests]
+    apart = [(said, holds) for said, holds in verdicts if holds]
+    counts = [
+        (apart.count(("better", True)), "better"),
+        (apart.count(("worse", True)), "worse"),
+        (len(tests) - len(apart), "not told apart"),
+    ]
+    told = listed([f"{count} {verdict}" for count, verdict in counts if count])
+    name = " · ".join(next(iter(references)))
+    return f" Against {name}, over test samples and seeds: {told}."
+
+
+def beside_the_paper(tables: Iterable[Table]) -> str:
+    """How far the numbers are from the paper's, if there are any to compare."""
+    gaps = [
+        number.mean - number.paper
+        for table in tables
+        for row in table.rows
+        for number, column in zip(row.numbers, table.columns, strict=True)
+        if number is not None
+        and number.mean is not None
+        and number.paper is not None
+        and column.unit == "%"
+    ]
+    if not gaps:
+        return ""
+    middle = median(gaps)
+    return (
+        f"For {len(gaps)} of these numbers the paper gives its own; ours lie "
+        f"{abs(middle):.1f} points {'above' if middle > 0 else 'below'} in the median. Epochs, "
+        "data and models may differ: the notes and the command of every table say how."
+    )

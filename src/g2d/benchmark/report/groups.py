@@ -1,0 +1,115 @@
+"""Runs that differ by their seed alone, kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from g2d.benchmark.compare.grid import DATASET
+from g2d.benchmark.compare.record import GridRecord
+from g2d.benchmark.report.runs import Run, read_run
+from g2d.recipes.recipe import digest
+
+
+@dataclass(frozen=True)
+class Group:
+    """One setting, trained with several seeds.
+
+    Attributes:
+        anchor: Where it is found on the page.
+        title: What tables call it.
+        runs: In the order of seeds.
+        teacher: Whether it is a unimodal teacher.
+    """
+
+    anchor: str
+    title: str
+    runs: tuple[Run, ...]
+    teacher: bool = False
+
+    @property
+    def dataset(self) -> str:
+        """What it was trained on; empty where no run of it began."""
+        return next((str(run.about["dataset"]) for run in self.runs if "dataset" in run.about), "")
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """The fused scores of the finished runs on test."""
+        return tuple(run.score for run in self.runs if run.score is not None)
+
+    @property
+    def spread(self) -> float | None:
+        """Their standard deviation; nothing for fewer than two."""
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
+
+
+def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
+    """All runs that grids name, in their order, and after them the teachers that these name."""
+    seeds: dict[str, int] = {}
+    titles: dict[str, str] = {}
+    together: dict[str, str] = {}
+    datasets = {label for record in records for label in record.axes[DATASET]}
+    for record in records:
+        first_of: dict[tuple[str, ...], str] = {}
+        for cell in record.cells:
+            labels = tuple(cell.labels.values())
+            told = [v for k, v in cell.labels.items() if k != DATASET or len(datasets) > 1]
+            titles.setdefault(cell.run, " · ".join(told or labels))
+            seeds.setdefault(cell.run, cell.seed)
+            together.setdefault(cell.run, cell.run)
+            _join(together, first_of.setdefault(labels, cell.run), cell.run)
+    groups: dict[str, list[str]] = {}
+    for name in together:
+        groups.setdefault(_root(together, name), []).append(name)
+    students = [
+        Group(
+            anchor=f"setting-{number}",
+            title=titles[names[0]],
+            runs=tuple(read_run(out, name) for name in sorted(names, key=seeds.__getitem__)),
+        )
+        for number, names in enumerate(groups.values(), 1)
+    ]
+    return [*students, *_teachers(students, out)]
+
+
+def _teachers(students: Sequence[Group], out: Path) -> list[Group]:
+    named: dict[str, str] = {}
+    for group in students:
+        for run in group.runs:
+            named |= {place: modality for modality, place in run.teachers.items()}
+    groups: dict[str, list[Run]] = {}
+    for place, modality in named.items():
+        run = read_run(out, place)
+        dataset = str(run.about.get("dataset", ""))
+        key = f"{dataset} · {modality} · {digest(run.resolved())}"
+        groups.setdefault(key, []).append(run)
+    return [
+        Group(
+            anchor=f"teachers-{number}",
+            title=f"{key.rpartition(' · ')[0]} alone",
+            runs=tuple(sorted(runs, key=lambda run: (run.seed, run.name))),
+            teacher=True,
+        )
+        for number, (key, runs) in enumerate(groups.items(), 1)
+    ]
+
+
+def places(groups: Sequence[Group]) -> Mapping[str, Group]:
+    """The group of every run."""
+    return {run.name: group for group in groups for run in group.runs}
+
+
+def _root(together: dict[str, str], name: str) -> str:
+    while together[name] != name:
+        name = together[name]
+    return name
+
+
+def _join(together: dict[str, str], one: str, other: str) -> None:
+    """Makes two runs one group; the one that was named first stands for it."""
+    one, other = _root(together, one), _root(together, other)
+    first, second = sorted((one, other), key=list(together).index)
+    together[second] = first

@@ -1,0 +1,160 @@
+"""What was run and what came of it, in sentences for the top of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from g2d.benchmark.compare.record import GridRecord
+from g2d.benchmark.report.groups import Group
+from g2d.benchmark.report.runs import Run
+from g2d.benchmark.report.wording import counted, listed
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Runs that failed for one reason.
+
+    Attributes:
+        reason: As it was said.
+        settings: What failed, and the runs of it that did.
+    """
+
+    reason: str
+    settings: tuple[tuple[Group, tuple[Run, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        """How many runs failed."""
+        return sum(len(runs) for _, runs in self.settings)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What runs were made with.
+
+    Attributes:
+        letter: How the page refers to it.
+        words: Versions, machine and commit.
+        short: The same in a few words.
+        runs: How many were, in full or in part.
+    """
+
+    letter: str
+    words: str
+    short: str
+    runs: int
+
+
+def headline(records: Sequence[GridRecord]) -> str:
+    """What the page is called."""
+    if len(records) == 1:
+        return records[0].title
+    datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
+    drawn = sum(record.figure is not None for record in records)
+    kinds = [(len(records) - drawn, "comparison"), (drawn, "figure")]
+    said = " and ".join(counted(count, kind) for count, kind in kinds if count)
+    return f"{said} on {listed(list(datasets))}"
+
+
+def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
+    """How much was run, and how far it is."""
+    students = [group for group in groups if not group.teacher]
+    runs = [run for group in students for run in group.runs]
+    datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
+    seeds = sorted({cell.seed for record in records for cell in record.cells})
+    said = (
+        f"{counted(len(students), 'setting')} on {listed(list(datasets))}, "
+        f"with seed{'s' * (len(seeds) > 1)} {listed([str(seed) for seed in seeds], 10)}: "
+        f"{counted(len(runs), 'run')}. "
+    )
+    states: list[str] = [run.state for run in runs]
+    if all(state == "finished" for state in states):
+        return said + ("It is finished." if len(runs) == 1 else "All are finished.")
+    parts = [
+        f"{states.count(state)} {word}"
+        for state, word in (
+            ("finished", "finished"),
+            ("failed", "failed"),
+            ("open", "not done yet"),
+        )
+        if states.count(state)
+    ]
+    return f"{said}{listed(parts)}."
+
+
+def troubles(groups: Sequence[Group]) -> list[Trouble]:
+    """What failed, the commonest reason first."""
+    reasons: dict[str, dict[str, list[Run]]] = {}
+    by_anchor = {group.anchor: group for group in groups}
+    for group in groups:
+        for run in group.runs:
+            if run.state == "failed":
+                settings = reasons.setdefault(run.reason, {})
+                settings.setdefault(group.anchor, []).append(run)
+    found = [
+        Trouble(reason, tuple((by_anchor[at], tuple(runs)) for at, runs in settings.items()))
+        for reason, settings in reasons.items()
+    ]
+    return sorted(found, key=lambda trouble: -trouble.count)
+
+
+def unfinished(groups: Sequence[Group]) -> list[tuple[Group, tuple[Run, ...]]]:
+    """What is still to be done."""
+    found = [(group, tuple(run for run in group.runs if run.state == "open")) for group in groups]
+    return [(group, runs) for group, runs in found if runs]
+
+
+def made_with(groups: Sequence[Group]) -> tuple[list[Made], Mapping[str, str]]:
+    """All that runs were made with, and for every run the letters of what it was."""
+    counts: dict[str, int] = {}
+    short: dict[str, str] = {}
+    of_run: dict[str, list[str]] = {}
+    for group in groups:
+        for run in group.runs:
+            made_in = {_words(made): _few_words(made) for made in run.environments()}
+            short |= made_in
+            for words in made_in:
+                counts[words] = counts.get(words, 0) + 1
+                of_run.setdefault(run.name, []).append(words)
+    order = sorted(counts, key=lambda words: -counts[words])
+    letters = {words: f"E{number}" for number, words in enumerate(order, 1)}
+    made = [Made(letters[words], words, short[words], counts[words]) for words in order]
+    return made, {
+        name: listed([letters[words] for words in words_of]) for name, words_of in of_run.items()
+    }
+
+
+def _words(made: Mapping[str, Any]) -> str:
+    versions = {k: v for k, v in made.get("versions", {}).items() if k != "g2d"}
+    machine = made.get("machine", {})
+    packages = [f"Python {made.get('python', '?')}", *(f"{k} {v}" for k, v in versions.items())]
+    where = [_processor(machine)]
+    if machine.get("threads"):
+        where.append(f"{counted(int(machine['threads']), 'thread')} a run")
+    where.append(str(machine.get("gpu") or "no GPU"))
+    if machine.get("system"):
+        where.append(str(machine["system"]))
+    return f"{_own(made)}, {', '.join(packages)}; {', '.join(where)}"
+
+
+def _few_words(made: Mapping[str, Any]) -> str:
+    machine = made.get("machine", {})
+    torch = made.get("versions", {}).get("torch", "?")
+    where = machine.get("gpu") or f"{_processor(machine)}, no GPU"
+    return f"{_own(made)} and torch {torch}, on {where}"
+
+
+def _own(made: Mapping[str, Any]) -> str:
+    said = f"g2d {made.get('versions', {}).get('g2d', '?')}"
+    if made.get("commit"):
+        commit, _, changed = str(made["commit"]).partition("+")
+        said += f" at commit {commit[:12]}{' with changes' if changed else ''}"
+    return said
+
+
+def _processor(machine: Mapping[str, Any]) -> str:
+    said = str(machine.get("processor") or "an unknown processor")
+    cores = machine.get("cores")
+    return f"{said} with {counted(int(cores), 'core')}" if cores else said

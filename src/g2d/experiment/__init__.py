@@ -1,1 +1,0 @@
-"""From a recipe to finished run folders: build, teach, train, evaluate."""

@@ -1,0 +1,279 @@
+"""Builds what a recipe names, checking every option against the signature before anything runs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from g2d.errors import UserError, require
+from g2d.recipes.moved import current_path
+from g2d.recipes.plain_options import check_plain
+
+T = TypeVar("T")
+
+
+def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any]:
+    """Finds a class by its short name or its dotted path.
+
+    Args:
+        name: As the recipe gives it.
+        known: Short names and their dotted paths.
+        where: Key of the recipe, for the error.
+
+    Raises:
+        UserError: There is no such thing.
+
+    Example:
+        >>> locate("collections.OrderedDict", {}, "data").__name__
+        'OrderedDict'
+        >>> locate("lat", {"late": "g2d.models.fusion.late.LateFusion"}, "fusion")
+        Traceback (most recent call last):
+        ...
+        g2d.errors.UserError: fusion: there is no 'lat'; known: late, or a dotted path
+    """
+    path = current_path(known.get(name, name), where)
+    module, _, attribute = path.rpartition(".")
+    if not module or not all(part.isidentifier() for part in path.split(".")):
+        choices = ", ".join(sorted(known))
+        raise UserError(f"{where}: there is no {name!r}; known: {choices}, or a dotted path")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name and not module.startswith(error.name):
+            raise UserError(
+                f"{where}: {path} needs {error.name}, which is not installed"
+            ) from error
+        raise UserError(
+            f"{where}: there is no module {module!r}; if it is your own, name its folder: "
+            "PYTHONPATH=FOLDER g2d ..."
+        ) from None
+    except AttributeError:
+        raise UserError(f"{where}: {module} has no {attribute!r}") from None
+    return cast("Callable[..., Any]", found)
+
+
+def check_options(
+    target: Callable[..., Any],
+    options: Mapping[str, Any],
+    where: str,
+    given: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Options of the right names and types for a class, defaults filled in.
+
+    Args:
+        target: The class (or function) the options are for.
+        options: As the recipe gives them.
+        where: Key of the recipe, for the error.
+        given: Arguments that do not come from the recipe; they are not looked at.
+
+    Raises:
+        UserError: An unknown option, a wrong type or choice, or one that is missing.
+    """
+    require("jsonargparse", "train")
+    from argparse import ArgumentError
+
+    from jsonargparse import ArgumentParser, set_loader
+
+    set_loader("verbatim", lambda word: word)  # a word is no YAML within YAML
+    parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
+    signature = inspect.signature(target).parameters
+    skip = {name for name in (given or {}) if name in signature}
+    if inspect.isclass(target):
+        parser.add_class_arguments(target, skip=cast(Any, skip), fail_untyped=False)
+    else:
+        parser.add_function_arguments(target, skip=cast(Any, skip), fail_untyped=False)
+    unknown = sorted(set(options) - set(signature) | set(options) & skip)
+    if unknown:
+        choices = ", ".join(name for name in signature if name not in skip) or "none"
+        raise UserError(f"{where}.{unknown[0]}: no such option; known: {choices}")
+    hints = _hints(target)
+    check_plain(target, options, hints, where)
+    plain = {name: _as_meant(value, hints.get(name)) for name, value in options.items()}
+    for name, value in plain.items():
+        if value is None and name in hints and not _takes_none(hints[name]):
+            raise UserError(_expected(f"{where}.{name}", hints[name], value))
+    try:
+        parsed = parser.parse_object(plain)
+    except ArgumentError as error:
+        raise UserError(_one_line(str(error), where, hints, plain)) from None
+    return dict(vars(parser.instantiate_classes(parsed)))
+
+
+def build(
+    target: Callable[..., T],
+    options: Mapping[str, Any],
+    where: str,
+    given: Mapping[str, Any] | None = None,
+) -> T:
+    """Checks the options and makes the object.
+
+    Example:
+        >>> from g2d.engine.settings import TrainingSettings
+        >>> build(TrainingSettings, {"epochs": 3}, "training").epochs
+        3
+        >>> build(TrainingSettings, {"epochs": "three"}, "training")
+        Traceback (most recent call last):
+        ...
+        g2d.errors.UserError: training.epochs: expected a whole number, got 'three'
+    """
+    accepted = inspect.signature(target).parameters
+    passed = {name: value for name, value in (given or {}).items() if name in accepted}
+    checked = check_options(target, options, where, given)
+    return made(target, {**passed, **checked}, where, options)
+
+
+def made(
+    target: Callable[..., T],
+    arguments: Mapping[str, Any],
+    where: str,
+    options: Mapping[str, Any],
+) -> T:
+    """Makes an object whose class may refuse a value in any way it likes.
+
+    Args:
+        target: The class, or what makes the object.
+        arguments: All that it is called with.
+        where: Key of the recipe, for the error.
+        options: Those of the arguments that the recipe gives, for the error.
+
+    Raises:
+        UserError: It cannot be made of these values.
+
+    Example:
+        >>> made(dict, {"width": 3}, "fusion", {})
+        {'width': 3}
+    """
+    try:
+        return target(**arguments)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    except Exception as error:  # of PyTorch, or of a class of the user's own
+        given = ", ".join(f"{name}={_short(value)}" for name, value in options.items())
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{where}: this cannot be made with {given or 'its defaults'} ({reason}); choose other "
+            "values"
+        ) from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def split_spec(spec: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """The name and the options of a component: `late`, or `{name: late, ...}`.
+
+    Example:
+        >>> split_spec({"name": "g2d", "alpha": 2.0}, "method")
+        ('g2d', {'alpha': 2.0})
+    """
+    if isinstance(spec, str):
+        return spec, {}
+    if isinstance(spec, Mapping) and isinstance(spec.get("name"), str):
+        return spec["name"], {key: value for key, value in spec.items() if key != "name"}
+    raise UserError(f"{where}: expected a name, or a mapping with a name, got {spec!r}")
+
+
+def takes_list(target: Callable[..., Any], name: str) -> bool:
+    """Whether a class has an option that can be a list.
+
+    Example:
+        >>> def read(names: list[str] | None, kinds: dict[str, str]) -> None: ...
+        >>> takes_list(read, "names"), takes_list(read, "kinds"), takes_list(read, "other")
+        (True, False, False)
+    """
+    hint = _hints(target).get(name)
+    offers = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    return any((get_origin(one) or one) in {list, tuple, Sequence} for one in offers)
+
+
+def _one_line(
+    message: str, where: str, hints: Mapping[str, Any], options: Mapping[str, Any]
+) -> str:
+    missing = re.search(r"required: (.+)", message)
+    if missing:
+        return f"{where}.{missing.group(1)}: this must be given"
+    key = re.search(r'Parser key "([^"]+)"', message)
+    name = key.group(1).split(".")[0] if key else ""
+    if name not in options:
+        return f"{where}: {' '.join(message.split())}"
+    return _expected(f"{where}.{name}", hints.get(name, "another type"), options[name])
+
+
+def _expected(where: str, hint: Any, value: Any) -> str:
+    got = {None: "null", True: "true", False: "false"}.get(value) if _is_switch(value) else None
+    return f"{where}: expected {_in_words(hint)}, got {got or repr(value)}"
+
+
+def _is_switch(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    """Types of the arguments; as they are written where they cannot be resolved."""
+    written = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.annotation is not inspect.Parameter.empty
+    }
+    try:
+        found = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except Exception:  # names that exist for the type checker alone
+        known = vars(inspect.getmodule(target))
+        found = {name: _resolved(hint, known) for name, hint in written.items()}
+    return {name: found.get(name, hint) for name, hint in written.items()}
+
+
+def _resolved(hint: Any, known: dict[str, Any]) -> Any:
+    try:
+        return get_type_hints(SimpleNamespace(__annotations__={"it": hint}), known)["it"]
+    except Exception:
+        return hint
+
+
+def _as_meant(value: Any, hint: Any) -> Any:
+    """`precision: 32` is a number in YAML and a choice of `Literal["32", "bf16"]`."""
+    if get_origin(hint) is Literal and str(value) in get_args(hint) and not _is_switch(value):
+        return value if value in get_args(hint) else str(value)
+    return value
+
+
+def _takes_none(hint: Any) -> bool:
+    return isinstance(hint, str) or hint in {Any, None, type(None)} or type(None) in get_args(hint)
+
+
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    Path: "a path",
+    type(None): "null",
+}
+
+
+def _in_words(hint: Any) -> str:
+    """A type, for people.
+
+    Example:
+        >>> _in_words(Literal["sgd", "adamw"]), _in_words(tuple[float, ...] | None)
+        ('sgd or adamw', 'a list (each a number) or null')
+    """
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(map(str, inner))
+    if origin in {Union, UnionType}:
+        return " or ".join(_in_words(one) for one in inner)
+    if inspect.isclass(origin) and issubclass(origin, Mapping):
+        return "keys and values"
+    if inspect.isclass(origin) and issubclass(origin, Iterable):
+        return f"a list (each {_in_words(inner[0])})" if inner else "a list"
+    if hint in _WORDS:
+        return _WORDS[hint]
+    return str(getattr(hint, "__name__", hint))

@@ -1,0 +1,236 @@
+"""A recipe's method, its options checked before anything is trained."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from g2d.attach import as_student
+from g2d.errors import UserError
+from g2d.methods.base import Method
+from g2d.methods.schedule import Schedule
+from g2d.methods.smp import SequentialPrioritization, can_prioritize
+from g2d.models.fusion import LateFusion
+from g2d.models.multimodal import MultimodalModel
+from g2d.recipes.catalog import FUSIONS, METHODS
+from g2d.recipes.components import check_options, locate, split_spec
+from g2d.recipes.recipe import Recipe
+from g2d.recipes.settings import training_settings
+from g2d.recipes.staging import schedule_from
+from g2d.student.base import Student
+from g2d.tasks import Task
+from g2d.teachers.bank import TeacherBank
+
+RankBy = Literal["speed", "heldout", "train", "train_batch"]
+
+
+@dataclass(frozen=True)
+class MethodPlan:
+    """A method whose options are checked, waiting for its teachers.
+
+    Attributes:
+        label: Its name, as run folders and tables show it.
+        needs_teachers: Whether it wants any.
+        rank_by: What modalities are ranked by, where the method ranks them, or their order.
+        options: All options, defaults filled in.
+    """
+
+    label: str
+    needs_teachers: bool
+    rank_by: RankBy | tuple[str, ...] | None
+    options: dict[str, Any]
+    _parts: tuple[tuple[type[Method], dict[str, Any]], ...]
+    _schedule: Schedule | None
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a student to train (the ensemble has none)."""
+        return bool(self._parts)
+
+    @property
+    def scales_gradients(self) -> bool:
+        """Whether it scales whole gradients, which Adam divides out again."""
+        return self.options.get("suppression") == "partial" or any(
+            target.scales_gradients for target, _ in self._parts
+        )
+
+    def check_task(self, task: Task) -> None:
+        """Refuses a task that the method is not defined for.
+
+        Raises:
+            UserError: It is not.
+        """
+        for target, _ in self._parts:
+            target.check_task(task)
+
+    def make(
+        self,
+        model: MultimodalModel | Student,
+        task: Task,
+        teachers: TeacherBank | None,
+        confidence: Mapping[str, float] | None,
+    ) -> Method:
+        """The method itself, with what it needs put into the model.
+
+        Raises:
+            UserError: The method is not defined for the model's fusion, or refuses an option.
+        """
+        student, method = as_student(model), None
+        for target, options in self._parts:
+            given: dict[str, Any] = {}
+            if target.needs_teachers:
+                given["teachers"] = teachers
+            if target.staged:
+                given["schedule"] = self._schedule
+            if target.ranks:
+                given["confidence"] = confidence
+            first = (student, task) if method is None else (method,)
+            method = cast("Callable[..., Method]", target)(*first, **given, **options)
+        assert method is not None
+        return method
+
+
+def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
+    """Checks a recipe's method before anything is trained.
+
+    A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
+    prioritization around it. Beside the options in its signature, a method that ranks
+    modalities takes `rank_by` (`speed`, `heldout`, `train`, `train_batch`, or the modalities
+    themselves in the order in which they are to learn) and `schedule` (see `staging`), and any
+    method that has presets takes `preset`.
+
+    Raises:
+        UserError: An option is unknown, of the wrong type, or does not fit.
+    """
+    label, options = split_spec(recipe.method, "method")
+    if label == "ume":
+        _check_ensemble(recipe, options)
+        return MethodPlan(label, True, None, {}, (), None)
+    base, plus, wrapper = label.partition("+")
+    if plus and wrapper != "smp":
+        raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
+    known = {name: entry.path for name, entry in METHODS.items()}
+    if base in METHODS:
+        options = {**METHODS[base].options, **options}
+    found = locate(base, known, "method")
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        what = "nothing to prioritize in" if base == "ume" else "no method"
+        raise UserError(f"method: there is {what} {base!r}; expected a subclass of g2d.Method")
+    targets: list[type[Method]] = [found]
+    if plus and found.staged:
+        raise UserError(f"method: {base!r} prioritizes by itself; give {base!r}, without +smp")
+    if plus and not can_prioritize(found):
+        raise UserError(
+            f"method: {base!r} takes steps of its own, or orders the modalities by itself; use it "
+            "without +smp"
+        )
+    if plus:
+        targets.append(SequentialPrioritization)
+    options = _with_preset(targets, options)
+    ranks, staged = any(t.ranks for t in targets), any(t.staged for t in targets)
+    rank_by = _rank_by(options, modalities, targets) if ranks else None
+    schedule = None
+    if staged:
+        epochs = training_settings(recipe).epochs
+        schedule = schedule_from(options.pop("schedule", None), len(modalities), epochs)
+    parts = _share_options(targets, options)
+    needs = any(target.needs_teachers for target in targets)
+    resolved: dict[str, Any] = {}
+    for _, checked in parts:  # an option that two parts have is the method's, not the wrapper's
+        resolved = {**checked, **resolved}
+    if rank_by is not None:
+        resolved["rank_by"] = list(rank_by) if isinstance(rank_by, tuple) else rank_by
+    if schedule is not None:
+        resolved["schedule"] = list(schedule.tau)
+    if plus or ranks:
+        _check_scope(recipe, resolved)
+    return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule)
+
+
+_GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
+
+
+def _with_preset(targets: list[type[Method]], options: dict[str, Any]) -> dict[str, Any]:
+    if "preset" not in options:
+        return dict(options)
+    rest = {key: value for key, value in options.items() if key != "preset"}
+    merged: dict[str, Any] = {}
+    found = False
+    for target in targets:
+        presets = target.presets
+        if options["preset"] in presets:
+            found = True
+            merged |= presets[options["preset"]]
+    if not found:
+        known = sorted({name for target in targets for name in target.presets})
+        raise UserError(
+            f"method.preset: there is no {options['preset']!r}; known: {', '.join(known) or 'none'}"
+        )
+    return {**merged, **rest}
+
+
+def _rank_by(
+    options: dict[str, Any], names: tuple[str, ...], targets: list[type[Method]]
+) -> RankBy | tuple[str, ...]:
+    partial = options.get("suppression") == "partial"
+    usual = targets[-1].ranked_by
+    rank_by = options.pop("rank_by", "heldout" if partial else usual)
+    if partial and (rank_by == "speed" or isinstance(rank_by, list | tuple)):
+        raise UserError(
+            "method.rank_by: partial suppression is a ratio of the teachers' confidences; use "
+            f"heldout, train or train_batch, got {rank_by!r}"
+        )
+    if isinstance(rank_by, list | tuple) and sorted(map(str, rank_by)) == sorted(names):
+        return tuple(rank_by)
+    if rank_by not in get_args(RankBy):
+        raise UserError(
+            f"method.rank_by: expected {', '.join(get_args(RankBy))}, or {list(names)} in some "
+            f"order, got {rank_by!r}"
+        )
+    return cast(RankBy, rank_by)
+
+
+def _share_options(
+    targets: list[type[Method]], options: dict[str, Any]
+) -> list[tuple[type[Method], dict[str, Any]]]:
+    """Each option goes to the part that has it."""
+    given = dict.fromkeys(_GIVEN)
+    rest = dict(options)
+    parts = []
+    for target in targets:
+        own = inspect.signature(target).parameters
+        mine = {name: rest.pop(name) for name in list(rest) if name in own and name not in _GIVEN}
+        parts.append((target, check_options(target, mine, "method", given)))
+    if rest:
+        names = {name for target in targets for name in inspect.signature(target).parameters}
+        extra = {"rank_by"} if "confidence" in names else set()
+        extra |= names & {"schedule"}
+        extra |= {"preset"} if any(target.presets for target in targets) else set()
+        known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
+        raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
+    return parts
+
+
+def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """A branch gate needs a fusion with a head for each modality: say so before training."""
+    name, _ = split_spec(recipe.fusion, "fusion")
+    has_heads = getattr(locate(name, FUSIONS, "fusion"), "has_own_heads", False)
+    if options.get("scope") == "branch" and not has_heads:
+        raise UserError(
+            f"method.scope: the fusion {name!r} has no head for each modality, so a branch cannot "
+            "be closed; use --method.scope encoder, or late or sum fusion"
+        )
+
+
+def _check_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """The average of teachers is late fusion, and there is nothing to choose."""
+    if options:
+        raise UserError(f"method.{next(iter(options))}: the ensemble has no options")
+    name, _ = split_spec(recipe.fusion, "fusion")
+    if locate(name, FUSIONS, "fusion") is not LateFusion:
+        raise UserError(
+            f"fusion: ume averages the teachers, which is late fusion, got {name!r}; "
+            "use --fusion late"
+        )

@@ -1,0 +1,1 @@
+"""Which modality is suppressed in a table of one's own, and what to do about it."""

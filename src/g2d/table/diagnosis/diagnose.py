@@ -1,0 +1,286 @@
+"""Is a modality being drowned out? From a recipe to numbers and a verdict."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from g2d.analysis.attribution import Attribution
+from g2d.analysis.intervals import Interval
+from g2d.data.splits import Splits
+from g2d.engine.loop import fit
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+from g2d.methods.joint import JointTraining
+from g2d.recipes.build import build_splits, build_student
+from g2d.recipes.completing import complete
+from g2d.recipes.planning import plan_method
+from g2d.recipes.recipe import Recipe, digest, with_changes
+from g2d.recipes.settings import training_settings
+from g2d.runs.teach import evaluation_loader, teach, train_loader
+from g2d.runs.train import train
+from g2d.table.diagnosis.budget import Plan, fit_budget
+from g2d.table.diagnosis.judging import (
+    SeedRuns,
+    choose_on_train,
+    find,
+    fused_gain,
+    mean_attribution,
+    measure_seed,
+)
+from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
+from g2d.table.diagnosis.wording import headline, round_up, sentences
+from g2d.tasks import Classification, MultiLabel, Task
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+logger = logging.getLogger(__name__)
+
+# Plans and results of another form are made anew.
+_FORM = 1
+_WHY = {
+    "helps": "Train with G²D: it helps here.",
+    "no difference": "G²D did not change the fused prediction in so few epochs; train it longer.",
+    "cannot tell": "Train with G²D for as long as it takes, and compare it with --method joint.",
+}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        data: Name, task, metric, and how many rows train, choose the epoch, judge and test.
+        plan: What was trained, and what was cut.
+        findings: One a modality.
+        joint: Fused score of joint training on test.
+        g2d: The same of G²D.
+        gain: Their difference.
+        attribution: Shapley values of the joint model's score, the mean over seeds.
+        runs: Run folders of joint training and of G²D, for the first seed.
+        seconds: That this took, in this session.
+    """
+
+    data: dict[str, Any]
+    plan: Plan
+    findings: tuple[Finding, ...]
+    joint: Interval
+    g2d: Interval
+    gain: Interval
+    attribution: Attribution
+    runs: tuple[Path, ...]
+    seconds: float
+
+    @property
+    def sentences(self) -> list[str]:
+        """The verdict in plain words."""
+        rows = self.data["rows"]
+        share = rows["judged"] / sum(rows.values())
+        said = sentences(self.findings, self.gain, share, self.data["metric"])
+        if self.plan.shortened and any(judge(f) in ("noise", "unclear") for f in self.findings):
+            said.append(
+                f"All this is after {self.plan.epochs} epochs: the time was too short for more, "
+                "and a modality that learns late may look like one without signal."
+            )
+        return said
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `diagnosis.json` holds, but for the command to run next."""
+        return {
+            "format": _FORM,
+            "verdict": overall(self.findings),
+            "headline": headline(self.findings),
+            "drowned": [f.modality for f in self.findings if judge(f) == "drowned"],
+            "words": self.sentences,
+            "g2d": helps(self.gain),
+            "data": self.data,
+            "plan": self.plan.as_dict(),
+            "modalities": {f.modality: f.as_dict() for f in self.findings},
+            "fused": {
+                "joint": self.joint.as_dict(),
+                "g2d": self.g2d.as_dict(),
+                "gain": self.gain.as_dict(),
+            },
+            "seconds": round(self.seconds, 1),
+        }
+
+    def next_step(self, recipe: str, again: str) -> tuple[str, str]:
+        """The command to run next and why, as it is typed.
+
+        Args:
+            recipe: The recipe file, as it is typed.
+            again: The command of this diagnosis, as it was typed, without the number of seeds.
+        """
+        kind = overall(self.findings)
+        if kind == "unclear":
+            needed = [n for n in map(rows_needed, self.findings) if n is not None]
+            if needed:
+                rows = self.data["rows"]
+                total = round_up(max(needed) * sum(rows.values()) / rows["judged"])
+                return again, f"Ask again when there are about {total} rows."
+            if any(map(needs_seeds, self.findings)):
+                more = min(10, max(5, 2 * self.plan.seeds))
+                return f"{again} --seeds {more}", "Train more often, so that luck evens out."
+        if kind in ("balanced", "noise"):
+            return f"g2d train {recipe} --method joint --out runs", "Joint training is enough."
+        helped = helps(self.gain)
+        if helped == "hurts":
+            options = "--method ogm --training.optimizer sgd --training.learning_rate 0.01"
+            return f"g2d train {recipe} {options} --out runs", "G²D did harm; try another remedy."
+        return f"g2d train {recipe} --method g2d --out runs", _WHY[helped]
+
+
+def diagnose(
+    recipe: Recipe,
+    out: Path,
+    budget_minutes: float = 10,
+    seeds: int | None = None,
+) -> Diagnosis:
+    """Trains teachers, a joint model and G²D a few times, and judges them on held-out rows.
+
+    A seventh of the training rows chooses the epochs of all runs, so that the validation rows,
+    which judge, have chosen nothing: of the epochs of a teacher without signal, the best one on
+    the rows that choose would look like signal there. Test is asked once, whether G²D helps.
+    Finished parts are not done again.
+
+    Args:
+        recipe: Of any method; joint training and G²D are trained in its place.
+        out: Folder of runs, teachers and caches.
+        budget_minutes: Time to stay within, as far as one epoch foretells.
+        seeds: How often to train; as often as there is time for, 5 at most, when not given.
+
+    Raises:
+        UserError: The recipe or the data cannot be used.
+    """
+    started = time.monotonic()
+    if not budget_minutes > 0:
+        raise UserError(f"budget-minutes: got {budget_minutes:g}, expected more than 0")
+    if seeds is not None and not 1 <= seeds <= 10:
+        raise UserError(f"seeds: got {seeds}, expected 1 to 10")
+    splits = build_splits(recipe)
+    recipe = with_changes(complete(recipe, splits.spec), [("training.devices", 1)])
+    for method in ("joint", "g2d"):
+        plan_method(recipe.with_method(method), splits.spec.modalities)
+    fabric = training_settings(recipe).make_fabric()
+    plan = _plan(recipe, splits, out, budget_minutes, seeds, fabric)
+    recipe = with_changes(recipe, [("training.epochs", plan.epochs)])
+    recipe = replace(recipe, teachers={k: v for k, v in recipe.teachers.items() if k != "epochs"})
+    done: list[SeedRuns] = []
+    for number in range(plan.seeds):
+        before = time.monotonic()
+        done.append(_train_seed(recipe, splits, recipe.seed + number, out, fabric))
+        now = time.monotonic()
+        left = 60 * budget_minutes - (now - started)
+        if seeds is None and number + 1 < plan.seeds and now - before > left:
+            cut = f"stopped after {number + 1} of {plan.seeds} seeds: the time was up"
+            plan = replace(plan, seeds=number + 1, cut=(*plan.cut, cut))
+            break
+    joint, g2d, gain = fused_gain(done, splits.spec.task)
+    own = done[0].splits
+    return Diagnosis(
+        data={
+            "name": splits.spec.name,
+            "task": splits.spec.task.describe()["kind"],
+            "metric": _metric(splits.spec.task),
+            "protocol": splits.spec.protocol,
+            "rows": {
+                "train": len(own.train),
+                "choose": len(own.val),
+                "judged": len(splits.val),
+                "test": len(splits.test),
+            },
+        },
+        plan=plan,
+        findings=find(done),
+        joint=joint,
+        g2d=g2d,
+        gain=gain,
+        attribution=mean_attribution(done),
+        runs=(done[0].joint, done[0].g2d),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _metric(task: Task) -> str:
+    if isinstance(task, Classification):
+        return "accuracy"
+    return "right labels" if isinstance(task, MultiLabel) else "R²"
+
+
+def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fabric) -> SeedRuns:
+    """Teachers, joint training and G²D of one seed, and what they say."""
+    recipe = replace(recipe, seed=seed)
+    own = choose_on_train(splits, seed)
+    epochs = training_settings(recipe).epochs
+    # of other data or with other options it is another run, and not in the way of this one
+    which = digest([replace(recipe, seed=0).as_dict(), own.spec.fingerprint])[:8]
+    folders = [
+        train(
+            recipe.with_method(method),
+            out / "runs",
+            resume=True,
+            name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}-{which}",
+            splits=own,
+            fabric=fabric,
+        )
+        for method in ("joint", "g2d")
+    ]
+    teachers = teach(recipe.with_method("g2d"), own, out / "runs", fabric)
+    return measure_seed(own, splits.val, folders, teachers, training_settings(recipe), fabric)
+
+
+def _plan(
+    recipe: Recipe,
+    splits: Splits,
+    out: Path,
+    budget_minutes: float,
+    seeds: int | None,
+    fabric: Fabric,
+) -> Plan:
+    """What fits; kept in a file, so that the same question goes on where it was stopped."""
+    asked = [_FORM, recipe.as_dict(), splits.spec.fingerprint, budget_minutes, seeds]
+    key = digest(json.loads(json.dumps(asked)))
+    folder = RunFolder(out)
+    if (out / "plan.json").exists():
+        known = folder.read_json("plan.json")
+        if known.get("asked") == key:
+            return Plan(known["epochs"], known["seeds"], tuple(known["cut"]))
+    epoch = _seconds_of_an_epoch(recipe, splits, fabric)
+    left = 60 * budget_minutes - epoch
+    plan = fit_budget(epoch, max(left, 1.0), training_settings(recipe).epochs, seeds)
+    logger.info("an epoch takes %.2f s: %s", epoch, plan)
+    folder.write_json("plan.json", {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()})
+    return plan
+
+
+def _seconds_of_an_epoch(recipe: Recipe, splits: Splits, fabric: Fabric) -> float:
+    """One epoch of joint training, validation included; the second where the first is short.
+
+    The first pays for what is set up once, which in short epochs is most of it.
+    """
+    settings = replace(training_settings(recipe), epochs=1, loggers=())
+    own = choose_on_train(splits, recipe.seed)
+    seconds = 0.0
+    for _ in range(2):
+        torch.manual_seed(recipe.seed)
+        model = build_student(recipe.with_method("joint"), splits.spec.modalities, splits.spec.task)
+        before = time.monotonic()
+        fit(
+            JointTraining(model, splits.spec.task),
+            train_loader(own.train, settings, recipe.seed, fabric),
+            evaluation_loader(own.val, settings, fabric),
+            settings,
+            fabric=fabric,
+            title="how long an epoch takes",
+        )
+        seconds = time.monotonic() - before
+        if seconds > 5:
+            break
+    return seconds

@@ -1,0 +1,261 @@
+"""What the runs of a diagnosis say of held-out rows, and the numbers that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from g2d.analysis.attribution import Attribution, attribute, mean_inputs
+from g2d.analysis.intervals import Interval, interval, least_half_width, resamples
+from g2d.analysis.scores import Skill, offset, score_samples
+from g2d.data.loader import Subset, limit
+from g2d.data.splits import Split, Splits
+from g2d.engine.evaluate import Evaluation, evaluate
+from g2d.engine.records import RunFolder
+from g2d.engine.settings import TrainingSettings
+from g2d.errors import UserError
+from g2d.methods.validation import FUSED
+from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.recipe import digest
+from g2d.runs.loading import load_run
+from g2d.runs.teach import evaluation_loader, to_device
+from g2d.table.diagnosis.verdict import Finding
+from g2d.tasks import Classification, Task
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Floats = NDArray[np.float64]
+
+# Training rows that choose the epoch.
+_CHOOSE = 1 / 7
+# Training rows that offsets are read off, and rows that are judged, at most: more say nothing new.
+_OFFSET_ROWS = 2000
+_JUDGED_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class SeedRuns:
+    """What the runs of one seed say.
+
+    Attributes:
+        splits: Training rows, the rows that choose the epoch, test.
+        joint: Run folder of joint training.
+        g2d: Run folder of G²D.
+        teachers: Skill of every teacher on the judged rows.
+        readouts: Skill of every read-out of the joint model.
+        after: The same of the model trained by G²D.
+        sure: Confidence `(N,)` of every read-out of the joint model, and of its teacher.
+        attribution: Shapley values of the joint model's score.
+        present: 1 where a judged row has a modality, `(N,)`.
+    """
+
+    splits: Splits
+    joint: Path
+    g2d: Path
+    teachers: Mapping[str, Skill]
+    readouts: Mapping[str, Skill]
+    after: Mapping[str, Skill]
+    sure: Mapping[str, tuple[Floats, Floats]]
+    attribution: Attribution
+    present: Mapping[str, Floats]
+
+
+def choose_on_train(splits: Splits, seed: int) -> Splits:
+    """The same data with some training rows in the place of validation; test as it is.
+
+    Raises:
+        UserError: There are fewer than two training rows.
+    """
+    target = splits.train.target
+    if len(target) < 2:
+        raise UserError(f"{splits.spec.name}: got {len(target)} training rows, expected 2 or more")
+    rng = np.random.default_rng(seed)
+    labels = target if isinstance(splits.spec.task, Classification) else torch.zeros(len(target))
+    # In an order in which every class comes evenly spread, each seventh row chooses; a class
+    # comes first where it trains.
+    places = np.empty(len(target))
+    for label in labels.unique():
+        own = np.flatnonzero((labels == label).numpy())
+        places[rng.permutation(own)] = np.arange(len(own)) % round(1 / _CHOOSE)
+    chooses = places == round(1 / _CHOOSE) - 1
+    if not chooses.any():
+        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
+        own = np.flatnonzero((labels == biggest).numpy())
+        chooses[own[-1] if len(own) > 1 else -1] = True
+    parts = [np.flatnonzero(mask).tolist() for mask in (~chooses, chooses)]
+    mark = digest([splits.spec.fingerprint, "choose on train", seed])
+    return Splits(
+        replace(splits.spec, fingerprint=mark, selects_on_test=False),
+        train=Subset(splits.train, parts[0]),
+        val=Subset(splits.train, parts[1]),
+        test=splits.test,
+    )
+
+
+def measure_seed(
+    own: Splits,
+    judged: Split,
+    folders: Sequence[Path],
+    teachers: Mapping[str, UnimodalModel],
+    settings: TrainingSettings,
+    fabric: Fabric,
+) -> SeedRuns:
+    """Asks every model of a seed about the judged rows.
+
+    Args:
+        own: From `choose_on_train`.
+        judged: Rows that have trained and chosen nothing.
+        folders: Run folders of joint training and of G²D, made from the caller's own recipe.
+        teachers: By modality.
+        settings: For loaders.
+        fabric: The device.
+    """
+    task = own.spec.task
+    judged = limit(judged, _JUDGED_ROWS)
+    known = limit(own.train, _OFFSET_ROWS)
+
+    def batches(split: Split) -> Iterable[Any]:
+        found: Iterable[Any] = to_device(evaluation_loader(split, settings), fabric)
+        return found
+
+    def ask(model: nn.Module) -> tuple[Evaluation, Evaluation]:
+        model.to(fabric.device)
+        return evaluate(model, batches(known), task), evaluate(model, batches(judged), task)
+
+    said = {name: ask(model) for name, model in teachers.items()}
+    models = [load_run(folder, trust=True)[0] for folder in folders]
+    joint, g2d = (ask(model) for model in models)
+    owed = attribute(models[0], batches(judged), task, mean_inputs(models[0], batches(known)))
+    ones = torch.ones(len(judged), dtype=torch.bool)
+    present = {name: joint[1].present.get(name, ones) for name in teachers}
+    return SeedRuns(
+        splits=own,
+        joint=folders[0],
+        g2d=folders[1],
+        teachers={name: _skill(task, name, *said[name], FUSED) for name in teachers},
+        readouts={name: _skill(task, name, *joint, name) for name in teachers},
+        after={name: _skill(task, name, *g2d, name) for name in teachers},
+        sure={
+            name: (
+                _confidence(task, joint[1].logits[name], joint[1].target),
+                _confidence(task, said[name][1].logits[FUSED], joint[1].target),
+            )
+            for name in teachers
+        },
+        attribution=owed,
+        present={name: mask.double().numpy() for name, mask in present.items()},
+    )
+
+
+def _skill(task: Task, name: str, train: Evaluation, held: Evaluation, key: str) -> Skill:
+    there = train.present.get(name, torch.ones(len(train.target), dtype=torch.bool))
+    shift = offset(task, train.logits[key][there], train.target[there])
+    return Skill(task, held.logits[key], held.target, held.present.get(name), shift)
+
+
+def _confidence(task: Task, logits: Tensor, target: Tensor) -> Floats:
+    found: Floats = task.confidence(logits, target).double().numpy()
+    return found
+
+
+def find(runs: Sequence[SeedRuns]) -> tuple[Finding, ...]:
+    """Means over seeds and their intervals, for every modality."""
+    names = list(runs[0].teachers)
+    count = len(runs[0].present[names[0]])
+    draws, whole = resamples(count), np.ones((1, count))
+    findings = []
+    for name in names:
+        first = runs[0].teachers[name]
+        floor = _floor(first)
+        said = {
+            key: _both([getattr(run, key)[name] for run in runs], whole, draws)
+            for key in ("teachers", "readouts", "after")
+        }
+        lost = tuple(t - r for t, r in zip(said["teachers"], said["readouts"], strict=True))
+        ratio = [
+            (run.sure[name][0] * run.present[name], run.sure[name][1] * run.present[name])
+            for run in runs
+        ]
+        owed = [run.attribution.by_sample for run in runs]
+        share = [(values[name], np.sum(list(values.values()), axis=0)) for values in owed]
+        findings.append(
+            Finding(
+                name,
+                rows=first.rows,
+                teacher=_interval(said["teachers"], floor),
+                readout=_interval(said["readouts"], floor),
+                lost=_interval(lost, floor),
+                after=_interval(said["after"], floor),
+                confidence_ratio=_interval(_ratios(ratio, whole, draws), 0.0),
+                shapley_share=_interval(_ratios(share, whole, draws), 0.0),
+            )
+        )
+    return tuple(findings)
+
+
+def mean_attribution(runs: Sequence[SeedRuns]) -> Attribution:
+    """The mean over seeds."""
+    found = [run.attribution for run in runs]
+    return Attribution(
+        {n: np.mean([one.by_sample[n] for one in found], axis=0) for n in found[0].by_sample},
+        nothing=float(np.mean([one.nothing for one in found])),
+        everything=float(np.mean([one.everything for one in found])),
+    )
+
+
+def _both(skills: Sequence[Skill], whole: Floats, draws: Floats) -> tuple[Floats, Floats]:
+    points = np.array([skill(whole)[0] for skill in skills])
+    return points, np.stack([skill(draws) for skill in skills])
+
+
+def _ratios(
+    pairs: Sequence[tuple[Floats, Floats]], whole: Floats, draws: Floats
+) -> tuple[Floats, Floats]:
+    """Of sums over rows."""
+
+    def ratio(weights: Floats, above: Floats, below: Floats) -> Floats:
+        bottom = weights @ below
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = np.where(bottom > 1e-9, (weights @ above) / bottom, np.nan)
+        return found
+
+    points = np.array([ratio(whole, *pair)[0] for pair in pairs])
+    return points, np.stack([ratio(draws, *pair) for pair in pairs])
+
+
+def _interval(measured: Sequence[Floats], floor: float) -> Interval:
+    points, draws = measured
+    return interval(points, draws, floor)
+
+
+def _floor(skill: Skill) -> float:
+    """Wilson's, in units of skill."""
+    return skill.stretch * least_half_width(skill.effective_rows)
+
+
+def fused_gain(runs: Sequence[SeedRuns], task: Task) -> tuple[Interval, Interval, Interval]:
+    """Fused test scores of joint training and G²D, and the difference, sample by sample."""
+    scores: dict[str, list[Floats]] = {"joint": [], "g2d": []}
+    for run in runs:
+        for key, folder in (("joint", run.joint), ("g2d", run.g2d)):
+            said = RunFolder(folder).read_predictions("test")
+            logits = torch.from_numpy(np.asarray(said[f"logits/{FUSED}"]))
+            target = torch.from_numpy(np.asarray(said["target"]))
+            scores[key].append(score_samples(task, logits, target))
+    joint, g2d = np.stack(scores["joint"]), np.stack(scores["g2d"])
+    count = joint.shape[1]
+    draws = resamples(count) / count
+    floor = least_half_width(count)
+    return (
+        interval(joint.mean(axis=1), joint @ draws.T, floor),
+        interval(g2d.mean(axis=1), g2d @ draws.T, floor),
+        interval((g2d - joint).mean(axis=1), (g2d - joint) @ draws.T, floor),
+    )

@@ -1,0 +1,153 @@
+"""What classifier and regressor have in common."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from g2d.data.partition import stratified_parts
+from g2d.data.policies import Division
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.train import train
+from g2d.table.dataset import TableData
+from g2d.table.estimators.frames import as_frame
+from g2d.table.predict import Prediction, Predictor
+from g2d.table.targets import TaskName
+
+TARGET = "the target"
+_NAME = "model"
+
+
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """Teachers and student behind `fit`; see `G2DClassifier` for the arguments."""
+
+    def __init__(
+        self,
+        modalities: Mapping[str, Any] | None = None,
+        *,
+        method: Any = "g2d",
+        fusion: Any = "late",
+        encoders: Mapping[str, Any] | None = None,
+        epochs: int = 20,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        optimizer: str = "adamw",
+        validation_fraction: float = 0.15,
+        random_state: Any = 0,
+        folder: str | Path | None = None,
+        out: str | Path | None = None,
+    ) -> None:
+        self.modalities = modalities
+        self.method = method
+        self.fusion = fusion
+        self.encoders = encoders
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.folder = folder
+        self.out = out
+
+    def opinions(self, X: Any) -> dict[str, list[str | float | None]]:
+        """What each modality alone says of every row, `None` where it is absent."""
+        said = self._predictions(X)
+        return {
+            name: [row.opinions.get(name) for row in said]
+            for name in self.predictor_.preprocessing.kinds
+        }
+
+    def _fit(self, X: Any, target: NDArray[np.generic], task: TaskName) -> None:
+        """Trains on `X` and the cells of the target."""
+        frame, modalities = as_frame(X, self.modalities)
+        if len(frame) != len(target):
+            raise UserError(f"got X of {len(frame)} rows and y of {len(target)}")
+        if not 0 < self.validation_fraction < 1:
+            raise UserError(
+                f"got validation_fraction={self.validation_fraction:g}, expected a share between "
+                "0 and 1"
+            )
+        self.feature_names_in_ = np.array([str(name) for name in frame.columns], dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        frame = frame.assign(**{TARGET: target})
+        with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng():
+            data = TableData(
+                frame, TARGET, modalities, task, {}, self.folder, Path(temporary) / "cache"
+            )
+            splits = data.splits(_division(target, task, self.validation_fraction, seed))
+            recipe = recipe_from(
+                {
+                    "data": {"name": "table", "target": TARGET},
+                    "encoders": dict(self.encoders or {}),
+                    "fusion": self.fusion,
+                    "method": self.method,
+                    "training": {
+                        "epochs": self.epochs,
+                        "batch_size": self.batch_size,
+                        "learning_rate": self.learning_rate,
+                        "optimizer": self.optimizer,
+                    },
+                    "seed": seed,
+                }
+            )
+            out = Path(temporary) / "runs" if self.out is None else Path(self.out)
+            run = RunFolder(train(recipe, out, name=_free(out), splits=splits))
+            self.history_ = run.epochs()
+            taught = run.read_json("result.json").get("teachers", {})
+            self.confidence_ = taught.get("confidence", {}).get("heldout", {})
+            self.predictor_ = Predictor(run.path, trust=True)  # trained just now
+
+    def _predictions(self, X: Any) -> list[Prediction]:
+        check_is_fitted(self, "predictor_")
+        frame, _ = as_frame(X, self.modalities)
+        got = [str(name) for name in frame.columns]
+        if frame is not X and got != list(self.feature_names_in_):
+            raise UserError(
+                f"got X of {len(got)} columns in all, expected the {self.n_features_in_} of fit, "
+                "modality by modality"
+            )
+        return [said for _, said in self.predictor_.table(frame, self.folder)]
+
+
+def _free(out: Path) -> str:
+    """A name that no fit before has taken; processes that fit at once have names of their own."""
+    if not (out / _NAME).exists():
+        return _NAME
+    return f"{_NAME}-{uuid4().hex[:8]}"
+
+
+def _division(target: NDArray[np.generic], task: TaskName, share: float, seed: int) -> Division:
+    """Training and validation; what is called test is validation again, and is not reported.
+
+    Raises:
+        UserError: There are too few rows to cut any off.
+    """
+    held = round(share * len(target))
+    if held < 1 or held >= len(target):
+        raise UserError(
+            f"got {len(target)} rows, of which {share:g} would be {held} to validate on; expected "
+            "more"
+        )
+    rng = np.random.default_rng(seed)
+    if task == "regression":
+        order = rng.permutation(len(target))
+        return Division(np.sort(order[held:]), np.sort(order[:held]), np.sort(order[:held]))
+    val, train = stratified_parts(target, [held, len(target) - held], rng)
+    # a class that is nowhere else is learned rather than validated
+    lonely = ~np.isin(target[val], target[train])
+    train, val = np.concatenate([train, val[lonely]]), val[~lonely]
+    return Division(np.sort(train), np.sort(val), np.sort(val))

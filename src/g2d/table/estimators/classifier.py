@@ -1,0 +1,94 @@
+"""A classifier as scikit-learn has them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+
+from g2d.errors import UserError
+from g2d.table.estimators.base import Estimator
+
+
+class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
+    """One class a row, from several modalities.
+
+    `X` is a DataFrame (paths of pictures and recordings, texts, numbers, categories, dates), an
+    array whose columns `modalities` shares out, or a mapping of arrays by modality. Empty cells
+    are missing modalities.
+
+    Args:
+        modalities: As recipes have them, `{"face": {"kind": "image", "column": "photo"}}`, or read
+            off the DataFrame when not given; for an array, columns by modality.
+        method: A method of `g2d methods`, or a mapping with its options.
+        fusion: A fusion, or a mapping with its options.
+        encoders: By modality; what the kind suggests where not given.
+        epochs: Of each teacher, and of the student.
+        batch_size: Samples in a step.
+        learning_rate: Of teachers and student.
+        optimizer: `sgd` or `adamw`.
+        validation_fraction: Share of the rows that chooses the best epoch and ranks the
+            modalities.
+        random_state: Seed, or a source of one.
+        folder: What relative paths in cells are relative to; the working directory when not given.
+        out: Where to keep the run folder; it is not kept when not given.
+
+    Attributes:
+        classes_: The classes, sorted.
+        history_: One record an epoch of the student.
+        confidence_: Of each teacher on held-out rows.
+        predictor_: The model with its preprocessing.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> X, y = load_digits(n_class=2, return_X_y=True)
+        >>> halves = {"top": slice(0, 32), "bottom": slice(32, 64)}
+        >>> model = G2DClassifier(halves, epochs=8, learning_rate=0.01).fit(X[:200], y[:200])
+        >>> bool(model.score(X[200:], y[200:]) > 0.9)
+        True
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Trains teachers and student.
+
+        Raises:
+            UserError: The rows cannot be used.
+        """
+        target = np.asarray(y)
+        if target.ndim != 1:
+            raise UserError(f"got y of shape {target.shape}, expected one class a row")
+        check_classification_targets(target)
+        self.classes_, codes = np.unique(target, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise UserError(f"got one class only, {self.classes_[0]!r}; expected 2 or more")
+        self._prior = np.bincount(codes) / len(codes)
+        self._fit(X, codes, "classification")
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities `(N, C)`, in the order of `classes_`; for an empty row, the shares."""
+        said = self._predictions(X)
+        shares = np.zeros((len(said), len(self.classes_)))
+        for place, row in enumerate(said):
+            if not row.probabilities:
+                shares[place] = self._prior
+            # a class of which no training row could be used is not among them
+            for code, share in row.probabilities.items():
+                shares[place, int(code)] = share
+        return shares
+
+    def predict(self, X: Any) -> NDArray[np.generic]:
+        """The most likely classes, `(N,)`."""
+        shares = self.predict_proba(X)
+        chosen: NDArray[np.generic] = self.classes_[shares.argmax(axis=1)]
+        return chosen
+
+    def opinions(self, X: Any) -> dict[str, list[Any]]:
+        """The class that each modality alone says of every row, `None` where it is absent."""
+        return {
+            name: [None if code is None else self.classes_[int(code)] for code in codes]
+            for name, codes in super().opinions(X).items()
+        }

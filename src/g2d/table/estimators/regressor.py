@@ -1,0 +1,47 @@
+"""A regressor as scikit-learn has them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+
+from g2d.errors import UserError
+from g2d.table.estimators.base import Estimator
+
+
+class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
+    """One number a row, from several modalities; arguments as of `G2DClassifier`.
+
+    Predictions stay within the range of the training targets.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> X = {"a": rng.random((120, 4)), "b": rng.random((120, 4))}
+        >>> y = X["a"].sum(axis=1) + X["b"].sum(axis=1)
+        >>> model = G2DRegressor(epochs=20, learning_rate=0.01).fit(X, y)
+        >>> bool(model.score(X, y) > 0.5)
+        True
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Trains teachers and student.
+
+        Raises:
+            UserError: The rows cannot be used.
+        """
+        target = np.asarray(y, dtype=np.float64)
+        if target.ndim != 1:
+            raise UserError(f"got y of shape {target.shape}, expected one number a row")
+        if not np.isfinite(target).all():
+            raise UserError("got a y that is not finite in some rows; fill or remove them")
+        self._mean = float(target.mean())
+        self._fit(X, target, "regression")
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """The numbers, `(N,)`; for an empty row, the mean."""
+        said = [row.answer for row in self._predictions(X)]
+        return np.array([self._mean if number is None else number for number in said], np.float64)

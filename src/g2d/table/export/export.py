@@ -1,0 +1,165 @@
+"""A trained model as a file that runs without g2d, checked against the model before it is kept."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.files import read_json, write_whole
+from g2d.models.multimodal import MultimodalModel
+from g2d.runs.loading import load_run
+from g2d.table.export.formats import BATCH, format_of, quiet, reason, traced
+from g2d.table.export.named_tensors import NamedTensors
+from g2d.table.export.trial import Trials, largest_difference
+from g2d.tasks import Task, task_from
+
+# A larger difference, as a share of the output's largest value, is not rounding.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output of an exported model.
+
+    Attributes:
+        name: As it is called by.
+        dtype: `float32`, `int64` or `bool`.
+        shape: `batch` is any number.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written.
+
+    Attributes:
+        file: Where it is; beside it `<file>.json` says what it takes and gives, and `<file>.data`
+            holds the weights of an ONNX model above 1.5 GB.
+        format: `torch` or `onnx`.
+        inputs: In order.
+        outputs: In order.
+        difference: The largest difference from the model that was measured, as a share of the
+            largest value of the output it was found in.
+    """
+
+    file: Path
+    format: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    difference: float
+
+
+def export(
+    run: str | Path,
+    format: str = "torch",
+    out: str | Path | None = None,
+    *,
+    trust: bool = False,
+) -> Exported:
+    """Writes the model of a finished run as a file that runs without g2d.
+
+    Args:
+        run: The run's folder.
+        format: `torch` (a `torch.export` program) or `onnx`.
+        out: The file; `model.pt2` or `model.onnx` in the run's folder when not given.
+        trust: Whether code outside g2d that the run names may be run.
+
+    Raises:
+        UserError: This is no finished run, it names code that is not trusted, the model has an
+            operation that the format lacks, or the file's answers are not the model's. No file is
+            left then.
+    """
+    folder, kind = Path(run), format_of(format)
+    model, _ = load_run(folder, trust)
+    about = read_json(folder / "model.json")
+    shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
+    fitted = folder / "preprocessing.json"
+    notes = {"preprocessing": read_json(fitted)} if fitted.exists() else {}
+    file = Path(out) if out is not None else folder / f"model{kind.suffix}"
+    return export_model(model, task_from(about["task"]), shapes, file, format, notes)
+
+
+def export_model(
+    model: MultimodalModel,
+    task: Task,
+    shapes: Mapping[str, tuple[int, ...]],
+    out: str | Path,
+    format: str = "torch",
+    notes: Mapping[str, Any] | None = None,
+) -> Exported:
+    """Writes a model as a file that runs without g2d; see `NamedTensors` for what it takes.
+
+    The file is read again and asked about random batches of several sizes in which modalities are
+    absent; it is kept where it says what the model says.
+
+    Args:
+        model: Trained, on the CPU.
+        task: What it predicts.
+        shapes: Shape of one input of every modality.
+        out: The file, ending in `.pt2` or `.onnx` as its format does.
+        format: `torch` or `onnx`.
+        notes: What `<file>.json` says besides.
+
+    Raises:
+        UserError: The model has an operation that the format lacks, or the file's answers are not
+            the model's. No file is left then.
+    """
+    kind, out = format_of(format), Path(out)
+    if out.suffix != kind.suffix:
+        raise UserError(f"got {out} for the format {format}, expected a file ending {kind.suffix}")
+    if not out.parent.is_dir():
+        raise UserError(f"there is no folder {out.parent} for {out.name}; make it first")
+    named = NamedTensors(model, task)
+    trials = Trials(model, shapes)
+    example = list(trials)[-1]
+    with torch.no_grad():
+        answers = named(example)
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        file = Path(scratch) / out.name
+        with quiet(), torch.no_grad():
+            try:
+                kind.write(traced(named, example), file, list(example), list(answers))
+                difference = largest_difference(named, kind.read(file), trials)
+            except Exception as error:
+                raise UserError(
+                    f"the model cannot be exported as {format}: {reason(error)}; --debug shows "
+                    "all of it"
+                ) from error
+        if not difference <= TOLERANCE:
+            raise UserError(
+                f"the exported model's answers differ from the model's by {difference:.1e} of the "
+                f"largest, expected {TOLERANCE:.0e} or less; a model that keeps state or draws at "
+                "random in eval mode cannot be exported"
+            )
+        for part in file.parent.iterdir():  # ONNX keeps large weights in a file beside
+            part.replace(out.parent / part.name)
+    done = Exported(out, format, _specs(example), _specs(answers), difference)
+    content = {
+        **asdict(done),
+        "file": out.name,
+        "modalities": list(model.modalities),
+        "task": task.describe(),
+        "torch": torch.__version__,
+        **(notes or {}),
+    }
+    write_whole(out.with_name(out.name + ".json"), json.dumps(content, indent=2) + "\n")
+    return done
+
+
+def _specs(tensors: Mapping[str, Tensor]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(name, str(value.dtype).removeprefix("torch."), (BATCH, *value.shape[1:]))
+        for name, value in tensors.items()
+    )

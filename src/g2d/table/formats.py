@@ -1,0 +1,75 @@
+"""Files of tables, a few rows at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from g2d.errors import UserError, require
+from g2d.table.cells import Cell, as_cell
+from g2d.table.delimited import delimited, encoding_of
+
+# A header, and below it the cells, column by column.
+Part = tuple[Sequence[object], Sequence[list[Cell]]]
+
+
+def delimited_parts(path: Path, rows: int) -> Iterator[Part]:
+    """CSV and its relatives."""
+    lines = delimited(path, "\t" if path.suffix.lower() == ".tsv" else None)
+    header = next(lines, [])
+    part = list(islice(lines, rows))
+    yield header, _turned(part, len(header))
+    while part := list(islice(lines, rows)):
+        yield header, _turned(part, len(header))
+
+
+def _turned(rows: Sequence[Sequence[object]], width: int) -> list[list[Cell]]:
+    if not rows:
+        return [[] for _ in range(width)]
+    return [[as_cell(value) for value in column] for column in zip(*rows, strict=True)]
+
+
+def parquet_parts(path: Path, rows: int) -> Iterator[Part]:
+    """Parquet, without the numbers of rows that pandas adds."""
+    require("pyarrow", "tables")
+    from pyarrow.parquet import ParquetFile
+
+    file = ParquetFile(path)
+    # pandas keeps the numbers of rows under this name
+    header = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
+    empty = True
+    for batch in file.iter_batches(batch_size=rows, columns=header):
+        empty = False
+        yield header, [[as_cell(v) for v in column.to_pylist()] for column in batch.columns]
+    if empty:
+        yield header, [[] for _ in header]
+
+
+def json_parts(path: Path, rows: int) -> Iterator[Part]:
+    """JSON Lines; read twice, since any line may bring a new column."""
+    header = list(dict.fromkeys(key for row in _json_rows(path) for key in row))
+    found = _json_rows(path)
+    part = list(islice(found, rows))
+    yield header, _turned([[row.get(key) for key in header] for row in part], len(header))
+    while part := list(islice(found, rows)):
+        yield header, _turned([[row.get(key) for key in header] for row in part], len(header))
+
+
+def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding=encoding_of(path), errors="replace") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict):
+                raise UserError(
+                    f"{path.name}, line {number}: got {line.strip()[:40]!r}, expected one JSON "
+                    "object in each line"
+                )
+            yield row

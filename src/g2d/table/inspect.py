@@ -1,0 +1,138 @@
+"""From a table to a recipe that its owner can edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from g2d.errors import UserError, require
+from g2d.recipes.completing import AUTO
+from g2d.table.dates import order_of
+from g2d.table.kinds import Kind, Tabular
+from g2d.table.kinds.tabular import kind_of_column, unsure_note
+from g2d.table.schema import infer, make_kinds
+from g2d.table.source import Table, read_table
+from g2d.table.targets import TaskName, rare, read_target
+
+# Files from which on decoding is worth a second process.
+_MANY = 1000
+
+
+def inspect_table(
+    path: str | Path, target: str, task: TaskName = "auto"
+) -> tuple[dict[str, Any], list[str]]:
+    """What a table holds, as a recipe.
+
+    Args:
+        path: The table.
+        target: The column to predict.
+        task: As in `TableData`.
+
+    Returns:
+        The recipe as plain values, and what its owner should know, in sentences.
+
+    Raises:
+        UserError: The table cannot be read, or holds fewer than two modalities.
+    """
+    table = read_table(path)
+    answer = read_target(table.column(target), target, task)
+    found = infer(table, target)
+    kinds = make_kinds(found.modalities)
+    if len(kinds) < 2:
+        got = ", ".join(f"{name} ({kind.name})" for name, kind in kinds.items()) or "none"
+        left = "; ".join(f"{name}: {why}" for name, why in found.unused.items())
+        raise UserError(
+            f"{table.name}: found modalities: {got}; expected 2 or more beside the target"
+            + (f" (not used: {left})" if left else "")
+        )
+    notes = [f"{len(table)} rows; {answer.task} of {target!r}" + _classes(answer.names)]
+    for name, kind in kinds.items():
+        empty = sum(
+            all(table.columns[column][row] is None for column in kind.columns)
+            for row in range(len(table))
+        )
+        said = f"{name}: {kind.name} in {_columns(kind.columns)}"
+        notes.append(said + (f", empty in {empty} rows" if empty else ""))
+    notes += _dates_in_doubt(table, kinds)
+    notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
+    if answer.unusable:
+        notes.append(f"left out: {len(answer.unusable)} rows without a usable target")
+    for name, count in rare(answer).items():
+        notes.append(f"class {name!r} comes {count} time{'s' * (count > 1)} only")
+    data: dict[str, Any] = {
+        "name": "table",
+        "table": str(Path(path).resolve()),
+        "target": target,
+        "task": answer.task,
+        "modalities": found.modalities,
+        "split": {"column": found.split} if found.split else {"val": 0.15, "test": 0.15, "seed": 0},
+    }
+    if len(table) > _MANY:
+        data["workers"] = 2
+    recipe = {
+        "data": data,
+        "encoders": dict.fromkeys(kinds, AUTO),
+        "fusion": "late",
+        "method": "g2d",
+        "training": {
+            "epochs": 20,
+            "batch_size": 32 if len(table) >= 400 else 16,
+            "optimizer": "adamw",
+            "learning_rate": 0.001,
+            "weight_decay": 0.01,
+        },
+        "seed": 0,
+    }
+    return recipe, notes
+
+
+def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
+    """Columns of dates whose values do not tell day from month, in sentences."""
+    notes = []
+    for name, kind in kinds.items():
+        if not isinstance(kind, Tabular):
+            continue
+        for column in kind.columns:
+            cells = table.column(column)
+            order = order_of(cells)
+            if order.unsure and kind_of_column(cells) == "date":
+                notes.append(f"{name}: {unsure_note(column, order.unsure)}")
+    return notes
+
+
+# Of a table that is not divided already, what judges and what says whether G²D helps.
+_JUDGES, _TESTS, _LONG = 0.25, 0.2, 10_000
+
+
+def diagnosis_recipe(path: str | Path, target: str) -> tuple[dict[str, Any], list[str]]:
+    """As `inspect_table`; of a table that is short and not divided, more rows judge.
+
+    What a diagnosis can tell hangs on the rows it is judged on.
+    """
+    recipe, notes = inspect_table(path, target)
+    if "column" not in recipe["data"]["split"] and len(read_table(path)) < _LONG:
+        recipe["data"]["split"] |= {"val": _JUDGES, "test": _TESTS}
+    return recipe, notes
+
+
+def as_yaml(recipe: dict[str, Any], notes: list[str]) -> str:
+    """The recipe as its owner will edit it, the notes as comments."""
+    yaml = require("yaml", "train")
+    comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
+    text: str = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=96)
+    return comments + text
+
+
+def _classes(names: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:8])
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f", {len(names)} classes ({shown}{more})"
+
+
+def _columns(columns: tuple[str, ...]) -> str:
+    if len(columns) <= 6:
+        return ", ".join(columns)
+    return f"{columns[0]}, {columns[1]}, ... {columns[-1]} ({len(columns)} columns)"

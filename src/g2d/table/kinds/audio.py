@@ -1,0 +1,105 @@
+"""Recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes
+from g2d.errors import UserError
+from g2d.table.cells import Cell
+from g2d.table.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.table.kinds.moments import Moments
+from g2d.table.kinds.paths import path_in
+
+
+class Audio(Kind):
+    """Paths of recordings, any format that libsndfile reads, as log-mel spectrograms.
+
+    Args:
+        columns: One column of paths.
+        seconds: Length that every recording is cut or padded with silence to.
+        rate: Sampling rate, in Hz.
+        mels: Bands of the spectrogram, one every 10 ms.
+    """
+
+    name = "audio"
+    media = "audio/*"
+    paths = True
+
+    def __init__(
+        self, columns: Sequence[str], seconds: float = 3.0, rate: int = 16_000, mels: int = 40
+    ) -> None:
+        super().__init__(columns, seconds=seconds, rate=rate, mels=mels)
+        self._column = one_column(self.name, columns)
+        self.rate = whole(self.name, "rate", rate, 1000)
+        self.mels = whole(self.name, "mels", mels, 4)
+        if not isinstance(seconds, int | float) or not 0.05 <= seconds <= 3600:
+            raise UserError(
+                f"{self.name}: got seconds={seconds!r}, expected a number from 0.05 to 3600"
+            )
+        self.seconds = seconds
+        mel_filters(self.rate, self._n_fft, self.mels)  # refuses bands that catch no frequency
+        self._mean, self._scale = 0.0, 1.0
+
+    def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
+        """Decibels `(mels, frames)`, float16."""
+        cell = cells[self._column]
+        if cell is None:
+            return None
+        wave = read_wav(path_in(cell, folder), self.rate, self.seconds)
+        if len(wave) == 0:
+            raise UserError(f"{cell!r} has no samples")
+        if not np.isfinite(wave).all():
+            raise UserError(f"{cell!r} holds samples that are not numbers")
+        length = round(self.seconds * self.rate)
+        cut = np.zeros(length, np.float32)
+        cut[: min(length, len(wave))] = wave[:length]
+        spectrum = log_mel(torch.from_numpy(cut), self.rate, self._n_fft, self._hop, self.mels)
+        return spectrum.numpy().astype(np.float16)
+
+    def fit(self, arrays: Arrays) -> None:
+        """Mean and standard deviation over all bands and frames."""
+        moments = Moments(1)
+        for array in arrays():
+            moments.add(array.reshape(-1, 1))
+        self._mean, self._scale = moments.mean.item(), moments.scale.item()
+
+    def finish(self, array: Array) -> Array:
+        """Standardised, with a channel in front."""
+        return ((array.astype(np.float32) - self._mean) / self._scale)[None]
+
+    def unpacked(self, path: Path) -> int:
+        """Of the stretch that is read."""
+        return wave_bytes(path, self.seconds)
+
+    @property
+    def _n_fft(self) -> int:
+        """25 ms or more, a power of two."""
+        return int(2 ** np.ceil(np.log2(0.025 * self.rate)))
+
+    @property
+    def _hop(self) -> int:
+        return self.rate // 100
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(1, mels, frames)`."""
+        return (1, self.mels, 1 + round(self.seconds * self.rate) // self._hop)
+
+    @property
+    def suggested(self) -> dict[str, Any]:
+        """A small convolutional network on the spectrogram."""
+        return {"name": "small_cnn", "channels": 1}
+
+    def state(self) -> dict[str, Any]:
+        """Mean and standard deviation."""
+        return {"mean": self._mean, "scale": self._scale}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes them up."""
+        self._mean, self._scale = float(state["mean"]), float(state["scale"])

@@ -1,0 +1,160 @@
+"""What all kinds of modality have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from g2d.errors import UserError
+from g2d.table.cells import Cell
+from g2d.table.kinds.paths import named
+
+Array = NDArray[np.generic]
+# Called anew for every pass: each training sample's array, one after the other.
+Arrays = Callable[[], Iterator[Array]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the cells of a column hold, for those who ask people for one.
+
+    Attributes:
+        column: Its name.
+        holds: `file` where the cell is a path.
+        media: Of files: a media type or an ending, as the `accept` of a form has it.
+        values: Of categories: those that training knew.
+        inline: Of files: what may stand in the cell itself in the place of a path.
+    """
+
+    column: str
+    holds: Literal["file", "number", "date", "category", "words"]
+    media: str = ""
+    values: tuple[str, ...] = ()
+    inline: Literal["", "number", "vectors"] = ""
+
+
+class Kind(ABC):
+    """How the cells of one modality become the input of an encoder, in three steps.
+
+    `decode` makes an array of a row's cells, once, without knowing other rows. `fit` learns from
+    the training rows what `finish` needs to make an encoder's input of such an array: means,
+    vocabularies, lengths. What is fitted is plain values (`state`), saved with the model.
+
+    Args:
+        columns: The columns it reads.
+
+    Attributes:
+        name: As recipes call it.
+        ragged: Whether arrays of different rows differ in shape.
+        dtype: Of the encoder's input.
+        paths: Whether its cells name files.
+        media: Of the files that its cells name, as `Field` has it.
+        options: What it was made with, beside the columns.
+        suggested: The encoder for it, as a recipe says it, where the user asks for none.
+    """
+
+    name: ClassVar[str]
+    ragged: ClassVar[bool] = False
+    dtype: ClassVar[type[np.generic]] = np.float32
+    paths: ClassVar[bool] = False
+    media: ClassVar[str] = ""
+
+    def __init__(self, columns: Sequence[str], **options: Any) -> None:
+        if not columns:
+            raise UserError(f"{self.name}: got no columns, expected 1 or more")
+        self.columns = tuple(columns)
+        self.options = options
+
+    def check(self) -> None:  # noqa: B027 (most kinds name nothing)
+        """Looks at what the options name, before anything is decoded.
+
+        Not asked of a fitted kind, whose state holds what it needs.
+
+        Raises:
+            UserError: It is not there, or cannot be used.
+        """
+
+    def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
+        """The files that the array of a row is made of, whether they are there or not."""
+        cell = cells[self.columns[0]] if self.paths else None
+        return [] if cell is None else named(cell, folder)
+
+    @abstractmethod
+    def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
+        """The array of one row; `None` where its cells are empty.
+
+        Raises:
+            UserError: The cells hold something, and it cannot be used.
+        """
+
+    def fit(self, arrays: Arrays) -> None:  # noqa: B027 (most kinds have something to fit)
+        """Learns from the training rows."""
+
+    def refuses(self, array: Array) -> str:
+        """Why `finish` cannot take an array; nothing where it can. Known when fitted."""
+        return ""
+
+    def remark(self, array: Array) -> str:
+        """What of an array is not used although the rest is; nothing where all is."""
+        return ""
+
+    @abstractmethod
+    def finish(self, array: Array) -> Array:
+        """The encoder's input, of shape `shape`."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of one input; known when fitted."""
+
+    @property
+    @abstractmethod
+    def suggested(self) -> dict[str, Any]:
+        """A small encoder that trains from scratch on a CPU; known when fitted."""
+
+    def fields(self) -> list[Field]:
+        """What its columns hold; known when fitted."""
+        return [Field(column, "file", self.media) for column in self.columns]
+
+    def opens(self, cell: str) -> bool:
+        """Whether `decode` takes a cell for the path of a file."""
+        return True
+
+    def unpacked(self, path: Path) -> int:
+        """Bytes that a file takes when it is decoded, as its header says; 0 where it does not."""
+        return 0
+
+    def state(self) -> dict[str, Any]:
+        """What was fitted, as plain values."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Takes it up."""
+
+
+def one_column(kind: str, columns: Sequence[str]) -> str:
+    """The only column of a kind that reads one.
+
+    Raises:
+        UserError: There are several.
+    """
+    if len(columns) != 1:
+        raise UserError(f"{kind}: got {len(columns)} columns, expected 1; make a modality of each")
+    return columns[0]
+
+
+def whole(kind: str, name: str, value: object, least: int) -> int:
+    """An option that must be a whole number.
+
+    Raises:
+        UserError: It is none, or too small.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f"{kind}: got {name}={value!r}, expected a whole number from {least} on")
+    return value

@@ -1,0 +1,158 @@
+"""Vectors that somebody else computed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from g2d.errors import UserError
+from g2d.table.cells import Cell, number_of
+from g2d.table.kinds.base import Array, Arrays, Field, Kind
+from g2d.table.kinds.moments import Moments, standardised
+from g2d.table.kinds.paths import named, path_in
+
+
+def read_npy(cell: str, folder: Path, ndim: int) -> Array:
+    """The numbers of a `.npy` file, float32.
+
+    Raises:
+        UserError: It is missing, damaged, not made of numbers, or of another number of dimensions.
+    """
+    path = path_in(cell, folder)
+    try:
+        with path.open("rb") as stream:
+            array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    except (ValueError, OSError, EOFError, OverflowError, MemoryError):  # a header can say anything
+        array = np.zeros(0, object)
+    if not isinstance(array, np.ndarray) or array.dtype.kind == "O":
+        raise UserError(f"{cell!r} is no .npy file of numbers")
+    return _numbers(array, repr(cell), ndim)
+
+
+def listed(cell: str, ndim: int) -> Array | None:
+    """The numbers of a list in a cell, or of a list of lists, float32; nothing of an empty list.
+
+    Raises:
+        UserError: It is none.
+    """
+    shown = repr(cell if len(cell) <= 40 else f"{cell[:37]}...")
+    try:
+        values = json.loads(cell)
+        array = np.array(values, np.float64)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        what = "list of numbers" if ndim == 1 else "list of lists of numbers, all of one length"
+        raise UserError(f"{shown} is no {what}") from None
+    return _numbers(array, shown, ndim) if values else None
+
+
+def _numbers(array: Array, shown: str, ndim: int) -> Array:
+    if array.ndim != ndim or array.size == 0 or array.dtype.kind not in "fiub":
+        raise UserError(
+            f"{shown} holds {array.dtype} of shape {array.shape}, expected numbers with {ndim} "
+            f"dimension{'s' * (ndim > 1)}"
+        )
+    with np.errstate(over="ignore"):  # too large a number is none
+        return array.astype(np.float32)
+
+
+class Features(Kind):
+    """A vector a row: paths of `.npy` files, lists of numbers, or a block of columns of numbers.
+
+    Args:
+        columns: One column of paths or lists, or the columns of numbers in order.
+    """
+
+    name = "features"
+    media = ".npy"
+    ragged = True  # so that one vector of another length is reported, and not the end
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__(columns)
+        self._mean = np.zeros(0)
+        self._scale = np.ones(0)
+
+    def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
+        """The `.npy` file, where the cell is neither a list nor a number."""
+        cell = cells[self.columns[0]] if len(self.columns) == 1 else None
+        if cell is None or cell.startswith("[") or not math.isnan(number_of(cell)):
+            return []
+        return named(cell, folder)
+
+    def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
+        """The vector `(d,)`; `nan` where a number is missing.
+
+        Float32, but float64 of columns of numbers, which are not standardised yet: moments in
+        milliseconds, for example, have more digits than float32 holds.
+        """
+        values = [cells[name] for name in self.columns]
+        if all(value is None for value in values):
+            return None
+        if len(values) == 1 and math.isnan(number_of(values[0])):
+            cell = str(values[0])
+            return listed(cell, 1) if cell.startswith("[") else read_npy(cell, folder, ndim=1)
+        numbers = [number_of(value) for value in values]
+        for name, value, number in zip(self.columns, values, numbers, strict=True):
+            if value is not None and math.isnan(number):
+                raise UserError(f"{name}: {value!r} is no number")
+        with np.errstate(over="ignore"):  # too large a number is none
+            return np.array(numbers).astype(np.float32 if len(numbers) == 1 else np.float64)
+
+    def fields(self) -> list[Field]:
+        """Numbers where there are several columns."""
+        if len(self.columns) == 1:
+            return [Field(self.columns[0], "file", self.media, inline="number")]
+        return [Field(column, "number") for column in self.columns]
+
+    def opens(self, cell: str) -> bool:
+        """A cell of the only column that is no number and no list."""
+        alone = len(self.columns) == 1 and not cell.startswith("[")
+        return alone and math.isnan(number_of(cell))
+
+    def fit(self, arrays: Arrays) -> None:
+        """The commonest length, and mean and standard deviation of every dimension.
+
+        Raises:
+            UserError: There is no vector.
+        """
+        lengths = [len(array) for array in arrays()]
+        if not lengths:
+            raise UserError(f"{self.name}: no training row has {', '.join(self.columns)}")
+        width = int(np.bincount(lengths).argmax())
+        moments = Moments(width)
+        for array in arrays():
+            if len(array) == width:
+                moments.add(array[None])
+        self._mean, self._scale = moments.mean, moments.scale
+
+    def refuses(self, array: Array) -> str:
+        """A vector of another length than those of training."""
+        if len(array) == len(self._mean):
+            return ""
+        return f"got a vector of {len(array)} numbers, expected {len(self._mean)} as in training"
+
+    def finish(self, array: Array) -> Array:
+        """Standardised; 0, the mean, where a number is missing."""
+        return standardised(array, self._mean, self._scale).astype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(d,)`."""
+        return (len(self._mean),)
+
+    @property
+    def suggested(self) -> dict[str, Any]:
+        """A small perceptron."""
+        return {"name": "mlp", "inputs": len(self._mean), "width": 64}
+
+    def state(self) -> dict[str, Any]:
+        """Mean and standard deviation of every dimension."""
+        return {"mean": self._mean.tolist(), "scale": self._scale.tolist()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes them up."""
+        self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])

@@ -1,0 +1,118 @@
+"""Sequences of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from g2d.errors import UserError
+from g2d.table.cells import Cell
+from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, whole
+from g2d.table.kinds.features import listed, read_npy
+from g2d.table.kinds.moments import Moments, standardised
+from g2d.table.kinds.paths import named
+
+
+class SequenceOfVectors(Kind):
+    """Arrays `(T, d)`: paths of `.npy` files, or lists of lists of numbers.
+
+    Padded at the end with zeros; a step of zeros alone is padding to the encoders that mask.
+
+    Args:
+        columns: One column.
+        length: Steps to keep; as many as 95 % of the training rows have, and at most 512, when
+            not given.
+    """
+
+    name = "sequence"
+    media = ".npy"
+    ragged = True
+
+    def __init__(self, columns: Sequence[str], length: int | None = None) -> None:
+        super().__init__(columns, length=length)
+        self._column = one_column(self.name, columns)
+        self._given = None if length is None else whole(self.name, "length", length, 1)
+        self._length = self._given
+        self._mean = np.zeros(0)
+        self._scale = np.ones(0)
+
+    def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
+        """The `.npy` file, where the cell is no list."""
+        cell = cells[self._column]
+        return [] if cell is None or cell.startswith("[") else named(cell, folder)
+
+    def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
+        """The array `(T, d)`, float32."""
+        cell = cells[self._column]
+        if cell is None:
+            return None
+        return listed(cell, 2) if cell.startswith("[") else read_npy(cell, folder, ndim=2)
+
+    def fields(self) -> list[Field]:
+        """A file, or the vectors themselves."""
+        return [Field(self._column, "file", self.media, inline="vectors")]
+
+    def opens(self, cell: str) -> bool:
+        """A cell that is no list."""
+        return not cell.startswith("[")
+
+    def fit(self, arrays: Arrays) -> None:
+        """Width, length, and mean and standard deviation of every dimension.
+
+        Raises:
+            UserError: There is no sequence.
+        """
+        shapes = [array.shape for array in arrays()]
+        if not shapes:
+            raise UserError(f"{self.name}: no training row has {self._column}")
+        width = int(np.bincount([shape[1] for shape in shapes]).argmax())
+        moments = Moments(width)
+        for array in arrays():
+            if array.shape[1] == width:
+                moments.add(array)
+        self._mean, self._scale = moments.mean, moments.scale
+        self._length = self._given
+        if self._length is None:
+            lengths = [shape[0] for shape in shapes]
+            self._length = int(min(512, max(1, np.quantile(lengths, 0.95))))
+
+    def refuses(self, array: Array) -> str:
+        """Vectors of another length than those of training."""
+        width = len(self._mean)
+        if array.shape[1] == width:
+            return ""
+        return f"got vectors of {array.shape[1]} numbers, expected {width} as in training"
+
+    def finish(self, array: Array) -> Array:
+        """Standardised and padded `(length, d)`; numbers that are missing become the mean."""
+        padded = np.zeros(self.shape, np.float32)
+        kept = array[: self.shape[0]]
+        padded[: len(kept)] = standardised(kept, self._mean, self._scale)
+        return padded
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(length, d)`."""
+        return (self._length or 1, len(self._mean))
+
+    @property
+    def suggested(self) -> dict[str, Any]:
+        """A small transformer."""
+        small = {"width": 64, "heads": 4, "layers": 2, "feedforward": 128}
+        return {"name": "transformer", "inputs": len(self._mean), **small}
+
+    def state(self) -> dict[str, Any]:
+        """What was fitted."""
+        return {
+            "mean": self._mean.tolist(),
+            "scale": self._scale.tolist(),
+            "length": self._length,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes it up."""
+        self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
+        self._length = int(state["length"])

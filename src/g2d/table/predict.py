@@ -1,0 +1,212 @@
+"""What a trained run says of new rows; the run folder alone is enough."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.files import atomic, read_json
+from g2d.runs.loading import load_run
+from g2d.table.preprocessing import Preprocessing
+from g2d.table.source import Row, iterate_table
+from g2d.table.spreadsheet import harmless
+from g2d.tasks import Classification, MultiLabel, Task, task_from
+
+if TYPE_CHECKING:
+    import pandas
+
+# Rows that are decoded and predicted together.
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one row.
+
+    Attributes:
+        answer: Class, labels joined by `|`, or a number; `None` where no modality could be used.
+        probabilities: By class or label; empty for regression.
+        opinions: What each modality alone says, in the same terms as `answer`; those that are
+            there.
+        reasons: Why a modality that is in the row could not be used.
+        shares: What each modality alone says, in the terms of `probabilities`; empty for
+            regression.
+    """
+
+    answer: str | float | None
+    probabilities: dict[str, float]
+    opinions: dict[str, str | float]
+    reasons: dict[str, str]
+    shares: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+class Predictor:
+    """A trained run, ready for new rows.
+
+    Args:
+        folder: A finished run on a table.
+        trust: Whether code outside g2d that the run names may be run.
+
+    Raises:
+        UserError: It is none, or it names code outside g2d that is not trusted.
+    """
+
+    def __init__(self, folder: str | Path, *, trust: bool = False) -> None:
+        folder = Path(folder)
+        self.model, self.recipe = load_run(folder, trust)
+        file = folder / "preprocessing.json"
+        if not file.exists():
+            raise UserError(
+                f"{folder} was not trained on a table, so it cannot read one; expected a run made "
+                "from a recipe of g2d data inspect"
+            )
+        self.preprocessing = Preprocessing.from_dict(read_json(file))
+        self.task = task_from(read_json(folder / "model.json")["task"])
+
+    def rows(self, rows: Sequence[Row], folder: str | Path = ".") -> list[Prediction]:
+        """Predictions of some rows.
+
+        Args:
+            rows: Cells by column; those that are not there are empty.
+            folder: What relative paths are relative to.
+        """
+        said = []
+        for start in range(0, len(rows), BATCH):
+            said += self._together(rows[start : start + BATCH], Path(folder))
+        return said
+
+    def table(
+        self, source: str | Path | pandas.DataFrame, folder: str | Path | None = None
+    ) -> Iterator[tuple[Row, Prediction]]:
+        """Every row of a table with its prediction, a few at a time however long it is.
+
+        Raises:
+            UserError: The table cannot be read, or has none of the columns.
+        """
+        for part in iterate_table(source, folder, rows=1024):
+            self.preprocessing.check_columns(part)
+            rows = [part.row(number) for number in range(len(part))]
+            yield from zip(rows, self.rows(rows, part.folder), strict=True)
+
+    def _together(self, rows: Sequence[Row], folder: Path) -> list[Prediction]:
+        batch, reasons = self.preprocessing.batch(rows, folder)
+        with torch.no_grad():
+            outputs = self.model(batch)
+        answers = in_words(self.task, outputs.logits)
+        shares = probabilities(self.task, outputs.logits)
+        alone = {name: in_words(self.task, logits) for name, logits in outputs.unimodal.items()}
+        apart = {n: probabilities(self.task, logits) for n, logits in outputs.unimodal.items()}
+        found = []
+        for place, why in enumerate(reasons):
+            there = [name for name in batch.inputs if bool(batch.present[name][place])]
+            found.append(
+                Prediction(
+                    answers[place] if there else None,
+                    shares[place] if there else {},
+                    {name: alone[name][place] for name in there if name in alone},
+                    why,
+                    {n: apart[n][place] for n in there if n in apart and apart[n][place]},
+                )
+            )
+        return found
+
+
+def in_words(task: Task, logits: Tensor) -> list[str | float]:
+    """Predictions in the terms of the table that was trained on.
+
+    Example:
+        >>> in_words(Classification(["cat", "dog"]), torch.tensor([[0.0, 1.0]]))
+        ['dog']
+    """
+    predicted = task.predict(logits)
+    if isinstance(task, Classification):
+        return [task.class_names[number] for number in predicted.tolist()]
+    if isinstance(task, MultiLabel):
+        return [
+            "|".join(name for name, bit in zip(task.label_names, bits, strict=True) if bit)
+            for bits in predicted.tolist()
+        ]
+    return [float(number) for number in predicted.tolist()]
+
+
+def probabilities(task: Task, logits: Tensor) -> list[dict[str, float]]:
+    """By class or label; nothing for regression."""
+    if isinstance(task, Classification):
+        names, shares = task.class_names, logits.float().softmax(dim=1)
+    elif isinstance(task, MultiLabel):
+        names, shares = task.label_names, logits.float().sigmoid()
+    else:
+        return [{} for _ in logits]
+    return [dict(zip(names, row, strict=True)) for row in shares.tolist()]
+
+
+def write_predictions(
+    predictor: Predictor, source: str | Path, out: str | Path
+) -> tuple[int, list[str]]:
+    """Predicts a table into a CSV file, in bounded memory.
+
+    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`. What a
+    spreadsheet would take for a formula has an apostrophe before it (see `harmless`).
+
+    Returns:
+        How many rows were predicted, and why parts of some could not be used.
+
+    Raises:
+        UserError: The table cannot be read, or is to be written over.
+    """
+    task = predictor.task
+    names: Sequence[str] = ()
+    if isinstance(task, Classification):
+        names = task.class_names
+    elif isinstance(task, MultiLabel):
+        names = task.label_names
+    modalities = list(predictor.preprocessing.kinds)
+    header = ["row", "prediction", *(f"p({name})" for name in names)]
+    header += [*(f"{name} alone" for name in modalities), "not used"]
+    notes: list[str] = []
+    count = 0
+    out = Path(out)
+    if out.resolve() == Path(source).resolve():
+        raise UserError(f"{out} is the table to predict; give another file to write")
+    # whoever is stopped half-way keeps what was there before
+    with atomic(out) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(map(harmless, header))
+        for _, said in predictor.table(source):
+            count += 1
+            why = "; ".join(f"{name}: {reason}" for name, reason in said.reasons.items())
+            if why:
+                notes.append(f"row {count}: {why}")
+            writer.writerow(
+                [
+                    count,
+                    _cell(said.answer),
+                    *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
+                    *(_cell(said.opinions.get(name)) for name in modalities),
+                    harmless(why),
+                ]
+            )
+    return count, notes
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    return harmless(value) if isinstance(value, str) else f"{value:.8g}"
+
+
+def as_json(prediction: Prediction) -> dict[str, Any]:
+    """Plain values."""
+    return {
+        "answer": prediction.answer,
+        "probabilities": prediction.probabilities,
+        "opinions": prediction.opinions,
+        "not_used": prediction.reasons,
+    }

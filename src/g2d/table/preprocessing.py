@@ -1,0 +1,121 @@
+"""What turns the cells of a table into a model's inputs, fitted and saved with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from g2d.batch import Batch
+from g2d.errors import UserError
+from g2d.table.kinds import KINDS, Kind
+from g2d.table.source import Row, Table
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The kinds of all modalities, fitted on the training rows.
+
+    Attributes:
+        kinds: By modality, in the declared order.
+        target: Name of the target's column, which new rows need not have.
+    """
+
+    kinds: dict[str, Kind]
+    target: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "target": self.target,
+            "modalities": {
+                name: {
+                    "kind": kind.name,
+                    "columns": list(kind.columns),
+                    "options": kind.options,
+                    "state": kind.state(),
+                }
+                for name, kind in self.kinds.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Preprocessing:
+        """Restores what `as_dict` gave.
+
+        Raises:
+            UserError: It names a kind of modality that there is not.
+        """
+        kinds = {}
+        for name, spec in content["modalities"].items():
+            if spec["kind"] not in KINDS:
+                known = ", ".join(KINDS)
+                raise UserError(f"modality {name!r}: no kind {spec['kind']!r}; known: {known}")
+            kind = KINDS[spec["kind"]](spec["columns"], **spec["options"])
+            kind.load_state(spec["state"])
+            kinds[name] = kind
+        return cls(kinds, content["target"])
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one input of every modality."""
+        return {name: kind.shape for name, kind in self.kinds.items()}
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are read."""
+        return list(dict.fromkeys(c for kind in self.kinds.values() for c in kind.columns))
+
+    def batch(self, rows: Sequence[Row], folder: Path) -> tuple[Batch, list[dict[str, str]]]:
+        """The inputs of some rows; what is empty or cannot be used is absent.
+
+        Args:
+            rows: Cells by column; a column that is not there is empty in all of them.
+            folder: What relative paths are relative to.
+
+        Returns:
+            A batch whose targets are all zero, with a mask for every modality; and for each row,
+            by modality, why a cell that holds something could not be used.
+        """
+        reasons: list[dict[str, str]] = [{} for _ in rows]
+        inputs, present = {}, {}
+        for name, kind in self.kinds.items():
+            stacked = np.zeros((len(rows), *kind.shape), kind.dtype)
+            there = np.zeros(len(rows), bool)
+            for place, row in enumerate(rows):
+                cells = {column: row.get(column) for column in kind.columns}
+                try:
+                    array = kind.decode(cells, folder)
+                    if array is not None and (why_not := kind.refuses(array)):
+                        raise UserError(why_not)
+                except UserError as error:
+                    reasons[place][name] = str(error)
+                    continue
+                if array is not None:
+                    if remark := kind.remark(array):
+                        reasons[place][name] = remark
+                    stacked[place], there[place] = kind.finish(array), True
+            inputs[name], present[name] = torch.from_numpy(stacked), torch.from_numpy(there)
+        zeros = torch.zeros(len(rows), dtype=torch.int64)
+        return Batch(inputs, zeros, torch.arange(len(rows)), present), reasons
+
+    def check_columns(self, table: Table) -> list[str]:
+        """Columns that a table lacks; all of them absent is an error.
+
+        Raises:
+            UserError: It has none of the columns.
+        """
+        lacking = [name for name in self.columns if name not in table.columns]
+        if len(lacking) == len(self.columns):
+            expected, got = _few(self.columns), _few(list(table.columns))
+            raise UserError(f"{table.name} has none of the columns {expected}; it has {got}")
+        return lacking
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(names[:12]) + more

@@ -1,0 +1,48 @@
+"""Modalities of a table's store, as an encoder wants them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from g2d.data.store import RaggedArray, StoredArray
+from g2d.table.kinds import Kind
+
+# Finished inputs of at most this size are kept in memory, in the place of being made every time.
+_SMALL = 256 * 2**20
+
+
+class KindReader:
+    """Finishes what was decoded; absent samples are zero.
+
+    Args:
+        kind: Fitted.
+        decoded: What was decoded, sample by sample.
+        present: Which samples have the modality.
+    """
+
+    augments = False
+
+    def __init__(
+        self, kind: Kind, decoded: RaggedArray | StoredArray, present: NDArray[np.bool_]
+    ) -> None:
+        self.kind, self.decoded, self.present = kind, decoded, present
+        self._finished: NDArray[np.generic] | None = None
+        size = len(present) * int(np.prod(kind.shape)) * np.dtype(kind.dtype).itemsize
+        # what is ragged takes work to finish; pictures and spectrograms are large, and quick
+        if kind.ragged and size <= _SMALL:
+            self._finished = self._finish(np.arange(len(present)))
+
+    def read(self, rows: NDArray[np.int64]) -> Tensor:
+        """Inputs `(B, *kind.shape)`."""
+        finished = self._finish(rows) if self._finished is None else self._finished[rows]
+        return torch.from_numpy(finished)
+
+    def _finish(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+        stacked = np.zeros((len(rows), *self.kind.shape), self.kind.dtype)
+        for place, row in enumerate(rows.tolist()):
+            if self.present[row]:
+                stacked[place] = self.kind.finish(self.decoded[row])
+        return stacked

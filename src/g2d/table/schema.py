@@ -1,0 +1,278 @@
+"""What the columns of a table are: given by a recipe, or read off the cells."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from g2d.errors import UserError
+from g2d.table.cells import number_of
+from g2d.table.dates import order_of
+from g2d.table.kinds import KINDS, Kind
+from g2d.table.kinds.paths import path_in
+from g2d.table.kinds.tabular import MOST
+from g2d.table.kinds.text import count_words
+from g2d.table.source import Table
+
+Spec = dict[str, Any]
+
+ENDINGS = {
+    "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    "audio": (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus"),
+    "video": (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg"),
+    "array": (".npy",),
+}
+SPLIT_NAMES = ("split", "part", "fold", "subset", "set")
+SPLIT_VALUES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+# Cells that tell what a column is.
+_LOOKED_AT = 5000
+# From here on, different numbers in each row are no coincidence.
+_MANY = 20
+# Columns that tell rows, people or places apart, by their names.
+_IDENTIFIER = re.compile(r"(.*[\W_])?(id|ids|uuid|guid)|index|idx|row|rowid|nr|no|.*[a-z](Id|ID)")
+_LIST = re.compile(r"\[\s*(\[?)")
+# So many numbered columns in a row are the dimensions of one vector.
+_BLOCK = 8
+
+
+def make_kinds(modalities: Mapping[str, Any]) -> dict[str, Kind]:
+    """The kinds that a recipe's `modalities` describe.
+
+    Args:
+        modalities: By name, `{kind: image, column: photo, ...}`, or `columns` for several, with
+            the kind's own options.
+
+    Raises:
+        UserError: A kind or option is unknown, or a column is not given.
+
+    Example:
+        >>> kinds = make_kinds({"face": {"kind": "image", "column": "photo", "side": 32}})
+        >>> kinds["face"].columns, kinds["face"].shape
+        (('photo',), (3, 32, 32))
+    """
+    kinds = {}
+    for name, spec in modalities.items():
+        where = f"modalities.{name}"
+        if not isinstance(name, str) or re.search(
+            r"[/\\]|^sample-|-(present|offsets|shapes)$", name
+        ):
+            raise UserError(f"{where}: files are named after it, and cannot be; rename it")
+        if not isinstance(spec, Mapping):
+            raise UserError(f"{where}: expected a kind and its columns, got {spec!r}")
+        options = dict(spec)
+        word = options.pop("kind", None)
+        if not isinstance(word, str) or word not in KINDS:
+            raise UserError(f"{where}.kind: got {word!r}, expected one of {', '.join(KINDS)}")
+        columns = options.pop("columns", None)
+        if isinstance(columns, str):
+            columns = [columns]
+        if "column" in options:
+            columns = [*(columns or []), options.pop("column")]
+        if not isinstance(columns, list | tuple) or not columns or None in columns:
+            raise UserError(f"{where}: give a column, or a list of columns")
+        known = list(inspect.signature(KINDS[word]).parameters)[1:]
+        for option in options:
+            if option not in known:
+                raise UserError(
+                    f"{where}.{option}: no such option of {word}; known: {', '.join(known)}"
+                )
+        try:
+            kinds[name] = KINDS[word]([str(column) for column in columns], **options)
+            kinds[name].check()
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{where}: {error}") from None
+    return kinds
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What a table seems to hold.
+
+    Attributes:
+        modalities: As a recipe says them.
+        split: The column that says which split a row belongs to, if there is one.
+        unused: Columns that are left out, and why.
+    """
+
+    modalities: dict[str, Spec]
+    split: str | None
+    unused: dict[str, str]
+
+
+def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
+    """Reads kinds off endings and values.
+
+    Paths by their ending; numbers, dates and categories together as one modality `tabular`, but
+    eight or more numbered columns (`f0`, `f1`, ...) as a vector of their own; sentences as text.
+
+    Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are left out: a model
+    would learn them by heart; with few values they are categories. So are those that are the same
+    everywhere, and names. Modalities are called after their columns, in letters, digits and `_`.
+
+    Args:
+        table: The table.
+        target: The column to predict.
+        ignore: Columns to leave out.
+
+    Raises:
+        UserError: The target is no column.
+
+    Example:
+        >>> table = Table(
+        ...     {"file": ["a.wav", "b.wav"], "age": ["3", "4"], "y": ["0", "1"]}, Path(), "t"
+        ... )
+        >>> for name, spec in infer(table, "y").modalities.items():
+        ...     print(name, spec)
+        file {'kind': 'audio', 'column': 'file'}
+        tabular {'kind': 'tabular', 'columns': ['age']}
+    """
+    table.column(target)
+    unused = dict.fromkeys(ignore, "ignored")
+    split = _split_column(table, {target, *ignore})
+    found: dict[str, Spec] = {}
+    loose: list[str] = []
+    for name in table.columns:
+        if name in {target, split} or name in unused:
+            continue
+        there = [c for c in table.column(name)[:_LOOKED_AT] if c is not None]
+        # where a column begins late, what there is decides
+        there = there or [c for c in table.column(name) if c is not None][:_LOOKED_AT]
+        kind, why_not = _kind(name, there, table.folder)
+        if kind == "":
+            unused[name] = why_not
+        elif kind == "loose":
+            loose.append(name)
+        else:
+            found[_free(name, found)] = {"kind": kind, "column": name}
+    blocks, rest = _blocks(loose, table)
+    for prefix, columns in blocks.items():
+        found[_free(prefix, found)] = {"kind": "features", "columns": columns}
+    if rest:
+        spec: Spec = {"kind": "tabular", "columns": rest}
+        if types := {name: "category" for name in rest if _identifies(name)}:
+            spec["types"] = types  # a shop's number is a name
+        found[_free("tabular", found)] = spec
+    return Inferred(found, split, unused)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name for a modality that PyTorch can hold a module under and that is not taken."""
+    plain = re.sub(r"\W+", "_", name).strip("_") or "column"
+    if hasattr(nn.ModuleDict(), plain):
+        plain = f"{plain}_"
+    low = {other.lower() for other in taken}  # some file systems know no capitals
+    numbered = (f"{plain}_{number}" for number in range(2, len(low) + 3))
+    return plain if plain.lower() not in low else next(n for n in numbered if n.lower() not in low)
+
+
+def _split_column(table: Table, taken: Collection[str]) -> str | None:
+    for name in table.columns:
+        if name.lower() in SPLIT_NAMES and name not in taken:
+            values = {str(cell).lower() for cell in table.column(name) if cell is not None}
+            if values <= set(SPLIT_VALUES) and "train" in {SPLIT_VALUES[v] for v in values}:
+                return name
+    return None
+
+
+def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
+    """A kind, or `loose` for a column of a table; or nothing, and why not."""
+    if not cells:
+        return "", "empty"
+    enough = MOST * len(cells)
+    for kind, endings in ENDINGS.items():
+        paths = [cell for cell in cells if cell.lower().endswith(endings)]
+        if len(paths) >= enough:
+            return (_array_kind(paths, folder), "") if kind == "array" else (kind, "")
+    distinct = len(set(cells))
+    if distinct == 1:
+        return "", "the same in every row"
+    if re.fullmatch(r"Unnamed: \d+", name):
+        return "", "has no name, as numbers of rows have none"
+    if _identifies(name):
+        if distinct > min(100, 0.2 * len(cells)):
+            return "", "tells rows apart, by its name; name it in modalities to use it"
+        return "loose", ""
+    if sum(not math.isnan(number_of(cell)) for cell in cells) >= enough:
+        return ("", "counts the rows") if _counts(cells) else ("loose", "")
+    if order_of(cells).count >= enough:
+        return "loose", ""
+    lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
+    if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):
+        return kind, ""
+    repeated = distinct <= 0.5 * len(cells)
+    sentences = median(count_words(cell) for cell in cells) >= 3
+    if sentences and (distinct > 100 or not repeated):
+        return "text", ""
+    if repeated or distinct <= 2:
+        return "loose", ""
+    return "", "different in nearly every row, as a name is; name it in modalities to use it"
+
+
+def _identifies(name: str) -> bool:
+    return any(_IDENTIFIER.fullmatch(spelt) for spelt in (name, name.lower()))
+
+
+def _counts(cells: Sequence[str]) -> bool:
+    """Whether these are the numbers of the rows."""
+    if len(cells) <= _MANY or not all(re.fullmatch(r"\d{1,15}", cell) for cell in cells):
+        return False
+    numbers = sorted(map(int, cells))
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _list_kind(cells: Sequence[str], nested: bool) -> str:
+    """What lists of numbers are; nothing where they are lists of something else."""
+    kind = KINDS["sequence" if nested else "features"](["column"])
+    good = 0
+    for cell in cells[:_MANY]:
+        try:
+            good += kind.decode({"column": cell}, Path()) is not None
+        except UserError:
+            continue
+    return kind.name if good >= MOST * min(_MANY, len(cells)) else ""
+
+
+def _array_kind(paths: Sequence[str], folder: Path) -> str:
+    for path in paths[:_MANY]:
+        try:
+            found = np.load(path_in(path, folder), mmap_mode="r", allow_pickle=False)
+            return "features" if found.ndim == 1 else "sequence"
+        except (OSError, ValueError, EOFError):
+            continue
+    return "features"
+
+
+def _blocks(names: Sequence[str], table: Table) -> tuple[dict[str, list[str]], list[str]]:
+    """Numbered columns of numbers by their common beginning; and the other columns."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        numbered = re.fullmatch(r"(.*?)[\W_]*(\d+)", name)
+        if numbered and _numeric(table.column(name)):
+            groups[numbered[1] or "features"].append(name)
+    blocks = {prefix: columns for prefix, columns in groups.items() if len(columns) >= _BLOCK}
+    inside = {name for columns in blocks.values() for name in columns}
+    return blocks, [name for name in names if name not in inside]
+
+
+def _numeric(cells: Sequence[str | None]) -> bool:
+    there = [cell for cell in cells[:_LOOKED_AT] if cell is not None]
+    return sum(not math.isnan(number_of(cell)) for cell in there) >= MOST * len(there)

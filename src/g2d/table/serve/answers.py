@@ -1,0 +1,93 @@
+"""What the server says, as schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from g2d.table.kinds import Field as Column
+from g2d.table.predict import Prediction
+
+
+class Health(BaseModel):
+    """The server is there."""
+
+    status: str
+    run: str
+    version: str
+
+
+class Modality(BaseModel):
+    """A modality and the columns it reads."""
+
+    kind: str
+    columns: list[Column]
+
+
+class Limits(BaseModel):
+    """Of one request."""
+
+    max_mb: float
+    max_seconds: float
+    max_rows: int
+    max_decoded_mb: int
+
+
+class About(BaseModel):
+    """What the run reads and what it answers with."""
+
+    run: str
+    task: str
+    target: str
+    classes: list[str]
+    modalities: dict[str, Modality]
+    limits: Limits
+
+
+class Answer(BaseModel):
+    """What the run says of one row."""
+
+    answer: str | float | None = Field(description="null where no modality could be used")
+    probabilities: dict[str, float] = Field(description="by class or label; empty for regression")
+    opinions: dict[str, str | float] = Field(description="what each modality alone says")
+    opinion_probabilities: dict[str, dict[str, float]]
+    not_used: dict[str, str] = Field(description="why a modality that was sent is not used")
+
+    @classmethod
+    def of(cls, said: Prediction) -> Answer:
+        """From a prediction."""
+        return cls(
+            answer=said.answer,
+            probabilities=said.probabilities,
+            opinions=said.opinions,
+            opinion_probabilities=said.shares,
+            not_used=said.reasons,
+        )
+
+
+class Answers(BaseModel):
+    """What the run says of some rows, in their order."""
+
+    predictions: list[Answer]
+
+
+class Problem(BaseModel):
+    """What was got, and what was expected."""
+
+    detail: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI."""
+    return {status: {"model": Problem, "description": _WHY[status]} for status in statuses}
+
+
+_WHY = {
+    400: "The form cannot be read.",
+    408: "The request did not arrive in time.",
+    413: "The request is too large.",
+    415: "The body is of another media type.",
+    422: "The rows are not as they must be.",
+    504: "The prediction took too long.",
+}

@@ -1,0 +1,63 @@
+"""Tests of rows: what they can show at all, by counting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from g2d.benchmark.compare.finished import FinishedRun
+from g2d.benchmark.compare.metrics import METRICS
+from g2d.benchmark.compare.statistics.place import Place
+from g2d.benchmark.compare.statistics.samples import Samples
+from g2d.benchmark.compare.testing import Places, paired_tests
+
+SAMPLES = 40
+
+
+def place(method, values, parts=None):
+    """A place of one run a seed; with `parts`, what every test sample adds to each."""
+    runs = tuple(
+        FinishedRun(
+            **{"folder": Path(), "seed": seed, "method": method, "metrics": {}, "version": ""},
+            **{"protocol": "clean", "fingerprint": "", "size": SAMPLES, "epochs": 1},
+            test_selected=False,
+        )
+        for seed in range(len(values))
+    )
+    rows, present = np.arange(SAMPLES), np.ones(SAMPLES, dtype=bool)
+    samples = None
+    if parts is not None:
+        one = Samples("accuracy", rows, np.zeros(SAMPLES), present, np.asarray(parts, np.float64))
+        samples = (one,) * len(values)
+    return Place(METRICS["accuracy"], runs, np.asarray(values, np.float64), samples)
+
+
+def pairs_of(*places):
+    rows = tuple((f"row {i}",) for i in range(len(places)))
+    return paired_tests(Places("toys", rows, dict(enumerate(places))))
+
+
+@pytest.mark.parametrize(("rows", "least"), [(1, 1 / 32), (3, 3 / 32), (40, 1.0)])
+def test_the_least_p_is_that_of_all_rows_together(rows, least):
+    joint = place("joint", np.zeros(6))
+    found = pairs_of(joint, *(place("ogm", 1.0 + np.arange(6)) for _ in range(rows)))
+    # All six seeds are better: two of 2⁶ signs are as far from 0, in every row.
+    assert [test.p for test in found] == [1 / 32] * rows
+    assert [test.least for test in found] == [least] * rows
+    assert [test.adjusted for test in found] == [least] * rows
+
+
+def test_rows_of_fewer_seeds_do_not_bind_those_of_more():
+    joint = place("joint", np.zeros(8))
+    found = pairs_of(joint, place("ogm", np.ones(8)), place("agm", np.ones(2)))
+    assert [(test.n, test.least) for test in found] == [(8, 2 / 128), (2, 0.5)]
+    assert all(test.adjusted == test.least for test in found)
+
+
+def test_the_exact_test_of_samples_has_no_floor_of_draws():
+    joint, other = place("joint", [0.0], np.zeros(SAMPLES)), place("ogm", [100.0], np.ones(SAMPLES))
+    (test,) = pairs_of(joint, other)
+    assert test.test == "McNemar"
+    assert test.p == test.least == 2.0 ** (1 - SAMPLES)

@@ -1,0 +1,78 @@
+"""Runs that start at the same time share teachers and cache without spoiling them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from g2d.data.loader import make_loader
+from g2d.engine.records import RunFolder
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.teach import having
+from g2d.runs.train import train
+from toy import ToyData, toy_recipe
+
+
+def run(method, out):
+    """In a process of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    return train(recipe_from(toy_recipe() | {"method": method}), out)
+
+
+def test_two_runs_at_once_equal_one_after_the_other(tmp_path):
+    for method in ("umt", "g2d"):
+        run(method, tmp_path / "alone")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(run, method, tmp_path / "at-once") for method in ("umt", "g2d")]
+        folders = [job.result() for job in jobs]
+    for folder in folders:
+        alone = RunFolder(tmp_path / "alone" / folder.name)
+        one, other = (r.read_json("result.json") for r in (alone, RunFolder(folder)))
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert len(list((tmp_path / "at-once" / "teachers").iterdir())) == 2
+    assert len(list((tmp_path / "at-once" / "cache").iterdir())) == 1
+
+
+def test_a_teacher_is_trained_on_the_samples_that_have_its_modality():
+    split = ToyData().splits().train
+    split.present = {"far": np.arange(96) % 4 > 0}
+    assert having(split, "near") is split
+    own = having(split, "far")
+    assert len(own) == 72
+    rows = np.flatnonzero(split.present["far"])
+    (batch,) = make_loader(own, 96, shuffle=False)
+    np.testing.assert_array_equal(batch.inputs["far"], split.inputs["far"][rows])
+    assert bool(batch.present["far"].all())
+
+
+@pytest.mark.slow
+def test_two_devices_from_the_command_line_make_one_finished_run(tmp_path):
+    """Relaunch, shared folders, cached teachers, gathered evaluation; see tests/distributed."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    import yaml
+
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy_recipe(devices=2)))
+    tests = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "g2d.cli.main", "train", "toy.yaml", "--out", "runs"]
+    for extra in ([], ["--resume"]):
+        done = subprocess.run(
+            command + extra,
+            cwd=tmp_path,
+            env={**__import__("os").environ, "PYTHONPATH": str(tests), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("toy, g2d, test split") == 1
+    result = RunFolder(tmp_path / "runs" / "toy-g2d-seed0").read_json("result.json")
+    assert result["samples"] == {"train": 96, "val": 96, "test": 96}

@@ -1,0 +1,205 @@
+"""The estimators are scikit-learn's in what they promise, and ours in what they learn."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import g2d
+from table.tables import write_table
+
+sklearn = pytest.importorskip("sklearn")
+pandas = pytest.importorskip("pandas")
+
+from sklearn.base import clone  # noqa: E402
+from sklearn.datasets import load_digits  # noqa: E402
+from sklearn.model_selection import cross_val_score, train_test_split  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import FunctionTransformer  # noqa: E402
+
+HALVES = {"top": slice(0, 32), "bottom": slice(32, 64)}
+QUICK = {"epochs": 3, "learning_rate": 0.01, "method": "joint"}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X, y, test_size=400, random_state=0, stratify=y)
+
+
+@pytest.fixture(scope="module")
+def two():
+    return load_digits(n_class=2, return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def fitted(two):
+    X, y = two
+    return g2d.G2DClassifier(HALVES, **QUICK).fit(X[:240], y[:240])
+
+
+def test_two_halves_of_a_digit_and_noise(digits):
+    """scikit-learn's digits as two half-images beside a modality that says nothing."""
+    train, test, target, answers = digits
+    rng = np.random.default_rng(0)
+
+    def arrays(X):
+        return {
+            "top": X[:, :32],
+            "bottom": X[:, 32:],
+            "noise": rng.standard_normal((len(X), 16)),
+        }
+
+    model = g2d.G2DClassifier(epochs=12, learning_rate=3e-3).fit(arrays(train), target)
+    assert model.score(arrays(test), answers) > 0.9
+    opinions = model.opinions(arrays(test))
+    right = {name: np.mean(np.array(said) == answers) for name, said in opinions.items()}
+    assert right["noise"] < 0.25 < min(right["top"], right["bottom"])
+    assert set(model.confidence_) == {"top", "bottom", "noise"}
+    assert len(model.history_) == 12
+
+
+def test_probabilities_are_of_the_classes_in_order(fitted, two):
+    X, y = two
+    shares = fitted.predict_proba(X[240:])
+    assert shares.shape == (len(X) - 240, 2)
+    assert shares.sum(axis=1) == pytest.approx(1)
+    assert (fitted.predict(X[240:]) == fitted.classes_[shares.argmax(axis=1)]).all()
+    assert fitted.score(X[240:], y[240:]) > 0.9
+
+
+def test_any_labels_come_back_as_they_were(two):
+    X, y = two
+    words = np.array(["yes", "Ünsinn"])[y]
+    model = g2d.G2DClassifier(HALVES, **QUICK).fit(X, words)
+    assert model.classes_.tolist() == ["yes", "Ünsinn"]
+    assert np.mean(model.predict(X) == words) > 0.9
+
+
+def test_clone_fits_the_same_and_the_global_random_state_is_left_alone(fitted, two):
+    X, y = two
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    again = clone(fitted).fit(X[:240], y[:240])
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    other = clone(fitted).set_params(random_state=1).fit(X[:240], y[:240])
+    assert not np.array_equal(other.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_pickled_model_predicts_the_same_bits(fitted, two):
+    X, _ = two
+    back = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(back.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_in_cross_validation_and_at_the_end_of_a_pipeline(two):
+    X, y = two
+    model = g2d.G2DClassifier(HALVES, **QUICK)
+    assert cross_val_score(model, X, y, cv=2).min() > 0.9
+    line = make_pipeline(FunctionTransformer(lambda x: x / 16), model).fit(X, y)
+    assert line.score(X, y) > 0.9
+
+
+def test_a_data_frame_of_files_text_and_numbers(tmp_path):
+    frame = pandas.read_csv(write_table(tmp_path, rows=60))
+    y = frame.pop("animal")
+    modalities = {
+        "picture": {"kind": "image", "column": "picture", "side": 16},
+        "call": {"kind": "audio", "column": "call", "seconds": 0.5, "rate": 4000, "mels": 12},
+        "rest": {"kind": "tabular", "columns": ["weight", "place"]},
+    }
+    model = g2d.G2DClassifier(modalities, folder=tmp_path, **QUICK).fit(frame, y)
+    assert model.score(frame, y) > 0.9
+    frame.loc[3, ["picture", "weight", "place"]] = None
+    assert model.opinions(frame)["picture"][3] is None
+    frame.loc[4, ["picture", "call", "weight", "place"]] = None
+    shares = model.predict_proba(frame)[4]
+    assert shares == pytest.approx([0.5, 0.5])
+    assert model.feature_names_in_.tolist() == list(frame.columns)
+
+
+def test_regression(tmp_path):
+    rng = np.random.default_rng(0)
+    X = {"a": rng.random((200, 3)), "b": rng.random((200, 5, 2)) + 0.1}
+    y = 10 + X["a"].sum(axis=1)
+    encoders = {"b": {"name": "transformer", "inputs": 2, "width": 16, "heads": 2, "layers": 1}}
+    model = g2d.G2DRegressor(
+        epochs=20, learning_rate=0.01, method="joint", encoders=encoders, out=tmp_path
+    ).fit(X, y)
+    assert model.score(X, y) > 0.6
+    assert (tmp_path / "model" / "result.json").exists()
+    assert (y.min() <= model.predict(X)).all()
+    assert (model.predict(X) <= y.max()).all()
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "options", "line"),
+    [
+        (np.zeros((9, 4)), np.arange(9) % 2, {}, "got X as an array of 4 columns, and no modal"),
+        (np.zeros((9, 4, 2)), np.arange(9) % 2, {}, "got X of shape (9, 4, 2)"),
+        (np.zeros((9, 64)), np.arange(8) % 2, {"modalities": HALVES}, "X of 9 rows and y of 8"),
+        (np.zeros((9, 40)), np.arange(9) % 2, {"modalities": {"a": [50]}}, "got columns [50] of"),
+        (np.zeros((9, 64)), np.zeros(9), {"modalities": HALVES}, "got one class only"),
+        (np.zeros((9, 64)), np.zeros((9, 2)), {"modalities": HALVES}, "got y of shape (9, 2)"),
+        ({"a": np.zeros((9, 2)), "b": np.zeros((8, 2))}, np.arange(9) % 2, {}, "different lengths"),
+        (
+            np.zeros((9, 64)),
+            np.arange(9) % 2,
+            {"modalities": HALVES, "validation_fraction": 1.0},
+            "got validation_fraction=1",
+        ),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_in_one_line(X, y, options, line):
+    with pytest.raises(g2d.UserError) as caught:
+        g2d.G2DClassifier(**options).fit(X, y)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_target_with_holes_is_refused(two):
+    X, y = two
+    holes = y.astype(float)
+    holes[3] = np.nan
+    with pytest.raises(g2d.UserError, match="y that is not finite"):
+        g2d.G2DRegressor(HALVES).fit(X, holes)
+
+
+def test_prediction_before_fit_is_refused():
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        g2d.G2DClassifier(HALVES).predict(np.zeros((2, 64)))
+
+
+def test_a_class_without_a_usable_row_keeps_its_place():
+    """Every cell of "b" is missing: it is never predicted, and the others are not renamed."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b", "c"], 30)
+    X = rng.normal(size=(90, 4)) + 4 * (y == "c")[:, None]
+    X[y == "b"] = np.nan
+    halves = {"left": slice(0, 2), "right": slice(2, 4)}
+    model = g2d.G2DClassifier(halves, **{**QUICK, "epochs": 8}).fit(X, y)
+    seen = np.flatnonzero(y != "b")
+    shares = model.predict_proba(X)
+    assert shares.shape == (90, 3)
+    assert not shares[seen, 1].any()
+    assert np.mean(model.predict(X[seen]) == y[seen]) > 0.9
+    assert shares[y == "b"] == pytest.approx(np.full((30, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("width", [3, 65])
+def test_another_width_is_refused(fitted, width):
+    with pytest.raises(g2d.UserError):
+        fitted.predict({"top": np.zeros((3, width)), "bottom": np.zeros((3, 32))})
+
+
+def test_what_is_kept_of_one_fit_is_not_in_the_way_of_the_next(two, tmp_path):
+    X, y = two
+    model = g2d.G2DClassifier(HALVES, **{**QUICK, "epochs": 1}, out=tmp_path)
+    assert len(cross_val_score(model, X, y, cv=2)) == 2
+    assert len(list(tmp_path.glob("model*/result.json"))) == 2

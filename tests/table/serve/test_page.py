@@ -1,0 +1,177 @@
+"""The page in a real browser: files are dropped on it, and it shows what the server says."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+import shutil
+import subprocess
+
+import httpx
+import pytest
+from starlette.responses import FileResponse, HTMLResponse
+from starlette.routing import Route
+
+from g2d.table.serve.app import make_app
+from table.serve.conftest import serving
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+
+# What a person does, after the page has built its form.
+HELPERS = """
+const wait = async (what) => { while (!what()) await new Promise((r) => setTimeout(r, 20)); };
+const file = async (name, type) =>
+  new File([await (await fetch(`data/${name}`)).blob()], name, { type });
+const drop = (files, where) => {
+  const carrier = new DataTransfer();
+  for (const one of files) carrier.items.add(one);
+  const options = { bubbles: true, cancelable: true, dataTransfer: carrier };
+  where.dispatchEvent(new DragEvent("dragover", options));
+  where.dispatchEvent(new DragEvent("drop", options));
+};
+const done = () => document.body.setAttribute("data-done", "yes");
+"""
+
+
+@pytest.fixture(scope="module")
+def played(served_run):
+    """Plays a scene on the page in Chromium; gives what the page holds afterwards."""
+    app = make_app(served_run[0], threads=1)
+    scenes = {}
+
+    async def scene(request):
+        """The page as it is, and a script after its own, which its policy is told of."""
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            page = await client.get("http://here/")
+        script = f"{HELPERS}(async () => {{ {scenes['now']}; done(); }})();"
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy = page.headers["content-security-policy"]
+        policy = policy.replace("script-src", f"script-src 'sha256-{digest}'")
+        content = page.text.replace("</body>", f"<script>{script}</script></body>")
+        return HTMLResponse(content, headers={"content-security-policy": policy})
+
+    async def data(request):
+        return FileResponse(served_run[1] / request.path_params["name"])
+
+    app.router.routes += [Route("/scene", scene), Route("/data/{name}", data)]
+
+    with serving(app) as address:
+
+        def play(script, *options):
+            scenes["now"] = script
+            command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu"]
+            command += ["--disable-dev-shm-usage", "--no-first-run", *options]
+            command += ["--virtual-time-budget=20000", "--dump-dom", f"{address}/scene"]
+            said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+            assert 'data-done="yes"' in said.stdout, said.stdout + said.stderr
+            return said.stdout
+
+        yield play
+
+
+def opinions(page):
+    """What the page says of each modality."""
+    found = {}
+    for name, inside in re.findall(
+        r'<li class="opinion" data-modality="(\w+)">(.*?)(?=<li class="opinion"|</section>)',
+        page,
+        re.DOTALL,
+    ):
+        found[name] = re.search(r'<span class="(?:said|soft)">(.*?)</span>', inside)[1]
+    return found
+
+
+@needs_browser
+def test_a_picture_and_a_sound_are_dropped(played):
+    """On the page as such: each finds the column that takes it, and an answer comes unasked."""
+    page = played(
+        """await wait(() => document.getElementById("ask"));
+        drop([await file("0.wav", "audio/wav"), await file("0.png", "image/png")], document.body);
+        await wait(() => document.getElementById("said"));
+        await wait(() => document.querySelector("img").naturalWidth === 24)"""
+    )
+    assert '<p class="big" id="said">bird</p>' in page
+    assert opinions(page) == {
+        "picture": "bird",
+        "call": "bird",
+        "note": "not given",
+        "tabular": "not given",
+    }
+    assert 'alt="Preview of 0.png"' in page
+    assert 'aria-label="Listen to 0.wav"' in page
+    assert re.search(r'<p id="error"[^>]*hidden', page)
+
+
+@needs_browser
+def test_words_and_numbers_are_filled_in(played):
+    page = played(
+        """await wait(() => document.getElementById("ask"));
+        const at = (name) => document.querySelector(`[name="${name}"]`);
+        at("note").value = "a dog runs near";
+        at("weight").value = "20"; at("seen").value = "2024-02-29"; at("place").value = "sea";
+        document.getElementById("ask").click();
+        await wait(() => document.getElementById("said"))"""
+    )
+    assert '<p class="big" id="said">dog</p>' in page
+    assert opinions(page)["picture"] == opinions(page)["call"] == "not given"
+    assert opinions(page)["note"] == opinions(page)["tabular"] == "dog"
+
+
+@needs_browser
+def test_what_cannot_be_used_is_said(played):
+    page = played(
+        """await wait(() => document.getElementById("ask"));
+        const at = (name) => document.querySelector(`[name="${name}"]`);
+        drop([new File(["none"], "<b>x.png", { type: "image/png" })], at("picture"));
+        await wait(() => document.querySelector(".note"));
+        drop([new File(["none"], "letter.odt")], document.body);
+        const lost = document.getElementById("error").textContent;
+        document.body.setAttribute("data-lost", lost);
+        at("weight").value = "heavy";
+        document.getElementById("ask").click();
+        await wait(() => document.getElementById("error").textContent.includes("weight"))"""
+    )
+    assert 'data-lost="No column takes letter.odt."' in page
+    assert "'weight': got 'heavy', expected a number" in html.unescape(page)
+
+
+@needs_browser
+def test_the_page_is_cleared(played):
+    page = played(
+        """await wait(() => document.getElementById("ask"));
+        drop([await file("1.png", "image/png")], document.body);
+        await wait(() => document.getElementById("said"));
+        document.querySelector("[type=reset]").click();
+        await wait(() => !document.getElementById("said"))"""
+    )
+    assert opinions(page) == {}
+    assert "<img" not in page
+    assert re.search(r'id="alone" hidden', page)
+
+
+@needs_browser
+def test_every_field_has_a_label(played):
+    page = played('await wait(() => document.getElementById("ask"))')
+    fields = re.findall(r"<(?:input|textarea)\b[^>]*\bid=\"([^\"]+)\"", page)
+    assert len(fields) == 7
+    for field in fields:
+        assert re.search(rf'<label for="{field}"><span[^>]*>\w+</span>[^<]*</label>', page)
+
+
+def test_the_page_needs_nobody_else(client):
+    """One file: it names no other address, and its policy allows none."""
+    said = client.get("/")
+    assert said.headers["content-type"] == "text/html; charset=utf-8"
+    assert not re.findall(
+        r"https?://|//\w+\.|@import|url\(|\bsrc=|<link(?! rel=\"icon\")", said.text
+    )
+    policy = said.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for tag in ("script", "style"):
+        (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", said.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy

@@ -1,0 +1,176 @@
+"""What little tables of real life are taken for, and what must not be taken for anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from g2d.errors import UserError
+from g2d.table.schema import infer, make_kinds
+from g2d.table.source import Table
+
+RNG = np.random.default_rng(0)
+N = 60
+TEXTS = [f"number {n} was not what we had hoped for" for n in range(N)]
+NUMBERS = [f"{x:.3f}" for x in RNG.normal(size=N)]
+
+
+def found(ignore=(), folder=Path(), **columns):
+    columns.setdefault("y", ["0", "1"] * (N // 2))
+    guess = infer(Table(columns, folder, "t.csv"), "y", ignore)
+    make_kinds(guess.modalities)  # every guess can be used
+    return guess
+
+
+def kind_of(cells, name="thing", **more):
+    guess = found(**{name: cells}, **more)
+    assert not guess.unused or list(guess.unused) == [name]
+    return next((spec["kind"] for spec in guess.modalities.values()), None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([f"{n}.JPG" for n in range(N)], "image"),
+        ([f"clips/{n}.wav" if n % 7 else None for n in range(N)], "audio"),
+        ([f"{n}.mp4" if n % 7 else "missing" for n in range(N)], "video"),
+        ([f"{n}.npy" for n in range(N)], "features"),
+        (TEXTS, "text"),
+        (["我不喜欢这个" + "很" * (n % 40) for n in range(N)], "text"),
+        (NUMBERS, "tabular"),
+        ([f"{n % 7}" if n % 8 else "unknown" for n in range(N)], "tabular"),
+        ([f"2024-01-{1 + n % 28:02}" for n in range(N)], "tabular"),
+        ([f"2024-01-01T{n % 24:02}:00Z" for n in range(N)], "tabular"),
+        (["red", "green", "blue"] * 20, "tabular"),
+        (["New York", "Los Angeles, CA", "Rio"] * 20, "tabular"),
+        (["I strongly agree with it", "I do not agree"] * 30, "tabular"),
+        (["true", "false"] * 30, "tabular"),
+        ([f"[[{n}, 1], [2, 3]]" for n in range(N)], "sequence"),
+        ([f"[ [{n}, 1] ]" for n in range(N)], "sequence"),
+        ([f"[{n}, 1.5, -2]" for n in range(N)], "features"),
+        (["[1] see below for more " + str(n) for n in range(N)], "text"),
+        # nothing can be learnt from these
+        ([None] * N, None),
+        (["same"] * N, None),
+        ([str(n + 1) for n in range(N)], None),
+        ([str(n) for n in RNG.permutation(N)], None),
+        ([f"Surname{n}, Name" for n in range(N)], None),
+    ],
+)
+def test_kinds(cells, kind):
+    assert kind_of(cells) == kind
+
+
+@pytest.mark.parametrize("name", ["id", "user_id", "UserId", "Patient ID", "Unnamed: 0", "index"])
+def test_what_tells_rows_apart_is_left_out(name):
+    cells = [str(n) for n in RNG.integers(10**6, 10**7, N)]
+    assert list(found(**{name: cells, "x": NUMBERS}).unused) == [name]
+
+
+@pytest.mark.parametrize("name", ["paid", "humid", "uv_index", "valid", "Madrid"])
+def test_names_that_only_end_alike_are_used(name):
+    assert found(**{name: NUMBERS}).modalities
+
+
+def test_the_number_of_a_shop_is_a_name():
+    spec = found(store_id=[str(n % 4) for n in range(N)], size=NUMBERS).modalities
+    assert spec["tabular"]["types"] == {"store_id": "category"}
+
+
+def test_a_column_whose_cells_begin_late():
+    late = [None] * 6000 + TEXTS
+    guess = infer(Table({"y": ["0", "1"] * 3030, "late": late}, Path(), "t"), "y")
+    assert guess.modalities == {"late": {"kind": "text", "column": "late"}}
+
+
+def test_rare_cities_are_a_category_and_no_name():
+    cities = [f"city{n}" for n in range(300)] * 10
+    guess = infer(Table({"y": ["0", "1"] * 1500, "city": cities}, Path(), "t"), "y")
+    assert guess.modalities["tabular"]["columns"] == ["city"]
+
+
+def test_numbered_columns_are_a_vector_without_those_that_are_none():
+    columns = {f"f{n}": NUMBERS for n in range(9)} | {"f9": ["red", "blue"] * 30, "age": NUMBERS}
+    guess = found(**columns)
+    assert guess.modalities == {
+        "f": {"kind": "features", "columns": [f"f{n}" for n in range(9)]},
+        "tabular": {"kind": "tabular", "columns": ["f9", "age"]},
+    }
+    few = found(**{f"q{n}": NUMBERS for n in range(7)})
+    assert list(few.modalities) == ["tabular"]
+
+
+def test_several_of_one_kind_and_names_that_collide():
+    pictures = [f"{n}.png" for n in range(N)]
+    columns = {"front view": pictures, "front-view": pictures, "type": pictures, "a/b": pictures}
+    columns |= {"tabular": TEXTS, "x.y": TEXTS, "size": NUMBERS}
+    columns |= {f"pixel{n}": NUMBERS for n in range(8)} | {"Pixel": TEXTS}
+    guess = found(**columns)
+    assert len({name.lower() for name in guess.modalities}) == 9
+    nn.ModuleDict({name: nn.Identity() for name in guess.modalities})
+    used = [c for s in guess.modalities.values() for c in s.get("columns", [s.get("column")])]
+    assert sorted(used) == sorted(columns)
+    assert not guess.unused
+
+
+def test_the_split_is_found_by_name_and_words():
+    words = ["train", "Val", "test"] * 20
+    assert found(Split=words, x=NUMBERS).split == "Split"
+    assert found(fold=[str(n % 5) for n in range(N)], x=NUMBERS).split is None
+    assert found(split=["test", "val"] * 30, x=NUMBERS).split is None
+    assert found(ignore=["split"], split=words, x=NUMBERS).split is None
+
+
+def test_what_is_ignored_or_no_column():
+    guess = found(ignore=["who"], who=["a", "b", "c"] * 20, x=NUMBERS)
+    assert guess.unused == {"who": "ignored"}
+    with pytest.raises(UserError, match="has no column 'label'; it has 'y'"):
+        infer(Table({"y": ["1"]}, Path(), "t"), "label")
+
+
+def test_arrays_are_told_apart_by_their_dimensions(tmp_path):
+    np.save(tmp_path / "1.npy", np.zeros((4, 3)))
+    (tmp_path / "0.npy").write_bytes(b"broken")
+    cells = [f"{n}.npy" for n in range(N)]
+    guess = found(folder=tmp_path, arrays=cells)
+    assert guess.modalities["arrays"]["kind"] == "sequence"
+
+
+def test_tables_of_two_rows():
+    guess = found(y=["0", "1"], file=["a.wav", "b.wav"], age=["3", "4"], say=["a b c d", "e f g h"])
+    assert [spec["kind"] for spec in guess.modalities.values()] == ["audio", "text", "tabular"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"a": "photo"}, "expected a kind and its columns"),
+        (
+            {"a": {"kind": "smell", "column": "x"}},
+            "modalities.a.kind: got 'smell', expected one of",
+        ),
+        ({"a": {"kind": ["image"], "column": "x"}}, "modalities.a.kind"),
+        ({"a": {"kind": "image"}}, "give a column"),
+        ({"a": {"kind": "image", "column": None}}, "give a column"),
+        ({"a": {"kind": "image", "columns": ["x", "y"]}}, "got 2 columns, expected 1"),
+        ({"a": {"kind": "image", "column": "x", "size": 3}}, "modalities.a.size: no such option"),
+        ({"a": {"kind": "image", "column": "x", "side": 4}}, "side=4, expected .* from 8"),
+        ({"a": {"kind": "image", "column": "x", "side": "64"}}, "side='64'"),
+        ({"a": {"kind": "image", "column": "x", "grey": "no"}}, "grey='no'"),
+        ({"a": {"kind": "audio", "column": "x", "seconds": "3"}}, "seconds='3'"),
+        ({"a": {"kind": "audio", "column": "x", "mels": 400}}, "lower n_mels"),
+        ({"a": {"kind": "text", "column": "x", "length": 0}}, "length=0"),
+        ({"a": {"kind": "video", "column": "x", "frames": True}}, "frames=True"),
+        ({"a": {"kind": "tabular", "column": "x", "types": {"x": "colour"}}}, "'colour' for 'x'"),
+        ({"a": {"kind": "tabular", "column": "x", "types": "date"}}, "modalities.a"),
+        ({"a/b": {"kind": "image", "column": "x"}}, "rename it"),
+        ({"sample-id": {"kind": "image", "column": "x"}}, "rename it"),
+    ],
+)
+def test_recipes_that_are_refused(spec, said):
+    with pytest.raises(UserError, match=said) as error:
+        make_kinds(spec)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,128 @@
+"""What is to be predicted is read off a column, and broken cells are named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.preprocessing import LabelEncoder, MultiLabelBinarizer
+
+from g2d.errors import UserError
+from g2d.table.targets import rare, read_target, without_classes
+
+
+@given(st.lists(st.sampled_from(["cat", "dog", "emu", "x-ray"]), min_size=2))
+def test_classes_are_numbered_as_scikit_learn_does(cells):
+    if len(set(cells)) == 1:
+        with pytest.raises(UserError, match="in every row"):
+            read_target(cells, "y")
+        return
+    target = read_target(cells, "y")
+    encoder = LabelEncoder()
+    assert target.values.tolist() == encoder.fit_transform(cells).tolist()
+    assert target.names == tuple(encoder.classes_)
+    assert target.task == "classification"
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdef")), min_size=1).filter(lambda s: any(map(len, s))))
+def test_labels_are_bits_as_scikit_learn_has_them(sets):
+    bars = ["|".join(sorted(labels)) or "|" for labels in sets]
+    lists = [str(sorted(labels)).replace("'", '"') for labels in sets]
+    expected = MultiLabelBinarizer()
+    bits = expected.fit_transform(sets)
+    for cells in (bars, lists):
+        target = read_target(cells, "y", "multilabel")
+        assert target.values.tolist() == bits.tolist()
+        assert target.names == tuple(expected.classes_)
+        assert not target.unusable
+
+
+@pytest.mark.parametrize(
+    ("cells", "task"),
+    [
+        (["a", "b"] * 5, "classification"),
+        (["a|b", "b", "c"], "multilabel"),
+        (['["a", "b"]', "[]", '["c"]'], "multilabel"),
+        ([f"{n / 7}" for n in range(30)], "regression"),
+        ([str(n % 3) for n in range(30)], "classification"),
+        ([f"{n % 3}.0" for n in range(30)], "classification"),
+        (["0", "1"] * 2, "classification"),
+        (["0.5", "1.5"] * 20, "classification"),
+        ([str(n) for n in range(30)], "regression"),
+        ([str(n % 25) for n in range(500)], "regression"),
+        (["1", "2", "3", "4", "5"], "regression"),
+        # one in eight is broken
+        ([f"{n / 7}" if n % 8 else "none" for n in range(80)], "regression"),
+        ([str(n % 3) if n % 8 else "?" for n in range(80)], "classification"),
+        (["true", "false", None, "true"], "classification"),
+    ],
+)
+def test_the_task_is_read_off_the_cells(cells, task):
+    assert read_target(cells, "y").task == task
+
+
+def test_numbers_and_what_is_none():
+    cells = ["1.5", None, "two", "-3e2", "inf", "1e39", "7"]
+    target = read_target(cells, "price", "regression")
+    assert target.values.dtype == np.float32
+    assert np.isfinite(target.values).all()
+    assert target.values[[0, 3, 6]].tolist() == [1.5, -300.0, 7.0]
+    assert target.unusable == {
+        1: "no target",
+        2: "the target 'two' is no number",
+        4: "the target 'inf' is no number",
+        5: "the target 1e39 is too large",
+    }
+
+
+def test_names_of_classes_are_kept_as_they_are_written():
+    codes = ["007", "7", "12345678901234567890", "12345678901234567891"]
+    assert set(read_target(codes, "y", "classification").names) == set(codes)
+    assert read_target(["3.0", "10", None, "3"], "y").names == ("3", "10")
+    assert read_target(["10", "9", "b", "a"], "y", "classification").names == ("9", "10", "a", "b")
+
+
+def test_a_label_that_is_no_text_is_left_out():
+    target = read_target(["cat", "d\ufffdg", "dog"], "y")
+    assert target.names == ("cat", "dog")
+    assert "no text" in target.unusable[1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "said"),
+    [
+        ([None, None], "auto", "empty in every row"),
+        (["a", "a", None], "auto", "'a' in every row"),
+        ([f"name {n}" for n in range(30)], "auto", "different in each of 30 rows"),
+        (["a", "b"], "regression", "no number"),
+        (["|", "|"], "auto", "no label"),
+        (["a", "b"], "guess", "expected auto, classification"),
+    ],
+)
+def test_targets_that_cannot_be_learnt(cells, task, said):
+    with pytest.raises(UserError, match=said) as error:
+        read_target(cells, "y", task)
+    assert "\n" not in str(error.value)
+
+
+def test_rare_classes_are_counted_among_usable_rows():
+    target = read_target(["a", "a", "b", "c", None], "y")
+    assert rare(target) == {"b": 1, "c": 1}
+    assert rare(target, least=3) == {"a": 2, "b": 1, "c": 1}
+    assert rare(read_target(["1.5", "2.5", "3.5"], "y")) == {}
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=6, max_size=20), st.sets(st.integers(0, 3)))
+def test_classes_that_go_leave_the_others_their_names(cells, gone):
+    cells = ["a", "b", "c", "d", *cells]
+    target = read_target(cells, "y")
+    if len(gone) > 2:
+        with pytest.raises(UserError, match="expected 2 or more"):
+            without_classes(target, gone)
+        return
+    left = without_classes(target, gone)
+    for row, cell in enumerate(cells):
+        if int(target.values[row]) not in gone:
+            assert left.names[int(left.values[row])] == cell
+    assert len(left.names) == 4 - len(gone)
