@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from g2d import Batch, Classification, JointTraining, Regression, Task, UserError
 from g2d.data.arrays import ArraySplit
-from g2d.data.splits import DatasetSpec, Splits
+from g2d.data.splits import DatasetSpec, Split, Splits
 from g2d.student import Student
 
 
@@ -93,7 +93,7 @@ class Clouds(ToyData):
         super().__init__(modalities=3)
 
 
-class WatchedSplit:
+class WatchedSplit(Split):
     """Notes who is read in `READS`, and fails where the number of reads left comes to 0."""
 
     def __init__(self, name: str, split: ArraySplit, noise: float = 0.0) -> None:

@@ -74,6 +74,20 @@ class Batch:
         """The names of the modalities, in the declared order."""
         return tuple(self.inputs)
 
+    def mask(self, modality: str) -> Tensor:
+        """Which samples have a modality, bool `(B,)` on the device of the target.
+
+        Example:
+            >>> import torch
+            >>> batch = Batch({"sound": torch.zeros(2, 1)}, torch.tensor([0, 1]), torch.arange(2))
+            >>> batch.mask("sound")
+            tensor([True, True])
+        """
+        mask = self.present.get(modality)
+        if mask is not None:
+            return mask.bool()
+        return torch.ones(len(self), dtype=torch.bool, device=self.target.device)
+
     def input_of(self, modality: str) -> Any:
         """The input of a modality, zero where it is absent: whatever stands there is not read.
 

@@ -7,7 +7,7 @@ import torch
 from g2d.batch import Batch
 from g2d.data.arrays import ArraySplit
 from g2d.data.checks import check_splits
-from g2d.data.splits import DatasetSpec, Splits
+from g2d.data.splits import DatasetSpec, Split, Splits
 from g2d.errors import UserError
 from g2d.tasks import Classification, MultiLabel, Regression
 
@@ -91,10 +91,8 @@ def test_faults(wrong, said):
     assert "\n" not in str(error.value)
 
 
-class Decoded:
+class Decoded(Split):
     """A split whose inputs cost much to come by."""
-
-    augmented = False
 
     def __init__(self, n):
         self.target = torch.arange(n) % 3
@@ -117,3 +115,15 @@ def test_other_splits_are_not_decoded():
     train = Decoded(50)
     check_splits(splits(train=train))
     assert train.asked == 1
+
+
+def test_a_split_that_only_looks_like_one_is_named():
+    class Lookalike:
+        target = torch.zeros(2)
+
+        def __len__(self):
+            return 2
+
+    whole = splits()
+    with pytest.raises(UserError, match=r"train: got a Lookalike, expected a subclass of g2d"):
+        check_splits(Splits(whole.spec, Lookalike(), whole.val, whole.test))

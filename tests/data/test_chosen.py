@@ -8,7 +8,6 @@ import torch
 
 from g2d.data.arrays import ArraySplit
 from g2d.data.chosen import Chosen, choose
-from g2d.data.plain import without_augmentation
 from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.errors import UserError
@@ -90,17 +89,17 @@ def test_without_augmentation_is_without_or_refused():
     rows, target = np.arange(4), np.array([0, 1, 0, 1])
     whole = PreparedSplit(rows, {"a": Leaves(), "b": Row(), "c": Drawn()}, target)
     with pytest.raises(UserError, match="augments at random and has no plain"):
-        without_augmentation(Chosen(whole, ("b", "c")))
+        Chosen(whole, ("b", "c")).without_augmentation()
     some = Chosen(PreparedSplit(rows, {"a": Leaves(), "b": Row()}, target), ("a",))
     assert some.augmented
-    plain = without_augmentation(some)
+    plain = some.without_augmentation()
     assert not plain.augmented
     assert plain.__getitems__([3, 1]).inputs["a"].tolist() == [[3.0], [1.0]]
     assert plain.__getitems__([0]).modalities == ("a",)
     unknown = ArraySplit({"a": np.zeros((4, 1)), "b": np.zeros((4, 1))}, target)
     unknown.augmented = True
     with pytest.raises(UserError, match=r"ArraySplit.* is augmented at random and has no plain"):
-        without_augmentation(Chosen(unknown, ("a",)))
+        Chosen(unknown, ("a",)).without_augmentation()
 
 
 def test_only_what_is_chosen_is_augmented():

@@ -12,9 +12,9 @@ from g2d.benchmark.datasets.cremad import CREMAD
 from g2d.data.loader import Subset
 from g2d.data.masked import Masked
 from g2d.data.missing import Mask
-from g2d.data.plain import without_augmentation
 from g2d.data.prepared import PreparedSplit
 from g2d.data.readers.spectrograms import SpectrogramReader
+from g2d.data.splits import Split
 
 
 class Shaken:
@@ -26,7 +26,7 @@ class Shaken:
         return torch.rand(len(rows), 1)
 
 
-class Noise:
+class Noise(Split):
     """A split of a user's own."""
 
     augmented = True
@@ -50,7 +50,7 @@ def test_cremad_is_read_as_if_it_were_not_augmented(cremad_store, options):  # n
     frames = options.get("frames", 1)
     still = CREMAD(cremad_store, frames=frames, augment=False).splits().train
     rows = [3, 0, 1]
-    plain = without_augmentation(shaken)
+    plain = shaken.without_augmentation()
     assert shaken.augmented
     assert not plain.augmented
     assert same(plain.__getitems__(rows), still.__getitems__(rows))
@@ -69,7 +69,7 @@ def test_what_lies_around_a_split_stays():
     whole = PreparedSplit(np.arange(6)[::-1], readers, np.arange(6), present)
     masked = Masked(whole, Mask.draw("train", 6, ("a", "b"), rate=0.4, seed=1))
     some = Subset(masked, [4, 2, 0])
-    plain = without_augmentation(some)
+    plain = some.without_augmentation()
     assert some.augmented
     assert not plain.augmented
     batch, shaken = plain.__getitems__([0, 1, 2]), some.__getitems__([0, 1, 2])
@@ -83,7 +83,7 @@ def test_what_lies_around_a_split_stays():
 
 def test_who_cannot_leave_it_off_is_told_so():
     with pytest.raises(UserError, match=r"split \(Noise\) is augmented at random and has no plain"):
-        without_augmentation(Noise())
+        Noise().without_augmentation()
     split = PreparedSplit(np.arange(2), {"a": Shaken()}, np.arange(2))
     with pytest.raises(UserError, match=r"reader of 'a' \(Shaken\) augments at random"):
-        without_augmentation(split)
+        split.without_augmentation()

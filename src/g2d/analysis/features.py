@@ -77,8 +77,7 @@ def _collect(
                     "one vector; give it pool(tokens), which makes one of a sequence"
                 )
             rows.setdefault(name, []).append(value.cpu().double())
-            everyone = torch.ones(len(batch), dtype=torch.bool)
-            masks.setdefault(name, []).append(batch.present.get(name, everyone).cpu().bool())
+            masks.setdefault(name, []).append(batch.mask(name).cpu())
         index.append(batch.index.cpu())
     if not index:
         raise UserError("there are no samples to take features of, got no batches")

@@ -47,11 +47,6 @@ class Gap:
     random: float
     told_apart: float
 
-    @property
-    def closer(self) -> float:
-        """By how much the cosine of matched pairs is above that of random ones."""
-        return self.matched - self.random
-
 
 @dataclass(frozen=True)
 class ModalityGap:

@@ -48,8 +48,7 @@ def features_of(model: MultimodalModel, batches: Iterable[Batch]) -> Features:
     for batch in on_device_of(model, batches):
         for name, rows in model(batch).features.items():
             values.setdefault(name, []).append(rows.double().cpu())
-            there = batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
-            masks.setdefault(name, []).append(there.bool().cpu())
+            masks.setdefault(name, []).append(batch.mask(name).cpu())
         targets.append(batch.target.cpu())
     present = {name: torch.cat(parts) for name, parts in masks.items()}
     return Features(

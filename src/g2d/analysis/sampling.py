@@ -81,9 +81,5 @@ def _joined(a: Batch, b: Batch) -> Batch:
         {name: torch.cat([value, b.inputs[name]]) for name, value in a.inputs.items()},
         torch.cat([a.target, b.target]),
         torch.cat([a.index, b.index]),
-        {name: torch.cat([_mask(a, name), _mask(b, name)]) for name in masked},
+        {name: torch.cat([a.mask(name), b.mask(name)]) for name in masked},
     )
-
-
-def _mask(batch: Batch, name: str) -> Tensor:
-    return batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))

@@ -151,7 +151,7 @@ def place(
     launcher = make_launcher(arguments.launcher, out, arguments.jobs, options, apart=terminal)
     if terminal:
         return launcher, Live(sys.stderr)
-    return launcher, Lines(lambda line: print(line, file=sys.stderr, flush=True), launcher.slots)
+    return launcher, Lines(lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def _data(text: str) -> tuple[str, str | None]:

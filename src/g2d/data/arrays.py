@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.data.splits import Split
 from g2d.errors import UserError
 
 
-class ArraySplit:
+class ArraySplit(Split):
     """Samples of every modality in one array each, row i of all of them being sample i.
 
     Args:
@@ -31,8 +32,6 @@ class ArraySplit:
         >>> split.__getitems__([4, 0]).target
         tensor([4, 0])
     """
-
-    augmented = False
 
     def __init__(
         self,

@@ -22,9 +22,9 @@ def check_splits(splits: Splits) -> None:
     first sample and the targets.
 
     Raises:
-        UserError: A split is empty; there is one modality, or not those declared; an input or
-            target is not a finite number; a class is absent from train or a target outside the
-            classes; a regression target is constant.
+        UserError: A split is no `Split`, or empty; there is one modality, or not those declared; an
+            input or target is not a finite number; a class is absent from train or a target
+            outside the classes; a regression target is constant.
 
     Example:
         >>> from g2d.data.splits import DatasetSpec
@@ -43,6 +43,11 @@ def check_splits(splits: Splits) -> None:
         raise UserError(f"{name}: got modalities: {got}; expected 2 or more, declare another")
     for part, split in splits.named().items():
         where = f"{name}, {part}"
+        if not isinstance(split, Split):
+            raise UserError(
+                f"{where}: got a {type(split).__name__}, expected a subclass of "
+                "g2d.data.splits.Split; inherit from it, or use g2d.data.arrays.ArraySplit"
+            )
         if len(split) == 0 or len(split.target) != len(split):
             raise UserError(
                 f"{where}: got {len(split)} samples and {len(split.target)} targets, expected 1 or "

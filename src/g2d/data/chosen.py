@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from g2d.batch import Batch
-from g2d.data.plain import without_augmentation
 from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import Split, Splits
 from g2d.errors import UserError
 
 
-class Chosen:
+class Chosen(Split):
     """A split of which some modalities are seen.
 
     Args:
@@ -34,7 +32,7 @@ class Chosen:
         self.split, self.names = split, tuple(names)
         self.target = split.target
         self.augmented = split.augmented and _augments(split, self.names)
-        own: dict[str, NDArray[np.bool_]] = getattr(split, "present", {})
+        own = split.present
         self.present = {name: own[name] for name in self.names if name in own}
 
     def __len__(self) -> int:
@@ -55,7 +53,7 @@ class Chosen:
         Raises:
             UserError: The split below is augmented and has no `plain()`.
         """
-        return Chosen(without_augmentation(self.split), self.names)
+        return Chosen(self.split.without_augmentation(), self.names)
 
 
 def _augments(split: Split, names: Sequence[str]) -> bool:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Sized
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
 
 from g2d.batch import Batch
-from g2d.data.plain import without_augmentation
 from g2d.data.splits import Split
 from g2d.errors import UserError
 
@@ -151,7 +149,7 @@ def make_loader(
     )
 
 
-class Subset:
+class Subset(Split):
     """Some rows of a split, numbered anew from 0.
 
     Args:
@@ -171,7 +169,7 @@ class Subset:
         self.rows = torch.as_tensor(rows, dtype=torch.int64)
         self.target: Tensor = split.target[self.rows]
         self.augmented = split.augmented
-        whole: Mapping[str, NDArray[np.bool_]] = getattr(split, "present", {})
+        whole = split.present
         self.present = {name: there[self.rows.numpy()] for name, there in whole.items()}
 
     def __len__(self) -> int:
@@ -184,7 +182,7 @@ class Subset:
 
     def plain(self) -> Subset:
         """The same rows without augmentation."""
-        return Subset(without_augmentation(self.split), self.rows.tolist())
+        return Subset(self.split.without_augmentation(), self.rows.tolist())
 
 
 def limit(split: Split, n: int, seed: int = 0) -> Split:

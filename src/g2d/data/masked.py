@@ -13,14 +13,13 @@ from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.data.missing import Mask
-from g2d.data.plain import without_augmentation
 from g2d.data.splits import Split, Splits
 from g2d.errors import UserError
 
 Presence = dict[str, NDArray[np.bool_]]
 
 
-class Masked:
+class Masked(Split):
     """A split with a mask laid on it; what is absent is zero.
 
     A modality is there where the mask and the split both have it. A sample of which nothing would
@@ -57,9 +56,8 @@ class Masked:
         self.split, self.mask, self.told = split, mask, told
         self.target: Tensor = split.target
         self.augmented = split.augmented
-        own: Mapping[str, NDArray[np.bool_]] = getattr(split, "present", {})
-        self.there = self._both(own, np.arange(len(split)))
-        self.present: Presence = self.there if told else dict(own)
+        self.there = self._both(split.present, np.arange(len(split)))
+        self.present: Presence = self.there if told else dict(split.present)
 
     def __len__(self) -> int:
         return len(self.split)
@@ -79,7 +77,7 @@ class Masked:
 
     def plain(self) -> Masked:
         """The same mask on the same samples without augmentation."""
-        return Masked(without_augmentation(self.split), self.mask, self.told)
+        return Masked(self.split.without_augmentation(), self.mask, self.told)
 
     def _both(self, own: Mapping[str, NDArray[np.bool_]], rows: NDArray[np.int64]) -> Presence:
         """What mask and split both have of some rows."""

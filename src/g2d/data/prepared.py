@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.data.splits import Split
 from g2d.errors import UserError
 
 
@@ -36,7 +37,7 @@ class Augmenting(Protocol):
         """The same inputs as evaluation reads them."""
 
 
-class PreparedSplit:
+class PreparedSplit(Split):
     """Rows of a store.
 
     Args:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
@@ -12,24 +16,62 @@ from g2d.errors import UserError
 from g2d.tasks import Task
 
 
-class Split(Protocol):
-    """A part of a dataset that can be asked for any samples at once.
+class Split(ABC):
+    """A part of a dataset that can be asked for any samples at once; inherit from it for your own.
 
     `__getitems__` is what PyTorch's loader calls with the indices of a whole batch; answering it
-    with a `Batch` spares one Python call a sample. An augmented split that also has `plain()` can
-    be analysed as evaluation would see it (`g2d.data.plain`).
+    with a `Batch` spares one Python call a sample.
 
     Attributes:
         target: All targets of the split, `(N, ...)`.
         augmented: Whether asking twice may give different inputs.
+        present: For modalities that can be missing, which samples have them, bool `(N,)`.
+
+    Example:
+        >>> import torch
+        >>> class Squares(Split):
+        ...     target = torch.tensor([0, 1, 0])
+        ...
+        ...     def __len__(self):
+        ...         return 3
+        ...
+        ...     def __getitems__(self, indices):
+        ...         index = torch.tensor(indices)
+        ...         return Batch({"a": index.float()[:, None] ** 2}, self.target[index], index)
+        >>> Squares().without_augmentation().__getitems__([2]).inputs
+        {'a': tensor([[4.]])}
     """
 
     target: Tensor
-    augmented: bool
+    augmented: bool = False
+    present: Mapping[str, NDArray[np.bool_]] = MappingProxyType({})
 
-    def __len__(self) -> int: ...
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
 
-    def __getitems__(self, indices: list[int]) -> Batch: ...
+    @abstractmethod
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """The samples at these positions, in this order."""
+
+    def plain(self) -> Split:
+        """The same samples, read as evaluation reads them; an augmented split says how.
+
+        Raises:
+            UserError: The split is augmented and does not say.
+        """
+        raise UserError(
+            f"the split ({type(self).__name__}) is augmented at random and has no plain(), which "
+            "gives the same samples without augmentation; add it to your dataset"
+        )
+
+    def without_augmentation(self) -> Split:
+        """The same samples in the same order, nothing drawn at random; itself if nothing is.
+
+        Raises:
+            UserError: The split is augmented and has no `plain()`.
+        """
+        return self.plain() if self.augmented else self
 
 
 @dataclass(frozen=True)
@@ -101,10 +143,8 @@ class Splits:
         return replace(self, test=Withheld(len(self.test)))
 
 
-class Withheld:
+class Withheld(Split):
     """A split that is not to be looked at: it has a size, and neither samples nor targets."""
-
-    augmented = False
 
     def __init__(self, size: int) -> None:
         self.size = size

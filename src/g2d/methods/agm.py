@@ -165,6 +165,5 @@ def score_sums(task: Task, shares: Tensor, batch: Batch, modalities: tuple[str, 
     k = len(shares)
     target = batch.target.repeat(k, *[1] * (batch.target.ndim - 1))
     losses = agm_scores(task, shares.flatten(0, 1), target).view(k, -1)
-    everyone = torch.ones_like(losses[0])
-    there = torch.stack([batch.present.get(name, everyone).to(losses) for name in modalities])
+    there = torch.stack([batch.mask(name).to(losses) for name in modalities])
     return torch.stack([(losses * there).sum(dim=1), there.sum(dim=1)])

@@ -119,7 +119,7 @@ class ARL(Method):
         """Entropy and size of a batch's unimodal logits, summed over those who have them."""
         for name, logits in shown(outputs).items():
             logits = logits.detach().float()
-            there = batch.present.get(name, torch.ones_like(logits[:, 0])).to(logits.dtype)
+            there = batch.mask(name).to(logits.dtype)
             values = torch.stack(
                 [arl_entropies(self.task, logits), logits.abs().sum(dim=1), torch.ones_like(there)]
             )

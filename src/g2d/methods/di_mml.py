@@ -154,7 +154,7 @@ class DIMML(Method):
         with self.looking():
             for batch in self.loop.iter_train():
                 for name, value in self._features(batch).items():
-                    there = batch.present.get(name, torch.ones_like(batch.target)).bool().cpu()
+                    there = batch.mask(name).cpu()
                     yield name, value.cpu().double()[there], batch.target.cpu()[there]
 
     def _features(self, batch: Batch) -> dict[str, Tensor]:

@@ -172,7 +172,7 @@ class DLMG(Method):
             labels = self.task.loss(outputs.logits, batch.target)
         else:
             labels = mean_over_present(self.task.losses(outputs.logits, batch.target), kept)
-            there = {n: batch.present.get(n, kept) & kept for n in batch.modalities}
+            there = {n: batch.mask(n) & kept for n in batch.modalities}
             batch = Batch(batch.inputs, batch.target, batch.index, there)
         if self.student.added_heads is not None:
             beside = unimodal_losses(self.task, outputs, batch).values()

@@ -143,8 +143,7 @@ class Relearning(Method):
             for outputs, batch in self.iter_train(1.0):
                 for name in names:
                     features[name].append(outputs.features[name].float())
-                    all_of_them = torch.ones_like(batch.target, dtype=torch.bool)
-                    there[name].append(batch.present.get(name, all_of_them))
+                    there[name].append(batch.mask(name))
                 targets.append(batch.target)
                 rows.append(batch.index)
         target, held = torch.cat(targets), self._held(torch.cat(rows)).to(targets[0].device)
@@ -166,7 +165,7 @@ class Relearning(Method):
             for outputs, batch in self.iter_train(1.0):
                 for name, logits in outputs.unimodal.items():
                     hits = self.task.predict(logits) == batch.target
-                    has = batch.present.get(name, torch.ones_like(hits))
+                    has = batch.mask(name)
                     pair = torch.stack([(hits & has).sum(), has.sum()])
                     right[name] = right.get(name, torch.zeros_like(pair)) + pair
         gaps = {}

@@ -133,12 +133,7 @@ class SampleValuation(Method):
         rows = []
         with self.looking():
             for outputs, batch in self.iter_train(share, seed):
-                there = {
-                    name: batch.present.get(name, torch.ones_like(batch.index, dtype=torch.bool))
-                    .to(batch.target.device)
-                    .float()
-                    for name in names
-                }
+                there = {name: batch.mask(name).to(batch.target.device).float() for name in names}
                 for name, value in self._shapley(outputs, batch, there).items():
                     values[name].append(value.cpu())
                     present[name].append(there[name].cpu())

@@ -10,7 +10,6 @@ from typing import Any
 
 from g2d.analysis.subject import Subject
 from g2d.data.loader import make_loader
-from g2d.data.plain import without_augmentation
 from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
@@ -111,7 +110,7 @@ def open_subject(
         label=label or result["method"],
         model=opened.model,
         task=opened.splits.spec.task,
-        batches=lambda name: _sweep(without_augmentation(splits[name])),
+        batches=lambda name: _sweep(splits[name].without_augmentation()),
         teachers={name: _load_teacher(places[name], name, opened.splits, trust) for name in places},
         seen=partial(_sweep, splits["train"]),
         folder=folder,

@@ -136,7 +136,7 @@ def _load_or_train(
 
 def having(split: Split, modality: str) -> Split:
     """The samples of a split in which a modality is there; the split itself where it always is."""
-    present = getattr(split, "present", {}).get(modality)
+    present = split.present.get(modality)
     if present is None or bool(present.all()):
         return split
     if not present.any():
@@ -229,8 +229,7 @@ def measure_speed(recipe: Recipe, splits: Splits, out: Path) -> dict[str, float]
     for name in splits.spec.modalities:
         records = RunFolder(teacher_folder(recipe, splits, name, out)).epochs()
         curves[name] = [record["val"]["confidence"][FUSED] for record in records]
-    present = getattr(splits.val, "present", {})
-    return learning_speeds(curves, splits.spec.task, splits.val.target, present)
+    return learning_speeds(curves, splits.spec.task, splits.val.target, splits.val.present)
 
 
 def _alone(
@@ -240,7 +239,7 @@ def _alone(
     return mean_confidence(online, to_device(evaluation_loader(split, settings), fabric))
 
 
-class _Rows:
+class _Rows(Split):
     """The rows of a split from one on, with their own indices."""
 
     def __init__(self, split: Split, start: int) -> None:

@@ -14,7 +14,6 @@ import torch
 
 from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.data.loader import limit, make_loader
-from g2d.data.plain import without_augmentation
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import save_weights
 from g2d.engine.evaluate import evaluate
@@ -113,7 +112,7 @@ def train(
         check_teachers(recipe, splits)
     check_loggers(settings.loggers)
     if settings.probe_gradients:
-        without_augmentation(splits.train)  # refuses what has no such view
+        splits.train.without_augmentation()  # refuses what has no such view
     if plan.scales_gradients and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     check_model(student, splits)
@@ -235,7 +234,7 @@ def _gradient_probe(
 
     A graph of a training batch is known to fit in memory; one of all samples is not.
     """
-    drawn = limit(without_augmentation(splits.train), PROBED, seed)
+    drawn = limit(splits.train.without_augmentation(), PROBED, seed)
     with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
         batches = list(make_loader(drawn, min(PROBED, batch_size), shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)

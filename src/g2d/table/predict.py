@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -200,13 +200,3 @@ def _cell(value: str | float | None) -> str:
     if value is None:
         return ""
     return harmless(value) if isinstance(value, str) else f"{value:.8g}"
-
-
-def as_json(prediction: Prediction) -> dict[str, Any]:
-    """Plain values."""
-    return {
-        "answer": prediction.answer,
-        "probabilities": prediction.probabilities,
-        "opinions": prediction.opinions,
-        "not_used": prediction.reasons,
-    }

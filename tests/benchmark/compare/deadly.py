@@ -30,7 +30,7 @@ class Deadly(ToyData):
         return Splits(whole.spec, _Part(whole.train, self), whole.val, whole.test)
 
 
-class _Part:
+class _Part(Split):
     def __init__(self, split: Split, data: Deadly) -> None:
         self.split, self.data, self.reads = split, data, 0
         self.target, self.augmented = split.target, False

@@ -27,7 +27,7 @@ def toy_grid(folder, *, name="mine", epochs=3, **axes):
 def run_grid(grid, out, launcher=None, watch=None):
     """Outcomes by name; in this process where nothing else is said."""
     jobs = plan_jobs(grid.cells(), out)
-    return run_jobs(jobs, launcher or InThisProcess(), watch or Lines(lambda _: None, 1))
+    return run_jobs(jobs, launcher or InThisProcess(), watch or Lines(lambda _: None))
 
 
 def by_label(grid, axis="method"):

@@ -40,7 +40,7 @@ TRIALS = ROUND + 1
 
 
 def run(jobs, done):
-    return run_jobs(jobs, InThisProcess(), Lines(lambda _: None, 1), done)
+    return run_jobs(jobs, InThisProcess(), Lines(lambda _: None), done)
 
 
 @pytest.fixture

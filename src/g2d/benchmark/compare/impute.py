@@ -114,7 +114,7 @@ def views_of(teachers: Mapping[str, UnimodalModel], split: Split) -> Views:
     with torch.no_grad():
         for batch in make_loader(split, BATCH, shuffle=False):
             for name, teacher in teachers.items():
-                mask = batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
+                mask = batch.mask(name)
                 feature = teacher.eval()(batch).features[name]
                 features[name].append(torch.where(mask[:, None], feature, 0))
                 present[name].append(mask)

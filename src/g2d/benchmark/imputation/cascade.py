@@ -57,7 +57,6 @@ class Cascade(nn.Module):
     def __init__(self, width: int, blocks: int = 5, hidden: Sequence[int] = (256, 128, 64)) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(ResidualAutoencoder(width, hidden) for _ in range(blocks))
-        self.code_width = blocks * hidden[-1]
 
     def begin_at_zero(self) -> None:
         """Makes every residual zero, for training to begin with."""

@@ -110,7 +110,7 @@ def _twins(splits: Splits, modality: str) -> tuple[list[str], float]:
 def _digests(split: Split, rows: list[int], modality: str) -> list[tuple[int, bytes]]:
     """A hash of every input that is there."""
     batch = split.__getitems__(rows)
-    there = batch.present.get(modality, torch.ones(len(rows), dtype=torch.bool)).tolist()
+    there = batch.mask(modality).tolist()
     return [
         (row, hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest())
         for row, array, has in zip(rows, batch.inputs[modality].numpy(), there, strict=True)

@@ -13,11 +13,10 @@ class Lines:
 
     Args:
         say: Takes a line.
-        slots: How many jobs run at a time.
     """
 
-    def __init__(self, say: Callable[[str], None], slots: int) -> None:
-        self._say, self._slots = say, slots
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._total = self._ended = self._failed = 0
         self._began = time.monotonic()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from g2d.batch import Batch
 from g2d.benchmark.datasets.avmnist.layout import ArchivePart, open_part
-from g2d.data.splits import DatasetSpec, Splits
+from g2d.data.splits import DatasetSpec, Split, Splits
 from g2d.errors import UserError
 from g2d.tasks import Classification
 
@@ -67,10 +67,8 @@ class AVMNISTArchive:
         return Splits(spec, _Rows(train, 0, cut), val, last)
 
 
-class _Rows:
+class _Rows(Split):
     """Rows `start` to `stop` of a part of the archive, made into floats a batch at a time."""
-
-    augmented = False
 
     def __init__(self, part: ArchivePart, start: int, stop: int) -> None:
         self.part, self.start = part, start
