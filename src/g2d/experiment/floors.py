@@ -1,0 +1,86 @@
+"""What a trained model must not be below: the best teacher, and the teachers' fitted ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from g2d.data.splits import Split, Splits
+from g2d.engine.records import RunFolder
+from g2d.engine.settings import TrainingSettings
+from g2d.experiment.teach import evaluation_loader, to_device
+from g2d.tasks import Task
+from g2d.teachers.bank import OnlineTeachers
+from g2d.teachers.calibrated import Calibration, HeldOut
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+CALIBRATION = "calibration.json"
+
+
+def ask_heldout(
+    online: OnlineTeachers, splits: Splits, fabric: Fabric, split: Split | None = None
+) -> HeldOut:
+    """What the teachers answer to validation, or to another split."""
+    asked = splits.val if split is None else split
+    return HeldOut(online, to_device(evaluation_loader(asked, TrainingSettings()), fabric))
+
+
+def calibration_of(run: RunFolder, heldout: HeldOut) -> Calibration:
+    """That which the run began with, so that a resumed one goes on with the same numbers."""
+    if (run.path / CALIBRATION).exists():
+        return Calibration(**run.read_json(CALIBRATION))
+    return heldout.calibration()
+
+
+def measure_floors(
+    online: OnlineTeachers, weights: Mapping[str, float], splits: Splits, fabric: Fabric
+) -> dict[str, Any]:
+    """The best modality alone and the fitted ensemble, on validation and on test.
+
+    Args:
+        online: The teachers.
+        weights: Of the ensemble, fitted on validation.
+        splits: Test is not measured where it is withheld.
+        fabric: The device.
+
+    Returns:
+        `weights`; `modality`, the one whose teacher is best on validation; and for each split the
+        metrics of `single` and `ensemble`. A teacher is measured on the samples that have its
+        modality.
+    """
+    task = splits.spec.task
+    asked = {
+        name: ask_heldout(online, splits, fabric, split)
+        for name, split in splits.measured().items()
+        if name != "train"
+    }
+    best: str | None = None
+    for name in online.modalities:
+        found = _alone(task, asked["val"], name)
+        if best is None or task.better(found, _alone(task, asked["val"], best)):
+            best = name
+    assert best is not None
+    return {
+        "weights": dict(weights),
+        "modality": best,
+        **{
+            name: {
+                "single": task.metrics(*_rows(heldout, best)),
+                "ensemble": task.metrics(heldout.ensemble(weights), heldout.target),
+            }
+            for name, heldout in asked.items()
+        },
+    }
+
+
+def _rows(heldout: HeldOut, modality: str) -> tuple[Tensor, Tensor]:
+    there = heldout.present[modality]
+    return heldout.logits[modality][there], heldout.target[there]
+
+
+def _alone(task: Task, heldout: HeldOut, modality: str) -> float:
+    return task.metrics(*_rows(heldout, modality))[task.metric]
