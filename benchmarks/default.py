@@ -7,7 +7,7 @@ an end, so that no choice does. The chosen rate is run on the other seeds. Test 
 every run at its end, with its best epoch on validation, and read for the chosen rates alone.
 
     g2d data inspect leaves/data.csv --target species > leaves.yaml
-    python benchmarks/default.py --on leaves=leaves.yaml -12dB=avmnist:DIR
+    python benchmarks/default.py --on leaves=leaves.yaml avmnist12=avmnist:DIR
 
 The result is written after every row, so that a contest that is cut short says what it has.
 """
