@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,11 @@ def calibration_of(run: RunFolder, heldout: HeldOut) -> Calibration:
 
 
 def measure_floors(
-    online: OnlineTeachers, weights: Mapping[str, float], splits: Splits, fabric: Fabric
+    online: OnlineTeachers,
+    weights: Mapping[str, float],
+    splits: Splits,
+    fabric: Fabric,
+    measured: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The best modality alone and the fitted ensemble, on validation and on test.
 
@@ -46,11 +51,13 @@ def measure_floors(
         weights: Of the ensemble, fitted on validation.
         splits: Test is not measured where it is withheld.
         fabric: The device.
+        measured: By split, the model's own metrics.
 
     Returns:
-        `weights`; `modality`, the one whose teacher is best on validation; and for each split the
-        metrics of `single` and `ensemble`. A teacher is measured on the samples that have its
-        modality.
+        `weights`; `metric`, the task's; `modality`, the one whose teacher is best on validation;
+        and for each split the metrics of `single` and `ensemble`, and which of the two is `above`
+        the model. A teacher is measured on the samples that have its modality, and compared where
+        all have it.
     """
     task = splits.spec.task
     asked = {
@@ -60,21 +67,26 @@ def measure_floors(
     }
     best: str | None = None
     for name in online.modalities:
-        found = _alone(task, asked["val"], name)
-        if best is None or task.better(found, _alone(task, asked["val"], best)):
+        alone = _alone(task, asked["val"], name)
+        if best is None or task.better(alone, _alone(task, asked["val"], best)):
             best = name
     assert best is not None
-    return {
-        "weights": dict(weights),
-        "modality": best,
-        **{
-            name: {
-                "single": task.metrics(*_rows(heldout, best)),
-                "ensemble": task.metrics(heldout.ensemble(weights), heldout.target),
-            }
-            for name, heldout in asked.items()
-        },
-    }
+    floors: dict[str, Any] = {"weights": dict(weights), "metric": task.metric, "modality": best}
+    for name, heldout in asked.items():
+        found = {
+            "single": task.metrics(*_rows(heldout, best)),
+            "ensemble": task.metrics(heldout.ensemble(weights), heldout.target),
+        }
+        fused = measured[name][task.metric]["fused"]
+        comparable = {"ensemble"} | ({"single"} if heldout.present[best].all() else set())
+        above = [key for key in found if key in comparable and _above(task, found[key], fused)]
+        floors[name] = {**found, "above": above}
+    return floors
+
+
+def _above(task: Task, metrics: Mapping[str, float], fused: float) -> bool:
+    value = metrics[task.metric]
+    return task.better(value, fused) and not math.isclose(value, fused, rel_tol=1e-6)
 
 
 def _rows(heldout: HeldOut, modality: str) -> tuple[Tensor, Tensor]:

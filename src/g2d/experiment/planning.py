@@ -58,6 +58,11 @@ class MethodPlan:
         return bool(self._parts)
 
     @property
+    def has_stages(self) -> bool:
+        """Whether modalities lead one after the other."""
+        return self._schedule is not None and any(self._schedule.tau[:-1])
+
+    @property
     def scales_gradients(self) -> bool:
         """Whether it scales whole gradients, which Adam divides out again."""
         return self.options.get("suppression") == "partial" or any(

@@ -226,7 +226,7 @@ def _train_into(
                     for m in splits.spec.modalities
                 },
             }
-            outcome["floors"] = measure_floors(online, weights, splits, fabric)
+            outcome["floors"] = measure_floors(online, weights, splits, fabric, outcome)
         run.write_json("result.json", outcome)
     fabric.barrier()
     return run.path
@@ -308,7 +308,7 @@ def _ranking(
     if isinstance(plan.rank_by, tuple):
         return {name: place / len(plan.rank_by) for place, name in enumerate(plan.rank_by)}
     rankings = {name: rank(values) for name, values in scores.items()}
-    if len(set(rankings.values())) > 1:
+    if plan.has_stages and len(set(rankings.values())) > 1:
         logger.warning(
             "the modalities rank differently, weakest first: %s on training data, %s on held-out "
             "data, %s by learning speed; a teacher that memorises looks strong on the first, one "

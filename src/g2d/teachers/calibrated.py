@@ -121,7 +121,7 @@ class CalibratedTeachers(TeacherBank):
         self.calibration = calibration
         self.task = teachers.task
         self.modalities = teachers.modalities
-        self.any_data = teachers.any_data  # type: ignore[misc]
+        self.any_data = teachers.any_data
         for kind in (calibration.temperatures, calibration.weights):
             if set(kind) != set(self.modalities):
                 raise UserError(
