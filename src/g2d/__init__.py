@@ -60,8 +60,11 @@ from g2d.student import Student
 from g2d.tasks import Classification, MultiLabel, Regression, Task
 from g2d.teachers import (
     CachedTeachers,
+    CalibratedTeachers,
+    Calibration,
     OnlineTeachers,
     TeacherBank,
+    calibrate,
     ensemble,
     mean_confidence,
 )
@@ -90,6 +93,8 @@ __all__ = [
     "Batch",
     "BiGatedFusion",
     "CachedTeachers",
+    "CalibratedTeachers",
+    "Calibration",
     "Call",
     "Classification",
     "ConcatFusion",
@@ -131,6 +136,7 @@ __all__ = [
     "UserError",
     "Validation",
     "attach",
+    "calibrate",
     "doctor",
     "ensemble",
     "evaluate",

@@ -37,6 +37,8 @@ class Case:
             "beta": w.beta,
             "temperature": w.temperature,
             "feature_reduction": w.reduction,
+            "gamma": w.gamma,
+            "distill_to": w.target,
         }
         if self.method == "joint":
             return g2d.JointTraining(model, task)
@@ -66,6 +68,9 @@ class Case:
 
 FULL = paper.Weights(alpha=0.7, beta=1.3, temperature=2.0, reduction="sum")
 MEAN = paper.Weights(alpha=2.0, beta=0.5, temperature=1.0, reduction="mean")
+OWN = paper.Weights(alpha=0.7, beta=1.3, temperature=2.0, reduction="mean", gamma=0.6)
+TO_BRANCH = paper.Weights(beta=0.7, temperature=2.0, gamma=0.6, target="branch")
+TO_ENSEMBLE = paper.Weights(alpha=0.7, beta=1.3, temperature=2.0, gamma=0.6, target="ensemble")
 ENCODER, BRANCH = {"scope": "encoder"}, {"scope": "branch"}
 CASES = {
     "joint": Case("joint"),
@@ -76,12 +81,19 @@ CASES = {
     "loss, mean": Case("loss", MEAN),
     "loss, some missing": Case("loss", FULL, missing=True),
     "loss, logits only": Case("loss", paper.Weights(beta=3.0, temperature=0.5)),
+    "loss, every branch its own": Case("loss", OWN),
+    "loss, every branch its own, some missing": Case("loss", OWN, missing=True),
+    "loss, to branches": Case("loss", TO_BRANCH),
+    "loss, to branches, some missing": Case("loss", TO_BRANCH, missing=True),
+    "loss, to the ensemble": Case("loss", TO_ENSEMBLE),
+    "loss, to the ensemble, some missing": Case("loss", TO_ENSEMBLE, missing=True),
     "smp": Case("smp", options=ENCODER),
     "smp, fixed ranking, branch": Case("smp", options=BRANCH, fixed=True),
     "g2d": Case("g2d", MEAN, ENCODER),
     "g2d, branch": Case("g2d", FULL, BRANCH),
     "g2d, some missing": Case("g2d", FULL, ENCODER, missing=True),
     "g2d, fixed ranking": Case("g2d", FULL, ENCODER, fixed=True),
+    "g2d, every branch its own": Case("g2d", OWN, BRANCH, fixed=True),
     "g2d, partial": Case("g2d", FULL, {"suppression": "partial", **ENCODER}),
     "g2d, partial, branch": Case("g2d", MEAN, {"suppression": "partial", **BRANCH}, fixed=True),
 }
@@ -102,7 +114,15 @@ def reference_task(kind: str) -> paper.Task:
     return paper.Task(kind)
 
 
-ALL_TASKS = ("loss, some missing", "smp", "g2d, branch", "g2d, partial")
+ALL_TASKS = (
+    "loss, some missing",
+    "loss, every branch its own, some missing",
+    "loss, to branches, some missing",
+    "loss, to the ensemble, some missing",
+    "smp",
+    "g2d, branch",
+    "g2d, partial",
+)
 
 
 @pytest.mark.parametrize("k", [2, 3])

@@ -57,9 +57,9 @@ def test_switched_off_it_is_joint_training_bit_for_bit(k: int, kind: str, optimi
         task,
         optimizer,
         lambda model: g2d.JointTraining(model, task),
-        lambda model: g2d.G2DLoss(model, task, teachers, alpha=0.0, beta=0.0),
+        lambda model: g2d.G2DLoss(model, task, teachers, alpha=0.0, beta=0.0, gamma=0.0),
         lambda model: g2d.UMT(model, task, teachers, weight=0.0),
-        lambda model: g2d.G2D(model, task, teachers, (*[0] * (k - 1), 2), alpha=0.0, beta=0.0),
+        lambda model: g2d.G2D(model, task, teachers, alpha=0.0, beta=0.0, gamma=0.0),
     )
     for losses, found in off:
         assert losses == joint[0]
@@ -83,6 +83,7 @@ def test_features_alone_are_umt_bit_for_bit(k: int, reduction: str) -> None:
             (*[0] * (k - 1), 2),
             alpha=1.0,
             beta=0.0,
+            gamma=0.0,
             feature_reduction=reduction,
         ),
     )
@@ -183,7 +184,9 @@ def test_absent_samples_add_nothing_to_the_distillation(kind: str) -> None:
     absent = {name: ~mask for name, mask in data.present.items()}
     assert all(mask.any() and not mask.all() for mask in absent.values())
     teachers = bank(names, task)
-    method = g2d.G2DLoss(student(names, task.outputs), task, teachers, alpha=0.7, beta=1.3)
+    method = g2d.G2DLoss(
+        student(names, task.outputs), task, teachers, alpha=0.7, beta=1.3, gamma=0.0
+    )
     features = {n: torch.randn(len(data), WIDTHS[n]) for n in names}
     logits = torch.randn(len(data), task.outputs)
     found = []
@@ -235,8 +238,16 @@ def test_the_loss_does_not_depend_on_the_precision_it_is_handed() -> None:
     names = NAMES[:2]
     data, model = batch(names, CLASSES), student(names, CLASSES.outputs)
     method, outputs = g2d.G2DLoss(model, CLASSES, bank(names, CLASSES)), model(data)
-    low = Outputs(outputs.logits.bfloat16(), {n: f.bfloat16() for n, f in outputs.features.items()})
-    high = Outputs(low.logits.float(), {n: f.float() for n, f in low.features.items()})
+    low = Outputs(
+        outputs.logits.bfloat16(),
+        {n: f.bfloat16() for n, f in outputs.features.items()},
+        {n: z.bfloat16() for n, z in outputs.unimodal.items()},
+    )
+    high = Outputs(
+        low.logits.float(),
+        {n: f.float() for n, f in low.features.items()},
+        {n: z.float() for n, z in low.unimodal.items()},
+    )
     loss = method.loss(low, data)
     assert loss.dtype == torch.float32
     assert torch.equal(loss, method.loss(high, data))
@@ -247,6 +258,8 @@ def test_the_loss_does_not_depend_on_the_precision_it_is_handed() -> None:
     [
         ({"alpha": -1.0}, "alpha must be 0 or more"),
         ({"beta": float("nan")}, "beta must be 0 or more"),
+        ({"gamma": -0.1}, "gamma must be 0 or more"),
+        ({"distill_to": "student"}, "distill_to: expected fused or branch or ensemble"),
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"feature_reduction": "avg"}, "feature_reduction: expected mean or sum"),
         ({"scope": "brnch"}, "scope: expected auto or encoder or branch"),
@@ -258,3 +271,64 @@ def test_options_are_checked_outside_of_recipes_too(options: dict, words: str) -
     models = {n: g2d.UnimodalModel(n, torch.nn.Linear(2, 2), 2, 3) for n in ("a", "b")}
     with pytest.raises(g2d.UserError, match=words):
         g2d.G2D(g2d.ensemble(models), task, g2d.OnlineTeachers(models, task), (1, 1), **options)
+
+
+def test_in_the_presets_the_loss_is_the_equations_of_the_paper() -> None:
+    """Eq. 4 and nothing else: no loss of a branch, and no heads where the fusion has none."""
+    names = NAMES[:2]
+    for preset, reduction in (("paper", "mean"), ("printed", "sum")):
+        model = student(names, CLASSES.outputs, g2d.ConcatFusion)
+        teachers, data = bank(names, CLASSES), batch(names, CLASSES)
+        method = g2d.G2DLoss(model, CLASSES, teachers, **g2d.G2DLoss.presets[preset])
+        outputs, said = model(data), teachers.outputs(data)
+        expected = (
+            CLASSES.loss(outputs.logits, data.target)
+            + feature_distance(outputs, data, said, reduction)
+            + logit_distance(outputs, data, said, CLASSES, 1.0)
+        )
+        torch.testing.assert_close(method.loss(outputs, data), expected)
+        assert method.student.added_heads is None
+
+
+@pytest.mark.parametrize("fusion", [g2d.FiLMFusion, g2d.CrossAttentionFusion])
+def test_a_fusion_without_heads_gets_some_where_branches_are_asked_for(fusion: type) -> None:
+    names = NAMES[:2]
+    widths = dict.fromkeys(names, 4)
+    for options, has in (
+        ({"gamma": 1.0, "beta": 0.0}, True),
+        ({"gamma": 0.0, "distill_to": "branch"}, True),
+        ({"gamma": 0.0, "distill_to": "ensemble"}, False),
+    ):
+        encoders = {name: torch.nn.Linear(3, 4) for name in names}
+        kind = {"tokens": "pooled"} if fusion is g2d.CrossAttentionFusion else {}
+        model = g2d.MultimodalModel(encoders, fusion(widths, 4, **kind))
+        models = {n: g2d.UnimodalModel(n, torch.nn.Linear(3, 4), 4, 4) for n in names}
+        method = g2d.G2DLoss(model, CLASSES, g2d.OnlineTeachers(models, CLASSES), **options)
+        assert (method.student.added_heads is not None) == has
+        inputs = {name: torch.randn(5, 3) for name in names}
+        data = Batch(inputs, torch.arange(5) % 4, torch.arange(5))
+        method.loss(model(data), data).backward()
+        heads = method.student.added_heads
+        if heads is not None:
+            assert all(p.grad.abs().sum() > 0 for p in heads.parameters())
+
+
+def test_a_suppressed_branch_learns_from_its_own_loss_alone() -> None:
+    """Where the fused prediction is certain and right, Eq. 1 has no gradient; γ still has."""
+    names = NAMES[:2]
+    model, data = student(names, CLASSES.outputs), batch(names, CLASSES)
+    outputs = model(data)
+    certain = 200.0 * torch.nn.functional.one_hot(data.target, CLASSES.outputs).float()
+    others = {n: z for n, z in outputs.unimodal.items() if n != "image"}
+    fused = certain + 0 * sum(z.sum() for z in others.values()) + outputs.unimodal["image"] * 1e-3
+    said = Outputs(fused, outputs.features, outputs.unimodal)
+    found = {}
+    for gamma in (0.0, 1.0):
+        method = g2d.G2DLoss(model, CLASSES, bank(names, CLASSES), alpha=0.0, beta=0.0, gamma=gamma)
+        (gradient,) = torch.autograd.grad(
+            method.loss(said, data), [outputs.unimodal["image"]], retain_graph=True
+        )
+        found[gamma] = gradient
+    assert found[0.0].abs().max() < 1e-6
+    mean = (outputs.unimodal["image"].softmax(1) - certain / 200.0) / len(data)
+    torch.testing.assert_close(found[1.0], mean.detach(), atol=1e-6, rtol=1e-4)

@@ -246,3 +246,82 @@ def test_what_does_not_fit_the_teachers_is_refused() -> None:
         smp(names, (1, 1), confidence={"sound": 0.5})
     with pytest.raises(UserError, match="give one value for each"):
         smp(names, (1, 1), confidence={"sound": 0.5, "depth": 0.5})
+
+
+# -- stages that end when their leader stops improving
+
+
+def following(names: tuple[str, ...], tau: tuple[int, ...], patience: int) -> g2d.Method:
+    confidence = {name: 0.1 * (i + 1) for i, name in enumerate(names)}
+    return smp(names, g2d.Schedule(tau, patience=patience), confidence=confidence)
+
+
+def stages(method: g2d.Method, losses: list[dict[str, float]], begin: int = 0) -> list[str]:
+    found = []
+    for epoch, loss in enumerate(losses, begin):
+        method.on_epoch_start(epoch)
+        found.append(method.stage())
+        method.on_validation_end({"loss": {"fused": 1.0, **loss}})
+    return found
+
+
+def test_a_stage_ends_once_its_leader_has_not_improved_for_so_long() -> None:
+    names = NAMES[:3]
+    method = following(names, (5, 5, 5), patience=2)
+    curve = [3.0, 2.0, 2.5, 2.0, 9.0, 8.0, 7.0, 6.0, 5.0, 1.0, 1.0]
+    losses = [{"sound": value, "image": value, "depth": 0.0} for value in curve]
+    # `sound` is best in its epoch 2 and waits for two; `image` improves until its time is up
+    expected = ["sound alone"] * 4 + ["image alone"] * 5 + ["joint"] * 2
+    assert stages(method, losses) == expected
+    assert method.schedule.tau == (4, 5, 6)
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=30, max_size=30),
+    st.integers(1, 4),
+    st.lists(st.integers(0, 6), min_size=2, max_size=2),
+)
+def test_no_stage_is_longer_than_by_the_clock_and_the_sum_is_kept(
+    curve: list[float], patience: int, shares: list[int]
+) -> None:
+    names = NAMES[:3]
+    method = following(names, (*shares, 30 - sum(shares)), patience)
+    found = stages(method, [dict.fromkeys(names, value) for value in curve])
+    for name, share in zip(names[:2], shares, strict=True):
+        assert found.count(f"{name} alone") <= share
+        if share:
+            assert found.count(f"{name} alone") >= min(share, patience + 1)
+    assert found == sorted(found, key=[*(f"{n} alone" for n in names[:2]), "joint"].index)
+    assert sum(method.schedule.tau) == 30
+
+
+def test_stopped_and_resumed_at_any_epoch_the_stages_are_the_same() -> None:
+    names, curve = NAMES[:3], [3.0, 2.0, 2.5, 2.4, 9.0, 9.5, 9.6, 6.0, 5.0]
+    losses = [dict.fromkeys(names, value) for value in curve]
+    whole = following(names, (6, 6, 6), patience=2)
+    expected = stages(whole, losses)
+    for cut in range(1, len(curve)):
+        first, second = (following(names, (6, 6, 6), patience=2) for _ in range(2))
+        before = stages(first, losses[:cut])
+        second.load_state_dict(first.state_dict())
+        assert before + stages(second, losses[cut:], cut) == expected
+        assert second.state_dict() == whole.state_dict()
+
+
+def test_patience_needs_a_leader_and_its_loss() -> None:
+    names = NAMES[:2]
+    schedule = g2d.Schedule((2, 2), patience=1)
+    with pytest.raises(UserError, match="needs one leader; give confidence"):
+        smp(names, schedule)
+    equal = dict.fromkeys(names, 0.5)
+    with pytest.raises(UserError, match="needs one leader"):
+        smp(names, schedule, confidence=equal, suppression="partial")
+    method = smp(names, schedule, confidence=equal)
+    method.on_epoch_start(0)
+    with pytest.raises(UserError, match="measured no loss of 'sound' alone"):
+        method.on_validation_end({"loss": {"fused": 1.0}})
+
+
+def test_by_the_clock_a_checkpoint_is_what_it_was() -> None:
+    method = smp(NAMES[:2], (1, 1), confidence=dict.fromkeys(NAMES[:2], 0.5))
+    assert set(method.state_dict()) == {"confidence", "method"}

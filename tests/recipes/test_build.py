@@ -29,9 +29,17 @@ def plan(method, fusion="late", epochs=4, modalities=PAIR):
     ("method", "line"),
     [
         ("g3d", "method: there is no 'g3d'; known: "),
-        ({"name": "g2d", "gamma": 1}, "method.gamma: no such option; known: alpha, beta"),
+        (
+            {"name": "g2d", "delta": 1},
+            "method.delta: no such option; known: alpha, beta, cal",
+        ),
+        ({"name": "g2d", "init": "mine"}, "method.init: expected random or teachers, got 'mine'"),
+        ({"name": "g2d", "calibrate": 1}, "method.calibrate: expected true or false, got 1"),
+        ({"name": "joint+smp", "init": "mine"}, "method.init: expected random or teachers"),
+        ({"name": "joint", "init": "teachers"}, "method.init: no such option; known: none"),
+        ({"name": "ume", "weights": "some"}, "method.weights: expected equal or fitted, got"),
         ({"name": "joint", "alpha": 1}, "method.alpha: no such option; known: none"),
-        ({"name": "umt", "alpha": 1}, "method.alpha: no such option; known: feature_reduction"),
+        ({"name": "umt", "alpha": 1}, "method.alpha: no such option; known: calibrate, feat"),
         ({"name": "joint", "schedule": [1, 3]}, "method.schedule: no such option; known: none"),
         ({"name": "g2d", "alpha": "much"}, "method.alpha: expected a number, got 'much'"),
         (
@@ -42,18 +50,21 @@ def plan(method, fusion="late", epochs=4, modalities=PAIR):
             {"name": "g2d", "rank_by": "test"},
             "method.rank_by: expected speed, heldout, tr",
         ),
-        ({"name": "g2d", "preset": "best"}, "method.preset: there is no 'best'; known: off, paper"),
+        (
+            {"name": "g2d", "preset": "best"},
+            "method.preset: there is no 'best'; known: off, paper, pr",
+        ),
         ({"name": "umt", "preset": "paper"}, "method.preset: there is no 'paper'; known: off"),
         ({"name": "g2d", "schedule": [3, 2]}, "takes 5 epochs and training has 4; shorten the sc"),
         ({"name": "g2d", "schedule": [1, 1, 1]}, "has 3 stages and there are 2 modalities; give"),
         (
             {"name": "g2d", "schedule": 3},
-            "expected a list of epochs, alone and together, or 0 for no stages, got 3",
+            "expected a list of epochs, alone and together, halves, auto, or 0 for no stages, g",
         ),
         ({"name": "g2d", "schedule": [1.5, 2]}, "method.schedule: a schedule is one whole number"),
         ({"name": "g2d", "schedule": [-1, 2]}, "method.schedule: a schedule is one whole number"),
         ({"name": "g2d", "confidence": {}}, "method.confidence: no such option; known: alpha"),
-        ({"name": "ume", "weight": 1}, "method.weight: the ensemble has no options"),
+        ({"name": "ume", "weight": 1}, "method.weight: no such option; known: weights"),
         ("joint+amp", "method: 'amp' is no wrapper; the one there is: joint+smp"),
         ("g2d+smp", "method: 'g2d' prioritizes by itself; give 'g2d', without +smp"),
         ("ume+smp", "method: there is nothing to prioritize in 'ume'"),
@@ -121,9 +132,42 @@ def test_smp_goes_around_any_method_and_options_go_to_whom_they_belong(base, kin
 
 
 def test_the_options_of_a_plan_are_resolved_for_the_record():
-    assert plan("g2d", epochs=12).options["schedule"] == [6, 6]
-    assert plan("g2d", epochs=12, modalities=(*PAIR, "deep")).options["schedule"] == [3, 3, 6]
+    assert plan("g2d", epochs=12).options["schedule"] == [0, 12]
+    halves = {"name": "g2d", "schedule": "halves"}
+    assert plan(halves, epochs=12).options["schedule"] == [6, 6]
+    assert plan(halves, epochs=12, modalities=(*PAIR, "deep")).options["schedule"] == [3, 3, 6]
+    assert plan("joint+smp", epochs=12).options["schedule"] == [6, 6]
+    auto = plan({"name": "g2d", "schedule": "auto"}, epochs=12).options
+    assert (auto["schedule"], auto["patience"]) == ([6, 6], 3)
+    assert "patience" not in plan(halves).options
     assert plan({"name": "toy.Picky", "strength": 0}).options["strength"] == 0
+
+
+@pytest.mark.parametrize(
+    "said", [{"rank_by": "heldout"}, {"suppression": "partial"}, {"scope": "branch"}]
+)
+def test_what_speaks_of_stages_asks_for_them(said):
+    """An option that would do nothing without stages is not taken in silence."""
+    assert plan({"name": "g2d", **said}, epochs=12).options["schedule"] == [6, 6]
+    assert plan({"name": "g2d", **said, "schedule": 0}, epochs=12).options["schedule"] == [0, 12]
+
+
+def test_the_preset_of_the_default_until_now():
+    options = plan({"name": "g2d", "preset": "printed"}, epochs=12).options
+    assert options == {
+        "alpha": 1.0,
+        "beta": 1.0,
+        "gamma": 0.0,
+        "temperature": 1.0,
+        "feature_reduction": "sum",
+        "distill_to": "fused",
+        "suppression": "complete",
+        "scope": "auto",
+        "rank_by": "speed",
+        "schedule": [6, 6],
+        "calibrate": False,
+        "init": "random",
+    }
 
 
 def test_a_users_own_method_needs_no_registry():

@@ -28,6 +28,10 @@ def test_the_paper_in_words_of_any_number_of_modalities():
     assert schedule_from({"alone": 150}, 3, 400).tau == (75, 75, 250)
     assert schedule_from([75, 75, 150], 3, 300).tau == (75, 75, 150)
     assert schedule_from(0, 3, 300).tau == (0, 0, 300)
+    assert schedule_from("halves", 3, 300) == schedule_from(None, 3, 300)
+    assert schedule_from("auto", 3, 300) == Schedule((75, 75, 150), patience=3)
+    shared = {"alone": 100, "together": 150, "patience": 5}
+    assert schedule_from(shared, 2, 300) == Schedule((100, 150), patience=5)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +40,11 @@ def test_the_paper_in_words_of_any_number_of_modalities():
         ({"alone": 200, "together": 150}, "takes 350 epochs and training has 300"),
         ({"alone": 301}, "takes 301 epochs"),
         ({"lonely": 1}, "lonely: no such key; known: alone, together"),
+        ({"alone": 10, "patience": 0}, "patience must be 1 epoch or more, got 0"),
         ({"alone": 1.5}, r"expected a whole number of epochs, 0 or more, got 1\.5"),
         ({"alone": True}, "got True"),
         ([1, 2, 3], "3 stages and there are 2 modalities"),
-        ("half", "expected a list of epochs, alone and together, or 0"),
+        ("half", "expected a list of epochs, alone and together, halves, auto, or 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(option, said):

@@ -126,6 +126,8 @@ class Weights:
     beta: float = 0.0
     temperature: float = 1.0
     reduction: str = "sum"
+    gamma: float = 0.0
+    target: str = "fused"
 
 
 def g2d_loss(
@@ -136,21 +138,47 @@ def g2d_loss(
     teachers: Mapping[str, Said],
     target: Tensor,
     present: Present | None = None,
+    unimodal: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """L_S + α Σ_m L_feat^m + β Σ_m L_logit^m, Eq. 4."""
+    """L_S + α Σ_m L_feat^m + β Σ_m L_logit^m, Eq. 4, and γ Σ_m of the branches' own losses.
+
+    The target of distillation may be another than that of Eq. 3: `branch` compares each modality's
+    own logits with its teacher's, `ensemble` the fused ones with the mean of the teachers'.
+    """
     size = len(target)
     loss = sum(task.loss_of(logits[i], target[i]) for i in range(size)) / size
+    if weights.beta and weights.target == "ensemble":
+        far, count = torch.zeros(()), 0
+        for i in range(size):
+            rows = [
+                said.logits[i]
+                for m, said in teachers.items()
+                if m not in (present or {}) or (present or {})[m][i]
+            ]
+            if rows:
+                mean = sum(rows[1:], rows[0]) / len(rows)
+                far, count = (
+                    far + task.divergence_of(logits[i], mean, weights.temperature),
+                    count + 1,
+                )
+        loss = loss + weights.beta * far / max(count, 1)
     for name, said in teachers.items():
         mask = (present or {}).get(name, [True] * size)
         there = [i for i in range(size) if mask[i]]
         if not there:
             continue
-        near, far = torch.zeros(()), torch.zeros(())
+        near, far, own = torch.zeros(()), torch.zeros(()), torch.zeros(())
         for i in there:
             squares = (features[name][i] - said.features[i]) ** 2
             near = near + (squares.sum() if weights.reduction == "sum" else squares.mean())
-            far = far + task.divergence_of(logits[i], said.logits[i], weights.temperature)
-        loss = loss + weights.alpha * near / len(there) + weights.beta * far / len(there)
+            if weights.target == "fused":
+                far = far + task.divergence_of(logits[i], said.logits[i], weights.temperature)
+            if weights.target == "branch":
+                row = (unimodal or {})[name][i]
+                far = far + task.divergence_of(row, said.logits[i], weights.temperature)
+            if weights.gamma:
+                own = own + task.loss_of((unimodal or {})[name][i], target[i])
+        loss = loss + (weights.alpha * near + weights.beta * far + weights.gamma * own) / len(there)
     return loss
 
 
@@ -272,7 +300,13 @@ def train(
             for m in teachers
         }
         logits = late(p, features, sample.present, size)
-        loss = g2d_loss(task, plan.weights, logits, features, said, sample.target, sample.present)
+        alone = {
+            m: f @ p[f"fusion.heads.{m}.weight"].T + p[f"fusion.heads.{m}.bias"]
+            for m, f in features.items()
+        }
+        loss = g2d_loss(
+            task, plan.weights, logits, features, said, sample.target, sample.present, alone
+        )
         found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
         gradients = {
             key: torch.zeros_like(leaves[key]) if value is None else value

@@ -124,7 +124,7 @@ def test_every_method_leaves_a_complete_run_folder(shared, kind, method):
     if kind != "regression":
         for metric in metrics:
             assert all(0 <= value <= 1 for value in result["test"][metric].values())
-    assert ("teachers" in result) == (method != "joint")
+    assert ("teachers" in result) == ("floors" in result) == (method != "joint")
 
 
 @pytest.mark.parametrize("fusion", sorted(FUSIONS))
@@ -187,6 +187,76 @@ def test_the_ensemble_is_the_mean_of_its_teachers_logits(shared):
         logits.append(features @ weights["head.weight"].T + weights["head.bias"])
     said = np.load(path / "predictions-test.npz")["logits/fused"]
     np.testing.assert_allclose(said, torch.stack(logits).mean(dim=0), atol=1e-5)
+
+
+def logits_of(path, split):
+    found = RunFolder(path).read_predictions(split)
+    return {key.partition("/")[2]: value for key, value in found.items() if "logits/" in key}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fitted_ensemble_is_the_weighted_sum_and_the_floor_of_every_method(shared, kind):
+    fitted = train(
+        recipe({"name": "ume", "weights": "fitted"}, KINDS[kind]), shared / kind, name="fitted"
+    )
+    splits = ToyData(**{k: v for k, v in KINDS[kind].items() if k != "name"}).splits()
+    result, task = read(fitted), splits.spec.task
+    weights = result["floors"]["weights"]
+    assert all(weight >= 0 for weight in weights.values())
+    for split in ("val", "test"):
+        said = logits_of(fitted, split)
+        total = sum(weights[name] * said[name].astype(np.float64) for name in weights)
+        np.testing.assert_allclose(said["fused"], total, rtol=1e-4, atol=1e-5)
+        floors = result["floors"][split]
+        assert floors["ensemble"][task.metric] == pytest.approx(
+            result[split][task.metric]["fused"], rel=1e-6
+        )
+        assert "ensemble" not in floors["above"]
+        best = result["floors"]["modality"]
+        value = result[split][task.metric][best]
+        assert floors["single"][task.metric] == pytest.approx(value, rel=1e-6)
+    for name in weights:
+        value = result["val"][task.metric]
+        assert not task.better(value[name], value[best]) or value[name] == value[best]
+    other = read(train(recipe("g2d", KINDS[kind]), shared / kind, resume=True))
+    assert other["floors"]["weights"] == weights
+    for split in ("val", "test"):
+        fused = other[split][task.metric]["fused"]
+        floors = other["floors"][split]
+        assert floors["single"] == result["floors"][split]["single"]
+        for key in ("single", "ensemble"):
+            assert (key in floors["above"]) == task.better(floors[key][task.metric], fused)
+
+
+def test_begun_from_teachers_the_student_starts_as_their_ensemble(shared, caplog):
+    """With a rate of nearly nothing its weights stay there; batch norm counts on."""
+    options = {"name": "g2d", "init": "teachers"}
+    slow = {"learning_rate": 1e-12, "weight_decay": 0.0}
+    taught = {"learning_rate": 0.05}
+    begun = train(recipe(options, teachers=taught, **slow), shared / "init", name="begun")
+    ume = train(recipe("ume", teachers=taught, **slow), shared / "init", name="ume")
+    one, other = (load_file(path / "model.safetensors") for path in (begun, ume))
+    assert one.keys() == other.keys()
+    for name in one:
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(one[name], other[name])
+    assert "do not fit here" not in caplog.text
+    film = recipe(options, fusion="film", teachers=taught, epochs=1)
+    train(film, shared / "init", name="film")
+    assert "begins at random: near: head, far: head" in caplog.text
+
+
+def test_the_calibration_is_kept_with_the_run_and_changes_what_is_learned(tmp_path):
+    method = {"name": "g2d", "calibrate": True}
+    whole = train(recipe(method), tmp_path, name="calibrated")
+    kept = read(whole, "calibration.json")
+    assert kept == read(whole)["teachers"]["calibration"]
+    assert set(kept["temperatures"]) == set(kept["weights"]) == {"near", "far"}
+    assert any(value != 1 for value in kept["temperatures"].values())
+    plain = train(recipe("g2d"), tmp_path, name="plain")
+    one, other = logits_of(whole, "val"), logits_of(plain, "val")
+    assert not np.array_equal(one["fused"], other["fused"])
+    assert read(plain)["teachers"]["confidence"] != read(whole)["teachers"]["confidence"]
 
 
 def test_a_loaded_run_gives_its_predictions_to_the_last_bit(shared):
@@ -294,11 +364,16 @@ def test_rankings_that_disagree_are_warned_of(tmp_path, caplog):
     assert RunFolder(other).epochs()[0]["stage"] == "far alone"
 
     by_speed = train(
-        recipe("g2d", data=leak, epochs=6, learning_rate=0.1), tmp_path, name="by-speed"
+        recipe({"name": "g2d", "rank_by": "speed"}, data=leak, epochs=6, learning_rate=0.1),
+        tmp_path,
+        name="by-speed",
     )
     # Held-out, the sensor is noise: its teacher has learned nothing, so nothing late.
     assert read(by_speed)["teachers"]["speed"]["near"] == 1
     assert RunFolder(by_speed).epochs()[0]["stage"] == "far alone"
+    caplog.clear()
+    train(recipe("g2d", data=leak, epochs=6, learning_rate=0.1), tmp_path, name="together")
+    assert "rank differently" not in caplog.text  # without stages nobody leads
 
 
 def test_ranked_by_speed_the_slowest_teacher_leads(shared):
@@ -353,12 +428,22 @@ EPOCHS = 4  # the default schedule is 1 epoch of the weak modality alone, then 3
 STEPS = 6 * EPOCHS
 
 
+# All of a method that has a state of its own, or something that is fitted before it begins.
+WHOLE = {
+    "name": "g2d",
+    "schedule": "auto",
+    "calibrate": True,
+    "init": "teachers",
+    "distill_to": "ensemble",
+}
+
+
 @pytest.fixture(scope="module")
 def uncut(tmp_path_factory):
     """A run that nobody stopped, and how many reads had been made before each training step."""
     toy.READS.clear()
     folder = tmp_path_factory.mktemp("uncut")
-    train(recipe(data=data(), epochs=EPOCHS), folder)
+    train(recipe(WHOLE, data=data(), epochs=EPOCHS), folder)
     reads = list(toy.READS)
     steps = [n for n, (name, rows) in enumerate(reads) if name == "train" and len(rows) == 16]
     assert len(steps) == 3 * STEPS  # two teachers and the student
@@ -378,7 +463,7 @@ def test_a_power_cut_changes_nothing(tmp_path, uncut, moment):
         "all modalities": [steps[2 * STEPS + 15]],
         "test": [reads - 1],
     }[moment]
-    chosen = recipe(data=data(), epochs=EPOCHS)
+    chosen = recipe(WHOLE, data=data(), epochs=EPOCHS)
     with pytest.raises(PowerCutError):
         train(chosen, tmp_path)
     toy.LEFT.clear()
@@ -397,7 +482,7 @@ def test_a_power_cut_changes_nothing(tmp_path, uncut, moment):
 def test_every_session_of_a_run_is_recorded_and_the_first_kept(tmp_path, uncut):
     _, steps, _ = uncut
     toy.LEFT[:] = [steps[2 * STEPS + 15]]
-    chosen = recipe(data=data(), epochs=EPOCHS)
+    chosen = recipe(WHOLE, data=data(), epochs=EPOCHS)
     with pytest.raises(PowerCutError):
         train(chosen, tmp_path)
     toy.LEFT.clear()

@@ -61,8 +61,14 @@ def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:
     show_table("fused, by what samples have", ["modalities", "samples", *columns], rows)
 
 
-def show_run(folder: Path, out: Path) -> None:
-    """Prints the result of a run beside its teachers', in its main metrics."""
+def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
+    """Prints the result of a run beside its teachers', in its main metrics.
+
+    Args:
+        folder: Of the run.
+        out: What its teachers are named relative to.
+        instead: The command that trains the ensemble of the same teachers.
+    """
     run = RunFolder(folder)
     result = run.read_json("result.json")
     taught = {
@@ -82,10 +88,41 @@ def show_run(folder: Path, out: Path) -> None:
     show_metrics(shown, ", ".join([title, *hidden]))
     if "patterns" in result["test"]:
         show_patterns(result["test"]["patterns"])
+    if "floors" in result:
+        show_floors(result, instead)
     figure = folder / "learning_curves.png"
     if figure.exists():
         print(f"  figure      {figure}")
     print(f"  run folder  {folder}")
+
+
+def show_floors(result: Mapping[str, Any], instead: str | None = None) -> None:
+    """Prints what a method with teachers must not be below, and a loud line where it is.
+
+    Args:
+        result: Of the run, with its `floors` (`g2d.runs.floors`).
+        instead: The command that trains the ensemble of the same teachers.
+    """
+    from rich.console import Console
+
+    floors, metric = result["floors"], result["floors"]["metric"]
+    fused, found = result["test"][metric]["fused"], floors["test"]
+    names = {
+        "single": f"best modality alone ({floors['modality']})",
+        "ensemble": "fitted ensemble of the teachers",
+    }
+    for key, name in names.items():
+        print(f"  {name:<36} {metric} {found[key][metric]:.4f}")
+    below = [names[key] for key in floors["test"]["above"]]
+    if below:
+        use = f"; use the ensemble: {instead}" if instead and "ensemble" in found["above"] else ""
+        best = f"; use {floors['modality']} alone" if found["above"] == ["single"] else ""
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"  BELOW ITS TEACHERS: the fused {metric} {fused:.4f} is worse than the "
+            f"{' and the '.join(below)}{use}{best}",
+            style="bold red",
+        )
 
 
 def show_teachers(folders: Sequence[Path]) -> None:

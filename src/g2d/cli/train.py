@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,21 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     curves = learning_curves([folder], arguments.out)
     if curves.curves:
         curves.plot(figure)
-    show_run(folder, arguments.out)
+    show_run(folder, arguments.out, _ensemble_command(arguments, changes))
+
+
+def _ensemble_command(arguments: argparse.Namespace, changes: list[str]) -> str:
+    """The command that makes the fitted ensemble of the same teachers."""
+    from g2d.recipes.recipe import parse_changes
+
+    words = ["g2d", "train", arguments.recipe]
+    for key, value in parse_changes(changes):
+        if key.partition(".")[0] not in {"method", "fusion"}:
+            words += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
+    if arguments.seed is not None:
+        words += ["--seed", str(arguments.seed)]
+    words += ["--out", str(arguments.out), "--fusion", "late", "--method", "ume"]
+    return shlex.join([*words, "--method.weights", "fitted", "--name", "ensemble"])
 
 
 COMMAND = Command(

@@ -10,27 +10,54 @@ from torch import Tensor
 from g2d.functional.present import Masks, softmax_over_present, stacked_masks
 
 
-def ensemble_logits(logits: Sequence[Tensor], present: Masks | None = None) -> Tensor:
+def ensemble_logits(
+    logits: Sequence[Tensor], present: Masks | None = None, weights: Tensor | None = None
+) -> Tensor:
     """The mean of the logits of the modalities that each sample has: late fusion, and UME.
+
+    With weights it is Σ_m w_m z_m. Where modalities are absent, the weights of the others are
+    scaled up to the same sum; where only modalities of weight 0 are there, it is their mean.
 
     Args:
         logits: Of k unimodal models or heads, k tensors `(B, C)`.
         present: For each modality which samples have it, bool `(B,)`, or `None` for all.
+        weights: `(k,)`, 0 or more, as `fit_ensemble_weights` finds them; `None` for the mean.
 
     Returns:
         `(B, C)`; 0 where a sample has nothing.
 
-    Source: Du et al., UME, ICML 2023 (arXiv 2305.01233).
+    Source: Du et al., UME, ICML 2023 (arXiv 2305.01233); weights: this package.
 
     Example:
-        >>> ensemble_logits([torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 2.0]])])
+        >>> sound, image = torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 2.0]])
+        >>> ensemble_logits([sound, image])
         tensor([[2., 1.]])
+        >>> ensemble_logits([sound, image], weights=torch.tensor([1.0, 2.0]))
+        tensor([[7., 4.]])
+        >>> there = [torch.tensor([True]), torch.tensor([False])]
+        >>> ensemble_logits([sound, image], there, torch.tensor([1.0, 2.0]))
+        tensor([[3., 0.]])
     """
     there = stacked_masks(present, logits[0][:, 0])
+    if weights is not None:
+        return _weighted(torch.stack(list(logits)), there, weights)
     if there is None:
         return torch.stack(list(logits)).sum(dim=0) / len(logits)
     said = torch.stack(list(logits)).masked_fill(~there[:, :, None], 0.0)
     return said.sum(dim=0) / there.sum(dim=0)[:, None].clamp(min=1)
+
+
+def _weighted(logits: Tensor, there: Tensor | None, weights: Tensor) -> Tensor:
+    """Σ_m w_m z_m of logits `(k, B, C)`, the weights of each sample with one sum."""
+    each = weights.to(logits)[:, None].expand(logits.shape[:2])
+    if there is not None:
+        logits = logits.masked_fill(~there[:, :, None], 0.0)
+        shares = each * there
+        sums = shares.sum(dim=0)
+        equal = there / there.sum(dim=0).clamp(min=1)
+        scaled = shares * (weights.to(logits).sum() / torch.where(sums > 0, sums, 1.0))
+        each = torch.where(sums > 0, scaled, equal)
+    return (each[:, :, None] * logits).sum(dim=0)
 
 
 def mla_weights(logits: Sequence[Tensor], present: Masks | None = None) -> Tensor:

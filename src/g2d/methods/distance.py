@@ -11,6 +11,8 @@ from g2d import functional as F
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.functional.distillation import FeatureReduction
+from g2d.functional.present import stacked_masks
+from g2d.methods.unimodal import shown
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherOutputs
 
@@ -60,3 +62,41 @@ def logit_distance(
         for name, said in teachers.items()
     ]
     return torch.stack(terms).sum()
+
+
+def branch_distance(
+    outputs: Outputs,
+    batch: Batch,
+    teachers: Mapping[str, TeacherOutputs],
+    task: Task,
+    temperature: float,
+) -> Tensor:
+    """Σ_m of the divergence of each modality's own logits from its teacher's.
+
+    Raises:
+        UserError: The model shows no logits of the modalities in training.
+    """
+    logits = shown(outputs)
+    terms = [
+        F.logit_distance(task, logits[name], said.logits, batch.present.get(name), temperature)
+        for name, said in teachers.items()
+    ]
+    return torch.stack(terms).sum()
+
+
+def ensemble_distance(
+    outputs: Outputs, batch: Batch, ensemble: Tensor, task: Task, temperature: float
+) -> Tensor:
+    """Divergence of the fused prediction from that of the teachers' ensemble.
+
+    Args:
+        outputs: The student's.
+        batch: Tells which samples have any modality at all.
+        ensemble: The ensemble's logits, `(B, C)`; no gradient reaches them.
+        task: What is predicted.
+        temperature: Softens both sides.
+    """
+    masks = [batch.present.get(name) for name in outputs.features]
+    stacked = stacked_masks(masks, ensemble[:, 0])
+    there = None if stacked is None else stacked.any(dim=0)
+    return F.logit_distance(task, outputs.logits, ensemble, there, temperature)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from g2d.errors import UserError
 
@@ -17,6 +17,8 @@ class Schedule:
 
     Args:
         tau: One number of epochs a modality.
+        patience: A stage in which one learns alone ends early, once its own loss on validation has
+            not improved for so many epochs; `None` for stages by the clock.
 
     Example:
         >>> schedule = Schedule((2, 1, 3))
@@ -25,9 +27,12 @@ class Schedule:
         [('image',), ('image',), ('text',), None]
         >>> schedule.boundaries
         (2, 3)
+        >>> schedule.ended_after(0).tau
+        (1, 1, 4)
     """
 
     tau: tuple[int, ...]
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tau", tuple(self.tau))
@@ -36,6 +41,8 @@ class Schedule:
                 f"a schedule is one whole number of epochs (0 or more) for each modality, "
                 f"got {list(self.tau)}"
             )
+        if self.patience is not None and self.patience < 1:
+            raise UserError(f"patience must be 1 epoch or more, got {self.patience}")
 
     @classmethod
     def default(cls, modalities: int, epochs: int) -> Schedule:
@@ -77,6 +84,15 @@ class Schedule:
             if epoch < end:
                 return stage
         return len(self.tau) - 1
+
+    def ended_after(self, epoch: int) -> Schedule:
+        """The same with the stage of an epoch ended by it; all together learn longer instead."""
+        stage = self.stage(epoch)
+        saved = sum(self.tau[: stage + 1]) - (epoch + 1)
+        tau = list(self.tau)
+        tau[stage] -= saved
+        tau[-1] += saved
+        return replace(self, tau=tuple(tau))
 
     def active(self, epoch: int, ranking: Sequence[str]) -> tuple[str, ...] | None:
         """The modalities that learn in this epoch, Eq. 6; `None` for all."""

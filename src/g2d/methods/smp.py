@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -33,7 +34,8 @@ class SequentialPrioritization(Method):
         method: Whose loss is trained on: joint training, UMT, the G²D loss, or any other that
             takes the usual step on one loss.
         teachers: Their confidence ranks the modalities.
-        schedule: Epochs of every stage, τ_1 .. τ_k.
+        schedule: Epochs of every stage, τ_1 .. τ_k; a `Schedule` with `patience` ends a stage
+            early where its leader no longer improves on validation.
         confidence: What ranks the modalities, measured once: how early each teacher learned (see
             `learning_speed`), or its confidence on held-out data (see `mean_confidence`); the
             lowest leads first. `None` ranks anew in every training step from the teachers'
@@ -70,8 +72,10 @@ class SequentialPrioritization(Method):
     ranks = True
     staged = True
     ranked_by = "speed"
+    usual_schedule: ClassVar[int | str] = "halves"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"rank_by": "train_batch", "suppression": "complete", "scope": "encoder"},
+        "printed": {},
         "off": {"schedule": 0},
     }
     orders_modalities = True
@@ -109,10 +113,19 @@ class SequentialPrioritization(Method):
                     f"{sorted(teachers.modalities)}; give one value for each"
                 )
             confidence = {name: float(confidence[name]) for name in teachers.modalities}
+        if self.schedule.patience is not None and (confidence is None or suppression == "partial"):
+            raise UserError(
+                "a stage that ends when its leader stops improving needs one leader; give "
+                "confidence (in a recipe rank_by: speed, heldout or train) and complete "
+                "suppression, or a schedule without patience"
+            )
         self._confidence = confidence
         # What this step's batches have ranked, where nothing ranks for good.
         self._ranked: dict[str, Tensor] | None = None
         self._seen: list[Batch] = []
+        # The lowest loss of the leader of this stage on validation, and how long ago that was.
+        self._best: float | None = None
+        self._waited = 0
 
     @property
     def prioritizing(self) -> bool:
@@ -175,8 +188,31 @@ class SequentialPrioritization(Method):
         self._ranked = None
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
-        """Passed on to the wrapped method."""
+        """Ends a stage whose leader stops improving; passed on to the wrapped method.
+
+        Raises:
+            UserError: The schedule has patience, and the leader's own loss was not measured.
+        """
         self.method.on_validation_end(metrics)
+        leading = self._leading()
+        if self.schedule.patience is None or leading is None:
+            return
+        (leader,) = leading
+        loss = metrics.get("loss", {}).get(leader)
+        if loss is None:
+            raise UserError(
+                f"validation measured no loss of {leader!r} alone, by which its stage would end; "
+                "attach the model with heads=..., or give a schedule without patience"
+            )
+        stage = self.schedule.stage(self.epoch)
+        if self._best is None or loss < self._best:
+            self._best, self._waited = float(loss), 0
+        else:
+            self._waited += 1
+        if self._waited >= self.schedule.patience:
+            self.schedule = self.schedule.ended_after(self.epoch)
+        if self.schedule.stage(self.epoch + 1) != stage:
+            self._best, self._waited = None, 0
 
     def finished(self) -> bool:
         """The wrapped method's."""
@@ -194,12 +230,20 @@ class SequentialPrioritization(Method):
         return f"{rank(self._confidence)[stage]} alone"
 
     def state_dict(self) -> dict[str, Any]:
-        """The ranking's confidence and the wrapped method's state."""
-        return {"confidence": self._confidence, "method": self.method.state_dict()}
+        """The ranking's confidence, how far the stages are, and the wrapped method's state."""
+        stages = {"tau": list(self.schedule.tau), "best": self._best, "waited": self._waited}
+        return {
+            "confidence": self._confidence,
+            "method": self.method.state_dict(),
+            **({} if self.schedule.patience is None else {"stages": stages}),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores the ranking it was saved with."""
+        """Restores the ranking and the stages it was saved with."""
         self._confidence = state["confidence"]
+        if "stages" in state:
+            self.schedule = replace(self.schedule, tau=tuple(state["stages"]["tau"]))
+            self._best, self._waited = state["stages"]["best"], state["stages"]["waited"]
         self.method.load_state_dict(state["method"])
 
     def _leading(self) -> frozenset[str] | None:

@@ -24,6 +24,8 @@ from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
 RankBy = Literal["speed", "heldout", "train", "train_batch"]
+Init = Literal["random", "teachers"]
+Weights = Literal["equal", "fitted"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class MethodPlan:
         needs_teachers: Whether it wants any.
         rank_by: What modalities are ranked by, where the method ranks them, or their order.
         options: All options, defaults filled in.
+        calibrate: Whether the teachers get a temperature each, fitted on validation.
+        init: What the student's weights begin as: random, or the teachers'.
+        weights: Of the teachers in their ensemble, where the method is that.
     """
 
     label: str
@@ -43,11 +48,19 @@ class MethodPlan:
     options: dict[str, Any]
     _parts: tuple[tuple[type[Method], dict[str, Any]], ...]
     _schedule: Schedule | None
+    calibrate: bool = False
+    init: Init = "random"
+    weights: Weights = "equal"
 
     @property
     def trains(self) -> bool:
         """Whether there is a student to train (the ensemble has none)."""
         return bool(self._parts)
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether modalities lead one after the other."""
+        return self._schedule is not None and any(self._schedule.tau[:-1])
 
     @property
     def scales_gradients(self) -> bool:
@@ -98,16 +111,16 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
     prioritization around it. Beside the options in its signature, a method that ranks
     modalities takes `rank_by` (`speed`, `heldout`, `train`, `train_batch`, or the modalities
-    themselves in the order in which they are to learn) and `schedule` (see `staging`), and any
-    method that has presets takes `preset`.
+    themselves in the order in which they are to learn) and `schedule` (see `staging`), one that
+    has teachers takes `calibrate` and `init`, and any method that has presets takes `preset`.
 
     Raises:
         UserError: An option is unknown, of the wrong type, or does not fit.
     """
     label, options = split_spec(recipe.method, "method")
     if label == "ume":
-        _check_ensemble(recipe, options)
-        return MethodPlan(label, True, None, {}, (), None)
+        weights = _check_ensemble(recipe, options)
+        return MethodPlan(label, True, None, {"weights": weights}, (), None, weights=weights)
     base, plus, wrapper = label.partition("+")
     if plus and wrapper != "smp":
         raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
@@ -130,13 +143,15 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
         targets.append(SequentialPrioritization)
     options = _with_preset(targets, options)
     ranks, staged = any(t.ranks for t in targets), any(t.staged for t in targets)
-    rank_by = _rank_by(options, modalities, targets) if ranks else None
     schedule = None
     if staged:
         epochs = training_settings(recipe).epochs
-        schedule = schedule_from(options.pop("schedule", None), len(modalities), epochs)
-    parts = _share_options(targets, options)
+        usual = "halves" if set(options) & _OF_STAGES else _last(targets).usual_schedule
+        schedule = schedule_from(options.pop("schedule", usual), len(modalities), epochs)
+    rank_by = _rank_by(options, modalities, targets) if ranks else None
     needs = any(target.needs_teachers for target in targets)
+    taught = _of_teachers(options) if needs else {}
+    parts = _share_options(targets, options)
     resolved: dict[str, Any] = {}
     for _, checked in parts:  # an option that two parts have is the method's, not the wrapper's
         resolved = {**checked, **resolved}
@@ -144,9 +159,32 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
         resolved["rank_by"] = list(rank_by) if isinstance(rank_by, tuple) else rank_by
     if schedule is not None:
         resolved["schedule"] = list(schedule.tau)
+        if schedule.patience is not None:
+            resolved["patience"] = schedule.patience
+    resolved |= taught
     if plus or ranks:
         _check_scope(recipe, resolved)
-    return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule)
+    return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule, **taught)
+
+
+# Options that say something of stages, and so ask for them.
+_OF_STAGES = {"rank_by", "suppression", "scope"}
+
+
+def _last(targets: list[type[Method]]) -> type[SequentialPrioritization]:
+    """The one that has the stages."""
+    (staged,) = (target for target in targets if issubclass(target, SequentialPrioritization))
+    return staged
+
+
+def _of_teachers(options: dict[str, Any]) -> dict[str, Any]:
+    """Takes what is said of teachers out of the options: `calibrate` and `init`."""
+    calibrate, init = options.pop("calibrate", False), options.pop("init", "random")
+    if not isinstance(calibrate, bool):
+        raise UserError(f"method.calibrate: expected true or false, got {calibrate!r}")
+    if init not in get_args(Init):
+        raise UserError(f"method.init: expected random or teachers, got {init!r}")
+    return {"calibrate": calibrate, "init": init}
 
 
 _GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
@@ -207,6 +245,7 @@ def _share_options(
         names = {name for target in targets for name in inspect.signature(target).parameters}
         extra = {"rank_by"} if "confidence" in names else set()
         extra |= names & {"schedule"}
+        extra |= {"calibrate", "init"} if "teachers" in names else set()
         extra |= {"preset"} if any(target.presets for target in targets) else set()
         known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
@@ -224,13 +263,18 @@ def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
         )
 
 
-def _check_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> None:
-    """The average of teachers is late fusion, and there is nothing to choose."""
-    if options:
-        raise UserError(f"method.{next(iter(options))}: the ensemble has no options")
+def _check_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> Weights:
+    """The ensemble of teachers is late fusion, and the one choice is how they are weighed."""
+    for name in options:
+        if name != "weights":
+            raise UserError(f"method.{name}: no such option; known: weights")
+    weights = options.get("weights", "equal")
+    if weights not in get_args(Weights):
+        raise UserError(f"method.weights: expected equal or fitted, got {weights!r}")
     name, _ = split_spec(recipe.fusion, "fusion")
     if locate(name, FUSIONS, "fusion") is not LateFusion:
         raise UserError(
             f"fusion: ume averages the teachers, which is late fusion, got {name!r}; "
             "use --fusion late"
         )
+    return cast(Weights, weights)

@@ -212,7 +212,7 @@ def make_bank(
 
 
 def measure_confidence(
-    bank: TeacherBank, online: OnlineTeachers, splits: Splits, fabric: Fabric
+    bank: TeacherBank, online: TeacherBank, splits: Splits, fabric: Fabric
 ) -> dict[str, dict[str, float]]:
     """Each teacher's confidence on training and on held-out data."""
     settings = TrainingSettings()
@@ -233,7 +233,7 @@ def measure_speed(recipe: Recipe, splits: Splits, out: Path) -> dict[str, float]
 
 
 def _alone(
-    online: OnlineTeachers, split: Split, settings: TrainingSettings, fabric: Fabric
+    online: TeacherBank, split: Split, settings: TrainingSettings, fabric: Fabric
 ) -> dict[str, float]:
     # Every process sees the whole split; the sum over processes leaves the mean as it is.
     return mean_confidence(online, to_device(evaluation_loader(split, settings), fabric))

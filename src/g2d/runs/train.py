@@ -37,6 +37,7 @@ from g2d.recipes.missing import by_pattern, save_masks
 from g2d.recipes.planning import MethodPlan, plan_method
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import teacher_settings, training_settings
+from g2d.runs.floors import ask_heldout, calibration_of, measure_floors
 from g2d.runs.teach import (
     check_teachers,
     evaluation_loader,
@@ -54,10 +55,12 @@ from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
+from g2d.models.unimodal import UnimodalModel
 from g2d.ranks import first_process
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
+from g2d.teachers.calibrated import CalibratedTeachers
 from g2d.teachers.confidence import speed_scores
-from g2d.teachers.ensemble import ensemble
+from g2d.teachers.ensemble import begin_from, ensemble
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -146,19 +149,31 @@ def _train_into(
         teachers = teach(recipe, splits, out, fabric)
         online = OnlineTeachers(teachers, splits.spec.task)
         bank = make_bank(recipe, splits, online, out, fabric) if plan.trains else online
-        confidence = measure_confidence(bank, online, splits, fabric)
+        heldout = ask_heldout(online, splits, fabric)
+        weights = heldout.weights()
+        if plan.calibrate:
+            calibration = calibration_of(run, heldout)
+            bank = CalibratedTeachers(bank, calibration)
+            asked: TeacherBank = CalibratedTeachers(online, calibration)
+            confidence = measure_confidence(asked, asked, splits, fabric)
+        else:
+            confidence = measure_confidence(bank, online, splits, fabric)
         if plan.rank_by is not None:
             speed = measure_speed(recipe, splits, out)
         if not plan.trains:
-            student = ensemble(teachers)
+            student = ensemble(teachers, weights if plan.weights == "fitted" else None)
         else:
             scores = {**confidence, "speed": speed_scores(speed, confidence["heldout"])}
             ranking = _ranking(plan, scores)
             student, method = _new_student(recipe, splits, plan, bank, ranking)
+            if plan.init == "teachers":
+                _begin_from_teachers(student, teachers)
     else:
         student, method = _new_student(recipe, splits, plan, None, None)
     if fabric.is_global_zero:
         run.begin(_about(recipe, splits, plan, settings))
+        if plan.calibrate:
+            run.write_json("calibration.json", asdict(calibration))
         run.write_json("model.json", describe_model(recipe, splits, student))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)
@@ -204,11 +219,13 @@ def _train_into(
             outcome["teachers"] = {
                 "confidence": confidence,
                 **({"speed": speed} if speed else {}),
+                **({"calibration": asdict(calibration)} if plan.calibrate else {}),
                 "folders": {
                     m: str(teacher_folder(recipe, splits, m, out).relative_to(out))
                     for m in splits.spec.modalities
                 },
             }
+            outcome["floors"] = measure_floors(online, weights, splits, fabric, outcome)
         run.write_json("result.json", outcome)
     fabric.barrier()
     return run.path
@@ -225,6 +242,13 @@ def _new_student(
     torch.manual_seed(recipe.seed)
     student = build_student(recipe, splits.spec.modalities, splits.spec.task)
     return student, plan.make(student, splits.spec.task, teachers, ranking)
+
+
+def _begin_from_teachers(student: MultimodalModel, teachers: Mapping[str, UnimodalModel]) -> None:
+    left = begin_from(student, teachers)
+    if left:
+        what = ", ".join(f"{name}: {' and '.join(parts)}" for name, parts in left.items())
+        logger.warning("the teachers' weights do not fit here, which begins at random: %s", what)
 
 
 def _gradient_probe(
@@ -283,7 +307,7 @@ def _ranking(
     if isinstance(plan.rank_by, tuple):
         return {name: place / len(plan.rank_by) for place, name in enumerate(plan.rank_by)}
     rankings = {name: rank(values) for name, values in scores.items()}
-    if len(set(rankings.values())) > 1:
+    if plan.has_stages and len(set(rankings.values())) > 1:
         logger.warning(
             "the modalities rank differently, weakest first: %s on training data, %s on held-out "
             "data, %s by learning speed; a teacher that memorises looks strong on the first, one "

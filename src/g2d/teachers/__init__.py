@@ -2,16 +2,21 @@
 
 from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
+from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut, calibrate
 from g2d.teachers.confidence import batch_confidence, mean_confidence
 from g2d.teachers.ensemble import ensemble
 
 __all__ = [
     "CachedTeachers",
+    "CalibratedTeachers",
+    "Calibration",
+    "HeldOut",
     "OnlineTeachers",
     "TeacherBank",
     "TeacherOutputs",
     "batch_confidence",
     "cache_key",
+    "calibrate",
     "ensemble",
     "mean_confidence",
     "write_cache",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from g2d.batch import Batch, Call
 from g2d.errors import UserError
+from g2d.functional.predictions import ensemble_logits
 from g2d.models.unimodal import UnimodalModel
 from g2d.student.base import Student
 from g2d.tasks import Task
@@ -45,6 +46,13 @@ class TeacherBank(ABC):
     @abstractmethod
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
         """Each teacher's confidence in the right answer, `(B,)`, Eq. 5 before the mean."""
+
+    def ensemble(self, batch: Batch) -> Tensor:
+        """Logits `(B, C)` of the teachers' ensemble: the mean over those that a sample has."""
+        said = self.outputs(batch)
+        return ensemble_logits(
+            [each.logits for each in said.values()], [batch.present.get(name) for name in said]
+        )
 
 
 class _Said(NamedTuple):

@@ -5,15 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+from torch import nn
+
 from g2d.models.fusion.late import LateFusion
+from g2d.models.fusion.weighted import WeightedFusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 
 
-def ensemble(teachers: Mapping[str, UnimodalModel]) -> MultimodalModel:
+def ensemble(
+    teachers: Mapping[str, UnimodalModel], weights: Mapping[str, float] | None = None
+) -> MultimodalModel:
     """A late-fusion model whose branches are the teachers: its logits are their mean.
 
     Uni-Modal Ensemble of Du et al., ICML 2023 (arXiv 2305.01233). The teachers are copied.
+
+    Args:
+        teachers: By modality.
+        weights: By modality, 0 or more, as `g2d.functional.fit_ensemble_weights` finds them: then
+            the logits are Σ_m w_m z_m. `None` for the mean.
 
     Example:
         >>> import torch
@@ -31,8 +41,43 @@ def ensemble(teachers: Mapping[str, UnimodalModel]) -> MultimodalModel:
     """
     widths = {name: teacher.head.in_features for name, teacher in teachers.items()}
     outputs = next(iter(teachers.values())).head.out_features
-    fusion = LateFusion(widths, outputs)
-    for name, teacher in teachers.items():
-        fusion.heads[name].load_state_dict(teacher.head.state_dict())
     encoders = {name: copy.deepcopy(teacher.encoder) for name, teacher in teachers.items()}
-    return MultimodalModel(encoders, fusion).requires_grad_(True)
+    model = MultimodalModel(encoders, LateFusion(widths, outputs))
+    if weights is not None:
+        model.bring(WeightedFusion, weights=[float(weights[name]) for name in teachers])
+    begin_from(model, teachers)
+    return model.requires_grad_(True)
+
+
+def begin_from(
+    model: MultimodalModel, teachers: Mapping[str, UnimodalModel]
+) -> dict[str, list[str]]:
+    """Gives a model the weights of its teachers: encoders, and each modality's own head.
+
+    With late fusion it then predicts as the ensemble does.
+
+    Args:
+        model: Its encoders, and its heads where the fusion has any, take the weights that fit.
+        teachers: By modality.
+
+    Returns:
+        By modality what does not fit and stays as it was: `"encoder"`, `"head"`.
+    """
+    left: dict[str, list[str]] = {}
+    heads = getattr(model.fusion, "heads", None)
+    for name, teacher in teachers.items():
+        head = heads[name] if isinstance(heads, nn.ModuleDict) else None
+        for what, target, source in (
+            ("encoder", model.encoders[name], teacher.encoder),
+            ("head", head, teacher.head),
+        ):
+            if target is None or not _fits(target, source):
+                left.setdefault(name, []).append(what)
+            else:
+                target.load_state_dict(source.state_dict())
+    return left
+
+
+def _fits(target: nn.Module, source: nn.Module) -> bool:
+    one, other = target.state_dict(), source.state_dict()
+    return one.keys() == other.keys() and all(one[key].shape == other[key].shape for key in one)

@@ -1,0 +1,152 @@
+"""Teachers whose confidence is right on held-out data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from g2d import functional as F
+from g2d.batch import Batch
+from g2d.errors import UserError
+from g2d.functional.present import Masks
+from g2d.tasks import Task
+from g2d.teachers.bank import TeacherBank, TeacherOutputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What held-out data says of teachers.
+
+    Attributes:
+        temperatures: By modality; a teacher's logits are divided by its own.
+        weights: By modality, of the raw logits in the fitted ensemble.
+    """
+
+    temperatures: dict[str, float]
+    weights: dict[str, float]
+
+
+class HeldOut:
+    """The teachers' logits on held-out samples, collected batch by batch.
+
+    Args:
+        teachers: They must answer to any data.
+        batches: Held-out data.
+
+    Raises:
+        UserError: The teachers are cached, and so know one split only.
+    """
+
+    def __init__(self, teachers: TeacherBank, batches: Iterable[Batch]) -> None:
+        if not teachers.any_data:
+            raise UserError(
+                "cached teachers answer for the samples of their own split only; calibrate "
+                "OnlineTeachers, and give CalibratedTeachers(cached, calibration) what was found"
+            )
+        self.task: Task = teachers.task
+        rows: dict[str, list[Tensor]] = {name: [] for name in teachers.modalities}
+        masks: dict[str, list[Tensor]] = {name: [] for name in teachers.modalities}
+        targets: list[Tensor] = []
+        for batch in batches:
+            for name, said in teachers.outputs(batch).items():
+                rows[name].append(said.logits.detach().float().cpu())
+                there = batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
+                masks[name].append(there.bool().cpu())
+            targets.append(batch.target.cpu())
+        if not targets:
+            raise UserError("there are no held-out batches to calibrate the teachers on")
+        self.logits = {name: torch.cat(parts) for name, parts in rows.items()}
+        self.present = {name: torch.cat(parts) for name, parts in masks.items()}
+        self.target = torch.cat(targets)
+
+    @property
+    def masks(self) -> Masks | None:
+        """Those of all modalities; `None` where nothing is absent."""
+        masks = list(self.present.values())
+        return None if all(bool(mask.all()) for mask in masks) else masks
+
+    def calibration(self) -> Calibration:
+        """A temperature for each teacher, and the weights of their ensemble."""
+        temperatures = {
+            name: F.fit_temperature(self.task, logits, self.target, self.present[name])
+            for name, logits in self.logits.items()
+        }
+        return Calibration(temperatures, self.weights())
+
+    def weights(self) -> dict[str, float]:
+        """Of the fitted ensemble, by modality."""
+        fitted = F.fit_ensemble_weights(
+            self.task, list(self.logits.values()), self.target, self.masks
+        )
+        return dict(zip(self.logits, fitted.tolist(), strict=True))
+
+    def ensemble(self, weights: Mapping[str, float] | None = None) -> Tensor:
+        """The ensemble's logits, `(N, C)`: their mean where no weights are given."""
+        each = None if weights is None else torch.tensor([weights[name] for name in self.logits])
+        return F.ensemble_logits(list(self.logits.values()), self.masks, each)
+
+
+def calibrate(teachers: TeacherBank, batches: Iterable[Batch]) -> CalibratedTeachers:
+    """Teachers with a temperature each and the weights of their ensemble, fitted on held-out data.
+
+    Example:
+        >>> import g2d
+        >>> teacher = g2d.UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=2)
+        >>> bank = g2d.OnlineTeachers({"sound": teacher}, g2d.Classification(2))
+        >>> batch = Batch({"sound": torch.randn(6, 4)}, torch.tensor([0, 1] * 3), torch.arange(6))
+        >>> calibrated = g2d.calibrate(bank, [batch])
+        >>> raw, said = bank.outputs(batch)["sound"], calibrated.outputs(batch)["sound"]
+        >>> temperature = calibrated.calibration.temperatures["sound"]
+        >>> torch.allclose(said.logits * temperature, raw.logits)
+        True
+    """
+    return CalibratedTeachers(teachers, HeldOut(teachers, batches).calibration())
+
+
+class CalibratedTeachers(TeacherBank):
+    """Other teachers, their logits divided by their temperatures as they are asked for.
+
+    A cache holds the raw logits, so it serves with and without calibration.
+
+    Args:
+        teachers: Online or cached.
+        calibration: As `calibrate` found it, or as it was saved.
+    """
+
+    def __init__(self, teachers: TeacherBank, calibration: Calibration) -> None:
+        self.teachers = teachers
+        self.calibration = calibration
+        self.task = teachers.task
+        self.modalities = teachers.modalities
+        self.any_data = teachers.any_data
+        for kind in (calibration.temperatures, calibration.weights):
+            if set(kind) != set(self.modalities):
+                raise UserError(
+                    f"the calibration is of {sorted(kind)} and the teachers are for "
+                    f"{sorted(self.modalities)}; calibrate these teachers"
+                )
+
+    def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
+        """Features as they are, logits divided by the temperature."""
+        return {
+            name: TeacherOutputs(said.features, said.logits / self.calibration.temperatures[name])
+            for name, said in self.teachers.outputs(batch).items()
+        }
+
+    def confidence(self, batch: Batch) -> dict[str, Tensor]:
+        """Eq. 5 before the mean, of the calibrated predictions."""
+        return {
+            name: self.task.confidence(said.logits, batch.target)
+            for name, said in self.outputs(batch).items()
+        }
+
+    def ensemble(self, batch: Batch) -> Tensor:
+        """The fitted weighted sum of the raw logits."""
+        said = self.teachers.outputs(batch)
+        weights = torch.tensor([self.calibration.weights[name] for name in said])
+        return F.ensemble_logits(
+            [each.logits for each in said.values()], [batch.present.get(n) for n in said], weights
+        )
