@@ -61,7 +61,12 @@ def commands_of(text: str) -> list[list[str]]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page.read_text("utf-8"), page)]
-PYTHON = [block for block in BLOCKS if block.language == "python" and not block.skipped]
+METHODS = ROOT / "docs" / "methods"  # whose lines run in test_method_pages.py
+PYTHON = [
+    block
+    for block in BLOCKS
+    if block.language == "python" and not block.skipped and block.page.parent != METHODS
+]
 SHELL = [
     block
     for block in BLOCKS
@@ -94,7 +99,14 @@ def test_commands_are_known(block):
         parse(words)
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in SHELL}), ids=lambda p: p.name)
+# Thirty trainings, one a method: they are known in the fast tests and run in the slow ones.
+SHELL_PAGES = [
+    pytest.param(page, marks=pytest.mark.slow if page.parent == METHODS else ())
+    for page in sorted({block.page for block in SHELL})
+]
+
+
+@pytest.mark.parametrize("page", SHELL_PAGES, ids=lambda p: p.name)
 def test_commands_run(page, tmp_path, monkeypatch, capsys):
     """In order, in one empty folder: a later command may use what an earlier one made."""
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 from g2d import functional
 from g2d.attach import attach
 from g2d.batch import Batch, Call, Outputs
-from g2d.checkup import doctor
+from g2d.checkup import Doctor, doctor
 from g2d.errors import UserError
 from g2d.functional import learning_speed, rank
 from g2d.methods import (
@@ -94,6 +94,7 @@ __all__ = [
     "Classification",
     "ConcatFusion",
     "CrossAttentionFusion",
+    "Doctor",
     "FiLMFusion",
     "Fusion",
     "G2DClassifier",
