@@ -61,11 +61,14 @@ def commands_of(text: str) -> list[list[str]]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page.read_text("utf-8"), page)]
-METHODS = ROOT / "docs" / "methods"  # whose lines run in test_method_pages.py
+# Whose lines run in test_method_pages.py and in test_tutorials.py.
+METHODS, TUTORIALS = ROOT / "docs" / "methods", ROOT / "docs" / "tutorials"
 PYTHON = [
     block
     for block in BLOCKS
-    if block.language == "python" and not block.skipped and block.page.parent != METHODS
+    if block.language == "python"
+    and not block.skipped
+    and block.page.parent not in (METHODS, TUTORIALS)
 ]
 SHELL = [
     block
@@ -103,6 +106,7 @@ def test_commands_are_known(block):
 SHELL_PAGES = [
     pytest.param(page, marks=pytest.mark.slow if page.parent == METHODS else ())
     for page in sorted({block.page for block in SHELL})
+    if page.parent != TUTORIALS
 ]
 
 

@@ -50,8 +50,11 @@ class MethodCallback(TrainerCallback):
     In the `Trainer`::
 
         trainer = Trainer(
-            model, arguments, train_dataset=data,
-            compute_loss_func=loss_of(method), callbacks=[MethodCallback(method)],
+            model,
+            arguments,
+            train_dataset=data,
+            compute_loss_func=loss_of(method),
+            callbacks=[MethodCallback(method)],
             optimizers=(torch.optim.SGD(method.parameter_groups(), lr=0.1), None),
         )
 
