@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +126,20 @@ def test_commands_run(page, tmp_path, monkeypatch, capsys):
             status = main([*words, *shorter])
             said = capsys.readouterr()
             assert status == 0, f"{block}: g2d {' '.join(words)}: {said.err}"
+
+
+def test_what_pages_install_can_be_installed():
+    """g2d is on no index: a page names the checkout, and extras that there are."""
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for page in PAGES:
+        for project in re.findall(
+            r"pip install (?:-\w+ )?[\"']?((?:\.|g2d)[^\s\"'`]*)", page.read_text()
+        ):
+            extras = re.fullmatch(r"\.(?:\[([\w,]+)\])?", project)
+            assert extras, f"{page.name}: pip install {project}"
+            assert set(filter(None, (extras[1] or "").split(","))) <= set(
+                about["optional-dependencies"]
+            )
 
 
 # -- the harness itself

@@ -1,7 +1,7 @@
 """G²D: multimodal training in which no modality drowns out the others.
 
-The parts for your own loop need torch and numpy, nothing else; `pip install "g2d[train]"` adds
-the engine and the command line.
+The parts for your own loop need torch and numpy, nothing else; the extra `train` adds the
+engine and the command line.
 """
 
 from typing import Any
