@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-slow test-conformance check format docs-figure lock clean
+.PHONY: demo test test-slow test-conformance check docs format docs-figure lock clean
 
 demo: .venv/installed-demo
 	$(BIN)/g2d demo
@@ -22,6 +22,11 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every link is checked, and a warning is an error.
+docs: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -n -W --keep-going docs build/docs
+	@echo "open build/docs/index.html"
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,15 @@ def commands_of(text: str) -> list[list[str]]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page.read_text("utf-8"), page)]
-PYTHON = [block for block in BLOCKS if block.language == "python" and not block.skipped]
+# Whose lines run in test_method_pages.py and in test_tutorials.py.
+METHODS, TUTORIALS = ROOT / "docs" / "methods", ROOT / "docs" / "tutorials"
+PYTHON = [
+    block
+    for block in BLOCKS
+    if block.language == "python"
+    and not block.skipped
+    and block.page.parent not in (METHODS, TUTORIALS)
+]
 SHELL = [
     block
     for block in BLOCKS
@@ -94,7 +103,15 @@ def test_commands_are_known(block):
         parse(words)
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in SHELL}), ids=lambda p: p.name)
+# Thirty trainings, one a method: they are known in the fast tests and run in the slow ones.
+SHELL_PAGES = [
+    pytest.param(page, marks=pytest.mark.slow if page.parent == METHODS else ())
+    for page in sorted({block.page for block in SHELL})
+    if page.parent != TUTORIALS
+]
+
+
+@pytest.mark.parametrize("page", SHELL_PAGES, ids=lambda p: p.name)
 def test_commands_run(page, tmp_path, monkeypatch, capsys):
     """In order, in one empty folder: a later command may use what an earlier one made."""
     monkeypatch.chdir(tmp_path)
@@ -109,6 +126,20 @@ def test_commands_run(page, tmp_path, monkeypatch, capsys):
             status = main([*words, *shorter])
             said = capsys.readouterr()
             assert status == 0, f"{block}: g2d {' '.join(words)}: {said.err}"
+
+
+def test_what_pages_install_can_be_installed():
+    """g2d is on no index: a page names the checkout, and extras that there are."""
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for page in PAGES:
+        for project in re.findall(
+            r"pip install (?:-\w+ )?[\"']?((?:\.|g2d)[^\s\"'`]*)", page.read_text()
+        ):
+            extras = re.fullmatch(r"\.(?:\[([\w,]+)\])?", project)
+            assert extras, f"{page.name}: pip install {project}"
+            assert set(filter(None, (extras[1] or "").split(","))) <= set(
+                about["optional-dependencies"]
+            )
 
 
 # -- the harness itself

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib.abc
 import json
+import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from g2d.engine import TrainingSettings
-from g2d.errors import UserError, require
+from g2d.errors import UserError, _command, install_command, require
 
 EXTRAS = {
     "lightning_fabric": "train",
@@ -78,7 +81,7 @@ def test_a_missing_extra_is_one_line_on_the_command_line(tmp_path: Path) -> None
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert 'jsonargparse is not installed; run: pip install "g2d[train]"' in done.stderr
+    assert f"jsonargparse is not installed; run: {install_command('train')}" in done.stderr
 
 
 class Hide(importlib.abc.MetaPathFinder):
@@ -105,7 +108,46 @@ def test_what_is_missing_is_named_with_its_remedy(
     extra = EXTRAS[module]
     with pytest.raises(UserError) as error:
         require(module, extra)
-    assert str(error.value) == f'{module} is not installed; run: pip install "g2d[{extra}]"'
+    assert str(error.value) == f"{module} is not installed; run: {install_command(extra)}"
+
+
+def test_the_remedy_names_a_project_that_has_the_extra() -> None:
+    for extra in sorted(set(EXTRAS.values())):
+        *command, project = shlex.split(install_command(extra))
+        assert command[:2] == ["pip", "install"]
+        folder, _, named = project.removesuffix("]").rpartition("[")
+        about = tomllib.loads((Path(folder) / "pyproject.toml").read_text("utf-8"))["project"]
+        assert about["name"] == "g2d"
+        assert named in about["optional-dependencies"]
+
+
+@pytest.mark.parametrize(
+    ("noted", "command"),
+    [
+        ({"url": "{url}", "dir_info": {"editable": True}}, 'pip install -e "{folder}[train]"'),
+        ({"url": "{url}", "dir_info": {}}, 'pip install "{folder}[train]"'),
+        ({}, 'pip install -e "{folder}[train]"'),
+        (
+            {"url": "https://host/g2d", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            'pip install "g2d[train] @ git+https://host/g2d@abc"',
+        ),
+        (
+            {"url": "file:///a/g2d.whl", "archive_info": {}},
+            'pip install "g2d[train] @ file:///a/g2d.whl"',
+        ),
+        ({"url": "file:///gone", "dir_info": {}}, 'pip install ".[train]" in a checkout of g2d'),
+    ],
+)
+def test_the_remedy_follows_what_pip_noted(
+    noted: dict[str, Any], command: str, tmp_path: Path
+) -> None:
+    """The cases of PEP 610, and none."""
+    folder = tmp_path / "my checkout"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    if noted.get("url") == "{url}":
+        noted = {**noted, "url": folder.as_uri()}
+    assert _command("train", noted, folder) == command.replace("{folder}", str(folder))
 
 
 def test_fabric_does_not_load_what_only_lightning_needs() -> None:

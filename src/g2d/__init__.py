@@ -1,7 +1,7 @@
 """G²D: multimodal training in which no modality drowns out the others.
 
-The parts for your own loop need torch and numpy, nothing else; `pip install "g2d[train]"` adds
-the engine and the command line.
+The parts for your own loop need torch and numpy, nothing else; the extra `train` adds the
+engine and the command line.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from g2d import functional
 from g2d.attach import attach
 from g2d.batch import Batch, Call, Outputs
-from g2d.doctor import doctor
+from g2d.doctor import Doctor, doctor
 from g2d.errors import UserError
 from g2d.functional import learning_speed, rank
 from g2d.methods import (
@@ -99,6 +99,7 @@ __all__ = [
     "Classification",
     "ConcatFusion",
     "CrossAttentionFusion",
+    "Doctor",
     "FiLMFusion",
     "Fusion",
     "G2DClassifier",

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import json
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 
 class UserError(ValueError):
@@ -22,6 +28,38 @@ class PartlyDoneError(UserError):
     status = 1
 
 
+def install_command(extra: str) -> str:
+    """The command that adds an extra to g2d, from where this g2d was installed.
+
+    g2d is on no package index, so the command names the checkout, archive or repository that pip
+    noted when it installed g2d (`direct_url.json`, PEP 610).
+
+    Example:
+        >>> install_command("train")  # doctest: +ELLIPSIS
+        'pip install ..."...[train]..."'
+    """
+    try:
+        noted = distribution("g2d").read_text("direct_url.json")
+    except PackageNotFoundError:
+        noted = None
+    return _command(extra, json.loads(noted) if noted else {}, Path(__file__).parents[2])
+
+
+def _command(extra: str, noted: dict[str, Any], beside: Path) -> str:
+    """The command, by what pip has noted; without a note, by the checkout that holds this file."""
+    url = str(noted.get("url", ""))
+    if "vcs_info" in noted:
+        vcs, commit = noted["vcs_info"]["vcs"], noted["vcs_info"]["commit_id"]
+        return f'pip install "g2d[{extra}] @ {vcs}+{url}@{commit}"'
+    if "archive_info" in noted:
+        return f'pip install "g2d[{extra}] @ {url}"'
+    folder = Path(url2pathname(urlsplit(url).path)) if url else beside
+    editable = "-e " if not url or noted.get("dir_info", {}).get("editable") else ""
+    if not (folder / "pyproject.toml").is_file():
+        return f'pip install ".[{extra}]" in a checkout of g2d'
+    return f'pip install {editable}"{folder}[{extra}]"'
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Imports a package that only an extra of g2d installs.
 
@@ -35,17 +73,17 @@ def require(module: str, extra: str) -> ModuleType:
     Example:
         >>> require("json", "train").__name__
         'json'
-        >>> require("no_such_module", "train")
+        >>> require("no_such_module", "train")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        g2d.errors.UserError: no_such_module is not installed; run: pip install "g2d[train]"
+        g2d.errors.UserError: no_such_module is not installed; run: pip install ...[train]...
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise UserError(f'{error.name} is not installed; run: pip install "g2d[{extra}]"') from None
+        raise UserError(f"{error.name} is not installed; run: {install_command(extra)}") from None
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

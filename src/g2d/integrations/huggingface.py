@@ -47,9 +47,14 @@ def loss_of(method: Method) -> Any:
 class MethodCallback(TrainerCallback):
     """Calls a method's hooks, and keeps its state in a file of every checkpoint.
 
+    In the `Trainer`::
+
         trainer = Trainer(
-            model, arguments, train_dataset=data,
-            compute_loss_func=loss_of(method), callbacks=[MethodCallback(method)],
+            model,
+            arguments,
+            train_dataset=data,
+            compute_loss_func=loss_of(method),
+            callbacks=[MethodCallback(method)],
             optimizers=(torch.optim.SGD(method.parameter_groups(), lr=0.1), None),
         )
 

@@ -32,7 +32,7 @@ def check_weight(name: str, value: float, above: float | None = None) -> None:
 class Method:
     """Joint training, and the places where a method may do otherwise.
 
-    This is a whole loop:
+    This is a whole loop::
 
         student = g2d.attach(net, encoders={"audio": net.audio_net, "video": net.video_net})
         method = g2d.JointTraining(student, task)
