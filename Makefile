@@ -25,7 +25,7 @@ check: .venv/installed-dev
 
 # Every link is checked, and a warning is an error.
 docs: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -n -W --keep-going docs build/docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -E -a -n -W --keep-going docs build/docs
 	@echo "open build/docs/index.html"
 
 format: .venv/installed-dev

@@ -68,7 +68,7 @@ class MadeData:
 def made_recipe(case: Case, seed: int = 0, epochs: int = 8, **options: object) -> dict[str, object]:
     """Trains in a few seconds."""
     return {
-        "data": {"name": "experiment.made.MadeData", "case": case, "seed": seed, **options},
+        "data": {"name": "runs.made.MadeData", "case": case, "seed": seed, **options},
         "encoders": {
             name: {"name": "mlp", "inputs": 8, "width": 32, "hidden": [64]}
             for name in ("quick", "slow")

@@ -151,7 +151,7 @@ def test_a_worker_killed_in_the_middle_fails_its_job_alone_and_the_next_goes_on(
     # With other numbers of threads, sums differ in their last bits.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     mark = tmp_path / "mark"
-    deadly = {"name": "compare.deadly.Deadly", "mark": str(mark), "at": 15}
+    deadly = {"name": "benchmark.compare.deadly.Deadly", "mark": str(mark), "at": 15}
     grid = toy_grid(
         tmp_path,
         method=["joint"],
@@ -238,7 +238,7 @@ def command(tmp_path, out):
             "dataset": {"toys": {"recipe": str(tmp_path / "toy.yaml")}},
             "method": ["joint", "umt", "g2d"],
         },
-        "common": {"data": {"name": "compare.deadly.Deadly", "pause": 0.1}},
+        "common": {"data": {"name": "benchmark.compare.deadly.Deadly", "pause": 0.1}},
         "seeds": [0],
     }
     (tmp_path / "mine.yaml").write_text(json.dumps(content))

@@ -32,7 +32,7 @@ def cluster(out, at_once=2):
 
 def slow(tmp_path, epochs=4):
     """A grid whose only job takes seconds, so that something can come in between."""
-    data = {"slow": {"data": {"name": "compare.deadly.Deadly", "pause": 0.15}}}
+    data = {"slow": {"data": {"name": "benchmark.compare.deadly.Deadly", "pause": 0.15}}}
     return toy_grid(tmp_path, epochs=epochs, method=["joint"], data=data)
 
 

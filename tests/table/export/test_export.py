@@ -151,7 +151,7 @@ def test_the_file_needs_no_g2d(exported):
 def test_what_cannot_be_exported_is_said_in_a_line_and_leaves_no_file(
     tmp_path, capfd, encoder, name, line
 ):
-    model, shapes = model_of(f"experiment.exports.{encoder}", (5,), "late")
+    model, shapes = model_of(f"table.export.exports.{encoder}", (5,), "late")
     with pytest.raises(UserError) as caught:
         export_model(
             model, TASK, shapes, tmp_path / ("m.pt2" if name == "torch" else "m.onnx"), name
