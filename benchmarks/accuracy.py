@@ -31,8 +31,8 @@ def smp(base: str, **options: Any) -> dict[str, Any]:
     return {"name": f"{base}+smp", "rank_by": "heldout", **options}
 
 
-# The weights and the temperature of the paper, which are g2d's defaults as well.
-PRINTED = {"alpha": 1.0, "beta": 1.0, "temperature": 1.0}
+# The loss of the paper.
+PRINTED = {"alpha": 1.0, "beta": 1.0, "temperature": 1.0, "gamma": 0.0, "distill_to": "fused"}
 DEFAULT = "G²D, sum, speed, branch (default)"
 
 
@@ -74,6 +74,7 @@ def rows() -> dict[str, dict[str, Any]]:
     table["G²D, sum, heldout, branch, partial"] = {
         "name": "g2d",
         **PRINTED,
+        "feature_reduction": "sum",
         "rank_by": "heldout",
         "scope": "branch",
         "suppression": "partial",
@@ -82,6 +83,7 @@ def rows() -> dict[str, dict[str, Any]]:
         "name": "g2d",
         "alpha": 0.1,
         "beta": 1.0,
+        "gamma": 0.0,
         "temperature": 3.0,
         "feature_reduction": "sum",
         "rank_by": "heldout",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import g2d
 from g2d.recipes.catalog import METHODS
+from g2d.recipes.planning import OF_TEACHERS
 from test_docs import ROOT, blocks_of
 
 FOLDER = ROOT / "docs" / "methods"
@@ -82,6 +83,12 @@ def signature(name: str) -> dict[str, Any]:
     options = {key: p.default for key, p in parameters.items() if key not in GIVEN}
     if name in METHODS:
         options |= METHODS[name].options
+    if name == "ume":
+        options["weights"] = "equal"  # said in weights in a recipe, in numbers in Python
+    if getattr(kind, "needs_teachers", False):
+        options |= OF_TEACHERS
+    if getattr(kind, "staged", False):
+        options["schedule"] = kind.usual_schedule
     if getattr(kind, "ranks", False):
         options["rank_by"] = kind.ranked_by
     return options

@@ -167,6 +167,8 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule, **taught)
 
 
+# What a recipe may say of the teachers of any method, and what holds where it does not.
+OF_TEACHERS: Mapping[str, Any] = {"calibrate": False, "init": "random"}
 # Options that say something of stages, and so ask for them.
 _OF_STAGES = {"rank_by", "suppression", "scope"}
 
@@ -179,7 +181,7 @@ def _last(targets: list[type[Method]]) -> type[SequentialPrioritization]:
 
 def _of_teachers(options: dict[str, Any]) -> dict[str, Any]:
     """Takes what is said of teachers out of the options: `calibrate` and `init`."""
-    calibrate, init = options.pop("calibrate", False), options.pop("init", "random")
+    calibrate, init = (options.pop(name, usual) for name, usual in OF_TEACHERS.items())
     if not isinstance(calibrate, bool):
         raise UserError(f"method.calibrate: expected true or false, got {calibrate!r}")
     if init not in get_args(Init):
@@ -245,7 +247,7 @@ def _share_options(
         names = {name for target in targets for name in inspect.signature(target).parameters}
         extra = {"rank_by"} if "confidence" in names else set()
         extra |= names & {"schedule"}
-        extra |= {"calibrate", "init"} if "teachers" in names else set()
+        extra |= set(OF_TEACHERS) if "teachers" in names else set()
         extra |= {"preset"} if any(target.presets for target in targets) else set()
         known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")

@@ -4,7 +4,7 @@ from g2d.teachers.bank import OnlineTeachers, TeacherBank, TeacherOutputs
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
 from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut, calibrate
 from g2d.teachers.confidence import batch_confidence, mean_confidence
-from g2d.teachers.ensemble import ensemble
+from g2d.teachers.ensemble import begin_from, ensemble
 
 __all__ = [
     "CachedTeachers",
@@ -15,6 +15,7 @@ __all__ = [
     "TeacherBank",
     "TeacherOutputs",
     "batch_confidence",
+    "begin_from",
     "cache_key",
     "calibrate",
     "ensemble",

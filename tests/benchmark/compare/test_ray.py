@@ -26,7 +26,9 @@ def test_a_grid_on_ray_is_the_grid_of_one_process_and_a_dead_worker_fails_alone(
     mark = tmp_path / "mark"
     data = {
         "toys": {"data": {"name": "toy.ToyData"}},
-        "deadly": {"data": {"name": "benchmark.compare.deadly.Deadly", "mark": str(mark), "at": 15}},
+        "deadly": {
+            "data": {"name": "benchmark.compare.deadly.Deadly", "mark": str(mark), "at": 15}
+        },
     }
     grid = toy_grid(tmp_path, data=data, method=["umt"])
     out = tmp_path / "runs"
