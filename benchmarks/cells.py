@@ -28,18 +28,15 @@ def teach_cell(dataset: str, changes: Changes, out: str) -> dict[str, dict[str, 
     """Trains the teachers of one seed, or finds them done; returns their results."""
     import torch
 
-    from g2d.recipes.build import build_splits
-    from g2d.recipes.completing import complete
+    from g2d.recipes.experiment import resolve_teaching
     from g2d.recipes.recipe import load_recipe
-    from g2d.recipes.settings import teacher_settings
     from g2d.runs.teach import teach, teacher_folder
 
     torch.set_num_threads(1)
     recipe = load_recipe(dataset, list(changes))
-    splits = build_splits(recipe)
-    recipe = complete(recipe, splits.spec)
-    teach(recipe, splits, Path(out), teacher_settings(recipe)[0].make_fabric())
-    folders = {m: teacher_folder(recipe, splits, m, Path(out)) for m in splits.spec.modalities}
+    teaching = resolve_teaching(recipe)
+    teach(teaching, Path(out), teaching.settings.make_fabric())
+    folders = {m: teacher_folder(teaching, m, Path(out)) for m in teaching.models.encoders}
     return {modality: read_result(folder) for modality, folder in folders.items()}
 
 

@@ -20,7 +20,7 @@ from g2d.recipes.build import build_student
 from g2d.recipes.catalog import METHODS
 from g2d.recipes.planning import MethodPlan, plan_method
 from g2d.recipes.recipe import Recipe, recipe_from
-from g2d.runs.teach import evaluation_loader, iter_train, train_loader
+from g2d.runs.loaders import evaluation_loader, iter_train, train_loader
 from toy import ToyData, ToyEncoder, toy_recipe
 
 # Every method that has a student to train.

@@ -107,7 +107,7 @@ def test_options_of_a_users_own_class_that_are_wrong(options, line):
 
 
 def test_zero_false_and_null_are_values():
-    found = build(Picky, {"strength": 0, "flag": False, "limit": None}, "method", TASK)
+    found = build(Picky, {"strength": 0, "flag": False, "limit": None}, "method", **TASK)
     assert found.options == (0, "soft", (), False, None)
 
 

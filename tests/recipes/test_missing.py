@@ -18,15 +18,22 @@ from g2d.data.splits import Splits
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.recipes.build import build_splits
+from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
+from g2d.runs.loaders import having
 from g2d.runs.loading import load_run
-from g2d.runs.teach import having, teach, teacher_folder
+from g2d.runs.teach import teach, teacher_folder
 from g2d.runs.train import train
 from toy import ToyData, toy_recipe
 
 NAMES = ("near", "far", "deep")
 METHODS = ["joint", "umt", "ume", "g2d"]
+
+
+def weights_of(recipe, splits, name, out):
+    folder = teacher_folder(resolve_teaching(recipe, splits), name, out)
+    return load_file(folder / "model.safetensors")
 
 
 def recipe(missing=None, method="joint", modalities=3, **changes):
@@ -193,10 +200,14 @@ def test_a_teacher_learns_from_the_samples_that_have_its_modality(shared, tmp_pa
         parts[split] = ArraySplit(inputs, whole.target.numpy()[rows])
     less = Splits(replace(complete().spec, fingerprint="less"), **parts)
     fabric = TrainingSettings(accelerator="cpu").make_fabric()
-    teach(recipe(), less, tmp_path, fabric)
-    expected = load_file(teacher_folder(recipe(), less, name, tmp_path) / "model.safetensors")
+    teach(resolve_teaching(recipe(), less), tmp_path, fabric)
+    expected = load_file(
+        teacher_folder(resolve_teaching(recipe(), less), name, tmp_path) / "model.safetensors"
+    )
     masked = build_splits(recipe(HIDDEN))
-    found = load_file(teacher_folder(recipe(HIDDEN), masked, name, shared) / "model.safetensors")
+    found = load_file(
+        teacher_folder(resolve_teaching(recipe(HIDDEN), masked), name, shared) / "model.safetensors"
+    )
     assert set(found) == set(expected)
     assert all(torch.equal(found[key], expected[key]) for key in found)
 
@@ -264,7 +275,10 @@ def test_all_methods_have_the_same_masks_and_teachers_and_complete_data_others(s
             assert Mask.load(run_of(shared, method) / f"mask-{name}.npz").sha256 == expected
     assert len(list((shared / "teachers").iterdir())) == 3
     masked = build_splits(recipe(HIDDEN))
-    folders = [teacher_folder(recipe(), s, "near", tmp_path) for s in (masked, complete())]
+    folders = [
+        teacher_folder(resolve_teaching(recipe(), s), "near", tmp_path)
+        for s in (masked, complete())
+    ]
     assert folders[0] != folders[1]
 
 

@@ -11,7 +11,7 @@ import pytest
 from g2d.data.loader import make_loader
 from g2d.engine.records import RunFolder
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.teach import having
+from g2d.runs.loaders import having
 from g2d.runs.train import train
 from toy import ToyData, toy_recipe
 

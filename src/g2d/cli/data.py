@@ -120,7 +120,7 @@ def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:
     with _following(f"preparing {name}") as progress:
         try:
             function = _function(DATASETS[name].prepare)
-            folder = build(function, options, "prepare", {"progress": progress})
+            folder = build(function, options, "prepare", progress=progress)
         except UserError as error:
             hint = f"; see g2d data ls {name}" if "must be given" in str(error) else ""
             raise UserError(_as_flags(str(error)) + hint) from None
@@ -181,7 +181,7 @@ def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
     if entry.check and not (root / "manifest.json").exists():
         with _following(f"checking {name}") as progress:
             given = {"root": root, "progress": progress}
-            report = build(_function(entry.check), options, "check", given)
+            report = build(_function(entry.check), options, "check", **given)
     else:
         from g2d.data.preparation.stored import check_stored
 

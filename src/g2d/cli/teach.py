@@ -12,23 +12,20 @@ from g2d.ranks import first_process
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains whichever teachers are not there yet."""
-    from g2d.recipes.build import build_splits
-    from g2d.recipes.completing import complete
+    from g2d.recipes.experiment import resolve_teaching
     from g2d.recipes.recipe import load_recipe
-    from g2d.recipes.settings import teacher_settings, training_settings
-    from g2d.runs.teach import check_teachers, teach, teacher_folder
+    from g2d.recipes.settings import training_settings
+    from g2d.runs.teach import teach, teacher_folder
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     training_settings(recipe)
-    settings, _ = teacher_settings(recipe)
-    splits = build_splits(recipe)
-    recipe = complete(recipe, splits.spec)
-    check_teachers(recipe, splits)
-    teach(recipe, splits, arguments.out, settings.make_fabric())
+    teaching = resolve_teaching(recipe)
+    teaching.check()
+    teach(teaching, arguments.out, teaching.settings.make_fabric())
     if not first_process():
         return
     show_teachers(
-        [teacher_folder(recipe, splits, name, arguments.out) for name in splits.spec.modalities]
+        [teacher_folder(teaching, name, arguments.out) for name in teaching.models.encoders]
     )
 
 

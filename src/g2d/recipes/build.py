@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -13,10 +14,11 @@ from g2d.data.chosen import choose
 from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.models.encoders import feature_widths
+from g2d.models.fusion import Fusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.completing import complete
-from g2d.recipes.components import build, made, split_spec, takes_list
+from g2d.recipes.components import Blueprint, blueprint, build, made, split_spec, takes_list
 from g2d.recipes.kinds import dataset_class, encoder_class, fusion_class
 from g2d.recipes.missing import hide
 from g2d.recipes.planning import MethodPlan
@@ -56,66 +58,67 @@ def build_splits(recipe: Recipe) -> Splits:
     return hide(recipe, splits)
 
 
-def build_encoder(recipe: Recipe, modality: str) -> nn.Module:
-    """A new encoder for a modality."""
-    name, options = split_spec(recipe.encoders[modality], f"encoders.{modality}")
-    where = f"encoders.{modality}"
-    return build(encoder_class(name, where), options, where)
+@dataclass(frozen=True)
+class Architecture:
+    """The models of a recipe, all options checked.
 
-
-def build_teacher(recipe: Recipe, modality: str, task: Task) -> UnimodalModel:
-    """A new, untrained teacher."""
-    encoder = build_encoder(recipe, modality)
-    width = feature_widths({modality: encoder})[modality]
-    return UnimodalModel(modality, encoder, width=width, outputs=task.outputs)
-
-
-def build_student(recipe: Recipe, modalities: tuple[str, ...], task: Task) -> MultimodalModel:
-    """A new, untrained multimodal model, as the recipe describes it.
-
-    A method may put heads or a fusion of its own into it (`MethodPlan.make`).
+    Attributes:
+        encoders: One a modality, in the declared order.
+        fusion: Of the student; a method may bring another (`MethodPlan.make`).
     """
-    encoders = {name: build_encoder(recipe, name) for name in modalities}
-    given = {"widths": feature_widths(encoders), "outputs": task.outputs}
+
+    encoders: Mapping[str, Blueprint[nn.Module]]
+    fusion: Blueprint[Fusion]
+
+    def teacher(self, modality: str, task: Task) -> UnimodalModel:
+        """A new, untrained teacher."""
+        encoder = self.encoders[modality].make()
+        width = feature_widths({modality: encoder})[modality]
+        return UnimodalModel(modality, encoder, width=width, outputs=task.outputs)
+
+    def student(self, task: Task) -> MultimodalModel:
+        """A new, untrained multimodal model."""
+        encoders = {name: encoder.make() for name, encoder in self.encoders.items()}
+        fusion = self.fusion.make(widths=feature_widths(encoders), outputs=task.outputs)
+        return MultimodalModel(encoders, fusion)
+
+    def adapt(self, plan: MethodPlan, model: MultimodalModel, task: Task) -> None:
+        """Puts into a model what the method needs, by making it once with untrained teachers.
+
+        A class looks at the values of its options when it is made; after teaching is too late.
+
+        Raises:
+            UserError: The method is not defined for the fusion, or refuses a value.
+        """
+        teachers = None
+        if plan.needs_teachers:
+            with torch.random.fork_rng(devices=[]):
+                untrained = {name: self.teacher(name, task) for name in self.encoders}
+            teachers = OnlineTeachers(untrained, task)
+        given = {"model": model, "task": task, "teachers": teachers}
+        given["confidence"] = dict.fromkeys(self.encoders, 0.5)
+        made(plan.make, given, "method", plan.options)
+
+
+def architecture(recipe: Recipe, modalities: Sequence[str]) -> Architecture:
+    """The models that a complete recipe describes.
+
+    Raises:
+        UserError: An encoder or the fusion is not there, or has an option that is not right.
+    """
+    encoders = {}
+    for modality in modalities:
+        where = f"encoders.{modality}"
+        name, options = split_spec(recipe.encoders[modality], where)
+        encoders[modality] = blueprint(encoder_class(name, where), options, where)
     name, options = split_spec(recipe.fusion, "fusion")
-    fusion = build(fusion_class(name), options, "fusion", given)
-    return MultimodalModel(encoders, fusion)
+    fusion = blueprint(fusion_class(name), options, "fusion", ("widths", "outputs"))
+    return Architecture(encoders, fusion)
 
 
-def check_method(recipe: Recipe, plan: MethodPlan, splits: Splits) -> MultimodalModel:
-    """Makes the method once, with untrained teachers where it wants any.
-
-    A class looks at the values of its options when it is made, and after teaching is too late.
-
-    Returns:
-        The model that it would train.
-
-    Raises:
-        UserError: The method is not defined for the task or the fusion, or refuses a value.
-    """
-    task, names = splits.spec.task, splits.spec.modalities
-    plan.check_task(task)
-    model = build_student(recipe, names, task)
-    if plan.trains:
-        adapt(recipe, plan, model, task)
-    return model
-
-
-def adapt(recipe: Recipe, plan: MethodPlan, model: MultimodalModel, task: Task) -> None:
-    """Puts into a model what the method needs, by making it once with untrained teachers.
-
-    Raises:
-        UserError: The method is not defined for the fusion, or refuses a value.
-    """
-    names = model.modalities
-    teachers = None
-    if plan.needs_teachers:
-        with torch.random.fork_rng(devices=[]):
-            untrained = {name: build_teacher(recipe, name, task) for name in names}
-        teachers = OnlineTeachers(untrained, task)
-    given = {"model": model, "task": task, "teachers": teachers}
-    given["confidence"] = dict.fromkeys(names, 0.5)
-    made(plan.make, given, "method", plan.options)
+def build_student(recipe: Recipe, modalities: Sequence[str], task: Task) -> MultimodalModel:
+    """A new, untrained multimodal model, as a complete recipe describes it."""
+    return architecture(recipe, modalities).student(task)
 
 
 def restore_brought(model: MultimodalModel, brought: Sequence[Mapping[str, Any]]) -> None:

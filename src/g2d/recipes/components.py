@@ -6,9 +6,10 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from g2d.errors import UserError, require
 from g2d.recipes.moved import current_path
@@ -61,7 +62,7 @@ def check_options(
     target: Callable[..., Any],
     options: Mapping[str, Any],
     where: str,
-    given: Mapping[str, Any] | None = None,
+    given: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Options of the right names and types for a class, defaults filled in.
 
@@ -69,7 +70,7 @@ def check_options(
         target: The class (or function) the options are for.
         options: As the recipe gives them.
         where: Key of the recipe, for the error.
-        given: Arguments that do not come from the recipe; they are not looked at.
+        given: Names of arguments that do not come from the recipe; they are not looked at.
 
     Raises:
         UserError: An unknown option, a wrong type or choice, or one that is missing.
@@ -82,7 +83,7 @@ def check_options(
     set_loader("verbatim", lambda word: word)  # a word is no YAML within YAML
     parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
     signature = inspect.signature(target).parameters
-    skip = {name for name in (given or {}) if name in signature}
+    skip = {name for name in given if name in signature}
     if inspect.isclass(target):
         parser.add_class_arguments(target, skip=cast(Any, skip), fail_untyped=False)
     else:
@@ -104,12 +105,57 @@ def check_options(
     return dict(vars(parser.instantiate_classes(parsed)))
 
 
-def build(
-    target: Callable[..., T],
-    options: Mapping[str, Any],
-    where: str,
-    given: Mapping[str, Any] | None = None,
-) -> T:
+@dataclass(frozen=True)
+class Blueprint(Generic[T]):
+    """A class whose options are checked, of which objects can be made as often as needed.
+
+    Attributes:
+        target: The class, or what makes the object.
+        options: As the recipe gives them.
+        checked: The same, of the right types, defaults filled in.
+        where: Key of the recipe, for errors.
+    """
+
+    target: Callable[..., T]
+    options: Mapping[str, Any]
+    checked: Mapping[str, Any]
+    where: str
+
+    def make(self, **given: Any) -> T:
+        """A new object; of the arguments given, it gets those that it takes.
+
+        Raises:
+            UserError: It cannot be made of these values.
+        """
+        accepted = inspect.signature(self.target).parameters
+        passed = {name: value for name, value in given.items() if name in accepted}
+        return made(self.target, {**passed, **self.checked}, self.where, self.options)
+
+
+def blueprint(
+    target: Callable[..., T], options: Mapping[str, Any], where: str, given: Sequence[str] = ()
+) -> Blueprint[T]:
+    """Checks the options of a class, once for all objects that are made of it.
+
+    Args:
+        target: The class.
+        options: As the recipe gives them.
+        where: Key of the recipe, for errors.
+        given: Names of the arguments that do not come from the recipe.
+
+    Raises:
+        UserError: An unknown option, a wrong type or choice, or one that is missing.
+
+    Example:
+        >>> from g2d.models.encoders import MLP
+        >>> plan = blueprint(MLP, {"inputs": 4}, "encoders.left")
+        >>> plan.make() is plan.make()
+        False
+    """
+    return Blueprint(target, options, check_options(target, options, where, given), where)
+
+
+def build(target: Callable[..., T], options: Mapping[str, Any], where: str, **given: Any) -> T:
     """Checks the options and makes the object.
 
     Example:
@@ -121,10 +167,7 @@ def build(
         ...
         g2d.errors.UserError: training.epochs: expected a whole number, got 'three'
     """
-    accepted = inspect.signature(target).parameters
-    passed = {name: value for name, value in (given or {}).items() if name in accepted}
-    checked = check_options(target, options, where, given)
-    return made(target, {**passed, **checked}, where, options)
+    return blueprint(target, options, where, tuple(given)).make(**given)
 
 
 def made(

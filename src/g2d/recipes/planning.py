@@ -105,7 +105,9 @@ class MethodPlan:
         return method
 
 
-def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
+def plan_method(
+    recipe: Recipe, modalities: tuple[str, ...], epochs: int | None = None
+) -> MethodPlan:
     """Checks a recipe's method before anything is trained.
 
     A method is a name from the catalog or a dotted path; `+smp` puts sequential modality
@@ -113,6 +115,11 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     modalities takes `rank_by` (`speed`, `heldout`, `train`, `train_batch`, or the modalities
     themselves in the order in which they are to learn) and `schedule` (see `staging`), one that
     has teachers takes `calibrate` and `init`, and any method that has presets takes `preset`.
+
+    Args:
+        recipe: Whose method it is.
+        modalities: Of the data.
+        epochs: Of training; read off the recipe when not given.
 
     Raises:
         UserError: An option is unknown, of the wrong type, or does not fit.
@@ -145,7 +152,7 @@ def plan_method(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
     ranks, staged = any(t.ranks for t in targets), any(t.staged for t in targets)
     schedule = None
     if staged:
-        epochs = training_settings(recipe).epochs
+        epochs = training_settings(recipe).epochs if epochs is None else epochs
         usual = "halves" if set(options) & _OF_STAGES else _last(targets).usual_schedule
         schedule = schedule_from(options.pop("schedule", usual), len(modalities), epochs)
     rank_by = _rank_by(options, modalities, targets) if ranks else None
@@ -236,13 +243,12 @@ def _share_options(
     targets: list[type[Method]], options: dict[str, Any]
 ) -> list[tuple[type[Method], dict[str, Any]]]:
     """Each option goes to the part that has it."""
-    given = dict.fromkeys(_GIVEN)
     rest = dict(options)
     parts = []
     for target in targets:
         own = inspect.signature(target).parameters
         mine = {name: rest.pop(name) for name in list(rest) if name in own and name not in _GIVEN}
-        parts.append((target, check_options(target, mine, "method", given)))
+        parts.append((target, check_options(target, mine, "method", _GIVEN)))
     if rest:
         names = {name for target in targets for name in inspect.signature(target).parameters}
         extra = {"rank_by"} if "confidence" in names else set()

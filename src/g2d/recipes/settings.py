@@ -33,7 +33,6 @@ def teacher_settings(recipe: Recipe) -> tuple[TrainingSettings, CacheMode]:
         raise UserError(f"teachers.cache: expected auto, on or off, got {cache!r}")
     if "probe_gradients" in own:
         raise UserError("teachers.probe_gradients: a teacher has one modality; set it in training")
-    build(TrainingSettings, own, "teachers")
     students = _renamed(recipe.training, "training")
     settings = build(TrainingSettings, {**students, **own}, "teachers")
     return settings, cast(CacheMode, cache)

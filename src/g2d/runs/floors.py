@@ -11,7 +11,7 @@ from torch import Tensor
 from g2d.data.splits import Split, Splits
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.runs.teach import evaluation_loader, to_device
+from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers
 from g2d.teachers.calibrated import Calibration, HeldOut

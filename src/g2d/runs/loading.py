@@ -9,7 +9,7 @@ from g2d.recipes.catalog import ENCODERS
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.recipes.build import adapt, build_student, restore_brought
+from g2d.recipes.build import architecture, restore_brought
 from g2d.recipes.components import split_spec
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Component, Recipe
@@ -34,14 +34,15 @@ def load_run(path: Path, trust: Trust = False) -> tuple[MultimodalModel, Recipe]
     recipe = recipe_of(path, trust)
     about = run.read_json("model.json")
     bare, task = without_pretrained(recipe), task_from(about["task"])
-    model = build_student(bare, tuple(about["modalities"]), task)
+    models = architecture(bare, about["modalities"])
+    model = models.student(task)
     if "brought" in about:
         check_brought(path, about["brought"], trust)
         restore_brought(model, about["brought"])
     else:  # runs of before: the method tells what it brings
         plan = plan_method(bare, model.modalities)
         if plan.trains:
-            adapt(bare, plan, model, task)
+            models.adapt(plan, model, task)
     load_weights(path / "model.safetensors", model)
     return model.eval(), recipe
 

@@ -14,11 +14,13 @@ from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.recipes.build import build_splits, build_teacher
+from g2d.recipes.build import architecture, build_splits
+from g2d.recipes.experiment import resolve_teaching
 from g2d.runs.loading import load_run, without_pretrained
 from g2d.recipes.missing import with_saved_masks
 from g2d.recipes.recipe import Recipe, with_changes
-from g2d.runs.teach import EVALUATION_BATCH, teacher_folder
+from g2d.runs.loaders import EVALUATION_BATCH
+from g2d.runs.teach import teacher_folder
 from g2d.runs.trust import Trust, recipe_of
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
@@ -189,8 +191,8 @@ def _teacher_folders(opened: OpenedRun, result: dict[str, Any], out: Path) -> di
     named = result.get("teachers", {}).get("folders", {})
     if named:
         return {name: out / place for name, place in named.items()}
-    recipe, splits = opened.recipe, opened.splits
-    places = {m: teacher_folder(recipe, splits, m, out) for m in splits.spec.modalities}
+    teaching = resolve_teaching(opened.recipe, opened.splits)
+    places = {name: teacher_folder(teaching, name, out) for name in teaching.models.encoders}
     return places if all(RunFolder(place).finished for place in places.values()) else {}
 
 
@@ -206,7 +208,7 @@ def _load_teacher(folder: Path, modality: str, splits: Splits, trust: Trust) -> 
             "trained in"
         )
     recipe = without_pretrained(recipe_of(folder, trust))
-    model = build_teacher(recipe, modality, splits.spec.task)
+    model = architecture(recipe, [modality]).teacher(modality, splits.spec.task)
     load_weights(folder / "model.safetensors", model)
     return model.eval()
 

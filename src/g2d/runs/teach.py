@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from filelock import FileLock
 
-from g2d.data.loader import Subset, make_loader
 from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
-from g2d.engine.loggers import check_loggers
 from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
-from g2d.recipes.build import build_teacher, check_model
+from g2d.recipes.build import check_model
+from g2d.recipes.experiment import Teaching
+from g2d.runs.loaders import Rest, evaluation_loader, having, to_device, train_loader
 from g2d.runs.environment import environment
-from g2d.recipes.recipe import Recipe, digest
-from g2d.recipes.settings import teacher_settings
+from g2d.recipes.recipe import digest
 from g2d.methods.joint import JointTraining
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
@@ -37,10 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EVALUATION_BATCH = 256
 
-
-def teach(recipe: Recipe, splits: Splits, out: Path, fabric: Fabric) -> dict[str, UnimodalModel]:
+def teach(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, UnimodalModel]:
     """One trained teacher for each modality, selected on validation.
 
     Each has a run folder of its own under `out/teachers`, named by a hash of all that decides
@@ -49,19 +46,20 @@ def teach(recipe: Recipe, splits: Splits, out: Path, fabric: Fabric) -> dict[str
     Raises:
         UserError: A teacher cannot take the data.
     """
+    splits = teaching.splits
     for name in splits.spec.modalities:
-        check_model(build_teacher(recipe, name, splits.spec.task), splits)
-    return {name: _teacher(recipe, splits, name, out, fabric) for name in splits.spec.modalities}
+        check_model(teaching.models.teacher(name, splits.spec.task), splits)
+    return {name: _teacher(teaching, name, out, fabric) for name in splits.spec.modalities}
 
 
-def teacher_folder(recipe: Recipe, splits: Splits, modality: str, out: Path) -> Path:
+def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
     """Where the teacher of a modality is, or will be."""
-    settings, _ = teacher_settings(recipe)
+    recipe, splits = teaching.recipe, teaching.splits
     identity = {
         "data": splits.spec.fingerprint,
         "protocol": splits.spec.protocol,
         "encoder": recipe.encoders[modality],
-        "training": {k: v for k, v in asdict(settings).items() if k not in _PLACE},
+        "training": {k: v for k, v in asdict(teaching.settings).items() if k not in _PLACE},
         "seed": recipe.seed,
     }
     name = f"{splits.spec.name}-{modality}-seed{recipe.seed}-{digest(identity)}"
@@ -73,34 +71,26 @@ def teacher_folder(recipe: Recipe, splits: Splits, modality: str, out: Path) -> 
 _PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
 
 
-def _teacher(
-    recipe: Recipe, splits: Splits, modality: str, out: Path, fabric: Fabric
-) -> UnimodalModel:
-    settings, _ = teacher_settings(recipe)
-    order = splits.spec.modalities.index(modality)
-    torch.manual_seed(1000 * (recipe.seed + 1) + order)
-    model = build_teacher(recipe, modality, splits.spec.task)
-    run = RunFolder(teacher_folder(recipe, splits, modality, out))
+def _teacher(teaching: Teaching, modality: str, out: Path, fabric: Fabric) -> UnimodalModel:
+    spec = teaching.splits.spec
+    torch.manual_seed(1000 * (teaching.recipe.seed + 1) + spec.modalities.index(modality))
+    model = teaching.models.teacher(modality, spec.task)
+    run = RunFolder(teacher_folder(teaching, modality, out))
     with _alone_in(run.path, fabric):
-        return _load_or_train(recipe, splits, modality, model, run, settings, fabric)
+        return _load_or_train(teaching, modality, model, run, fabric)
 
 
 def _load_or_train(
-    recipe: Recipe,
-    splits: Splits,
-    modality: str,
-    model: UnimodalModel,
-    run: RunFolder,
-    settings: TrainingSettings,
-    fabric: Fabric,
+    teaching: Teaching, modality: str, model: UnimodalModel, run: RunFolder, fabric: Fabric
 ) -> UnimodalModel:
+    recipe, splits, settings = teaching.recipe, teaching.splits, teaching.settings
     task = splits.spec.task
     if run.finished:
         load_weights(run.path / "model.safetensors", model)
         logger.info("teacher %s: loaded from %s", modality, run.path)
         return model.to(fabric.device)
     if fabric.is_global_zero:
-        run.begin(_about(recipe, splits, modality, settings))
+        run.begin(_about(teaching, modality))
     own = {name: having(split, modality) for name, split in splits.measured().items()}
     result = fit(
         JointTraining(model, task),
@@ -134,19 +124,6 @@ def _load_or_train(
     return model
 
 
-def having(split: Split, modality: str) -> Split:
-    """The samples of a split in which a modality is there; the split itself where it always is."""
-    present = split.present.get(modality)
-    if present is None or bool(present.all()):
-        return split
-    if not present.any():
-        raise UserError(
-            f"modality {modality!r} is absent from every sample of a split, so its teacher has "
-            "nothing to learn from; leave it out, or divide the data otherwise"
-        )
-    return Subset(split, [row for row, there in enumerate(present) if there])
-
-
 @contextmanager
 def _alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
     """Keeps runs that share a teacher or a cache from writing it at the same time.
@@ -166,34 +143,15 @@ def _alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
         lock.release()
 
 
-def check_teachers(recipe: Recipe, splits: Splits) -> None:
-    """Looks at the teachers' settings before anything is written.
-
-    Raises:
-        UserError: One is wrong, or a cache is asked for and the data changes from look to look.
-    """
-    settings, cache = teacher_settings(recipe)
-    check_loggers(settings.loggers)
-    if splits.train.augmented and cache == "on":
-        raise UserError(
-            "teachers.cache: the training data is augmented at random, so what teachers say of it "
-            "cannot be kept; use auto or off"
-        )
-
-
 def make_bank(
-    recipe: Recipe,
-    splits: Splits,
-    online: OnlineTeachers,
-    out: Path,
-    fabric: Fabric,
+    teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fabric
 ) -> TeacherBank:
     """The teachers as training asks them: from a cache, or online where they have to be.
 
     Raises:
         UserError: What lies where the cache would be is of other teachers or other data.
     """
-    settings, cache = teacher_settings(recipe)
+    splits, settings, cache = teaching.splits, teaching.settings, teaching.cache
     if splits.train.augmented or cache == "off":
         logger.info("teachers run online%s", " (augmented data)" if splits.train.augmented else "")
         return online
@@ -201,7 +159,7 @@ def make_bank(
     folder = out / "cache" / f"{splits.spec.name}-{key[:12]}"
 
     def batches(start: int) -> Any:
-        rest = _Rows(splits.train, start)
+        rest = Rest(splits.train, start)
         return to_device(evaluation_loader(rest, settings), fabric)
 
     with _alone_in(folder, fabric):
@@ -223,11 +181,11 @@ def measure_confidence(
     return {"train": train, "heldout": _alone(online, splits.val, settings, fabric)}
 
 
-def measure_speed(recipe: Recipe, splits: Splits, out: Path) -> dict[str, float]:
+def measure_speed(teaching: Teaching, out: Path) -> dict[str, float]:
     """How early each teacher learned what it knows, from the records of its training."""
-    curves = {}
+    curves, splits = {}, teaching.splits
     for name in splits.spec.modalities:
-        records = RunFolder(teacher_folder(recipe, splits, name, out)).epochs()
+        records = RunFolder(teacher_folder(teaching, name, out)).epochs()
         curves[name] = [record["val"]["confidence"][FUSED] for record in records]
     return learning_speeds(curves, splits.spec.task, splits.val.target, splits.val.present)
 
@@ -239,74 +197,15 @@ def _alone(
     return mean_confidence(online, to_device(evaluation_loader(split, settings), fabric))
 
 
-class _Rows(Split):
-    """The rows of a split from one on, with their own indices."""
-
-    def __init__(self, split: Split, start: int) -> None:
-        self.split, self.start = split, start
-        self.target, self.augmented = split.target[start:], split.augmented
-
-    def __len__(self) -> int:
-        return len(self.split) - self.start
-
-    def __getitems__(self, indices: list[int]) -> Any:
-        return self.split.__getitems__([self.start + index for index in indices])
-
-
-def train_loader(split: Split, settings: TrainingSettings, seed: int, fabric: Fabric) -> Any:
-    """This process's share of the training split, shuffled."""
-    return make_loader(
-        split,
-        settings.batch_size,
-        shuffle=True,
-        seed=seed,
-        rank=fabric.global_rank,
-        world_size=fabric.world_size,
-        workers=settings.workers,
-        pin_memory=fabric.device.type == "cuda",
-    )
-
-
-def evaluation_loader(
-    split: Split, settings: TrainingSettings, fabric: Fabric | None = None
-) -> Any:
-    """A split in order; the share of this process where a fabric is given, else all of it."""
-    return make_loader(
-        split,
-        max(settings.batch_size, EVALUATION_BATCH),
-        shuffle=False,
-        rank=fabric.global_rank if fabric else 0,
-        world_size=fabric.world_size if fabric else 1,
-        workers=settings.workers,
-    )
-
-
-def iter_train(
-    split: Split, settings: TrainingSettings, fabric: Fabric, fraction: float, seed: int
-) -> Any:
-    """A random fraction of the training split, the same for every process, in the split's order."""
-    count = max(1, round(fraction * len(split)))
-    if count < len(split):
-        chosen = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
-        split = Subset(split, sorted(chosen[:count].tolist()))
-    return to_device(evaluation_loader(split, settings), fabric)
-
-
-def to_device(loader: Any, fabric: Fabric) -> Any:
-    """The loader's batches, moved to this process's device."""
-    return (batch.to(fabric.device) for batch in loader)
-
-
-def _about(
-    recipe: Recipe, splits: Splits, modality: str, settings: TrainingSettings
-) -> dict[str, Any]:
+def _about(teaching: Teaching, modality: str) -> dict[str, Any]:
+    spec = teaching.splits.spec
     return {
         "kind": "teacher",
         "modality": modality,
-        "recipe": recipe.as_dict(),
-        "training": asdict(settings),
-        "dataset": splits.spec.name,
-        "protocol": splits.spec.protocol,
-        "fingerprint": splits.spec.fingerprint,
+        "recipe": teaching.recipe.as_dict(),
+        "training": asdict(teaching.settings),
+        "dataset": spec.name,
+        "protocol": spec.protocol,
+        "fingerprint": spec.fingerprint,
         "environment": environment(),
     }

@@ -94,7 +94,7 @@ def fault(recipe: Recipe, imputation: Mapping[str, Any] | None = None) -> str:
                 name, options = split_spec(encoder, where)
                 check_options(encoder_class(name, where), options, where)
         name, options = split_spec(recipe.fusion, "fusion")
-        check_options(fusion_class(name), options, "fusion", {"widths": None, "outputs": None})
+        check_options(fusion_class(name), options, "fusion", ("widths", "outputs"))
         method_plan(recipe)
         if recipe.missing is not None:
             build(MissingSettings, recipe.missing, "missing")

@@ -19,11 +19,9 @@ from g2d.engine.evaluate import Evaluation
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
-from g2d.recipes.build import build_splits
-from g2d.recipes.completing import complete
+from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.missing import by_pattern
 from g2d.recipes.recipe import Recipe
-from g2d.recipes.settings import teacher_settings
 from g2d.runs.environment import environment
 from g2d.runs.teach import teach, teacher_folder
 
@@ -53,8 +51,8 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
     run = RunFolder(out / name)
     if run.finished:
         return run.path
-    splits = build_splits(recipe)
-    recipe = complete(recipe, splits.spec)
+    teaching = resolve_teaching(recipe)
+    recipe, splits = teaching.recipe, teaching.splits
     task = splits.spec.task
     kind = getattr(imputation, BASELINES[label])
     options = {key: value for key, value in baseline.items() if key != "name"}
@@ -73,7 +71,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
             "environment": environment(),
         },
     )
-    teachers = teach(recipe, splits, out, teacher_settings(recipe)[0].make_fabric())
+    teachers = teach(teaching, out, teaching.settings.make_fabric())
     views = {split: views_of(teachers, rows) for split, rows in splits.named().items()}
     started = time.perf_counter()
     method.fit(views["train"], views["val"], seed=recipe.seed)
@@ -98,9 +96,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
         "samples": {split: len(rows) for split, rows in splits.named().items()},
         **measured,
         "teachers": {
-            "folders": {
-                m: str(teacher_folder(recipe, splits, m, out).relative_to(out)) for m in teachers
-            }
+            "folders": {m: str(teacher_folder(teaching, m, out).relative_to(out)) for m in teachers}
         },
     }
     run.write_json("result.json", outcome)

@@ -17,11 +17,12 @@ from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.files import write_whole
 from g2d.recipes.build import build_splits
-from g2d.recipes.completing import complete
+from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe, digest, recipe_from
 from g2d.recipes.settings import teacher_settings
+from g2d.runs.same import check_same_data
 from g2d.runs.teach import teach
-from g2d.runs.train import check_same_data, train
+from g2d.runs.train import train
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,8 @@ def do(job: Job) -> None:
     recipe, out = recipe_from(job.recipe), Path(job.out)
     if job.teaches:
         splits = build_splits(recipe)
-        splits = splits.without_test() if job.blind else splits
-        recipe = complete(recipe, splits.spec)
-        teach(recipe, splits, out, teacher_settings(recipe)[0].make_fabric())
+        teaching = resolve_teaching(recipe, splits.without_test() if job.blind else splits)
+        teach(teaching, out, teaching.settings.make_fabric())
         return
     if job.imputation is not None:
         from g2d.benchmark.compare.impute import impute

@@ -23,9 +23,9 @@ from g2d.recipes.build import build_student
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import OLD_LOGGERS
 from g2d.runs.environment import machine
+from g2d.runs.loaders import train_loader
 from g2d.runs.loading import without_pretrained
 from g2d.runs.opening import open_run
-from g2d.runs.teach import train_loader
 from g2d.teachers.bank import OnlineTeachers
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
 

@@ -15,7 +15,7 @@ from g2d.batch import Batch
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.settings import TrainingSettings
 from g2d.models.unimodal import UnimodalModel
-from g2d.recipes.build import build_student, build_teacher
+from g2d.recipes.build import architecture, build_student
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Component, Recipe
 from g2d.recipes.settings import training_settings
@@ -66,7 +66,8 @@ class Workload:
         """New teachers; the time of a step does not depend on what they know."""
         recipe = without_pretrained(self.recipe)
         torch.manual_seed(recipe.seed)
-        return {name: build_teacher(recipe, name, self.task) for name in self.modalities}
+        models = architecture(recipe, self.modalities)
+        return {name: models.teacher(name, self.task) for name in self.modalities}
 
     def step(self, variant: str, fabric: Fabric) -> Step:
         """A function that makes one step of a variant on the n-th batch and gives its loss."""

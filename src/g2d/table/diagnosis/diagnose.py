@@ -20,10 +20,12 @@ from g2d.errors import UserError
 from g2d.methods.joint import JointTraining
 from g2d.recipes.build import build_splits, build_student
 from g2d.recipes.completing import complete
+from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest, with_changes
 from g2d.recipes.settings import training_settings
-from g2d.runs.teach import evaluation_loader, teach, train_loader
+from g2d.runs.loaders import evaluation_loader, train_loader
+from g2d.runs.teach import teach
 from g2d.runs.train import train
 from g2d.table.diagnosis.budget import Plan, fit_budget
 from g2d.table.diagnosis.judging import (
@@ -232,7 +234,7 @@ def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fa
         )
         for method in ("joint", "g2d")
     ]
-    teachers = teach(recipe.with_method("g2d"), own, out / "runs", fabric)
+    teachers = teach(resolve_teaching(recipe, own), out / "runs", fabric)
     return measure_seed(own, splits.val, folders, teachers, training_settings(recipe), fabric)
 
 

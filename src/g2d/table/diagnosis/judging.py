@@ -24,8 +24,8 @@ from g2d.errors import UserError
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.recipe import digest
+from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.loading import load_run
-from g2d.runs.teach import evaluation_loader, to_device
 from g2d.table.diagnosis.verdict import Finding
 from g2d.tasks import Classification, Task
 
