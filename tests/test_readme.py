@@ -75,15 +75,17 @@ def test_every_committed_mean_is_the_mean_of_its_values(tables):
                     assert value * samples == pytest.approx(round(value * samples), abs=1e-6)
 
 
-def test_the_default_row_is_the_default(tables):
+def test_the_row_of_the_preset_is_the_preset(tables):
     result = tables.read("accuracy-avmnist-5db.json")
-    (row,) = (row for label, row in result["rows"].items() if label.endswith("(default)"))
+    (row,) = (row for label, row in result["rows"].items() if label.endswith("(preset printed)"))
     options = {key: value for key, value in row["method"].items() if key != "name"}
     signature = inspect.signature(g2d.G2D).parameters
     assert options.pop("rank_by") == g2d.G2D.ranked_by == "speed"
     assert options.pop("scope") == "branch"  # what "auto" is with late fusion
     assert signature["scope"].default == "auto"
-    assert options == {key: signature[key].default for key in options}
+    preset = g2d.G2D.presets["printed"]
+    assert options == {key: preset.get(key, signature[key].default) for key in options}
+    assert (preset["gamma"], preset["schedule"]) == (0, "halves")  # the row is of before γ
 
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
