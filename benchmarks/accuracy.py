@@ -84,6 +84,7 @@ def rows() -> dict[str, dict[str, Any]]:
         "alpha": 0.1,
         "beta": 1.0,
         "gamma": 0.0,
+        "distill_to": "fused",
         "temperature": 3.0,
         "feature_reduction": "sum",
         "rank_by": "heldout",

@@ -167,6 +167,56 @@ def loading_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def default_table(result: dict[str, Any]) -> str:
+    """Test accuracy of every row of `default.py` on every data set, and the mean of its ranks.
+
+    A rank counts the rows that are on every data set; the best modality alone is that whose
+    teachers are best on validation.
+    """
+    found = result["data"]
+    labels = dict.fromkeys(label for part in found.values() for label in part["rows"])
+    lines = [f"| | {' | '.join(found)} | mean rank |", f"|---|{'---:|' * (len(found) + 1)}"]
+    best = [
+        max(
+            (
+                row
+                for name, row in part["teachers"].items()
+                if isinstance(row, dict) and "val" in row
+            ),
+            key=lambda row: row["val"]["mean"],
+        )
+        for part in found.values()
+    ]
+    lines.append(f"| best modality alone | {' | '.join(_spread(row['test']) for row in best)} | |")
+    ranks = mean_ranks(result)
+    for label in labels:
+        cells = [
+            _spread(part["rows"][label]["accuracy"]["test"]["fused"])
+            if label in part["rows"]
+            else "–"
+            for part in found.values()
+        ]
+        rank = f"{ranks[label]:.1f}" if label in ranks else ""
+        lines.append(f"| {label} | {' | '.join(cells)} | {rank} |")
+    return "\n".join(lines)
+
+
+def mean_ranks(result: dict[str, Any]) -> dict[str, float]:
+    """The mean over data sets of a row's rank by mean test accuracy; equal ones share theirs."""
+    parts = [part["rows"] for part in result["data"].values()]
+    everywhere = [label for label in parts[0] if all(label in rows for rows in parts)]
+    ranks: dict[str, float] = {}
+    for label in everywhere:
+        each = []
+        for rows in parts:
+            means = [rows[other]["accuracy"]["test"]["fused"]["mean"] for other in everywhere]
+            own = rows[label]["accuracy"]["test"]["fused"]["mean"]
+            ahead, level = sum(m > own for m in means), sum(m == own for m in means)
+            each.append(ahead + (level + 1) / 2)
+        ranks[label] = sum(each) / len(each)
+    return ranks
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -179,6 +229,8 @@ def _spread(values: dict[str, Any], scale: float = 100, digits: int = 1) -> str:
 
 
 def _table_of(result: dict[str, Any]) -> str:
+    if "data" in result:
+        return default_table(result)
     if "teachers_tried" in result:
         return contest_table(result)
     if "methods" in result:

@@ -11,6 +11,9 @@ import pytest
 
 import g2d
 from g2d.catalog import METHODS
+from g2d.experiment.planning import plan_method
+from g2d.experiment.recipe import recipe_from
+from toy import toy_recipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -37,6 +40,31 @@ def test_the_tables_of_g2ds_parts_are_the_committed_ones(tables):
     noisy = tables.read("accuracy-avmnist-5db.json")
     assert between("accuracy-5db", G2D_PAGE) == tables.accuracy_table(noisy)
     assert len(noisy["seeds"]) == 3
+
+
+def test_the_table_of_the_default_is_the_committed_one(tables):
+    result = tables.read("default.json")
+    assert between("default", G2D_PAGE) == tables.default_table(result)
+    for part in result["data"].values():
+        assert f"{len(part['seeds'])} seeds" in G2D_PAGE
+        rates = result["data"][part.get("rates_of")]["rows"] if "rates_of" in part else {}
+        for label, row in part["rows"].items():
+            tried = {float(rate): value for rate, value in row["tried"].items()}
+            if tried:
+                assert tried[row["rate"]] == max(tried.values()), label
+                assert min(tried) < row["rate"] < max(tried), label  # no choice at an edge
+            elif row["method"]["name"] != "ume":
+                assert row["rate"] == rates[label]["rate"]
+
+
+def test_the_default_is_a_row_of_the_contest(tables):
+    result = tables.read("default.json")
+    signature = inspect.signature(g2d.G2D).parameters
+    for part in result["data"].values():
+        method = part["rows"]["loss + γ, branch"]["method"]
+        assert method["name"] == "g2d"
+        assert all(signature[key].default == method[key] for key in method if key != "name")
+    assert plan_method(recipe_from(toy_recipe()), ("near", "far")).has_stages is False
 
 
 def test_the_tables_of_all_methods_are_the_committed_ones(tables):
@@ -117,6 +145,12 @@ def test_every_mean_that_is_quoted_is_in_a_committed_result(text, tables):
         for row in result["rows"].values():
             for split in ("val", "test"):
                 known |= {tables._spread(values) for values in row["accuracy"][split].values()}
+    for part in tables.read("default.json")["data"].values():
+        for row in part["rows"].values():
+            known.add(tables._spread(row["accuracy"]["test"]["fused"]))
+        for row in part["teachers"].values():
+            if isinstance(row, dict) and "test" in row:
+                known.add(tables._spread(row["test"]))
     quoted = set(re.findall(r"\d+\.\d ± \d+\.\d", text))
     assert quoted
     assert quoted <= known
