@@ -48,8 +48,18 @@ ROWS: dict[str, dict[str, Any]] = {
         "distill_to": "branch",
         "calibrate": True,
     },
-    "loss + γ, SMP": {"name": "g2d", "gamma": 1.0, "schedule": "halves"},
-    "loss + γ, SMP, auto": {"name": "g2d", "gamma": 1.0, "schedule": "auto"},
+    "loss + γ, SMP": {
+        "name": "g2d",
+        "gamma": 1.0,
+        "distill_to": "fused",
+        "schedule": "halves",
+    },
+    "loss + γ, SMP, auto": {
+        "name": "g2d",
+        "gamma": 1.0,
+        "distill_to": "fused",
+        "schedule": "auto",
+    },
     "loss, no γ": {"name": "g2d", "gamma": 0.0, "distill_to": "fused"},
     "UMT": {"name": "umt"},
     "loss + γ, ensemble, calibrated": {

@@ -70,33 +70,37 @@ def contest_table(result: dict[str, Any], pages: str = "") -> str:
     return "\n".join(lines)
 
 
-def summary_table(tuned: dict[str, Any], louder: dict[str, Any], missing: dict[str, Any]) -> str:
-    """Where G²D helps and where it does not: fused test accuracy in percent, three settings.
+# The columns of README's table: rows of `default.json`, by the names a reader knows.
+SUMMARY = {
+    "joint": "joint training",
+    "UME, fitted": "UME, fitted",
+    "AMCo": "AMCo",
+    "branch losses alone": "branch losses alone",
+    "loss + γ, branch": "**G²D**",
+}
+SUMMARY_DATA = {
+    "movies": "text and numbers",
+    "leaves": "a picture and three vectors",
+    "avmnist12": "digits, seen and heard in noise",
+}
 
-    Args:
-        tuned: Every method, tuned on the same budget; the best is chosen by validation.
-        louder: The same data with less noise, where confidence ranks the wrong modality first.
-        missing: Few epochs, nothing tuned.
-    """
-    lines = ["| | joint training | UME | G²D | best by validation |", f"|---|{'---:|' * 4}"]
-    rows = tuned["rows"]
-    best = max(rows, key=lambda label: rows[label]["accuracy"]["val"]["fused"]["mean"])
-    fused = {label: _spread(row["accuracy"]["test"]["fused"]) for label, row in rows.items()}
-    epochs = tuned["common"]["training.epochs"]
-    cells = [fused["joint"], fused["ume"], fused["g2d"], f"{fused[best]} ({best})"]
-    lines.append(f"| noise −12 dB, {epochs} epochs, tuned | {' | '.join(cells)} |")
-    rows = louder["rows"]
-    fused = {label: _spread(row["accuracy"]["test"]["fused"]) for label, row in rows.items()}
-    (default,) = (label for label in rows if label.endswith("(default)"))
-    cells = [fused["joint"], fused["UME (mean of teachers)"], fused[default], "–"]
-    lines.append(f"| noise −5 dB, 20 epochs | {' | '.join(cells)} |")
-    cells[2] = fused["G²D, sum, heldout, branch"]
-    lines.append(f"| the same, the other modality first | {' | '.join(cells)} |")
-    found = missing["datasets"]["avmnist"]["rows"]
-    fused = {k: _spread(row["0"]["accuracy"]["test"]["fused"]) for k, row in found.items()}
-    cells = [fused["joint"], fused["UME"], fused["G²D"], "–"]
-    lines.append(f"| noise −12 dB, {missing['epochs']} epochs | {' | '.join(cells)} |")
+
+def summary_table(result: dict[str, Any]) -> str:
+    """Where G²D helps and where it does not: fused test accuracy in percent on every data set."""
+    head = " | ".join(["best modality alone", *SUMMARY.values()])
+    lines = [f"| | {head} |", f"|---|{'---:|' * (len(SUMMARY) + 1)}"]
+    for name, part in result["data"].items():
+        cells = [_spread(_best_alone(part)["test"])]
+        cells += [_spread(part["rows"][label]["accuracy"]["test"]["fused"]) for label in SUMMARY]
+        lines.append(f"| {SUMMARY_DATA[name]} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _best_alone(part: dict[str, Any]) -> dict[str, Any]:
+    """The teacher that is best on validation."""
+    teachers = [row for row in part["teachers"].values() if isinstance(row, dict) and "val" in row]
+    best: dict[str, Any] = max(teachers, key=lambda row: row["val"]["mean"])
+    return best
 
 
 def _plain(value: Any) -> str:
@@ -170,6 +174,46 @@ def loading_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def default_table(result: dict[str, Any]) -> str:
+    """Test accuracy of every row of `default.py` on every data set, and the mean of its ranks.
+
+    A rank counts the rows that are on every data set; the best modality alone is that whose
+    teachers are best on validation.
+    """
+    found = result["data"]
+    labels = dict.fromkeys(label for part in found.values() for label in part["rows"])
+    lines = [f"| | {' | '.join(found)} | mean rank |", f"|---|{'---:|' * (len(found) + 1)}"]
+    best = [_best_alone(part) for part in found.values()]
+    lines.append(f"| best modality alone | {' | '.join(_spread(row['test']) for row in best)} | |")
+    ranks = mean_ranks(result)
+    for label in labels:
+        cells = [
+            _spread(part["rows"][label]["accuracy"]["test"]["fused"])
+            if label in part["rows"]
+            else "–"
+            for part in found.values()
+        ]
+        rank = f"{ranks[label]:.1f}" if label in ranks else ""
+        lines.append(f"| {label} | {' | '.join(cells)} | {rank} |")
+    return "\n".join(lines)
+
+
+def mean_ranks(result: dict[str, Any]) -> dict[str, float]:
+    """The mean over data sets of a row's rank by mean test accuracy; equal ones share theirs."""
+    parts = [part["rows"] for part in result["data"].values()]
+    everywhere = [label for label in parts[0] if all(label in rows for rows in parts)]
+    ranks: dict[str, float] = {}
+    for label in everywhere:
+        each = []
+        for rows in parts:
+            means = [rows[other]["accuracy"]["test"]["fused"]["mean"] for other in everywhere]
+            own = rows[label]["accuracy"]["test"]["fused"]["mean"]
+            ahead, level = sum(m > own for m in means), sum(m == own for m in means)
+            each.append(ahead + (level + 1) / 2)
+        ranks[label] = sum(each) / len(each)
+    return ranks
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -185,6 +229,8 @@ def _table_of(result: dict[str, Any]) -> str:
     if "installed" in result:
         rows = result["installed"].items()
         return "\n".join(f"- {what}: {row['megabytes']} MB" for what, row in rows)
+    if "data" in result:
+        return default_table(result)
     if "teachers_tried" in result:
         return contest_table(result)
     if "methods" in result:

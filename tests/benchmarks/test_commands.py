@@ -39,7 +39,7 @@ def test_accuracy_goes_on_with_the_cells_it_has(real_data, tmp_path):
         val_pairs=30,
         test_pairs=30,
     )
-    rows = ("joint", "UME (mean of teachers)", "G²D, sum, speed, branch (default)")
+    rows = ("joint", "UME (mean of teachers)", "G²D, sum, speed, branch (preset printed)")
     arguments = ("avmnist", "--data", store, "--seeds", 0, 1, "--jobs", 1)
     arguments += ("--out", tmp_path / "runs", "--result", tmp_path / "result.json")
     run("accuracy.py", *arguments, "--only", *rows[:2])
@@ -106,10 +106,28 @@ def test_missing_has_the_rates_that_exist_and_the_same_masks_in_every_row(origin
 @pytest.mark.slow
 def test_methods_measures_every_kind_of_epoch(tmp_path):
     result = tmp_path / "methods.json"
-    arguments = ("--rounds", 1, "--warmup", 0, "--device", "cpu", "--methods", "g2d", "umt")
+    arguments = (
+        "--rounds",
+        1,
+        "--warmup",
+        0,
+        "--device",
+        "cpu",
+        "--methods",
+        "g2d",
+        "umt",
+        "reconboost",
+    )
     run("methods.py", *arguments, "--setups", "small_cnn-2", "--result", result)
     steps = json.loads(result.read_text())["methods"]["small_cnn-2"]["steps"]
-    assert set(steps) == {"joint", "umt", "g2d: a alone", "g2d: joint"}
+    assert set(steps) == {
+        "joint",
+        "umt",
+        "g2d",
+        "reconboost: a boosts",
+        "reconboost: b boosts",
+        "reconboost: rectification",
+    }
     assert steps["joint"]["ratio"] == 1
 
 

@@ -26,7 +26,7 @@ FAULTS = {
     "no such method": (["--method", "g3d"], "method: there is no 'g3d'; known: "),
     "an option of another method": (
         ["--method", "umt", "--method.alpha", "1"],
-        "method.alpha: no such option; known: feature_reduction, preset, weight",
+        "method.alpha: no such option; known: calibrate, feature_reduction, init, preset, weight",
     ),
     "a value out of bounds": (
         ["--method", "g2d", "--method.alpha", "-1"],

@@ -185,7 +185,13 @@ def test_absent_samples_add_nothing_to_the_distillation(kind: str) -> None:
     assert all(mask.any() and not mask.all() for mask in absent.values())
     teachers = bank(names, task)
     method = g2d.G2DLoss(
-        student(names, task.outputs), task, teachers, alpha=0.7, beta=1.3, gamma=0.0
+        student(names, task.outputs),
+        task,
+        teachers,
+        alpha=0.7,
+        beta=1.3,
+        gamma=0.0,
+        distill_to="fused",
     )
     features = {n: torch.randn(len(data), WIDTHS[n]) for n in names}
     logits = torch.randn(len(data), task.outputs)

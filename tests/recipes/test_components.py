@@ -126,8 +126,10 @@ def test_what_is_given_is_never_an_option():
     assert set(check_options(G2D, {}, "method", given)) == {
         "alpha",
         "beta",
+        "gamma",
         "temperature",
         "feature_reduction",
+        "distill_to",
         "suppression",
         "scope",
     }

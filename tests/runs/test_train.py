@@ -241,7 +241,7 @@ def test_begun_from_teachers_the_student_starts_as_their_ensemble(shared, caplog
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(one[name], other[name])
     assert "do not fit here" not in caplog.text
-    film = recipe({**options, "gamma": 0.0}, fusion="film", teachers=taught, epochs=1)
+    film = recipe({**options, "gamma": 0.0, "beta": 0.0}, fusion="film", teachers=taught, epochs=1)
     train(film, shared / "init", name="film")
     assert "begins at random: near: head, far: head" in caplog.text
 

@@ -167,7 +167,7 @@ def test_an_online_teacher_is_called_with_what_its_encoder_was_called_with() -> 
         TASK,
     )
     student = g2d.attach(model, {"words": model.words, "image": model.eyes}, features=first)
-    method = g2d.G2DLoss(student, TASK, bank, alpha=1.0, beta=0.0)
+    method = g2d.G2DLoss(student, TASK, bank, beta=0.0, gamma=0.0, feature_reduction="sum")
     loss = method.loss(model(*inputs), target)
     words, _, image = inputs
     features = {"words": model.words.embed(words[:, 0]), "image": model.eyes(image)}

@@ -28,9 +28,10 @@ class G2D(SequentialPrioritization):
 
     Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
     ICCV 2025 (arXiv 2506.21514). α, β and T default to the paper's, and features are compared by
-    means, as in the authors' code. Two things are this package's, because they measured better
-    (`docs/methods/g2d.md`): every branch has a loss of its own (γ), and all modalities learn from
-    the first epoch unless a schedule is given. The preset `paper` is the paper's text, with its
+    means, as in the authors' code. Three things are this package's, because they measured better
+    (`docs/methods/g2d.md`): every branch has a loss of its own (γ), its prediction and not the
+    fused one is compared with its teacher's, and all modalities learn from the first epoch unless
+    a schedule is given. The preset `paper` is the paper's text, with its
     Eq. 8; the released code multiplies the gradients of convolutions by zero instead, so that
     momentum and weight decay go on moving them. The preset `printed` was the default until now: no
     γ, features by the squared norm of Eq. 2, stages ranked by learning speed.
@@ -49,7 +50,7 @@ class G2D(SequentialPrioritization):
         temperature: Softens both sides of Eq. 3.
         feature_reduction: `"mean"` (the authors' code) or `"sum"` (Eq. 2 as printed: the distance
             then grows with the width of the feature; lower alpha if the training loss rises).
-        distill_to: `"fused"` (Eq. 3), `"branch"` or `"ensemble"`; see `G2DLoss`.
+        distill_to: `"branch"`, `"fused"` (Eq. 3) or `"ensemble"`; see `G2DLoss`.
         suppression: `"complete"` or `"partial"`.
         scope: `"encoder"`, `"branch"`, or `"auto"`: the branch where the fusion has one.
 
@@ -85,7 +86,7 @@ class G2D(SequentialPrioritization):
         gamma: float = 1.0,
         temperature: float = 1.0,
         feature_reduction: FeatureReduction = "mean",
-        distill_to: DistillTo = "fused",
+        distill_to: DistillTo = "branch",
         suppression: Suppression = "complete",
         scope: Scope = "auto",
     ) -> None:

@@ -49,10 +49,10 @@ class G2DLoss(Method):
         temperature: Softens both sides of Eq. 3.
         feature_reduction: `"mean"` over the dimensions, as the authors' code has it, or `"sum"`,
             as Eq. 2 is printed.
-        distill_to: What is compared in the divergences. `"fused"`: the fused prediction with every
-            teacher, Eq. 3; `"branch"`: the prediction of each modality's own logits with its
-            teacher's; `"ensemble"`: the fused prediction with that of the teachers' ensemble, which
-            is one term and not k.
+        distill_to: What is compared in the divergences. `"branch"`: the prediction of each
+            modality's own logits with its teacher's; `"fused"`: the fused prediction with every
+            teacher, Eq. 3; `"ensemble"`: the fused prediction with that of the teachers' ensemble,
+            which is one term and not k.
     """
 
     needs_teachers = True
@@ -73,7 +73,7 @@ class G2DLoss(Method):
         gamma: float = 1.0,
         temperature: float = 1.0,
         feature_reduction: FeatureReduction = "mean",
-        distill_to: DistillTo = "fused",
+        distill_to: DistillTo = "branch",
     ) -> None:
         super().__init__(student, task)
         check_weight("alpha", alpha)

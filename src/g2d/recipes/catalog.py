@@ -191,9 +191,8 @@ METHODS = {
     ),
     "g2d": MethodEntry(
         f"{_HERE}.g2d.G2D",
-        "order",
-        "the G²D loss, the slowest modality first",
-        cost="2/3, 1",
+        "loss",
+        "the G²D loss; in stages with a schedule",
         teachers=True,
     ),
     "mses": MethodEntry(
