@@ -621,3 +621,13 @@ def test_an_order_of_other_modalities_is_refused(tmp_path, order):
     with pytest.raises(UserError, match=r"method\.rank_by: expected speed, heldout, train"):
         train(recipe({"name": "g2d", "rank_by": order}), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_under_other_defaults_is_not_taken_for_one_of_today(tmp_path):
+    run = train(recipe_from(toy_recipe()), tmp_path)
+    about = json.loads((run / "run.json").read_text())
+    about["method"]["feature_reduction"] = "sum"  # what the default once was
+    (run / "run.json").write_text(json.dumps(about))
+    with pytest.raises(UserError, match=r"other defaults of g2d \(feature_reduction sum\)"):
+        train(recipe_from(toy_recipe()), tmp_path, resume=True)
+    assert load_run(run, trust=True)[0] is not None

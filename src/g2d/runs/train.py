@@ -97,7 +97,7 @@ def _train_into(
     recipe, splits = experiment.recipe, experiment.splits
     settings, plan = experiment.training, experiment.plan
     if first_process():
-        check_folder(run, recipe, splits, resume)
+        check_folder(run, experiment, resume)
     if run.finished:
         logger.info("%s is finished already", run.path)
         return run.path

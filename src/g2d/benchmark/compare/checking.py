@@ -56,6 +56,10 @@ def check_grid(grid: Grid, cells: Sequence[Cell]) -> None:
         raise UserError(f"grid {grid.name}: {'; '.join(said[:_SHOWN])}{more}")
 
 
+# Options that name or count the modalities, which only the data knows.
+OF_MODALITIES = ("schedule", "patience", "rank_by")
+
+
 def method_plan(recipe: Recipe) -> MethodPlan:
     """The method of a recipe as far as it is known without the data.
 
