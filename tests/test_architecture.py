@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "g2d"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What the files of each part may import from g2d, besides their own part.
-BASIS = {"batch", "errors", "files", "tasks", "ranks", "gates", "functional"}
+BASIS = {"batch", "errors", "checksums", "files", "tasks", "ranks", "gates", "functional"}
 MODELS = BASIS | {"models"}
 STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
@@ -26,7 +26,8 @@ ALLOWED = {
     "batch": set(),
     "errors": set(),
     "figures": {"errors"},
-    "files": {"errors"},
+    "checksums": {"errors"},
+    "files": {"errors", "checksums"},
     "ranks": {"errors"},
     "gates": set(),
     "published": {"errors"},
@@ -37,7 +38,7 @@ ALLOWED = {
     "attach": STUDENT,
     "teachers": STUDENT,
     "methods": TEACHERS | {"attach"},
-    "data": {"batch", "errors", "files", "tasks", "published"},
+    "data": {"batch", "errors", "checksums", "files", "tasks", "published"},
     "imputation": MODELS,
     "integrations": METHODS,
     "checkup": METHODS | {"figures"},
@@ -47,7 +48,7 @@ ALLOWED = {
     "experiment": EXPERIMENT,
     "compare": EXPERIMENT | {"experiment", "imputation"},
     "report": EXPERIMENT | {"experiment", "compare"},
-    "serve": {"errors", "data", "experiment", "__init__"},
+    "serve": {"errors", "files", "data", "experiment", "__init__"},
     "cli": ENGINE
     | {"data", "imputation", "catalog", "experiment", "analysis", "serve", "__init__"}
     | {"compare", "report"},

@@ -10,6 +10,7 @@ import torch
 
 from data.datasets.cremad.conftest import cremad, cremad_store  # noqa: F401 (fixtures)
 from g2d import UserError
+from g2d.checksums import sealed
 from g2d.data.datasets.cremad import CREMAD
 from g2d.engine.records import RunFolder
 from g2d.experiment.opening import open_subject, open_subjects
@@ -74,7 +75,7 @@ def test_labels_are_as_short_as_they_can_be(runs, tmp_path):
     ]
     about = json.loads((same / "run.json").read_text())
     about["recipe"]["seed"] = 7
-    (same / "run.json").write_text(json.dumps(about))
+    (same / "run.json").write_text(json.dumps(sealed(about)))
     assert [s.label for s in open_subjects([folders[0], same], trust=True)] == ["seed 0", "seed 7"]
     there = tmp_path / "there" / folders[0].name
     shutil.copytree(folders[0], there)

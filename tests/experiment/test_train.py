@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 import toy
 from g2d import Regression, UserError
 from g2d.catalog import FUSIONS
+from g2d.checksums import sealed
 from g2d.data.loader import make_loader
 from g2d.engine import evaluate
 from g2d.engine.records import RunFolder
@@ -265,7 +266,7 @@ def test_a_cache_of_augmented_data_is_refused_before_anything_is_written(tmp_pat
 def test_a_cache_of_something_else_is_refused_and_no_run_begun(tmp_path):
     train(recipe("umt"), tmp_path)
     (sidecar,) = tmp_path.glob("cache/*/cache.json")
-    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "key": "0" * 64}))
+    sidecar.write_text(json.dumps(sealed({**json.loads(sidecar.read_text()), "key": "0" * 64})))
     before = files(tmp_path)
     with pytest.raises(UserError, match=r"cache of other teachers or other data; delete it"):
         train(recipe("g2d"), tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from g2d.experiment.export_formats import BATCH, format_of, quiet, reason, trace
 from g2d.experiment.loading import load_run
 from g2d.experiment.named_tensors import NamedTensors
 from g2d.experiment.trial import Trials, largest_difference
-from g2d.files import read_json, write_whole
+from g2d.files import read_json, room_for, says_full, temporary_folder, write_whole
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task, task_from
 
@@ -126,13 +125,18 @@ def export_model(
     example = list(trials)[-1]
     with torch.no_grad():
         answers = named(example)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        file = Path(scratch) / out.name
+    # Larger than the weights: how it computes is written beside them.
+    size = sum(value.nbytes for value in model.state_dict().values())
+    with temporary_folder(out.parent, out.name) as scratch, room_for(out, size):
+        file = scratch / "made" / out.name
+        file.parent.mkdir()
         with quiet(), torch.no_grad():
             try:
                 kind.write(traced(named, example), file, list(example), list(answers))
                 difference = largest_difference(named, kind.read(file), trials)
             except Exception as error:
+                if says_full(error):
+                    raise
                 raise UserError(
                     f"the model cannot be exported as {format}: {reason(error)}; --debug shows "
                     "all of it"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from g2d.data.manifest.source import Row
+from g2d.files import temporary_folder
 from g2d.serve.columns import Sent, Upload, plain
 
 _LONGEST_NAME = 60
@@ -35,8 +36,7 @@ def on_disk(
         >>> folder.exists()
         False
     """
-    with tempfile.TemporaryDirectory(prefix="g2d-serve-") as made:
-        folder = Path(made).resolve()
+    with temporary_folder(Path(tempfile.gettempdir()).resolve(), "g2d-serve") as folder:
         names: dict[str, str] = {}
         found: list[Row] = []
         for row in rows:
