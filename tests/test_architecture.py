@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "g2d"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What the files of each part may import from g2d, besides their own part.
-BASIS = {"batch", "errors", "files", "tasks", "ranks", "gates", "functional"}
+BASIS = {"batch", "errors", "checksums", "files", "tasks", "ranks", "gates", "functional"}
 MODELS = BASIS | {"models"}
 STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
@@ -28,7 +28,8 @@ ALLOWED = {
     "batch": set(),
     "errors": set(),
     "figures": {"errors"},
-    "files": {"errors"},
+    "checksums": {"errors"},
+    "files": {"errors", "checksums"},
     "ranks": {"errors"},
     "gates": set(),
     "published": {"errors"},
@@ -39,7 +40,7 @@ ALLOWED = {
     "attach": STUDENT,
     "teachers": STUDENT,
     "methods": TEACHERS | {"attach"},
-    "data": {"batch", "errors", "files", "tasks"},
+    "data": {"batch", "errors", "checksums", "files", "tasks"},
     "integrations": METHODS,
     "doctor": METHODS | {"figures"},
     "engine": METHODS,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from g2d import files
 from g2d.errors import UserError
 from g2d.files import atomic, write_whole
 
@@ -27,6 +31,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, by):
 
     def write():
         with atomic(path) as temporary:
+            temporary.unlink()
             temporary.symlink_to("/dev/full")
             with temporary.open("wb") as stream:
                 WRITE[by](stream)
@@ -58,3 +63,41 @@ def test_of_several_writers_one_wins(tmp_path):
         writer.join()
     assert path.read_text() in texts
     assert list(tmp_path.iterdir()) == [path]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from g2d.files import atomic, temporary_folder
+folder = Path(sys.argv[1])
+with temporary_folder(folder, "work") as work, atomic(folder / "file") as temporary:
+    (work / "half").write_text("half")
+    temporary.write_text("half")
+    print("there", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks and signals of POSIX")
+def test_what_a_killed_writer_leaves_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    source = str(Path(files.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([source, *sys.path])}
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, env=environment
+    ) as writer:
+        writer.stdout.readline()
+        write_whole(tmp_path / "other", "whole")
+        assert len(list(tmp_path.iterdir())) == 3
+        writer.kill()
+    write_whole(tmp_path / "other", "whole")
+    assert list(tmp_path.iterdir()) == [tmp_path / "other"]
+
+
+def test_a_file_that_needs_more_room_than_there_is_is_not_begun(tmp_path):
+    def write():
+        with atomic(tmp_path / "file", size=10**18):
+            raise AssertionError
+
+    with pytest.raises(UserError, match=r"the disk is full \(1000000000000\.0 MB needed, "):
+        write()
+    assert not list(tmp_path.iterdir())

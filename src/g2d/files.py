@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from g2d.checksums import unsealed
 from g2d.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing tells who is dead, and nothing is removed
+    _LOCKS = False
+else:
+    _LOCKS = True
 
 _COPY_ANEW = "copy the folder anew, or make it again"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
+# Held in a temporary folder for as long as its writer lives; a temporary file is held itself.
+_HELD = ".held"
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, size: int = 0) -> Iterator[Path]:
     """A name for nobody else to write to, which takes the place of the file when all is there.
 
     What is written is on the disk before it takes the file's place, so that neither a killed
-    process nor a power cut leaves half of it. Of several writers the last one wins.
+    process nor a power cut leaves half of it. Of several writers the last one wins. What killed
+    writers left in the folder is removed.
 
     Args:
         path: The file; its folder is made where there is none.
+        size: About how many bytes it will have, where that is known.
 
     Raises:
         UserError: The disk is full; the file is as it was.
@@ -40,22 +57,110 @@ def atomic(path: Path) -> Iterator[Path]:
         ['a.txt']
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    remove_leftovers(path.parent)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except Exception as error:  # PyTorch and safetensors have errors of their own
-        if not _says_full(error):
-            raise
-        free = shutil.disk_usage(path.parent).free / 1e6
-        raise UserError(
-            f"{path} cannot be written: the disk is full ({free:.0f} MB free); make room and run "
-            "the same command again"
-        ) from error
+        with room_for(path, size), _held(temporary):
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder to work in, removed at the end, or by the next writer after a kill.
+
+    Args:
+        parent: Where to make it.
+        name: What is worked on.
+    """
+    remove_leftovers(parent)
+    folder = parent / f".{name}.{secrets.token_hex(6)}.tmp"
+    begun = folder.with_suffix(".new")
+    begun.mkdir(mode=0o700)
+    try:
+        with _held(begun / _HELD):
+            begun.rename(folder)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files and folders of writers that are dead."""
+    if not _LOCKS:
+        return
+    for left in list(folder.iterdir()):
+        if _TEMPORARY.search(left.name):
+            held = left / _HELD if left.is_dir() else left
+            with suppress(OSError), held.open("rb+") as file:  # its writer lives, or has just ended
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+@contextmanager
+def room_for(path: Path, size: int = 0) -> Iterator[None]:
+    """Says which file cannot be written where the disk is full, or will be.
+
+    Args:
+        path: The file.
+        size: About how many bytes are needed, where that is known.
+
+    Raises:
+        UserError: There is less room, or none is left while it is written.
+    """
+    if size and shutil.disk_usage(path.parent).free < size:
+        raise _full(path, size)
+    try:
+        yield
+    except Exception as error:  # PyTorch and safetensors have errors of their own
+        if not says_full(error):
+            raise
+        raise _full(path, size) from error
+
+
+def new_array(
+    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> np.memmap[Any, np.dtype[Any]]:
+    """A new `.npy` file of zeros, mapped into memory to be written.
+
+    All of its room is taken at once: a map that finds the disk full kills the process.
+
+    Raises:
+        UserError: There is not enough.
+    """
+    with room_for(path, math.prod(shape) * dtype.itemsize):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            with path.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def _full(path: Path, size: int) -> UserError:
+    free = shutil.disk_usage(path.parent).free / 1e6
+    needed = f"{size / 1e6:.1f} MB needed, " if size else ""
+    return UserError(
+        f"{path} cannot be written: the disk is full ({needed}{free:.1f} MB free); make room and "
+        "run the same command again"
+    )
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Makes a file and keeps a lock on it, which ends with the process."""
+    if not _LOCKS:
+        yield
+        return
+    begun = path.with_suffix(".new")  # a file without a lock would be taken for a leftover
+    with begun.open("xb") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        begun.rename(path)
+        yield
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -90,7 +195,8 @@ def read_json(path: Path) -> Record:
     """A JSON file of a run, of a grid or of what lies beside them.
 
     Raises:
-        UserError: It is not there, is cut short or damaged, or holds no keys and values.
+        UserError: It is not there, is cut short or damaged, holds no keys and values, or is not as
+            it was written.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -101,10 +207,10 @@ def read_json(path: Path) -> Record:
         raise UserError(f"{path} is cut short or damaged ({reason}); {_COPY_ANEW}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no keys and values; {_COPY_ANEW}")
-    return Record(path, content)
+    return Record(path, unsealed(content, path))
 
 
-def _says_full(error: BaseException | None) -> bool:
+def says_full(error: BaseException | None) -> bool:
     """Whether an error, or what it was raised for, is that of a full disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:

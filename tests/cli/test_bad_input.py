@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from g2d.checksums import sealed
+
 FAULTS = {
     "unknown key": (["--model.depth", "3"], "model: no such key in a recipe; known: data, enc"),
     "unknown option": (
@@ -114,7 +116,7 @@ def test_a_cache_from_other_data_is_refused(g2d, toy_file, tmp_path):
     out = tmp_path / "out"
     assert g2d("train", toy_file(), "--method", "umt", "--out", out).status == 0
     (sidecar,) = out.glob("cache/*/cache.json")
-    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "key": "f" * 64}))
+    sidecar.write_text(json.dumps(sealed({**json.loads(sidecar.read_text()), "key": "f" * 64})))
 
     def there() -> list[Path]:
         return sorted(path for path in out.rglob("*") if ".locks" not in path.parts)

@@ -6,9 +6,17 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import save_file
+from torch import nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LambdaLR
 
+from g2d.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.methods.joint import JointTraining
+from g2d.models.unimodal import UnimodalModel
+from g2d.tasks import Classification
 from table.export.exports import ENCODERS, run_of
 from table.serve.conftest import served_run  # noqa: F401 (a fixture)
 
@@ -66,3 +74,76 @@ def test_a_recorded_grid_names_it(g2d, tmp_path, how):
         said = g2d(*words)
         assert (said.status, said.err.count("\n")) == (2, 1)
         assert f"{record} " in said.err
+
+
+def flipped(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    model = nn.Linear(300, 5)
+    save_weights(tmp_path / "model.safetensors", model)
+    return tmp_path / "model.safetensors", model
+
+
+@pytest.mark.parametrize("place", [-1, -700, -5000])
+def test_a_flipped_bit_of_weights_is_named(weights, place):
+    path, model = weights
+    load_weights(path, model)
+    flipped(path, place)
+    with pytest.raises(UserError, match=rf"{path} is damaged \(its checksum is .*, expected "):
+        load_weights(path, model)
+
+
+def test_weights_without_a_checksum_are_read(weights):
+    path, model = weights
+    save_file(model.state_dict(), path)
+    load_weights(path, nn.Linear(300, 5))
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_named(tmp_path):
+    model = nn.Linear(300, 5)
+    optimizer = SGD(model.parameters(), 0.1)
+    method = JointTraining(UnimodalModel("a", nn.Linear(2, 2), 2, 2), Classification(2))
+    parts = {
+        "model": model,
+        "optimizer": optimizer,
+        "scheduler": LambdaLR(optimizer, lambda epoch: 1.0),
+        "method": method,
+    }
+    path = tmp_path / "last.ckpt"
+    save_checkpoint(path, **parts, progress={"epoch": 1})
+    assert load_checkpoint(path, **parts) == {"epoch": 1}
+    flipped(path, path.read_bytes().index(model.weight.detach().numpy().tobytes()) + 99)
+    with pytest.raises(
+        UserError, match=r"cannot go on from .*last\.ckpt \(the checksum of .*delete"
+    ):
+        load_checkpoint(path, **parts)
+
+
+def test_a_changed_value_of_json_is_named_and_a_file_without_checksum_read(tmp_path):
+    run = RunFolder(tmp_path)
+    run.write_json("run.json", {"seed": 0, "rate": 0.1, 3: None})
+    assert run.read_json("run.json") == {"seed": 0, "rate": 0.1, "3": None}
+    path = tmp_path / "run.json"
+    path.write_text(path.read_text().replace('"rate": 0.1', '"rate": 0.3'))
+    with pytest.raises(
+        UserError, match=r"run\.json is not as it was written .*delete its checksum"
+    ):
+        run.read_json("run.json")
+    path.write_text('{"rate": 0.3}')
+    assert run.read_json("run.json") == {"rate": 0.3}
+
+
+def test_a_changed_value_of_an_epoch_is_named(tmp_path):
+    run = RunFolder(tmp_path)
+    for epoch in range(3):
+        run.append_epoch({"epoch": epoch, "loss": 0.5})
+    assert [record["epoch"] for record in run.epochs()] == [0, 1, 2]
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 0.4', 1))
+    with pytest.raises(UserError, match=r"metrics\.jsonl, line 1, is not as it was written"):
+        run.epochs()

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from g2d.checksums import sealed
 from toy import toy_recipe
 
 COMMANDS = {
@@ -190,7 +191,7 @@ def test_the_runs_of_a_grid_are_those_of_its_recipes(g2d, toy_file, here):
     about = here / "out" / record["cells"][0]["run"] / "run.json"
     content = json.loads(about.read_text())
     content["recipe"]["encoders"]["near"] = {"name": "os.system", "command": "touch PWNED"}
-    about.write_text(json.dumps(content))
+    about.write_text(json.dumps(sealed(content)))
     said = g2d(*compare)
     assert said.status == 1
     assert "encoders.near: 'os.system'" in said.err

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from g2d.checksums import sealed
 from g2d.data.store import Store, StoredSplit, new_folder, write_manifest
 from g2d.errors import UserError
 
@@ -139,6 +140,8 @@ def test_flipped_byte_is_found_by_verify(folder):
     store = Store(folder, "toy", MEND)
     with pytest.raises(UserError, match=r"val-sound.npy is damaged"):
         store.verify()
+    with pytest.raises(UserError, match=r"val-sound.npy is damaged: its checksum differs"):
+        store.split("val", ["sound"])
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,7 @@ def test_flipped_byte_is_found_by_verify(folder):
 )
 def test_foreign_manifest(folder, change, said):
     file = folder / "manifest.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    file.write_text(json.dumps(sealed({**json.loads(file.read_text()), **change})))
     with pytest.raises(UserError, match=said):
         Store(folder, "toy", MEND)
 

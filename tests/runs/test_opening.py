@@ -11,6 +11,8 @@ import torch
 from benchmark.datasets.cremad.conftest import cremad, cremad_store  # noqa: F401 (fixtures)
 from g2d import UserError
 from g2d.benchmark.datasets.cremad import CREMAD
+
+from g2d.checksums import sealed
 from g2d.engine.records import RunFolder
 from g2d.runs.opening import open_subject, open_subjects
 from g2d.recipes.recipe import recipe_from
@@ -74,7 +76,7 @@ def test_labels_are_as_short_as_they_can_be(runs, tmp_path):
     ]
     about = json.loads((same / "run.json").read_text())
     about["recipe"]["seed"] = 7
-    (same / "run.json").write_text(json.dumps(about))
+    (same / "run.json").write_text(json.dumps(sealed(about)))
     assert [s.label for s in open_subjects([folders[0], same], trust=True)] == ["seed 0", "seed 7"]
     there = tmp_path / "there" / folders[0].name
     shutil.copytree(folders[0], there)

@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 import toy
 from g2d import Regression, UserError
 from g2d.recipes.catalog import FUSIONS
+
+from g2d.checksums import sealed
 from g2d.data.loader import make_loader
 from g2d.engine import evaluate
 from g2d.engine.records import RunFolder
@@ -335,7 +337,7 @@ def test_a_cache_of_augmented_data_is_refused_before_anything_is_written(tmp_pat
 def test_a_cache_of_something_else_is_refused_and_no_run_begun(tmp_path):
     train(recipe("umt"), tmp_path)
     (sidecar,) = tmp_path.glob("cache/*/cache.json")
-    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "key": "0" * 64}))
+    sidecar.write_text(json.dumps(sealed({**json.loads(sidecar.read_text()), "key": "0" * 64})))
     before = files(tmp_path)
     with pytest.raises(UserError, match=r"cache of other teachers or other data; delete it"):
         train(recipe("g2d"), tmp_path)
@@ -625,9 +627,9 @@ def test_an_order_of_other_modalities_is_refused(tmp_path, order):
 
 def test_a_run_under_other_defaults_is_not_taken_for_one_of_today(tmp_path):
     run = train(recipe_from(toy_recipe()), tmp_path)
-    about = json.loads((run / "run.json").read_text())
+    about = RunFolder(run).read_json("run.json")
     about["method"]["feature_reduction"] = "sum"  # what the default once was
-    (run / "run.json").write_text(json.dumps(about))
+    RunFolder(run).write_json("run.json", about)
     with pytest.raises(UserError, match=r"other defaults of g2d \(feature_reduction sum\)"):
         train(recipe_from(toy_recipe()), tmp_path, resume=True)
     assert load_run(run, trust=True)[0] is not None

@@ -15,6 +15,8 @@ from table.export.exports import ENCODERS, run_of
 from g2d import Classification, G2DClassifier, JointTraining, UserError
 from g2d.table.kinds.features import read_npy
 from g2d.table.preprocessing import Preprocessing
+
+from g2d.checksums import sealed
 from g2d.data.missing import Mask
 from g2d.data.store import Store, write_manifest
 from g2d.engine.checkpoint import load_checkpoint, load_weights
@@ -53,7 +55,7 @@ def trained(tmp_path):
 def changed(folder, where, name):
     about = json.loads((folder / "run.json").read_text())
     about["recipe"][where] = name
-    (folder / "run.json").write_text(json.dumps(about))
+    (folder / "run.json").write_text(json.dumps(sealed(about)))
 
 
 DOORS = {
@@ -179,7 +181,7 @@ def read_store(folder):
 
 def read_cache(folder):
     state = {"format": 1, "key": "k", "rows": 1, "done": 1, "modalities": ["x"]}
-    (folder / "cache.json").write_text(json.dumps(state))
+    (folder / "cache.json").write_text(json.dumps(sealed(state)))
     for kind in ("features", "logits", "confidence"):
         np.save(folder / f"x-{kind}.npy", np.array([Evil()], object))
     CachedTeachers(folder, "k", Classification(2)).mean_confidence()

@@ -166,7 +166,7 @@ def test_what_a_kill_in_the_first_batch_left_behind_is_no_part_of_the_next_cache
 def test_a_foreign_file_is_refused(text: str, tmp_path: Path) -> None:
     cached(tmp_path)
     (tmp_path / "cache.json").write_text(text)
-    with pytest.raises(UserError, match="not a teacher cache of this version"):
+    with pytest.raises(UserError, match=r"cache\.json .*; or delete .* computes it again"):
         g2d.CachedTeachers(tmp_path, "k", TASKS["classification"])
 
 

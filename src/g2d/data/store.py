@@ -9,20 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from g2d import checksums
 from g2d.data.arrays import ArraySplit
 from g2d.errors import UserError
+from g2d.files import read_json, room_for, temporary_folder, write_whole
 
 FORMAT = 1
+# Larger arrays are looked through by `g2d data check`, and not at every opening: a second each.
+READ_AT_OPENING = 2e9
 _MANIFEST = "manifest.json"
 
 
@@ -44,20 +47,20 @@ def new_folder(out: str | Path) -> Iterator[Path]:
     out = Path(out)
     if out.exists():
         raise UserError(f"{out} exists already; remove it, or choose another folder")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-    except OSError as error:
-        raise UserError(f"cannot make {out}: {error.strerror}; choose another folder") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            work = stack.enter_context(temporary_folder(out.parent, out.name))
+        except OSError as error:
+            raise UserError(f"cannot make {out}: {error.strerror}; choose another folder") from None
+        stack.enter_context(room_for(out))
+        partial = work / out.name
+        partial.mkdir()
         yield partial
-        partial.chmod(0o755)  # mkdtemp makes it private
         try:
             os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
         except OSError:
             raise UserError(f"{out} has come into being meanwhile; choose another") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_manifest(folder: Path, kind: str, **facts: object) -> None:
@@ -68,7 +71,7 @@ def write_manifest(folder: Path, kind: str, **facts: object) -> None:
         kind: What dataset this is; a store of another kind will be refused.
         facts: What else is worth keeping, as JSON values (options, counts, sources).
     """
-    arrays = {}
+    arrays, sums = {}, {}
     for file in sorted(folder.glob("*.npy")):
         array = np.load(file, mmap_mode="r")
         arrays[file.stem] = {
@@ -77,15 +80,17 @@ def write_manifest(folder: Path, kind: str, **facts: object) -> None:
             "bytes": file.stat().st_size,
             "sha256": _sha256(file),
         }
+        sums[file.stem] = checksums.of_file(file)
     manifest = {
         "kind": kind,
         "format": FORMAT,
         "fingerprint": _fingerprint(kind, arrays),
         **facts,
         "arrays": arrays,
+        "crc32": sums,
     }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    (folder / _MANIFEST).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(checksums.sealed(manifest), indent=1, ensure_ascii=False)
+    write_whole(folder / _MANIFEST, text + "\n")
 
 
 class Store:
@@ -106,16 +111,14 @@ class Store:
     def __init__(self, folder: str | Path, kind: str, mend: str) -> None:
         self.folder, self._mend = Path(folder), mend
         file = self.folder / _MANIFEST
+        if not file.exists():
+            raise UserError(f"{self.folder} is no prepared {kind} (no {_MANIFEST}); {mend}")
         try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
+            manifest = read_json(file)
             found, version = manifest["kind"], manifest["format"]
             fingerprint, arrays = manifest["fingerprint"], manifest["arrays"]
-        except OSError:
-            raise UserError(
-                f"{self.folder} is no prepared {kind} (no {_MANIFEST}); {mend}"
-            ) from None
-        except (ValueError, KeyError, TypeError):
-            raise UserError(f"{file} is damaged; {mend}") from None
+        except UserError as error:
+            raise UserError(f"{file} is damaged ({error}); {mend}") from None
         if (found, version) != (kind, FORMAT):
             raise UserError(
                 f"{self.folder} holds {found!r} in format {version}, expected {kind!r} in format "
@@ -124,6 +127,7 @@ class Store:
         if fingerprint != _fingerprint(kind, arrays):
             raise UserError(f"{file} was changed after it was written; {mend}")
         self.manifest: dict[str, Any] = manifest
+        self._read: set[str] = set()
 
     @property
     def fingerprint(self) -> str:
@@ -134,7 +138,8 @@ class Store:
         """One array, memory-mapped.
 
         Raises:
-            UserError: It is missing, cut short, or not of the shape and type in the manifest.
+            UserError: It is missing, cut short, damaged, or not of the shape and type in the
+                manifest.
         """
         file = self.folder / f"{name}.npy"
         about = self.manifest["arrays"].get(name)
@@ -144,7 +149,7 @@ class Store:
             array: NDArray[np.generic] = np.load(file, mmap_mode="r")
         except FileNotFoundError:
             raise UserError(f"{file} is missing; {self._mend}") from None
-        except (ValueError, OSError, EOFError):
+        except (ValueError, OSError, EOFError, SyntaxError, TokenError):  # a header is Python
             raise UserError(
                 f"{file} is damaged: got {file.stat().st_size} bytes, expected {about['bytes']}; "
                 f"{self._mend}"
@@ -152,6 +157,11 @@ class Store:
         got, expected = (list(array.shape), str(array.dtype)), (about["shape"], about["dtype"])
         if got != expected:
             raise UserError(f"{file} holds {got}, expected {expected}; {self._mend}")
+        known = self.manifest.get("crc32", {}).get(name)
+        if known is not None and name not in self._read and file.stat().st_size < READ_AT_OPENING:
+            if checksums.of_file(file) != known:
+                raise UserError(f"{file} is damaged: its checksum differs; {self._mend}")
+            self._read.add(name)  # once, also for processes that this store is sent to
         return array
 
     def ragged(self, name: str) -> RaggedArray:

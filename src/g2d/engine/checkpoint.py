@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from g2d import checksums
 from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.methods.base import Method
@@ -44,8 +47,10 @@ def save_checkpoint(
         "progress": progress,
         "random": _random_state(),
     }
-    with atomic(path) as temporary:
-        torch.save(state, temporary)
+    size = _bytes_of(state["model"]) + _bytes_of(state["optimizer"])
+    # Opened here: PyTorch's own writer does not say that a disk is full.
+    with atomic(path, size) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
 def load_checkpoint(
@@ -64,6 +69,9 @@ def load_checkpoint(
         UserError: The file is damaged, or is not a checkpoint of this model.
     """
     try:
+        with zipfile.ZipFile(path) as archive:  # PyTorch writes checksums, and does not read them
+            if (damaged := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"the checksum of {damaged} is another")
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -80,12 +88,12 @@ def load_checkpoint(
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
-    """Writes weights and buffers as safetensors, in one piece."""
+    """Writes weights and buffers as safetensors, in one piece, with their checksum."""
     from safetensors.torch import save_file
 
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    with atomic(path) as temporary:
-        save_file(state, temporary)
+    with atomic(path, _bytes_of(state)) as temporary:
+        save_file(state, temporary, {checksums.KEY: checksums.of_tensors(state)})
 
 
 def waiting_weights(folder: Path, epoch: int) -> Path:
@@ -110,13 +118,20 @@ def load_weights(path: Path, model: nn.Module) -> None:
     """Reads weights and buffers into a model.
 
     Raises:
-        UserError: There is no such file, or it belongs to another model.
+        UserError: There is no such file, it is damaged, or it belongs to another model.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        model.load_state_dict(_names_of_today(load_file(path), model))
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            known = (file.metadata() or {}).get(checksums.KEY)
+        if known not in (None, found := checksums.of_tensors(state)):
+            raise UserError(
+                f"{path} is damaged (its checksum is {found}, expected {known}); copy the folder "
+                "anew, or delete the folder and train again"
+            )
+        model.load_state_dict(_names_of_today(state, model))
     except FileNotFoundError:
         raise UserError(f"{path} is not there; is this a finished run folder?") from None
     except (SafetensorError, RuntimeError) as error:
@@ -130,6 +145,15 @@ def _names_of_today(state: dict[str, Tensor], model: nn.Module) -> dict[str, Ten
         return state
     renamed = {key.replace("fusion.fusion.", "fusion.", 1): v for key, v in state.items()}
     return renamed if set(renamed) == set(model.state_dict()) else state
+
+
+def _bytes_of(state: Any) -> int:
+    """Of all tensors in it."""
+    if isinstance(state, Tensor):
+        return state.nbytes
+    if isinstance(state, Mapping):
+        state = list(state.values())
+    return sum(map(_bytes_of, state)) if isinstance(state, list | tuple) else 0
 
 
 def _random_state() -> dict[str, Any]:

@@ -13,9 +13,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from g2d.checksums import sealed, unsealed
 from g2d.engine.evaluate import Evaluation
 from g2d.errors import UserError
-from g2d.files import atomic, read_json, write_whole
+from g2d.files import Record, atomic, read_json, room_for, write_whole
 
 
 class RunFolder:
@@ -59,8 +60,8 @@ class RunFolder:
         self.write_json("run.json", {**known, "sessions": [*known.get("sessions", []), session]})
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Writes a JSON file in one piece."""
-        write_whole(self.path / name, json.dumps(content, indent=2) + "\n")
+        """Writes a JSON file in one piece, with its checksum."""
+        write_whole(self.path / name, json.dumps(sealed(content), indent=2) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Reads a JSON file of the run.
@@ -73,8 +74,9 @@ class RunFolder:
     def append_epoch(self, record: Mapping[str, Any]) -> None:
         """Adds a line to `metrics.jsonl`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        path = self.path / "metrics.jsonl"
+        with room_for(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(sealed(record)) + "\n")
 
     def epochs(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl`, without the last if a killed run left half of it.
@@ -83,21 +85,27 @@ class RunFolder:
             UserError: Another line is damaged.
         """
         path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() else []
         records: list[dict[str, Any]] = []
         for number, line in enumerate(lines, 1):
             try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
+                record = json.loads(line)
+                if not isinstance(record, dict):
+                    raise ValueError
+            except (ValueError, RecursionError):
                 if number < len(lines):
                     raise UserError(
                         f"{path}: line {number} is damaged; start the run anew"
                     ) from None
+            else:
+                records.append(Record(path, unsealed(record, f"{path}, line {number},")))
         return records
 
     def keep_epochs(self, count: int) -> None:
         """Drops the lines of epochs that a resumed run will repeat."""
-        kept = [json.dumps(record) + "\n" for record in self.epochs() if record["epoch"] < count]
+        kept = [
+            json.dumps(sealed(record)) + "\n" for record in self.epochs() if record["epoch"] < count
+        ]
         if self.path.exists():
             write_whole(self.path / "metrics.jsonl", "".join(kept))
 

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.checksums import crc32, sealed
 from g2d.errors import UserError
-from g2d.files import write_whole
+from g2d.files import new_array, read_json, write_whole
 from g2d.models.unimodal import UnimodalModel
 from g2d.student.base import Student
 from g2d.tasks import Task
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _KINDS = ("features", "logits", "confidence")
+# Read at once.
+_ROWS = 4096
 
 
 class CachedTeachers(TeacherBank):
@@ -68,6 +72,15 @@ class CachedTeachers(TeacherBank):
         self._arrays = {
             name: {kind: _open(folder, name, kind) for kind in _KINDS} for name in self.modalities
         }
+        for array, known in state.get("checksums", {}).items():
+            name, kind = array.rsplit("-", 1)
+            rows = self._arrays[name][kind]
+            found = crc32(rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
+            if found != known:
+                raise UserError(
+                    f"{folder / array}.npy is damaged (its checksum is {found}, expected {known}); "
+                    f"delete {folder}, and the same command computes it again"
+                )
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Reads the rows of this batch and sends them to its device."""
@@ -143,11 +156,14 @@ def write_cache(
         raise UserError(
             f"{folder} holds a cache of other teachers or other data; delete it or name another"
         )
-    state = state or {"key": key, "rows": rows, "done": 0, "modalities": list(teachers.modalities)}
+    if state is None or (state["done"] < rows and "checksums" not in state):  # of before
+        modalities = list(teachers.modalities)
+        state = {"key": key, "rows": rows, "done": 0, "modalities": modalities, "checksums": {}}
     if state["done"] >= rows:
         return
     folder.mkdir(parents=True, exist_ok=True)
     logger.info("teacher cache %s: %d of %d rows there", folder, state["done"], rows)
+    sums = state["checksums"]
     for batch in batches(state["done"]):
         start, stop = int(batch.index[0]), int(batch.index[-1]) + 1
         confidence = teachers.confidence(batch)
@@ -161,8 +177,9 @@ def write_cache(
                 # what lies there before the first row is done is nobody's: it is written over
                 shape = (rows, *value.shape[1:]) if state["done"] == 0 else None
                 array = _open(folder, name, kind, "r+", shape)
-                array[start:stop] = value.cpu().numpy()
+                array[start:stop] = said_now = value.cpu().contiguous().numpy()
                 array.flush()
+                sums[f"{name}-{kind}"] = crc32([said_now], sums.get(f"{name}-{kind}", "0"))
         state["done"] = stop
         _write_state(folder, state)
 
@@ -187,8 +204,21 @@ def _open(
 ) -> np.memmap[Any, np.dtype[np.float32]]:
     path = folder / f"{name}-{kind}.npy"
     if shape is None:
-        return np.lib.format.open_memmap(path, mode=mode)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        try:
+            return np.lib.format.open_memmap(path, mode=mode)
+        except (
+            ValueError,
+            EOFError,
+            OSError,
+            SyntaxError,
+            TokenError,
+        ) as error:  # no array, or one that is cut short
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{path} is damaged ({reason}); delete {folder}, and the same command computes it "
+                "again"
+            ) from None
+    return new_array(path, np.dtype(np.float32), shape)
 
 
 def _read_state(folder: Path) -> dict[str, Any] | None:
@@ -196,13 +226,17 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = json.loads(path.read_text())
+        state = read_json(path)
         if state["format"] != _FORMAT:
-            raise KeyError("format")
-    except (json.JSONDecodeError, KeyError, TypeError):
-        raise UserError(f"{path} is not a teacher cache of this version; delete {folder}") from None
-    return state
+            raise UserError(f"{path} is not a teacher cache of this version")
+        return {name: state[name] for name in ("key", "rows", "done", "modalities")} | {
+            name: state[name] for name in ("checksums",) if name in state
+        }
+    except UserError as error:
+        raise UserError(
+            f"{error}; or delete {folder}, and the same command computes it again"
+        ) from None
 
 
 def _write_state(folder: Path, state: dict[str, Any]) -> None:
-    write_whole(folder / "cache.json", json.dumps({"format": _FORMAT, **state}, indent=2))
+    write_whole(folder / "cache.json", json.dumps(sealed({"format": _FORMAT, **state}), indent=2))

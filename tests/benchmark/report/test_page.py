@@ -16,6 +16,7 @@ from benchmark.report.conftest import EVIL
 from benchmark.report.reading import read_page
 from g2d.benchmark.compare.record import GridRecord, RecordedCell
 from g2d.benchmark.report.write import write_report
+from g2d.checksums import sealed
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 
@@ -166,7 +167,7 @@ def test_a_run_of_many_epochs_keeps_to_its_share(copied, tmp_path):
             for values in line["val"].values():
                 for name in values:
                     values[name] = float(rng.random())
-            lines.append(json.dumps({**line, "epoch": epoch}) + "\n")
+            lines.append(json.dumps(sealed({**line, "epoch": epoch})) + "\n")
         path.write_text("".join(lines))
     text = report_of(copied, tmp_path)
     assert len(text) > few
@@ -178,7 +179,7 @@ def test_where_data_lies_is_not_told(copied, tmp_path):
     (run, *_) = sorted(copied.glob("ToyData-joint-seed0-*"))
     about = json.loads((run / "run.json").read_text())
     about["recipe"]["data"] = {"name": "toy.ToyData", "root": "/home/somebody/clouds"}
-    (run / "run.json").write_text(json.dumps(about))
+    (run / "run.json").write_text(json.dumps(sealed(about)))
     text = report_of(copied, tmp_path)
     assert "…/clouds" in text
     assert "somebody" not in text

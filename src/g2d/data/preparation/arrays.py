@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from g2d.data.preparation.chunks import Chunk, values_of
 from g2d.data.preparation.sample import Sample
 from g2d.errors import UserError
+from g2d.files import new_array
 
 
 def write_arrays(store: Path, chunks: Mapping[Path, Chunk], ragged: frozenset[str]) -> None:
@@ -45,9 +46,7 @@ def write_arrays(store: Path, chunks: Mapping[Path, Chunk], ragged: frozenset[st
         else:
             shape = (len(there), *shapes[0].tolist())
             places = np.flatnonzero(there) * int(np.prod(shape[1:]))
-        array = np.lib.format.open_memmap(
-            store / f"{name}.npy", mode="w+", dtype=dtype, shape=shape
-        )
+        array = new_array(store / f"{name}.npy", dtype, shape)
         flat, rows = array.reshape(-1), iter(places.tolist())
         for file in chunks:
             for values in values_of(file, name):

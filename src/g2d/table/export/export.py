@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.files import read_json, write_whole
+from g2d.files import read_json, room_for, says_full, temporary_folder, write_whole
 from g2d.models.multimodal import MultimodalModel
 from g2d.runs.loading import load_run
 from g2d.table.export.formats import BATCH, format_of, quiet, reason, traced
@@ -126,13 +125,18 @@ def export_model(
     example = list(trials)[-1]
     with torch.no_grad():
         answers = named(example)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        file = Path(scratch) / out.name
+    # Larger than the weights: how it computes is written beside them.
+    size = sum(value.nbytes for value in model.state_dict().values())
+    with temporary_folder(out.parent, out.name) as scratch, room_for(out, size):
+        file = scratch / "made" / out.name
+        file.parent.mkdir()
         with quiet(), torch.no_grad():
             try:
                 kind.write(traced(named, example), file, list(example), list(answers))
                 difference = largest_difference(named, kind.read(file), trials)
             except Exception as error:
+                if says_full(error):
+                    raise
                 raise UserError(
                     f"the model cannot be exported as {format}: {reason(error)}; --debug shows "
                     "all of it"

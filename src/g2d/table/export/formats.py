@@ -54,7 +54,9 @@ def traced(module: NamedTensors, example: Named) -> torch.export.ExportedProgram
 def _write_torch(
     program: torch.export.ExportedProgram, file: Path, inputs: list[str], outputs: list[str]
 ) -> None:
-    torch.export.save(program, file)
+    content = io.BytesIO()  # PyTorch aborts the process where it finds a disk full
+    torch.export.save(program, content)
+    file.write_bytes(content.getbuffer())
 
 
 def _read_torch(file: Path) -> Answers:

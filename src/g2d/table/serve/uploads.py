@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
+from g2d.files import temporary_folder
 from g2d.table.serve.columns import Sent, Upload, plain
 from g2d.table.source import Row
 
@@ -35,8 +36,7 @@ def on_disk(
         >>> folder.exists()
         False
     """
-    with tempfile.TemporaryDirectory(prefix="g2d-serve-") as made:
-        folder = Path(made).resolve()
+    with temporary_folder(Path(tempfile.gettempdir()).resolve(), "g2d-serve") as folder:
         names: dict[str, str] = {}
         found: list[Row] = []
         for row in rows:

@@ -22,6 +22,7 @@ from g2d.data.audio import Waveform, decibels, full_scale, mix_at_snr, read_wav,
 from g2d.data.store import new_folder, write_manifest
 from g2d.data.threads import one_thread
 from g2d.errors import UserError, require
+from g2d.files import new_array
 
 KIND = "avmnist"
 MODALITIES = ("image", "audio")
@@ -181,7 +182,7 @@ def _streams(seed: int, n: int) -> list[np.random.Generator]:
 
 def _new_sounds(file: Path, rows: int) -> np.memmap[Any, np.dtype[np.float32]]:
     shape = (rows, 1, SIDE, SIDE)
-    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+    return new_array(file, np.dtype(np.float32), shape)
 
 
 def _mix(recording: Recording, signal: Waveform, noise: Waveform, snr_db: float) -> Waveform:
