@@ -62,6 +62,7 @@ SPEAKS_OF_DATA = (
     "table/schema.py",
     "benchmark/datasets/",
     "recipes/catalog.py",
+    "recipes/dataset_catalog.py",
     "published.py",
     "cli/data.py",
 )
@@ -235,7 +236,7 @@ def test_only_the_command_line_prints(path: Path) -> None:
 
 @files
 def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+    assert len(path.read_text().splitlines()) <= 300
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda p: p.name)

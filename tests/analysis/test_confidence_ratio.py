@@ -1,4 +1,4 @@
-"""The ratio of Figure 6 is Eq. 5 of the read-out over Eq. 5 of the teacher."""
+"""The ratio of Figure 6 is Eq. 5 of the unimodal logits over Eq. 5 of the teacher."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import yaml
 from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from g2d.cli.main import COMMANDS
 from g2d.engine.records import RunFolder
-from g2d.recipes.catalog import DATASETS, METHODS
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.recipe import recipe_text
 
 ACTIONS = [[c.name] for c in COMMANDS] + [["data", action] for action in ("ls", "prepare", "check")]

@@ -92,7 +92,7 @@ def train(case: Case, rank: int = 0, world_size: int = 1) -> dict[str, torch.Ten
     train = make_loader(data, BATCH // world_size, shuffle=True, seed=4, **share)
     val = make_loader(split(k, VAL, seed=3), 4, shuffle=False, **share)
     fit(method, train, val, settings, fabric=fabric, iter_train=iter_train)
-    # The running mean features behind a read-out are those of the first process's share.
+    # The running mean features behind unimodal logits are those of the first process's share.
     return {key: value for key, value in model.state_dict().items() if ".means." not in key}
 
 

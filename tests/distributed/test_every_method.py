@@ -20,10 +20,10 @@ WITHIN_THE_PROCESS: dict[str, str] = {
     "di_mml": "its contrastive loss has the samples of its own process as negatives",
     "mis_me": "its heads normalise over the samples of their own process",
 }
-# Where the fusion is no sum, a read-out is made with mean features of the first process's share.
-# Methods that learn from how read-outs validate: why.
+# Where the fusion is no sum, unimodal logits are made with mean features of the first process's
+# share. Methods that learn from how unimodal logits validate: why.
 BY_READ_OUTS: dict[str, str] = {
-    "mslr": "its rates follow the accuracy of every modality's read-out",
+    "mslr": "its rates follow the accuracy of every modality's unimodal logits",
 }
 
 

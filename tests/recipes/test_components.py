@@ -9,8 +9,10 @@ import pytest
 from g2d import G2D, Classification, UserError
 from g2d.benchmark.datasets.avdigits import AVDigits
 from g2d.engine import TrainingSettings
-from g2d.recipes.catalog import DATASETS, ENCODERS, FUSIONS, METHODS
-from g2d.recipes.components import build, check_options, locate, split_spec
+from g2d.recipes.blueprint import build
+from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
+from g2d.recipes.components import check_options, locate, split_spec
+from g2d.recipes.dataset_catalog import DATASETS
 from toy import Picky, ToyData
 from toy_parts import student
 

@@ -14,7 +14,8 @@ from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.build import build_splits
-from g2d.recipes.catalog import DATASETS, METHODS
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import load_recipe, shipped_recipes
 from g2d.runs.train import train

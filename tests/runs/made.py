@@ -1,4 +1,4 @@
-"""Data made to be balanced, to drown a modality out, or to hold one without signal."""
+"""Data made to be balanced, to suppress a modality, or to hold one without signal."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from g2d.data.missing import Mask
 from g2d.data.store import Store, write_manifest
 from g2d.engine.checkpoint import load_checkpoint, load_weights
 from g2d.engine.records import RunFolder
-from g2d.recipes.components import build
+from g2d.recipes.blueprint import build
 from g2d.runs.evaluate import evaluate_run
 from g2d.table.export.export import export
 from g2d.runs.loading import load_run

@@ -25,7 +25,8 @@ class Answers:
     """Logits of some samples, in the order of their batches.
 
     Attributes:
-        student: `(N, C)` under `"fused"` and every modality's read-out; empty where not asked.
+        student: `(N, C)` under `"fused"` and every modality's unimodal logits; empty where not
+            asked.
         teachers: `(N, C)` under every teacher's modality; empty where not asked.
         target: `(N, ...)`.
         present: For modalities that can be missing, bool `(N,)`.

@@ -95,7 +95,7 @@ def attribute(
 
     φ_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! [v(S + m) - v(S)], where v(S) is the score of the fused
     prediction when all modalities outside S are replaced by their mean training feature, as in
-    the read-outs of fusions (`models/fusion/ablation.py`).
+    the unimodal logits of fusions (`models/fusion/ablation.py`).
 
     Args:
         model: A trained model.

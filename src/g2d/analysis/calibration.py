@@ -189,7 +189,7 @@ class Calibration:
 
 
 def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration:
-    """Measures the calibration of the fused prediction and of every read-out.
+    """Measures the calibration of the fused prediction and of the unimodal logits.
 
     Args:
         subjects: Runs of classification.

@@ -19,7 +19,7 @@ from g2d.methods.validation import FUSED
 
 @dataclass(frozen=True)
 class Comparison:
-    """Test accuracy of teachers and students, and who was drowned out.
+    """Test accuracy of teachers and students, and who was suppressed.
 
     Attributes:
         modalities: In the declared order.
@@ -98,7 +98,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Comparison:
         name: RunFolder(out / place).read_json("result.json")
         for name, place in about["folders"].items()
     }
-    # The one that joint training drowns out, as far as that is known from the teachers.
+    # The one that joint training suppresses, as far as that is known from the teachers.
     known = (result["teachers"].get("speed") for result in with_teachers)
     scores: dict[str, float] = next(filter(None, known), about["confidence"]["heldout"])
     weak = min(scores, key=lambda name: scores[name])

@@ -1,12 +1,12 @@
 """How much of the weak teacher's confidence the student has (Figure 6).
 
 ratio = ρ_student^w / ρ_teacher^w, where ρ^w is the mean confidence in the right answer of what the
-weak modality w says: the read-out inside the student, and its teacher. The paper does not say on
-which split, nor how w is chosen or the read-out is scaled, so it is measured on train, without
-augmentation, and on test; for the w of the teachers' confidence on that very split and for that of
-the ranking a run was trained by; and for the head's logits as they are and divided by the number
-of modalities k. Heads of late fusion are trained through their mean: each says about k times what
-it adds to the fused logits.
+weak modality w says: the unimodal logits inside the student, and its teacher. The paper does not
+say on which split, nor how w is chosen or the unimodal logits are scaled, so it is measured on
+train, without augmentation, and on test; for the w of the teachers' confidence on that very split
+and for that of the ranking a run was trained by; and for the head's logits as they are and divided
+by the number of modalities k. Heads of late fusion are trained through their mean: each says about
+k times what it adds to the fused logits.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Ratio:
         split: Where it is measured.
         modality: The weak one.
         chosen_by: What says that it is weak.
-        student: Mean confidence of its read-out.
+        student: Mean confidence of its unimodal logits.
         student_divided: The same of its logits divided by k.
         teacher: Mean confidence of its teacher on the same samples.
         ratio: Of student to teacher.
@@ -164,7 +164,7 @@ def confidence_ratio(
         splits: Where to measure.
 
     Raises:
-        UserError: A subject has no teachers, or its fusion no read-out of the modality.
+        UserError: A subject has no teachers, or its fusion no unimodal logits of the modality.
     """
     for subject in subjects:
         if not subject.teachers:
@@ -208,7 +208,8 @@ def _ratio(
 ) -> Ratio:
     if weak not in said.student:
         raise UserError(
-            f"{subject.label}: {type(subject.model.fusion).__name__} has no read-out of {weak!r}"
+            f"{subject.label}: {type(subject.model.fusion).__name__} has no unimodal logits of "
+            f"{weak!r}"
         )
     logits = said.student[weak]
     teacher = mean_of(taught, draws)

@@ -27,11 +27,11 @@ class GradientProbe:
     """Gradient norms and conflicts of a model, asked as often as one likes.
 
     The loss is the task's, whatever the method trains with, so that methods can be compared: of
-    the fused prediction, and of what every modality says by itself (its read-out). All batches
-    together make one gradient, each weighing by its samples, in eval mode: batch norm uses its
-    running statistics and dropout is off. Weights, their gradients, batch norm, the mode of every
-    module and the random state are after a look what they were before it. What a gate has closed
-    in training is looked at as well: the gradient is the one it would have.
+    the fused prediction, and of what every modality says by itself (its unimodal logits). All
+    batches together make one gradient, each weighing by its samples, in eval mode: batch norm uses
+    its running statistics and dropout is off. Weights, their gradients, batch norm, the mode of
+    every module and the random state are after a look what they were before it. What a gate has
+    closed in training is looked at as well: the gradient is the one it would have.
 
     Args:
         model: The student.

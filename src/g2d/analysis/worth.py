@@ -2,7 +2,7 @@
 
 | way | question |
 |---|---|
-| head | how right is what the modality alone says through the fusion (its read-out)? |
+| head | how right is what the modality alone says through the fusion (its unimodal logits)? |
 | ablation | how much is lost where its features are replaced by their mean over train? |
 | shapley | its share of the score, over all orders in which modalities could come |
 | probe | how right is the best linear reading of its features, whatever the fusion makes of them? |
@@ -33,7 +33,7 @@ from g2d.figures import blank, colours, known, save, without_box
 from g2d.tasks import Classification, MultiLabel, Task
 
 WAYS = {
-    "head": "alone, by its read-out",
+    "head": "alone, by its unimodal logits",
     "ablation": "lost without it",
     "shapley": "Shapley value",
     "probe": "linear probe",
@@ -47,7 +47,8 @@ class Worth:
     Attributes:
         label: The run.
         modality: Which.
-        by: What each way of `WAYS` says; a fusion without read-out of the modality has no `head`.
+        by: What each way of `WAYS` says; a fusion without unimodal logits of the modality has no
+            `head`.
         strength: The probe's inverse penalty, chosen on validation.
     """
 
@@ -212,7 +213,7 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
 
 
 def _head(subject: Subject, said: Answers, name: str) -> dict[str, Floats]:
-    """The read-out's score of every sample that has the modality; nothing without read-out."""
+    """Scores of the unimodal logits where the modality is; nothing where there are none."""
     if name not in said.student:
         return {}
     there = said.having(name)

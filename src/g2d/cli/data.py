@@ -13,7 +13,7 @@ from typing import Any
 from g2d.cli.command import Command
 from g2d.cli.show import show_table
 from g2d.errors import UserError
-from g2d.recipes.catalog import DATASETS
+from g2d.recipes.dataset_catalog import DATASETS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +112,7 @@ def _described(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:
-    from g2d.recipes.components import build
+    from g2d.recipes.blueprint import build
     from g2d.recipes.recipe import parse_changes
 
     name = arguments.dataset
@@ -170,7 +170,7 @@ def _following(text: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
-    from g2d.recipes.components import build
+    from g2d.recipes.blueprint import build
     from g2d.recipes.recipe import parse_changes
 
     name, root = arguments.dataset, arguments.root

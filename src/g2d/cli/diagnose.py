@@ -1,4 +1,4 @@
-"""`g2d diagnose`: is a modality being drowned out? by how much? what helps?"""
+"""`g2d diagnose`: is a modality suppressed? by how much? what helps?"""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _show(found: dict[str, Any], out: Path) -> None:
 
 COMMAND = Command(
     name="diagnose",
-    summary="Is a modality being drowned out, by how much, and does G²D help?",
+    summary="Is a modality suppressed, by how much, and does G²D help?",
     example=(
         "  g2d diagnose data.csv --target price --budget-minutes 10\n"
         "  g2d diagnose recipe.yaml --out diagnosis"

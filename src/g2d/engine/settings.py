@@ -172,7 +172,7 @@ class TrainingSettings:
         fabric = Fabric(
             accelerator={"gpu": "cuda"}.get(self.accelerator, self.accelerator),
             devices=self.devices,
-            # A closed encoder has no gradient, and DDP has to look for that.
+            # A frozen encoder has no gradient, and DDP has to look for that.
             strategy="ddp_find_unused_parameters_true" if self.devices > 1 else "auto",
             precision="bf16-mixed" if self.precision == "bf16" else "32-true",
         )

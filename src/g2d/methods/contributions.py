@@ -98,7 +98,7 @@ def _additive_shares(
     heard = outputs.unimodal if pad_mode == "train" else fusion(there, present)[1]
     zeros = torch.stack([silent[name] for name in there])
     shares: Tensor = torch.stack([heard[name] for name in there]) - zeros + zeros.mean(dim=0)
-    if isinstance(fusion, LateFusion):  # the terms are read-outs over the number of them
+    if isinstance(fusion, LateFusion):  # the terms are unimodal logits over the number of them
         shares = shares / _number_present(there, batch)
     if pad_mode == "eval":
         shares = shares + (outputs.logits - shares.sum(dim=0)) / len(there)
@@ -131,7 +131,9 @@ def _coalition_shares(
         for name, feature in there.items()
     }
     present = {name: mask.repeat(len(groups)) for name, mask in batch.present.items()}
-    if isinstance(fusion, AblationFusion):  # without its read-outs, k more passes in eval mode
+    if isinstance(
+        fusion, AblationFusion
+    ):  # without its unimodal logits, k more passes in eval mode
         masks = presence(features, present)
         logits = fusion.fuse(without_absent(features, masks), masks)
     else:

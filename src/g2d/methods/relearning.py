@@ -39,8 +39,8 @@ class Relearning(Method):
         strength: λ.
         times: How often encoders are re-initialised.
         every: Epochs between; 0 spreads them evenly over the training.
-        diagnosis: `"purity"`, or `"accuracy"`, which compares the modality's read-out on training
-            and on validation data; nothing is held out then.
+        diagnosis: `"purity"`, or `"accuracy"`, which compares the modality's unimodal logits on
+            training and on validation data; nothing is held out then.
         held_out: Share of the training samples that is held out.
     """
 
@@ -115,7 +115,7 @@ class Relearning(Method):
         return losses.mean() * weight
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
-        """Notes the accuracy of every modality's read-out."""
+        """Notes the accuracy of every modality's unimodal logits."""
         self._validation = dict(metrics[self.task.metric])
 
     def stage(self) -> str:

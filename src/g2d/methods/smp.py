@@ -28,7 +28,7 @@ Scope = Literal["auto", "encoder", "branch"]
 class SequentialPrioritization(Method):
     """Opens the gradient of one modality after the other, Eq. 6-8, around any method's loss.
 
-    A closed encoder does not change at all, and costs a forward pass and no backward pass.
+    A frozen encoder does not change at all, and costs a forward pass and no backward pass.
 
     Args:
         method: Whose loss is trained on: joint training, UMT, the G²D loss, or any other that

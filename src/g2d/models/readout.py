@@ -1,4 +1,4 @@
-"""Exact mean features for fusions whose read-outs are mean-ablations."""
+"""Exact mean features for fusions whose unimodal logits are mean-ablations."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ from g2d.models.encoders import feature_widths
 from g2d.models.fusion import Fusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.blueprint import Blueprint, blueprint, build, made
 from g2d.recipes.completing import complete
-from g2d.recipes.components import Blueprint, blueprint, build, made, split_spec, takes_list
+from g2d.recipes.components import split_spec, takes_list
 from g2d.recipes.kinds import dataset_class, encoder_class, fusion_class
 from g2d.recipes.missing import hide
 from g2d.recipes.planning import MethodPlan

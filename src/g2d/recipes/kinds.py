@@ -9,8 +9,9 @@ from torch import nn
 
 from g2d.errors import UserError
 from g2d.models.fusion import Fusion
-from g2d.recipes.catalog import DATASETS, ENCODERS, FUSIONS
+from g2d.recipes.catalog import ENCODERS, FUSIONS
 from g2d.recipes.components import locate
+from g2d.recipes.dataset_catalog import DATASETS
 
 
 def dataset_class(name: str) -> type[Any]:

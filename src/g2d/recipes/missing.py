@@ -13,7 +13,7 @@ from g2d.data.splits import Splits
 from g2d.engine.evaluate import Evaluation
 from g2d.engine.patterns import with_patterns
 from g2d.errors import UserError
-from g2d.recipes.components import build
+from g2d.recipes.blueprint import build
 from g2d.recipes.recipe import Recipe, digest
 
 Scenario = Literal["both", "test-only"]

@@ -267,7 +267,7 @@ def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
     if options.get("scope") == "branch" and not has_heads:
         raise UserError(
             f"method.scope: the fusion {name!r} has no head for each modality, so a branch cannot "
-            "be closed; use --method.scope encoder, or late or sum fusion"
+            "be frozen; use --method.scope encoder, or late or sum fusion"
         )
 
 

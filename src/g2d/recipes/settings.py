@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
-from g2d.recipes.components import build
+from g2d.recipes.blueprint import build
 from g2d.recipes.recipe import Recipe
 
 CacheMode = Literal["auto", "on", "off"]

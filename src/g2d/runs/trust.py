@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from g2d.recipes.catalog import DATASETS, ENCODERS, FUSIONS, METHODS
+from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
+from g2d.recipes.dataset_catalog import DATASETS
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.components import split_spec

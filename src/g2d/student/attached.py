@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -13,6 +12,7 @@ from g2d.batch import Batch, Call, Outputs
 from g2d.errors import UserError
 from g2d.models.fusion.base import Features, Fusion, Present, kept, presence, without_absent
 from g2d.student.added_heads import AddedHead, AddedHeads
+from g2d.student.answering import answering
 from g2d.student.answers import UnindexedBatch, logits_of, options_of
 from g2d.student.base import Modulation, Student, evaluating, in_precision_of
 from g2d.student.modulation import modulated
@@ -227,25 +227,10 @@ class AttachedStudent(Student):
         call = self._recorder.call
         assert call is not None
         features = without_absent(features, presence(features, present))
-        with self._recorder.muted(), self._answering(features):
-            return logits_of(call.into(self.net))
-
-    @contextmanager
-    def _answering(self, features: Features) -> Iterator[None]:
-        """The last module of every encoder answers with a feature, whatever it is asked."""
         lasts = {name: modules[-1] for name, modules in self._encoders.items()}
         answers = {name: self._recorder.put(name, features[name]) for name in lasts}
-        # its owner, or a library, may have put a forward of its own there
-        before = {name: module.__dict__.get("forward") for name, module in lasts.items()}
-        for name, module in lasts.items():
-            module.__dict__["forward"] = _always(answers[name])
-        try:
-            yield
-        finally:
-            for name, module in lasts.items():
-                del module.__dict__["forward"]
-                if before[name] is not None:
-                    module.__dict__["forward"] = before[name]
+        with self._recorder.muted(), answering(lasts, answers):
+            return logits_of(call.into(self.net))
 
     # --- for those who look on -------------------------------------------------------------------
 
@@ -308,7 +293,3 @@ def _check_present(present: Mapping[str, Tensor], names: tuple[str, ...], size: 
                 f"present[{name!r}] is {got}, expected a bool tensor ({size},): whether each "
                 "sample has the modality"
             )
-
-
-def _always(answer: Any) -> Callable[..., Any]:
-    return lambda *args, **kwargs: answer

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +20,7 @@ from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import RaggedArray, Store, StoredArray
 from g2d.errors import UserError
 from g2d.table.division import SplitBy, check_division, divide, unplaced
+from g2d.table.fingerprint import fingerprint_of
 from g2d.table.kinds import Kind
 from g2d.table.kinds.base import Array
 from g2d.table.preprocessing import Preprocessing
@@ -163,7 +162,7 @@ class TableData:
             task=_task(target, parts[0]),
             shapes=preprocessing.shapes,
             protocol=self.split.name,
-            fingerprint=_fingerprint(store, target, parts, missing, preprocessing),
+            fingerprint=fingerprint_of(store, target, parts, missing, preprocessing),
             notes={
                 "skipped": {str(row): self.skipped[row] for row in sorted(self.skipped)},
                 "absent": [list(entry) for entry in self.absent],
@@ -244,23 +243,6 @@ class TableData:
             remark = why_not or kind.remark(array)
             if remark:
                 self.absent.append((int(rows[place]) + 1, name, remark))
-
-
-def _fingerprint(
-    store: Store,
-    target: Target,
-    parts: Sequence[PreparedSplit],
-    present: Mapping[str, NDArray[np.bool_]],
-    preprocessing: Preprocessing,
-) -> str:
-    """Of all that decides what the splits hold; the same wherever the table and its files lie."""
-    about = [target.task, target.names, list(present), preprocessing.as_dict()]
-    digest = hashlib.sha256(store.fingerprint.encode())
-    digest.update(json.dumps(about, sort_keys=True).encode())
-    for array in (*(part.rows for part in parts), target.values, *present.values()):
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _some(found: Mapping[str, Any], names: Sequence[str] | None) -> Mapping[str, Any]:

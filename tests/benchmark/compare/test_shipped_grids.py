@@ -28,7 +28,7 @@ def records():
 
 
 def stands_for(cell, record):
-    """Which read-outs of a cell a record is of; a list is a choice, but schedules are lists."""
+    """Whose unimodal logits a record is of; a list is a choice, but schedules are lists."""
     selectors = {key: value for key, value in cell.paper.items() if key != "rows"}
     for key, value in selectors.items():
         choices = value if isinstance(value, list) and key != "tau" else [value]

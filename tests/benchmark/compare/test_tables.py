@@ -134,7 +134,7 @@ def test_failed_cells_say_why_and_break_nothing(trained):
 def test_the_papers_number_stands_beside(trained):
     table = table_of(trained)
     assert [row.numbers[-1].paper for row in table.rows] == [67.47, None, None]
-    assert table.rows[0].numbers[1].paper is None  # Table 4 has no read-outs
+    assert table.rows[0].numbers[1].paper is None  # Table 4 has no unimodal logits
     assert any("selected on the test split" in note for note in table.notes)
     assert any(note.startswith("I16") for note in table.notes)
 

@@ -45,7 +45,7 @@ def test_for_a_sum_it_is_the_head_and_a_constant() -> None:
 
 
 def check(fusion: AblationFusion, length: int | None = None) -> None:
-    """The read-out of one modality is the prediction from it and the means of the others."""
+    """Unimodal logits are the prediction from one modality and the means of the others."""
     means, features = some_means(), some_features(length=length)
     fusion.set_means(means)
     unimodal = fusion.eval()(features)[1]

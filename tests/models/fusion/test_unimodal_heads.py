@@ -1,4 +1,4 @@
-"""Heads beside a fusion: they add a read-out and take nothing away."""
+"""Heads beside a fusion: they add unimodal logits and take nothing away."""
 
 from __future__ import annotations
 

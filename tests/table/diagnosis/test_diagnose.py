@@ -23,7 +23,7 @@ from test_docs import parse
 
 CASES = {
     "balanced": ("balanced", {"quick": "kept", "slow": "kept"}),
-    "imbalanced": ("drowned", {"quick": "kept", "slow": "drowned"}),
+    "imbalanced": ("suppressed", {"quick": "kept", "slow": "suppressed"}),
     "noise": ("noise", {"quick": "kept", "slow": "noise"}),
 }
 
@@ -45,7 +45,7 @@ def test_it_is_right_on_made_data(case, tmp_path):
     found = check(case, 0, tmp_path)
     slow = found["modalities"]["slow"]
     if case == "imbalanced":
-        assert found["drowned"] == ["slow"]
+        assert found["suppressed"] == ["slow"]
         assert slow["teacher"]["mean"] > 0.9
         assert slow["lost"]["low"] > 0.1
         assert slow["shapley_share"]["high"] < 0.5

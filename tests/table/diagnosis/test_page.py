@@ -76,7 +76,7 @@ FINDINGS = [
 ]
 
 
-def found(headline="slow is being drowned out"):
+def found(headline="slow is suppressed"):
     return {
         "headline": headline,
         "words": ["One <i>sentence</i>.", "Another."],
@@ -102,7 +102,7 @@ def test_the_page_is_whole_and_needs_no_network():
     said = " ".join(" ".join(reader.words).split())
     for expected in (
         "Diagnosis of $pets",
-        "Slow is being drowned out",
+        "Slow is suppressed",
         "One <i>sentence</i>.",
         "g2d train 'a b.yaml' --method g2d",
         "<b>quick</b> & co",

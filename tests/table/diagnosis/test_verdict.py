@@ -53,7 +53,7 @@ def test_what_shows_no_signal_is_never_called_drowned(found):
 @given(findings)
 def test_each_verdict_means_what_is_documented(found):
     teacher, lost, kind = found.teacher, found.lost, judge(found)
-    if kind == "drowned":
+    if kind == "suppressed":
         assert teacher.low > SIGNAL
         assert lost.low > LOST * teacher.mean > 0
     if kind == "kept":
@@ -67,7 +67,7 @@ def test_each_verdict_means_what_is_documented(found):
 
 @given(carrying, st.floats(0, 1))
 def test_losing_more_never_looks_better(found, more):
-    order = {"kept": 0, "unclear": 1, "drowned": 2}
+    order = {"kept": 0, "unclear": 1, "suppressed": 2}
     lost = found.lost
     worse = finding(found.teacher, Interval(lost.mean + more, lost.rows, lost.seeds))
     assert order[judge(worse)] >= order[judge(found)]
@@ -115,7 +115,7 @@ def test_nothing_measured_is_unclear_and_can_be_said():
 
 
 STRONG = Interval(0.8, 0.05, 0.02)
-DROWNED = finding(STRONG, Interval(0.5, 0.05, 0.02), name="slow")
+SUPPRESSED = finding(STRONG, Interval(0.5, 0.05, 0.02), name="slow")
 KEPT = finding(STRONG, Interval(0.01, 0.05, 0.02), name="quick")
 NOISY = finding(Interval(0.01, 0.05, 0.02), Interval(0.0, 0.1, 0.1), name="hiss")
 UNCLEAR = finding(Interval(0.3, 0.4, 0.02), Interval(0.1, 0.4, 0.02), name="rare", rows=20)
@@ -125,8 +125,8 @@ UNCLEAR = finding(Interval(0.3, 0.4, 0.02), Interval(0.1, 0.4, 0.02), name="rare
     ("found", "kind", "said"),
     [
         ([KEPT, KEPT], "balanced", "No imbalance here"),
-        ([KEPT, DROWNED], "drowned", "slow is being drowned out"),
-        ([UNCLEAR, DROWNED, NOISY], "drowned", "slow is being drowned out"),
+        ([KEPT, SUPPRESSED], "suppressed", "slow is suppressed"),
+        ([UNCLEAR, SUPPRESSED, NOISY], "suppressed", "slow is suppressed"),
         ([KEPT, NOISY], "noise", "hiss carries no signal"),
         ([NOISY, UNCLEAR, KEPT], "unclear", "Not enough data to tell"),
     ],
@@ -137,9 +137,11 @@ def test_the_whole_is_said_in_a_line(found, kind, said):
 
 
 def test_words_name_the_modality_and_by_how_much():
-    said = sentences([KEPT, DROWNED, NOISY, UNCLEAR], Interval(0.031, 0.01, 0.01), 0.25, "accuracy")
+    said = sentences(
+        [KEPT, SUPPRESSED, NOISY, UNCLEAR], Interval(0.031, 0.01, 0.01), 0.25, "accuracy"
+    )
     assert "quick says 79 %" in said[0]
-    assert "99 % of that. It is not drowned out." in said[0]
+    assert "99 % of that. It is not suppressed." in said[0]
     assert "slow says only 30 % (25 to 35). So joint training loses 62 %" in said[1]
     assert "hiss carries no signal by itself. G²D will not help it." in said[2]
     needed = rows_needed(UNCLEAR)

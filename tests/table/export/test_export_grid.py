@@ -7,10 +7,11 @@ import torch
 
 from g2d import UserError
 from g2d.models.multimodal import TokenEncoder
+from g2d.recipes.blueprint import build
 from g2d.recipes.catalog import ENCODERS as KNOWN
 from g2d.recipes.catalog import FUSIONS as KNOWN_FUSIONS
 from g2d.recipes.catalog import METHODS
-from g2d.recipes.components import build, locate
+from g2d.recipes.components import locate
 from g2d.table.export.export import TOLERANCE, export_model
 from table.export.exports import ENCODERS, FUSIONS, TASK, VARIANTS, model_of, pair, table_of_page
 

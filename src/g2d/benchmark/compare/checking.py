@@ -11,8 +11,9 @@ from g2d.benchmark.compare.figures import analysis_of
 from g2d.benchmark.compare.grid import DATASET, Cell, Grid
 from g2d.benchmark.compare.impute import BASELINES
 from g2d.errors import UserError
+from g2d.recipes.blueprint import build
 from g2d.recipes.build import dataset_of
-from g2d.recipes.components import build, check_options, split_spec
+from g2d.recipes.components import check_options, split_spec
 from g2d.recipes.kinds import encoder_class, fusion_class
 from g2d.recipes.missing import MissingSettings
 from g2d.recipes.planning import MethodPlan, plan_method

@@ -9,8 +9,8 @@ from itertools import combinations
 from g2d.data.missing import check_rate
 from g2d.errors import UserError
 from g2d.recipes.build import build_splits
-from g2d.recipes.catalog import DATASETS
 from g2d.recipes.components import split_spec
+from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.recipe import Recipe, digest, with_changes
 
 Names = tuple[str, ...]

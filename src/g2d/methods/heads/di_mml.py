@@ -30,7 +30,7 @@ class DetachedFusion(Fusion):
     asks (`read_shared`). The fused source is one linear layer over all features; it learns from
     features but sends no gradient back, and has no part in the prediction before
     `fused_takes_part` is set. Features narrower than the widest get an adapter, a linear layer,
-    before all heads. The read-out of a modality is its own head's.
+    before all heads. The unimodal logits of a modality are its own head's.
 
     Args:
         widths: Feature width of every modality, in the declared order.

@@ -31,7 +31,7 @@ class DeepConcatFusion(AblationFusion):
     n is batch norm; r and s are batch norm, ReLU and dropout (0.3, then 0.5). The hidden layers
     have 256 and 128 units. n and W_1 are stored as one block for each modality, whose outputs are
     added: the same functions as over the concatenation. An absent modality adds nothing, but its
-    zeros enter the statistics of n. The read-outs are mean-ablations, in eval mode.
+    zeros enter the statistics of n. The unimodal logits are mean-ablations, in eval mode.
 
     Args:
         widths: Feature width of every modality, in the declared order.
@@ -134,7 +134,7 @@ class BranchHeads(UnimodalHeads):
 class WeightedBranches(Fusion):
     """z = Σ_m a_m z_m with z_m = g_m(a_m f_m), g_m the head of the branch and a_m learned.
 
-    The read-out of a modality is its term. Absent modalities are left out of the sum.
+    The unimodal logits of a modality are its term. Absent modalities are left out of the sum.
 
     Args:
         widths: Feature width of every modality, in the declared order.

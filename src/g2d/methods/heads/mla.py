@@ -29,9 +29,9 @@ class SharedHead(Fusion):
 
     w is the softmax over modalities of -H_m, H_m the entropy of softmax(z_m): in each sample the
     more certain modality is heard more. It does not depend on the rest of the batch. With a single
-    output there is no entropy, and all are heard alike. The read-out of a modality is z_m. A_m is
-    a linear adapter where a modality's features are not of the common width, else nothing. Absent
-    modalities have no weight. Tokens are not fused; features are pooled.
+    output there is no entropy, and all are heard alike. The unimodal logits of a modality are z_m.
+    A_m is a linear adapter where a modality's features are not of the common width, else nothing.
+    Absent modalities have no weight. Tokens are not fused; features are pooled.
 
     Args:
         widths: Feature width of every modality, in the declared order.

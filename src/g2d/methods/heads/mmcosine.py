@@ -30,8 +30,8 @@ class CosineFusion(Fusion):
     """z = s Σ_m cos(f_m, W_m).
 
     Features and class weights of each modality are set to length 1 by themselves, so no modality
-    can be louder than another. The read-out of a modality is its term. Absent modalities are left
-    out of the sum. Tokens are not fused; features are pooled.
+    can be louder than another. The unimodal logits of a modality are its term. Absent modalities
+    are left out of the sum. Tokens are not fused; features are pooled.
 
     Args:
         widths: Feature width of every modality, in the declared order.

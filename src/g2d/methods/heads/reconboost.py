@@ -25,9 +25,9 @@ from g2d.models.fusion.base import (
 class BoostedSum(Fusion):
     """z = η Σ_m z_m with z_m = h(A_m f_m), one h for all modalities and η learned from 1 on.
 
-    The read-out of a modality is z_m. A_m is a linear adapter where a modality's features are not
-    of the common width, else nothing. Absent modalities are left out of the sum. Tokens are not
-    fused; features are pooled.
+    The unimodal logits of a modality are z_m. A_m is a linear adapter where a modality's features
+    are not of the common width, else nothing. Absent modalities are left out of the sum. Tokens are
+    not fused; features are pooled.
 
     Args:
         widths: Feature width of every modality, in the declared order.

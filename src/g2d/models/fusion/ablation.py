@@ -1,4 +1,4 @@
-"""The read-out of fusions that are not a sum over modalities."""
+"""The unimodal logits of fusions that are not a sum over modalities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from g2d.models.fusion.mean_features import MeanFeatures
 
 
 class AblationFusion(Fusion):
-    """A fusion whose read-outs are mean-ablations, in eval mode; in train mode there are none.
+    """A fusion whose unimodal logits are mean-ablations, in eval mode; none in train mode.
 
     A subclass defines `fuse`. In train mode the mean features are followed; `set_means` puts in
     the exact ones.
@@ -56,7 +56,7 @@ class AblationFusion(Fusion):
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Fuses; in eval mode once more for the read-out of every modality."""
+        """Fuses; in eval mode once more for the unimodal logits of every modality."""
         masks = presence(features, present)
         declared = {name: features[name] for name in self.modalities}
         features = without_absent(declared, masks)

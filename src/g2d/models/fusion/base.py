@@ -35,7 +35,7 @@ class Fusion(nn.Module, ABC):
     Attributes:
         needs_tokens: Whether `forward` wants token sequences instead of pooled features.
         has_own_heads: Whether each modality has a head that serves it alone.
-        additive: Whether the logits are a sum over modalities, and the read-outs its terms.
+        additive: Whether the logits are a sum over modalities, and the unimodal logits its terms.
         padded: Modalities of whose tokens those that are all zero are padding. A model says which
             when it is built with encoders that pad (`expect_padding`).
     """
@@ -92,7 +92,7 @@ class Fusion(nn.Module, ABC):
         """Fuses.
 
         Returns:
-            The fused logits `(B, C)` and the read-out `(B, C)` of every modality: always for
+            The fused logits `(B, C)` and the unimodal logits `(B, C)` of every modality: always for
             fusions that are a sum over modalities, only in eval mode for the others (they need a
             pass of the head for each modality, which training has no use for).
         """

@@ -25,8 +25,8 @@ class ConcatFusion(Fusion):
     """z = W [f_1; …; f_k] + b.
 
     The functions of sum fusion with a single bias; only the initial scale of W differs. The
-    read-out of a modality is its slice of W and its share of the bias, W_m f_m + b/k, so the
-    read-outs sum to the fused prediction.
+    unimodal logits of a modality are its slice of W and its share of the bias, W_m f_m + b/k, so
+    the unimodal logits sum to the fused prediction.
 
     Args:
         widths: Feature width of every modality, in the declared order.

@@ -21,8 +21,8 @@ from g2d.models.fusion.base import (
 class LateFusion(Fusion):
     """z = (1/k) Σ_m (W_m f_m + b_m): logits are averaged, not probabilities.
 
-    The fusion of the paper's main results. The read-out of a modality is its head's output, and
-    their mean is the fused prediction. Absent modalities are left out of the mean.
+    The fusion of the paper's main results. The unimodal logits of a modality are its head's output,
+    and their mean is the fused prediction. Absent modalities are left out of the mean.
 
     Example:
         >>> import torch

@@ -21,8 +21,8 @@ class SumFusion(Fusion):
     """z = Σ_m (W_m f_m + b_m): late fusion without the division by k.
 
     The same functions as late fusion, with initial logits and gradients of the heads k times as
-    large. The read-out of a modality is its head's output, and their sum is the fused prediction.
-    Absent modalities are left out of the sum.
+    large. The unimodal logits of a modality are its head's output, and their sum is the fused
+    prediction. Absent modalities are left out of the sum.
 
     Example:
         >>> import torch

@@ -17,7 +17,7 @@ from g2d.models.fusion.base import (
 
 
 class UnimodalHeads(Fusion):
-    """Any fusion, with a head on each modality's feature as its read-out.
+    """Any fusion, with a head on each modality's feature as its unimodal logits.
 
     Methods that score or train each modality by itself need such heads where the fusion has no
     terms of its own to show in training. Tokens are averaged first.
@@ -25,8 +25,8 @@ class UnimodalHeads(Fusion):
     Args:
         fusion: Makes the fused prediction, unchanged.
         detached: The heads learn from features but send no gradient back to the encoders: they
-            only watch. In eval mode the fusion's own read-out is given then, so that every method
-            is read alike.
+            only watch. In eval mode the fusion's own unimodal logits are given then, so that every
+            method is read alike.
         heads: From a feature `(B, d_m)` to logits `(B, C)`, for every modality in the declared
             order; linear when not given.
 

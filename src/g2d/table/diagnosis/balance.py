@@ -1,4 +1,4 @@
-"""Teacher beside read-out: what every modality could say, and what is left of it."""
+"""Teachers beside unimodal logits: what every modality can predict, and what is left of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEACHER, _JOINT, _G2D = "#999999", "#0072B2", "#D55E00"
 
 @dataclass(frozen=True)
 class Balance:
-    """Skills of teachers and of read-outs, from guessing (0) to perfect (1).
+    """Skills of teachers and of unimodal logits, from guessing (0) to perfect (1).
 
     Attributes:
         findings: One a modality.

@@ -1,4 +1,4 @@
-"""Is a modality being drowned out? From a recipe to numbers and a verdict."""
+"""Is a modality suppressed? From a recipe to numbers and a verdict."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Diagnosis:
             "format": _FORM,
             "verdict": overall(self.findings),
             "headline": headline(self.findings),
-            "drowned": [f.modality for f in self.findings if judge(f) == "drowned"],
+            "suppressed": [f.modality for f in self.findings if judge(f) == "suppressed"],
             "words": self.sentences,
             "g2d": helps(self.gain),
             "data": self.data,

@@ -50,9 +50,9 @@ class SeedRuns:
         joint: Run folder of joint training.
         g2d: Run folder of G²D.
         teachers: Skill of every teacher on the judged rows.
-        readouts: Skill of every read-out of the joint model.
+        readouts: Skill of the unimodal logits of the joint model.
         after: The same of the model trained by G²D.
-        sure: Confidence `(N,)` of every read-out of the joint model, and of its teacher.
+        sure: Confidence `(N,)` of the unimodal logits of the joint model, and of its teacher.
         attribution: Shapley values of the joint model's score.
         present: 1 where a judged row has a modality, `(N,)`.
     """

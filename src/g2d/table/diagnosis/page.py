@@ -13,8 +13,8 @@ from typing import Any
 from g2d.table.diagnosis.wording import in_percent
 
 _NAMES = {
-    "drowned": "drowned out",
-    "kept": "not drowned out",
+    "suppressed": "suppressed",
+    "kept": "not suppressed",
     "noise": "no signal",
     "unclear": "unclear",
 }

@@ -1,4 +1,4 @@
-"""Is a modality drowned out? A rule over measured numbers, and nothing else."""
+"""Is a modality suppressed? A rule over measured numbers, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from g2d.doctor.judging import SIGNAL, TOLERATED
 # A teacher that is not above SIGNAL and surely below this carries none that anybody would miss.
 NOISE = 0.20
 # Of its teacher's skill a modality loses a little in any joint training, since what the others
-# explain needs not be learned twice. More than this is drowning when it is sure.
+# explain needs not be learned twice. More than this is suppression when it is sure.
 LOST = 0.10
 
-Kind = Literal["drowned", "kept", "noise", "unclear"]
-Overall = Literal["drowned", "balanced", "noise", "unclear"]
+Kind = Literal["suppressed", "kept", "noise", "unclear"]
+Overall = Literal["suppressed", "balanced", "noise", "unclear"]
 Help = Literal["helps", "hurts", "no difference", "cannot tell"]
 # A difference of the fused score that is surely smaller than this makes no difference.
 SMALL = 0.02
@@ -32,9 +32,10 @@ class Finding:
         rows: Held-out samples that have it.
         teacher: Skill of its teacher, from guessing (0) to perfect (1).
         readout: Skill of what it says inside the joint model.
-        lost: Teacher less read-out, sample by sample and seed by seed.
-        after: Skill of its read-out inside the model trained by G²D.
-        confidence_ratio: Confidence of the read-out over that of the teacher (Fig. 6 of the paper).
+        lost: Teacher less unimodal logits, sample by sample and seed by seed.
+        after: Skill of its unimodal logits inside the model trained by G²D.
+        confidence_ratio: Confidence of the unimodal logits over that of the teacher (Fig. 6 of the
+            paper).
         shapley_share: Its share of the fused score of the joint model.
     """
 
@@ -73,7 +74,7 @@ class Finding:
 def judge(finding: Finding) -> Kind:
     """What holds of one modality.
 
-    `drowned`: its teacher's interval lies above `SIGNAL` and that of the loss above `LOST` times
+    `suppressed`: its teacher's interval lies above `SIGNAL` and that of the loss above `LOST` times
     the teacher's skill. `kept`: the loss is at most that, and surely below `TOLERATED` times.
     `noise`: the teacher's interval reaches down to `SIGNAL` and stays below `NOISE`. Else
     `unclear`.
@@ -85,12 +86,12 @@ def judge(finding: Finding) -> Kind:
         ...         "m", 99, Interval(teacher, 0.05, 0), n, Interval(lost, 0.05, 0), n, n, n
         ...     )
         >>> [judge(about(*pair)) for pair in [(0.8, 0.5), (0.8, 0.0), (0.0, 0.0), (0.8, 0.1)]]
-        ['drowned', 'kept', 'noise', 'unclear']
+        ['suppressed', 'kept', 'noise', 'unclear']
     """
     teacher, lost = finding.teacher, finding.lost
     if teacher.low > SIGNAL:
         if lost.low > LOST * teacher.mean:
-            return "drowned"
+            return "suppressed"
         if lost.mean <= LOST * teacher.mean and lost.high < TOLERATED * teacher.mean:
             return "kept"
         return "unclear"
@@ -98,10 +99,10 @@ def judge(finding: Finding) -> Kind:
 
 
 def overall(findings: Sequence[Finding]) -> Overall:
-    """What holds of all: drowning outweighs doubt, and doubt outweighs the rest."""
+    """What holds of all: suppression outweighs doubt, and doubt outweighs the rest."""
     kinds = [judge(finding) for finding in findings]
-    if "drowned" in kinds:
-        return "drowned"
+    if "suppressed" in kinds:
+        return "suppressed"
     if "unclear" in kinds:
         return "unclear"
     return "noise" if "noise" in kinds else "balanced"

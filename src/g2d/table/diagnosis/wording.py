@@ -18,7 +18,7 @@ from g2d.table.diagnosis.verdict import (
 )
 
 HEADLINES: dict[Overall, str] = {
-    "drowned": "A modality is being drowned out",
+    "suppressed": "A modality is suppressed",
     "balanced": "No imbalance here",
     "noise": "Not every modality carries signal",
     "unclear": "Not enough data to tell",
@@ -28,9 +28,9 @@ HEADLINES: dict[Overall, str] = {
 def headline(findings: Sequence[Finding]) -> str:
     """The verdict in one line."""
     kind = overall(findings)
-    if kind == "drowned":
-        names = [f.modality for f in findings if judge(f) == "drowned"]
-        return f"{listed(names)} {'is' if len(names) == 1 else 'are'} being drowned out"
+    if kind == "suppressed":
+        names = [f.modality for f in findings if judge(f) == "suppressed"]
+        return f"{listed(names)} {'is' if len(names) == 1 else 'are'} suppressed"
     if kind == "noise":
         names = [f.modality for f in findings if judge(f) == "noise"]
         return f"{listed(names)} {'carries' if len(names) == 1 else 'carry'} no signal"
@@ -59,16 +59,16 @@ def about(finding: Finding, share: float) -> str:
         "to perfect"
     )
     inside = percent(finding.readout)
-    if kind == "drowned":
+    if kind == "suppressed":
         return (
             f"{alone}; inside the jointly trained model {name} says only {inside}. So joint "
             f"training loses {100 * (1 - finding.kept):.0f} % of what {name} could contribute: "
-            "it is drowned out."
+            "it is suppressed."
         )
     if kind == "kept":
         return (
             f"{alone}; inside the jointly trained model {name} says {inside}, which is "
-            f"{100 * min(1.0, finding.kept):.0f} % of that. It is not drowned out."
+            f"{100 * min(1.0, finding.kept):.0f} % of that. It is not suppressed."
         )
     if kind == "noise":
         return f"{alone}: {name} carries no signal by itself. G²D will not help it."

@@ -25,7 +25,7 @@ class NamedTensors(nn.Module):
     |---|---|
     | `logits` | the fused prediction `(B, C)` |
     | `probabilities` | `(B, C)`, by class or label; for regression `prediction` `(B,)` |
-    | `<modality>_alone` | the modality's read-out, logits `(B, C)`, where the fusion gives one |
+    | `<modality>_alone` | the modality's unimodal logits `(B, C)`, where the fusion gives one |
 
     `prediction` is on the scale of the targets. No output can be called as the modality is: in an
     ONNX graph a name stands for one tensor.

@@ -101,5 +101,5 @@ class Audio(Kind):
         return {"mean": self._mean, "scale": self._scale}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores what was fitted."""
         self._mean, self._scale = float(state["mean"]), float(state["scale"])

@@ -154,5 +154,5 @@ class Features(Kind):
         return {"mean": self._mean.tolist(), "scale": self._scale.tolist()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores what was fitted."""
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])

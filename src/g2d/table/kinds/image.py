@@ -129,6 +129,6 @@ class Image(Kind):
         return {name: list(values) for name, values in given.items() if values is not None}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores what was fitted."""
         self._mean = self._channels("mean", state.get("mean"))
         self._std = self._channels("std", state.get("std"))

@@ -168,7 +168,7 @@ class Text(Kind):
         return {"words": self._words, "length": self._length}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes them up."""
+        """Restores what was fitted."""
         if "tokenizer" in state:
             self._tokens = Tokens(state["tokenizer"])
         self._know(list(state.get("words", [])))

@@ -1,0 +1,32 @@
+"""What tells one set of splits of a table from another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from g2d.data.prepared import PreparedSplit
+from g2d.data.store import Store
+from g2d.table.preprocessing import Preprocessing
+from g2d.table.targets import Target
+
+
+def fingerprint_of(
+    store: Store,
+    target: Target,
+    parts: Sequence[PreparedSplit],
+    present: Mapping[str, NDArray[np.bool_]],
+    preprocessing: Preprocessing,
+) -> str:
+    """Of all that decides what the splits hold; the same wherever the table and its files lie."""
+    about = [target.task, target.names, list(present), preprocessing.as_dict()]
+    digest = hashlib.sha256(store.fingerprint.encode())
+    digest.update(json.dumps(about, sort_keys=True).encode())
+    for array in (*(part.rows for part in parts), target.values, *present.values()):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

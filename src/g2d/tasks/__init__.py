@@ -1,0 +1,32 @@
+"""What differs between classification, multi-label classification and regression.
+
+Every other part of g2d asks the task: what is the loss, how sure is this prediction of the right
+answer, how far is this prediction from that one, what is its metric. All of them compute in
+float32 whatever precision the model runs in.
+"""
+
+from __future__ import annotations
+
+from g2d.errors import UserError
+from g2d.tasks.base import Task
+from g2d.tasks.classification import Classification
+from g2d.tasks.multilabel import MultiLabel
+from g2d.tasks.regression import Regression
+
+__all__ = ["Classification", "MultiLabel", "Regression", "Task", "task_from"]
+
+
+def task_from(description: dict[str, object]) -> Task:
+    """Builds a task from what `Task.describe` said of it.
+
+    Example:
+        >>> task_from(Classification(3).describe()).outputs
+        3
+    """
+    kinds = {"classification": Classification, "multilabel": MultiLabel, "regression": Regression}
+    options = dict(description)
+    kind = str(options.pop("kind", None))
+    if kind not in kinds:
+        raise UserError(f"unknown task {kind!r}; known: {', '.join(kinds)}")
+    task: Task = kinds[kind](**options)
+    return task

@@ -1,0 +1,77 @@
+"""What every other part of g2d asks a task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+
+class Task(ABC):
+    """A kind of target, and all that follows from it.
+
+    Attributes:
+        outputs: Width of the logits.
+        metric: Name of the metric that models are selected by.
+        higher_is_better: Whether that metric grows with quality.
+    """
+
+    outputs: int
+    metric: str
+    higher_is_better: bool
+
+    @abstractmethod
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Supervised loss, Eq. 1 of the paper: the batch mean, a scalar."""
+
+    @abstractmethod
+    def losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss of each sample, `(B,)`; `loss` is their mean."""
+
+    @abstractmethod
+    def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
+        """How sure each prediction is of the right answer, `(B,)` in [0, 1] (inside Eq. 5)."""
+
+    @abstractmethod
+    def constant(self, target: Tensor) -> Tensor:
+        """Logits `(N, C)` of the one prediction, the same for all, that these targets suggest."""
+
+    def chance(self, target: Tensor) -> float:
+        """Mean confidence of who knows how targets are distributed and nothing of the inputs."""
+        return self.confidence(self.constant(target), target).double().mean().item()
+
+    @abstractmethod
+    def divergence(self, logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+        """How far each prediction is from the teacher's, `(B,)` (inside Eq. 3).
+
+        Gradient flows to `logits` only.
+        """
+
+    @abstractmethod
+    def predict(self, logits: Tensor) -> Tensor:
+        """What the model would answer, in the target's own terms."""
+
+    @abstractmethod
+    def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        """Metrics over a whole split, fractions and not percent.
+
+        A metric that the split does not define (R² of a constant target) is `nan`.
+        """
+
+    @abstractmethod
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """What each sample adds to the metric, `(B,)`; `metric_of` their mean is the metric."""
+
+    def metric_of(self, mean: float) -> float:
+        """The metric, of the mean of its terms over a whole split."""
+        return mean
+
+    @abstractmethod
+    def describe(self) -> dict[str, object]:
+        """What `task_from` needs to build this task again, as plain JSON values."""
+
+    def better(self, candidate: float, best: float | None) -> bool:
+        """Whether a validation metric beats the best so far (ties go to the earlier)."""
+        if best is None or best != best:  # nothing yet, or nan
+            return True
+        return candidate > best if self.higher_is_better else candidate < best

@@ -1,0 +1,86 @@
+"""Any number of labels a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.tasks.base import Task
+
+
+class MultiLabel(Task):
+    """L independent yes/no labels, target `(B, L)` of 0 and 1.
+
+    The loss is binary cross-entropy, the confidence the mean over labels of the probability given
+    to the right bit, the divergence the mean over labels of the Bernoulli KL.
+
+    Args:
+        labels: Their number, or their names.
+
+    Example:
+        >>> import torch
+        >>> task = MultiLabel(["rain", "wind"])
+        >>> task.metrics(torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 1.0]]))
+        {'accuracy': 0.5, 'exact_match': 0.0}
+    """
+
+    metric = "accuracy"
+    higher_is_better = True
+
+    def __init__(self, labels: int | Sequence[str]) -> None:
+        names = (
+            [str(c) for c in range(labels)] if isinstance(labels, int) else [str(c) for c in labels]
+        )
+        if not names:
+            raise UserError("multi-label classification needs 1 label or more, got 0")
+        self.label_names = tuple(names)
+        self.outputs = len(names)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Binary cross-entropy, the mean over samples and labels."""
+        return F.binary_cross_entropy_with_logits(logits.float(), target.float())
+
+    def losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Binary cross-entropy of each sample, the mean over labels."""
+        each = F.binary_cross_entropy_with_logits(logits.float(), target.float(), reduction="none")
+        return each.mean(dim=1)
+
+    def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean over labels of the probability of the right bit."""
+        probability = logits.float().sigmoid()
+        return torch.where(target > 0.5, probability, 1 - probability).mean(dim=1)
+
+    def constant(self, target: Tensor) -> Tensor:
+        """The frequency of every label, as a logit."""
+        return target.float().mean(dim=0).logit(eps=1e-6).expand(len(target), -1)
+
+    def divergence(self, logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+        """T² times the mean over labels of KL(Bernoulli(teacher) || Bernoulli(logits))."""
+        z, t = logits.float() / temperature, teacher.detach().float() / temperature
+        yes = t.sigmoid() * (F.logsigmoid(t) - F.logsigmoid(z))
+        no = (-t).sigmoid() * (F.logsigmoid(-t) - F.logsigmoid(-z))
+        return temperature**2 * (yes + no).mean(dim=1)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Every label whose probability is above one half."""
+        return (logits > 0).long()
+
+    def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        """Share of right bits, and of samples right in every bit."""
+        right = self.predict(logits) == target.long()
+        return {
+            "accuracy": right.double().mean().item(),
+            "exact_match": right.all(dim=1).double().mean().item(),
+        }
+
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Share of right bits."""
+        return (self.predict(logits) == target.long()).float().mean(dim=1)
+
+    def describe(self) -> dict[str, object]:
+        """The label names."""
+        return {"kind": "multilabel", "labels": list(self.label_names)}

@@ -1,0 +1,128 @@
+"""A number a sample."""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.tasks.base import Task
+
+
+class Regression(Task):
+    """One number a sample, predicted as sigmoid(logit) on the range seen in training.
+
+    The paper trains regression on p = σ(l) with the squared error (Eq. 1), which supposes targets
+    in [0, 1]: they are scaled by the minimum and maximum of the training split, and metrics are
+    taken after scaling back. A divergence of softmaxes over one output is identically zero, so
+    the logit distillation is the squared difference of the predictions, and confidence is
+    exp(-|prediction - target| / s) with s the standard deviation of the training targets.
+
+    Args:
+        low: Smallest training target.
+        high: Largest training target.
+        std: Standard deviation of the training targets.
+
+    Example:
+        >>> import torch
+        >>> task = Regression.fit(torch.tensor([10.0, 20.0, 30.0]))
+        >>> task.predict(torch.zeros(1, 1))
+        tensor([20.])
+    """
+
+    metric = "rmse"
+    higher_is_better = False
+    outputs = 1
+
+    def __init__(self, low: float, high: float, std: float) -> None:
+        if not (high > low and std > 0):
+            raise UserError(
+                f"regression needs training targets that differ, got minimum {low:g}, "
+                f"maximum {high:g}, standard deviation {std:g}"
+            )
+        self.low, self.high, self.std = float(low), float(high), float(std)
+
+    @classmethod
+    def fit(cls, targets: Tensor) -> Regression:
+        """Reads the scale off the training targets, `(N,)`."""
+        values = targets.double()
+        return cls(
+            low=values.min().item(),
+            high=values.max().item(),
+            std=values.std(unbiased=False).item(),
+        )
+
+    def scale(self, target: Tensor) -> Tensor:
+        """From the original scale to the unit range of training."""
+        return (target.float() - self.low) / (self.high - self.low)
+
+    def _pair(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions and targets on the unit range, `(B,)` each."""
+        if target.ndim != 1:  # (B, 1) would be compared with every prediction of the batch
+            raise UserError(
+                f"got targets of shape {tuple(target.shape)}, expected (B,); give target.flatten()"
+            )
+        return self._unit(logits), self.scale(target)
+
+    def _unit(self, logits: Tensor) -> Tensor:
+        return logits.float().squeeze(1).sigmoid()
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Squared error on the unit range, Eq. 1."""
+        return F.mse_loss(*self._pair(logits, target))
+
+    def losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Squared error of each sample on the unit range."""
+        unit, scaled = self._pair(logits, target)
+        return (unit - scaled) ** 2
+
+    def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
+        """exp(-|prediction - target| / s), the same on either scale."""
+        unit, scaled = self._pair(logits, target)
+        error = (unit - scaled).abs() * (self.high - self.low)
+        return (-error / self.std).exp()
+
+    def constant(self, target: Tensor) -> Tensor:
+        """The mean target, as a logit."""
+        return self.scale(target).mean().logit(eps=1e-6).expand(len(target), 1)
+
+    def divergence(self, logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+        """Squared difference of the two predictions on the unit range (temperature unused)."""
+        return (self._unit(logits) - self._unit(teacher.detach())) ** 2
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """The number, on the original scale."""
+        return self.low + (self.high - self.low) * self._unit(logits)
+
+    def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        """MAPE, R², RMSE, MAE and signed MPE on the original scale.
+
+        MPE is the mean of (target - prediction) / target: positive targets are predicted too low
+        where it is positive. Like MAPE it leaves targets of 0 out.
+        """
+        prediction, truth = self.predict(logits).double(), target.double()
+        error = prediction - truth
+        spread = ((truth - truth.mean()) ** 2).sum()
+        share = (-error / truth)[truth != 0]  # nan where no target is left
+        nan = float("nan")
+        return {
+            "mape": share.abs().mean().item(),
+            "r2": (1 - (error**2).sum() / spread).item() if spread > 0 else nan,
+            "rmse": (error**2).mean().sqrt().item(),
+            "mae": error.abs().mean().item(),
+            "mpe": share.mean().item(),
+        }
+
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Squared error on the original scale."""
+        return (self.predict(logits) - target.float()) ** 2
+
+    def metric_of(self, mean: float) -> float:
+        """The root of the mean squared error."""
+        return math.sqrt(mean)
+
+    def describe(self) -> dict[str, object]:
+        """The scale."""
+        return {"kind": "regression", "low": self.low, "high": self.high, "std": self.std}
