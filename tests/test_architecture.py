@@ -51,6 +51,7 @@ ALLOWED = {
     "benchmark": WING,
     "cli": RUNS | {"runs", "table", "benchmark"},
     "__init__": METHODS | {"doctor", "table"},
+    "__main__": {"cli"},
 }
 WINGS = ("table", "benchmark")
 

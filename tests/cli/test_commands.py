@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 
 import pytest
 import yaml
 
+import g2d as g2d_package
 from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from g2d.cli.main import COMMANDS
 from g2d.engine.records import RunFolder
@@ -256,3 +259,10 @@ def test_the_demonstration(g2d, tmp_path):
         assert row[1:4] == expected
     again = g2d("demo", "--epochs", 1, "--out", tmp_path / "demo")
     assert again.out == said.out
+
+
+def test_the_module_is_the_command():
+    said = subprocess.run(
+        [sys.executable, "-m", "g2d", "--version"], capture_output=True, text=True
+    )
+    assert (said.returncode, said.stdout) == (0, f"g2d {g2d_package.__version__}\n")

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 @contextmanager
 def _quiet(verbose: bool) -> Iterator[None]:
     """Without what single runs warn of: the diagnosis judges all of them together."""
-    logger = logging.getLogger("g2d.runs.train")
+    logger = logging.getLogger("g2d.runs")
     level = logger.level
     if not verbose:
         logger.setLevel(logging.ERROR)

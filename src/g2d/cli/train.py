@@ -16,6 +16,7 @@ from g2d.ranks import first_process
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     add_recipe_arguments(parser)
+    parser.add_argument("--target", help="the column to predict, where a table is trained on")
     parser.add_argument("--method", help="a method of `g2d methods`, or a dotted path")
     parser.add_argument("--fusion", help="a fusion of the paper, or a dotted path")
     parser.add_argument(
@@ -49,9 +50,11 @@ def recipe_changes(arguments: argparse.Namespace, changes: list[str]) -> list[tu
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains and shows what came of it."""
     from g2d.analysis.learning_curves import learning_curves
+    from g2d.cli.own_table import recipe_file
     from g2d.recipes.recipe import load_recipe
     from g2d.runs.train import train
 
+    arguments.recipe = recipe_file(arguments.recipe, arguments.target, arguments.out)
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     folder = train(recipe, arguments.out, resume=arguments.resume, name=arguments.name)
     if not first_process():
@@ -82,7 +85,8 @@ COMMAND = Command(
     summary="Train teachers and student of a recipe, evaluate, draw the learning curves.",
     example=(
         "  g2d train avdigits --method g2d --seed 0 --out runs\n"
-        "  g2d train avmnist --data.root DIR --method umt+smp --training.epochs 30"
+        "  g2d train avmnist --data.root DIR --method umt+smp --training.epochs 30\n"
+        "  g2d train data.csv --target price --out runs"
     ),
     configure=configure,
     run=run,

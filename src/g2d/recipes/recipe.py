@@ -81,7 +81,10 @@ def recipe_text(name: str) -> str:
             raise UserError(f"{name} is not a text file; expected a recipe in YAML") from None
     if name not in shipped_recipes():
         known = ", ".join(shipped_recipes())
-        raise UserError(f"there is no recipe {name!r}; shipped: {known}; or give a .yaml file")
+        raise UserError(
+            f"there is no recipe {name!r}; shipped: {known}; or give a .yaml file (of a table: "
+            "g2d data inspect TABLE --target COLUMN > recipe.yaml)"
+        )
     return (files("g2d.recipes") / "shipped" / f"{name}.yaml").read_text()
 
 

@@ -82,7 +82,7 @@ class TableData:
         self.table = read_table(table, folder)
         self.target = read_target(self.table.column(target), target, task)
         self.split = SplitBy.of(split)
-        self.name = _name(self.table.name)
+        self.name = name_of(self.table.name)
         specs, names = (modalities, None) if isinstance(modalities, Mapping) else ({}, modalities)
         if not specs or split is None:
             # speakers are told apart by their name: dividing by it, nothing may be learnt from it
@@ -269,7 +269,7 @@ def _as_written(split: SplitBy, kinds: Mapping[str, Kind]) -> SplitBy:
     return replace(split, dates=said.pop()) if said else split
 
 
-def _name(table: str) -> str:
+def name_of(table: str) -> str:
     """The table's, as part of the names of folders."""
     return re.sub(r"[^\w-]+", "_", Path(table).stem).strip("_") or KIND
 

@@ -1,0 +1,1 @@
+"""A recipe trained into a run folder, and a finished run opened again."""

@@ -1,0 +1,88 @@
+"""The batches of a run: for training, for evaluation, and what methods may look at in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from g2d.data.loader import Subset, make_loader
+from g2d.data.splits import Split
+from g2d.engine.settings import TrainingSettings
+from g2d.errors import UserError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+EVALUATION_BATCH = 256
+
+
+def train_loader(split: Split, settings: TrainingSettings, seed: int, fabric: Fabric) -> Any:
+    """This process's share of the training split, shuffled."""
+    return make_loader(
+        split,
+        settings.batch_size,
+        shuffle=True,
+        seed=seed,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+        workers=settings.workers,
+        pin_memory=fabric.device.type == "cuda",
+    )
+
+
+def evaluation_loader(
+    split: Split, settings: TrainingSettings, fabric: Fabric | None = None
+) -> Any:
+    """A split in order; the share of this process where a fabric is given, else all of it."""
+    return make_loader(
+        split,
+        max(settings.batch_size, EVALUATION_BATCH),
+        shuffle=False,
+        rank=fabric.global_rank if fabric else 0,
+        world_size=fabric.world_size if fabric else 1,
+        workers=settings.workers,
+    )
+
+
+def iter_train(
+    split: Split, settings: TrainingSettings, fabric: Fabric, fraction: float, seed: int
+) -> Any:
+    """A random fraction of the training split, the same for every process, in the split's order."""
+    count = max(1, round(fraction * len(split)))
+    if count < len(split):
+        chosen = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
+        split = Subset(split, sorted(chosen[:count].tolist()))
+    return to_device(evaluation_loader(split, settings), fabric)
+
+
+def to_device(loader: Any, fabric: Fabric) -> Any:
+    """The loader's batches, moved to this process's device."""
+    return (batch.to(fabric.device) for batch in loader)
+
+
+def having(split: Split, modality: str) -> Split:
+    """The samples of a split in which a modality is there; the split itself where it always is."""
+    present = split.present.get(modality)
+    if present is None or bool(present.all()):
+        return split
+    if not present.any():
+        raise UserError(
+            f"modality {modality!r} is absent from every sample of a split, so its teacher has "
+            "nothing to learn from; leave it out, or divide the data otherwise"
+        )
+    return Subset(split, [row for row, there in enumerate(present) if there])
+
+
+class Rest(Split):
+    """The rows of a split from one on, with their own indices."""
+
+    def __init__(self, split: Split, start: int) -> None:
+        self.split, self.start = split, start
+        self.target, self.augmented = split.target[start:], split.augmented
+
+    def __len__(self) -> int:
+        return len(self.split) - self.start
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        return self.split.__getitems__([self.start + index for index in indices])

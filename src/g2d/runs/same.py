@@ -1,0 +1,75 @@
+"""Whether what lies in a run folder is of the same recipe and the same data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from g2d.engine.records import RunFolder
+from g2d.errors import UserError
+from g2d.recipes.experiment import Experiment
+from g2d.recipes.planning import MethodPlan
+
+
+def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
+    """Refuses a folder that a run must not be written into.
+
+    Raises:
+        UserError: There is a run in it that is not to be resumed, or is of something else.
+    """
+    if not run.started:
+        return
+    if not resume:
+        what = "holds a finished run" if run.finished else "holds an unfinished run"
+        raise UserError(
+            f"{run.path} {what}; add --resume to keep it or go on with it, or give another --out"
+        )
+    about = run.read_json("run.json")
+    now = json.loads(json.dumps(experiment.recipe.as_dict()))
+    keys = dict.fromkeys([*now, *about["recipe"]])
+    differ = [key for key in keys if now.get(key) != about["recipe"].get(key)]
+    if differ:
+        raise UserError(
+            f"{run.path} was made from another recipe (not the same: {', '.join(differ)}); give "
+            "another --out or --name, or repeat the first recipe"
+        )
+    check_same_data(run, experiment.splits.spec.fingerprint)
+    check_same_method(run, experiment.plan)
+
+
+def check_same_data(run: RunFolder, fingerprint: str) -> None:
+    """Refuses a run folder that was made from data which are not those of today.
+
+    Raises:
+        UserError: The fingerprint is another.
+    """
+    known = run.read_json("run.json")["fingerprint"]
+    if known != fingerprint:
+        raise UserError(
+            f"{run.path} was made from other data (fingerprint {known[:12]}, now "
+            f"{fingerprint[:12]}); give another --out, or put the first data back"
+        )
+
+
+def check_same_method(run: RunFolder, plan: MethodPlan, unknown: Sequence[str] = ()) -> None:
+    """Refuses a run of a method whose defaults have changed since.
+
+    An option that one of the two does not have is not compared.
+
+    Args:
+        run: Its folder.
+        plan: The method as it is today.
+        unknown: Options of the plan that are not known before the data is open.
+
+    Raises:
+        UserError: An option that the recipe leaves to the default was another.
+    """
+    then = run.read_json("run.json")["method"]
+    now = json.loads(json.dumps(plan.options))
+    differ = [key for key in now if key in then and key not in unknown and now[key] != then[key]]
+    if differ:
+        was = ", ".join(f"{key} {then[key]}" for key in differ)
+        raise UserError(
+            f"{run.path} was trained with other defaults of {plan.label} ({was}); say so in the "
+            "recipe (--method.OPTION VALUE) or give another --out"
+        )

@@ -1,0 +1,114 @@
+"""The teachers of a run, and what was found out about them before its student trains."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from g2d.engine.records import RunFolder
+from g2d.functional.scores import rank
+from g2d.models.multimodal import MultimodalModel
+from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.experiment import Teaching
+from g2d.recipes.planning import MethodPlan
+from g2d.runs.floors import ask_heldout, calibration_of
+from g2d.runs.teach import make_bank, measure_confidence, measure_speed, teach, teacher_folder
+from g2d.teachers.bank import OnlineTeachers, TeacherBank
+from g2d.teachers.calibrated import CalibratedTeachers, Calibration
+from g2d.teachers.confidence import speed_scores
+from g2d.teachers.ensemble import begin_from, ensemble
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Teachers, as a run uses them.
+
+    Attributes:
+        models: One a modality.
+        online: The same, asked batch by batch.
+        bank: As the student asks them: cached where possible, calibrated where the recipe says so.
+        confidence: Of every modality on train and on held-out data, Eq. 5.
+        speed: How early each learned, where the method ranks modalities.
+        weights: Of their ensemble, fitted on validation.
+        calibration: Their temperatures, where they are calibrated.
+    """
+
+    models: Mapping[str, UnimodalModel]
+    online: OnlineTeachers
+    bank: TeacherBank
+    confidence: dict[str, dict[str, float]]
+    speed: dict[str, float]
+    weights: Mapping[str, float]
+    calibration: Calibration | None
+
+    def ensemble(self, plan: MethodPlan) -> MultimodalModel:
+        """The teachers as one model."""
+        return ensemble(self.models, self.weights if plan.weights == "fitted" else None)
+
+    def begin(self, student: MultimodalModel) -> None:
+        """Gives the student the teachers' weights, and says where they do not fit."""
+        left = begin_from(student, self.models)
+        if left:
+            what = ", ".join(f"{name}: {' and '.join(parts)}" for name, parts in left.items())
+            logger.warning("the teachers' weights do not fit here, which begins at random: %s", what)
+
+    def ranking(self, plan: MethodPlan) -> Mapping[str, float] | None:
+        """What the method ranks by: scores of the modalities, or their given order."""
+        scores = {**self.confidence, "speed": speed_scores(self.speed, self.confidence["heldout"])}
+        if plan.rank_by is None:
+            return None
+        if isinstance(plan.rank_by, tuple):
+            return {name: place / len(plan.rank_by) for place, name in enumerate(plan.rank_by)}
+        rankings = {name: rank(values) for name, values in scores.items()}
+        if plan.has_stages and len(set(rankings.values())) > 1:
+            logger.warning(
+                "the modalities rank differently, weakest first: %s on training data, %s on held-out "
+                "data, %s by learning speed; a teacher that memorises looks strong on the first, one "
+                "that learns late looks strong on the second; ranking by %s",
+                *(", ".join(rankings[name]) for name in ("train", "heldout", "speed")),
+                plan.rank_by,
+            )
+        return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
+
+    def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
+        """What `result.json` says of them."""
+        folders = {name: teacher_folder(teaching, name, out) for name in self.models}
+        return {
+            "confidence": self.confidence,
+            **({"speed": self.speed} if self.speed else {}),
+            **({"calibration": asdict(self.calibration)} if self.calibration else {}),
+            "folders": {name: str(place.relative_to(out)) for name, place in folders.items()},
+        }
+
+
+def ask_teachers(
+    teaching: Teaching, plan: MethodPlan, run: RunFolder, out: Path, fabric: Fabric
+) -> Taught:
+    """Teachers trained or loaded, calibrated and ranked, as the method wants them.
+
+    Raises:
+        UserError: A teacher cannot take the data, or a cache is of other teachers.
+    """
+    splits = teaching.splits
+    models = teach(teaching, out, fabric)
+    online = OnlineTeachers(models, splits.spec.task)
+    bank = make_bank(teaching, online, out, fabric) if plan.trains else online
+    heldout = ask_heldout(online, splits, fabric)
+    calibration: Calibration | None = None
+    if plan.calibrate:
+        calibration = calibration_of(run, heldout)
+        bank = CalibratedTeachers(bank, calibration)
+        asked = CalibratedTeachers(online, calibration)
+        confidence = measure_confidence(asked, asked, splits, fabric)
+    else:
+        confidence = measure_confidence(bank, online, splits, fabric)
+    speed = measure_speed(teaching, out) if plan.rank_by is not None else {}
+    return Taught(models, online, bank, confidence, speed, heldout.weights(), calibration)

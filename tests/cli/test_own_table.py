@@ -1,0 +1,57 @@
+"""`g2d train TABLE --target COLUMN`: the recipe that `inspect` writes, trained in one command."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from g2d.engine.records import RunFolder
+
+
+@pytest.fixture
+def table(tmp_path):
+    rows = [f"{i % 2 + (i % 7) / 9:.2f},{i % 5},{'low' if i % 2 else 'high'}" for i in range(80)]
+    words = ["tall and green", "short and red"]
+    lines = [f"{words[i % 2]} with leaf number {i} seen today,{row}" for i, row in enumerate(rows)]
+    file = tmp_path / "plants.csv"
+    file.write_text("note,size,leaves,kind\n" + "\n".join(lines) + "\n")
+    return file
+
+
+def test_a_table_is_trained_by_the_recipe_that_inspect_writes(g2d, table, tmp_path):
+    out = tmp_path / "runs"
+    said = g2d("train", table, "--target", "kind", "--out", out, "--training.epochs", "1")
+    assert said.status == 0, said.err
+    inspected = g2d("data", "inspect", table, "--target", "kind")
+    written = (out / "plants-kind.yaml").read_text()
+    assert written == inspected.out
+    assert "80 rows" in said.err
+    assert "plants-kind.yaml" in said.err
+    (run,) = [RunFolder(file.parent) for file in out.glob("*/result.json")]
+    recipe = run.read_json("run.json")["recipe"]
+    assert recipe["data"] == yaml.safe_load(written)["data"]
+    assert recipe["training"]["epochs"] == 1
+
+
+def test_a_recipe_that_was_edited_is_not_overwritten(g2d, table, tmp_path):
+    edited = tmp_path / "plants-kind.yaml"
+    edited.write_text("seed: 3\n")
+    said = g2d("train", table, "--target", "kind", "--out", tmp_path)
+    assert said.status == 2
+    assert "plants-kind.yaml is there and is not what" in said.err
+    assert edited.read_text() == "seed: 3\n"
+
+
+def test_a_table_needs_a_target_and_a_recipe_none(g2d, table, tmp_path):
+    said = g2d("train", table, "--out", tmp_path)
+    assert said.status == 2
+    assert f"{table} is a table; say which column" in said.err
+    said = g2d("train", "avdigits", "--target", "kind", "--out", tmp_path)
+    assert said.status == 2
+    assert "--target: avdigits is a recipe, which names its target" in said.err
+
+
+def test_other_commands_say_how_a_table_becomes_a_recipe(g2d, table):
+    said = g2d("teach", table)
+    assert said.status == 2
+    assert "g2d data inspect TABLE --target COLUMN > recipe.yaml" in said.err
