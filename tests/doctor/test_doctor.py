@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import nn
 import g2d
 from doctor.watched import NAMES, TASK, attached, loop, net, samples
 from g2d.doctor.sentence import sentence
+from g2d.errors import install_command
 from g2d.teachers.cache import cache_key, write_cache
 from methods import small
 
@@ -126,7 +128,7 @@ def test_without_matplotlib_only_the_figure_is_missing(
     doctor.epoch()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert doctor.sentence()
-    with pytest.raises(g2d.UserError, match=r"pip install \"g2d\[train\]\""):
+    with pytest.raises(g2d.UserError, match=re.escape(install_command("train"))):
         doctor.plot(tmp_path / "balance.png")
 
 

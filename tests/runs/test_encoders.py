@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import save_file
 
 from g2d import Classification, UserError
-from g2d.recipes.catalog import ENCODERS
 from g2d.engine.checkpoint import save_weights
 from g2d.engine.records import RunFolder
-from g2d.recipes.build import build_student
-from g2d.recipes.components import locate
-from g2d.recipes.blueprint import build
-from g2d.runs.loading import load_run
-from g2d.recipes.recipe import recipe_from
 from g2d.models.encoders import MobileNetV2
+from g2d.recipes.blueprint import build
+from g2d.recipes.build import build_student
+from g2d.recipes.catalog import ENCODERS
+from g2d.recipes.components import locate
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.loading import load_run
 from toy import toy_recipe
 
 OPTIONS = {

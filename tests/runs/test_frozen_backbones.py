@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from g2d.recipes.catalog import METHODS
-from g2d.runs.loading import load_run
-from g2d.recipes.recipe import recipe_from
-from g2d.runs.train import train
 from g2d.models.encoders.published import PublishedEncoder
+from g2d.recipes.catalog import METHODS
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.loading import load_run
+from g2d.runs.train import train
 from toy import toy_recipe
 
 

@@ -11,11 +11,10 @@ import torch
 from benchmark.datasets.cremad.conftest import cremad, cremad_store  # noqa: F401 (fixtures)
 from g2d import UserError
 from g2d.benchmark.datasets.cremad import CREMAD
-
 from g2d.checksums import sealed
 from g2d.engine.records import RunFolder
-from g2d.runs.opening import open_subject, open_subjects
 from g2d.recipes.recipe import recipe_from
+from g2d.runs.opening import open_subject, open_subjects
 from g2d.runs.train import train
 from toy import toy_recipe
 

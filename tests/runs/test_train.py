@@ -13,15 +13,14 @@ from safetensors.torch import load_file
 
 import toy
 from g2d import Regression, UserError
-from g2d.recipes.catalog import FUSIONS
-
 from g2d.checksums import sealed
 from g2d.data.loader import make_loader
 from g2d.engine import evaluate
 from g2d.engine.records import RunFolder
+from g2d.recipes.catalog import FUSIONS
+from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
 from g2d.runs.loading import load_run
-from g2d.recipes.recipe import recipe_from
 from g2d.runs.train import train
 from toy import PowerCutError, ToyData, toy_recipe
 

@@ -11,28 +11,27 @@ import pytest
 import torch
 from torch import nn
 
-from table.export.exports import ENCODERS, run_of
 from g2d import Classification, G2DClassifier, JointTraining, UserError
-from g2d.table.kinds.features import read_npy
-from g2d.table.preprocessing import Preprocessing
-
 from g2d.checksums import sealed
 from g2d.data.missing import Mask
 from g2d.data.store import Store, write_manifest
 from g2d.engine.checkpoint import load_checkpoint, load_weights
 from g2d.engine.records import RunFolder
-from g2d.recipes.blueprint import build
-from g2d.runs.evaluate import evaluate_run
-from g2d.table.export.export import export
-from g2d.runs.loading import load_run
-from g2d.runs.opening import open_run, open_subject
-from g2d.table.predict import Predictor
-from g2d.recipes.recipe import recipe_from
-from g2d.runs.train import train
-from g2d.runs.trust import named_by, recipe_of
 from g2d.models.encoders import ResNet18
 from g2d.models.encoders.pretrained import load_pretrained
+from g2d.recipes.blueprint import build
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.evaluate import evaluate_run
+from g2d.runs.loading import load_run
+from g2d.runs.opening import open_run, open_subject
+from g2d.runs.train import train
+from g2d.runs.trust import named_by, recipe_of
+from g2d.table.export.export import export
+from g2d.table.kinds.features import read_npy
+from g2d.table.predict import Predictor
+from g2d.table.preprocessing import Preprocessing
 from g2d.teachers.cache import CachedTeachers
+from table.export.exports import ENCODERS, run_of
 from toy import ToyEncoder, toy_recipe
 from toy_parts import student
 

@@ -11,8 +11,8 @@ from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.missing import by_pattern
-from g2d.runs.opening import open_run
 from g2d.runs.loaders import EVALUATION_BATCH
+from g2d.runs.opening import open_run
 
 
 def evaluate_run(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from g2d.recipes.catalog import ENCODERS
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.build import architecture, restore_brought
+from g2d.recipes.catalog import ENCODERS
 from g2d.recipes.components import split_spec
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Component, Recipe
 from g2d.runs.trust import Trust, check_brought, recipe_of
-from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import task_from
 
 

@@ -14,16 +14,16 @@ from g2d.data.splits import Split, Splits
 from g2d.engine.checkpoint import load_weights
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.models.multimodal import MultimodalModel
+from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.build import architecture, build_splits
 from g2d.recipes.experiment import resolve_teaching
-from g2d.runs.loading import load_run, without_pretrained
 from g2d.recipes.missing import with_saved_masks
 from g2d.recipes.recipe import Recipe, with_changes
 from g2d.runs.loaders import EVALUATION_BATCH
+from g2d.runs.loading import load_run, without_pretrained
 from g2d.runs.teach import teacher_folder
 from g2d.runs.trust import Trust, recipe_of
-from g2d.models.multimodal import MultimodalModel
-from g2d.models.unimodal import UnimodalModel
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ class Taught:
         left = begin_from(student, self.models)
         if left:
             what = ", ".join(f"{name}: {' and '.join(parts)}" for name, parts in left.items())
-            logger.warning("the teachers' weights do not fit here, which begins at random: %s", what)
+            logger.warning(
+                "the teachers' weights do not fit here, which begins at random: %s", what
+            )
 
     def ranking(self, plan: MethodPlan) -> Mapping[str, float] | None:
         """What the method ranks by: scores of the modalities, or their given order."""

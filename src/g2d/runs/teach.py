@@ -18,15 +18,14 @@ from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError
-from g2d.recipes.build import check_model
-from g2d.recipes.experiment import Teaching
-from g2d.runs.loaders import Rest, evaluation_loader, having, to_device, train_loader
-from g2d.runs.environment import environment
-from g2d.recipes.recipe import digest
 from g2d.methods.joint import JointTraining
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.build import check_model
+from g2d.recipes.experiment import Teaching
+from g2d.recipes.recipe import digest
+from g2d.runs.environment import environment
+from g2d.runs.loaders import Rest, evaluation_loader, having, to_device, train_loader
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
 from g2d.teachers.confidence import learning_speeds, mean_confidence
@@ -143,9 +142,7 @@ def _alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
         lock.release()
 
 
-def make_bank(
-    teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fabric
-) -> TeacherBank:
+def make_bank(teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fabric) -> TeacherBank:
     """The teachers as training asks them: from a cache, or online where they have to be.
 
     Raises:

@@ -19,21 +19,21 @@ from g2d.engine.loop import FitResult, fit
 from g2d.engine.names import check_run_name
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.runs.lock import alone_in
-from g2d.recipes.build import describe_model
-from g2d.recipes.experiment import Experiment, resolve
-from g2d.runs.environment import environment
-from g2d.recipes.missing import by_pattern, save_masks
-from g2d.recipes.recipe import Recipe
-from g2d.runs.floors import CALIBRATION, measure_floors
-from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
-from g2d.runs.same import check_folder
-from g2d.runs.taught import Taught, ask_teachers
 from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
+from g2d.recipes.build import describe_model
+from g2d.recipes.experiment import Experiment, resolve
+from g2d.recipes.missing import by_pattern, save_masks
+from g2d.recipes.recipe import Recipe
+from g2d.runs.environment import environment
+from g2d.runs.floors import CALIBRATION, measure_floors
+from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
+from g2d.runs.lock import alone_in
+from g2d.runs.same import check_folder
+from g2d.runs.taught import Taught, ask_teachers
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -166,9 +166,7 @@ def _train_into(
     return run.path
 
 
-def _new_student(
-    experiment: Experiment, taught: Taught | None
-) -> tuple[MultimodalModel, Method]:
+def _new_student(experiment: Experiment, taught: Taught | None) -> tuple[MultimodalModel, Method]:
     """A student whose first weights depend on the seed alone, so that methods are comparable."""
     plan, task = experiment.plan, experiment.splits.spec.task
     torch.manual_seed(experiment.recipe.seed)

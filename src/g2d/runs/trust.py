@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
-from g2d.recipes.dataset_catalog import DATASETS
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
 from g2d.recipes.components import split_spec
+from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.recipe import Recipe, recipe_from
 
 # Whether code outside g2d may run, or the dotted paths of it that may: those that the user has

@@ -24,6 +24,7 @@ from g2d.benchmark.compare.rendering.markdown import markdown
 from g2d.benchmark.compare.rendering.sheet import lay_out
 from g2d.benchmark.compare.rendering.text import blocks
 from g2d.benchmark.compare.tables import read_table
+from g2d.checksums import sealed
 from g2d.cli.main import main
 from g2d.engine.records import RunFolder
 
@@ -104,7 +105,7 @@ def right(out, run):
 
 def edited(path, **changes):
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, **changes}))
+    path.write_text(json.dumps(sealed({**content, **changes})))
 
 
 def test_numbers_are_those_of_the_predictions(trained):

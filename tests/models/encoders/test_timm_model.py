@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 
 import pytest
 import torch
 
-from g2d.errors import UserError
+from g2d.errors import UserError, install_command
 from g2d.models.encoders.timm_model import TimmModel, timm_library
 
 CONFIG = {"architecture": "test_resnet", "num_classes": 1000}
@@ -39,7 +40,9 @@ def resnet(tmp_path):
 
 def test_without_the_library_one_line_says_how_to_get_it():
     if importlib.util.find_spec("timm") is None:
-        with pytest.raises(UserError, match=r'timm is not installed; run: pip install "g2d\[vis'):
+        with pytest.raises(
+            UserError, match=re.escape(f"timm is not installed; run: {install_command('vision')}")
+        ):
             TimmModel(config=CONFIG)
         return
     try:

@@ -36,7 +36,9 @@ def on_disk(
         >>> folder.exists()
         False
     """
-    with temporary_folder(Path(tempfile.gettempdir()).resolve(), "g2d-serve") as folder:
+    with temporary_folder(Path(tempfile.gettempdir()).resolve(), "g2d-serve") as work:
+        folder = work / "sent"
+        folder.mkdir()
         names: dict[str, str] = {}
         found: list[Row] = []
         for row in rows:
