@@ -40,9 +40,8 @@ def resnet(tmp_path):
 
 def test_without_the_library_one_line_says_how_to_get_it():
     if importlib.util.find_spec("timm") is None:
-        with pytest.raises(
-            UserError, match=re.escape(f"timm is not installed; run: {install_command('vision')}")
-        ):
+        said = f"timm is not installed; run: {install_command('vision')}"
+        with pytest.raises(UserError, match=re.escape(said)):
             TimmModel(config=CONFIG)
         return
     try:
