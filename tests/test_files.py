@@ -14,7 +14,7 @@ import torch
 
 from g2d import files
 from g2d.errors import UserError
-from g2d.files import atomic, write_whole
+from g2d.files import atomic, remove_leftovers, write_whole
 
 WRITE = {
     "bytes": lambda stream: stream.write(b"new" * 100_000),
@@ -101,3 +101,20 @@ def test_a_file_that_needs_more_room_than_there_is_is_not_begun(tmp_path):
     with pytest.raises(UserError, match=r"the disk is full \(1000000000000\.0 MB needed, "):
         write()
     assert not list(tmp_path.iterdir())
+
+
+def test_files_of_others_are_let_alone(tmp_path):
+    others = [tmp_path / "notes.0123456789ab.tmp", tmp_path / "a.g2d-00000000-0123456789ab.tmp"]
+    for other in others:
+        other.write_text("not ours")
+    write_whole(tmp_path / "a.txt", "ours")
+    assert all(other.exists() for other in others)
+
+
+def test_weights_keep_their_lock_while_they_are_written(tmp_path):
+    """Another writer of the folder, in the middle, does not take them for a leftover."""
+    with atomic(tmp_path / "model.safetensors") as temporary:
+        temporary.write_bytes(b"half")
+        remove_leftovers(tmp_path)
+        assert temporary.exists()
+    assert (tmp_path / "model.safetensors").read_bytes() == b"half"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -28,7 +30,9 @@ else:
 
 _COPY_ANEW = "copy the folder anew, or make it again"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
+# Other machines that share a folder have locks of their own: their files are let alone.
+_HOST = hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+_TEMPORARY = re.compile(rf"\.g2d-{_HOST}-[0-9a-f]{{12}}\.tmp$")
 # Held in a temporary folder for as long as its writer lives; a temporary file is held itself.
 _HELD = ".held"
 
@@ -58,7 +62,7 @@ def atomic(path: Path, size: int = 0) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f"{path.name}.{_token()}.tmp")
     try:
         with room_for(path, size), _held(temporary):
             yield temporary
@@ -78,7 +82,7 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
         name: What is worked on.
     """
     remove_leftovers(parent)
-    folder = parent / f".{name}.{secrets.token_hex(6)}.tmp"
+    folder = parent / f".{name}.{_token()}.tmp"
     begun = folder.with_suffix(".new")
     begun.mkdir(mode=0o700)
     try:
@@ -86,14 +90,23 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
             begun.rename(folder)
             yield folder
     finally:
+        shutil.rmtree(begun, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _token() -> str:
+    """What tells a temporary file from those of others: that it is ours, where, and by lot."""
+    return f"g2d-{_HOST}-{secrets.token_hex(6)}"
 
 
 def remove_leftovers(folder: Path) -> None:
     """Removes the temporary files and folders of writers that are dead."""
     if not _LOCKS:
         return
-    for left in list(folder.iterdir()):
+    found: list[Path] = []
+    with suppress(OSError):  # a folder that may be written to and not be listed
+        found = list(folder.iterdir())
+    for left in found:
         if _TEMPORARY.search(left.name):
             held = left / _HELD if left.is_dir() else left
             with suppress(OSError), held.open("rb+") as file:  # its writer lives, or has just ended

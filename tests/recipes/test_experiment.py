@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from g2d import UserError
-from g2d.recipes import components, planning
+from g2d.recipes import blueprint, components, planning
 from g2d.recipes.experiment import resolve
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.train import train
@@ -24,7 +24,7 @@ def checked(monkeypatch):
         counts[where] += 1
         return check(target, options, where, given)
 
-    monkeypatch.setattr(components, "check_options", counted)
+    monkeypatch.setattr(blueprint, "check_options", counted)
     monkeypatch.setattr(planning, "check_options", counted)
     return counts
 

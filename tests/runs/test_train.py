@@ -632,3 +632,22 @@ def test_a_run_under_other_defaults_is_not_taken_for_one_of_today(tmp_path):
     with pytest.raises(UserError, match=r"other defaults of g2d \(feature_reduction sum\)"):
         train(recipe_from(toy_recipe()), tmp_path, resume=True)
     assert load_run(run, trust=True)[0] is not None
+
+
+def test_a_loss_of_before_gamma_is_not_taken_for_one_of_today(tmp_path):
+    recipe = recipe_from(toy_recipe() | {"method": "g2d_loss"})
+    run = RunFolder(train(recipe, tmp_path))
+    about = run.read_json("run.json")
+    del about["method"]["gamma"], about["method"]["distill_to"]  # as it was written before
+    run.write_json("run.json", about)
+    with pytest.raises(
+        UserError, match=r"other defaults of g2d_loss \(gamma 0.0, distill_to fused"
+    ):
+        train(recipe, tmp_path, resume=True)
+
+
+def test_a_stage_that_cannot_end_is_refused_before_a_teacher_is_trained(tmp_path):
+    method = {"name": "g2d", "preset": "paper", "schedule": "auto"}
+    with pytest.raises(UserError, match="stops improving"):
+        train(recipe_from(toy_recipe() | {"method": method}), tmp_path)
+    assert not (tmp_path / "teachers").exists()

@@ -89,11 +89,13 @@ def load_checkpoint(
 
 def save_weights(path: Path, model: nn.Module) -> None:
     """Writes weights and buffers as safetensors, in one piece, with their checksum."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    with atomic(path, _bytes_of(state)) as temporary:
-        save_file(state, temporary, {checksums.KEY: checksums.of_tensors(state)})
+    content = save(state, {checksums.KEY: checksums.of_tensors(state)})
+    with atomic(path, len(content)) as temporary:
+        # Not `save_file`, which puts a file of its own, without our lock, in this one's place.
+        temporary.write_bytes(content)
 
 
 def waiting_weights(folder: Path, epoch: int) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
@@ -205,7 +206,7 @@ class SequentialPrioritization(Method):
                 "attach the model with heads=..., or give a schedule without patience"
             )
         stage = self.schedule.stage(self.epoch)
-        if self._best is None or loss < self._best:
+        if self._best is None or math.isnan(self._best) or loss < self._best:
             self._best, self._waited = float(loss), 0
         else:
             self._waited += 1

@@ -97,7 +97,8 @@ class Architecture:
                 untrained = {name: self.teacher(name, task) for name in self.encoders}
             teachers = OnlineTeachers(untrained, task)
         given = {"model": model, "task": task, "teachers": teachers}
-        given["confidence"] = dict.fromkeys(self.encoders, 0.5)
+        ranked = plan.rank_by not in (None, "train_batch")
+        given["confidence"] = dict.fromkeys(self.encoders, 0.5) if ranked else None
         made(plan.make, given, "method", plan.options)
 
 

@@ -202,6 +202,8 @@ _GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
 def _with_preset(targets: list[type[Method]], options: dict[str, Any]) -> dict[str, Any]:
     if "preset" not in options:
         return dict(options)
+    if not isinstance(options["preset"], str):
+        raise UserError(f"method.preset: expected a word, got {options['preset']!r}")
     rest = {key: value for key, value in options.items() if key != "preset"}
     merged: dict[str, Any] = {}
     found = False

@@ -39,7 +39,7 @@ def schedule_from(option: Any, modalities: int, epochs: int) -> Schedule:
         return Schedule.default(modalities, epochs)
     if option == "auto":
         return replace(Schedule.default(modalities, epochs), patience=_PATIENCE)
-    if option == 0:  # nobody leads
+    if option == 0 and isinstance(option, int) and not isinstance(option, bool):  # nobody leads
         return Schedule((*[0] * (modalities - 1), epochs))
     try:
         if isinstance(option, Mapping):

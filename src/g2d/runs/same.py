@@ -10,6 +10,15 @@ from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment
 from g2d.recipes.planning import MethodPlan
 
+# What held before these options were there.
+BEFORE = {
+    "gamma": 0.0,
+    "distill_to": "fused",
+    "calibrate": False,
+    "init": "random",
+    "weights": "equal",
+}
+
 
 def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
     """Refuses a folder that a run must not be written into.
@@ -54,7 +63,7 @@ def check_same_data(run: RunFolder, fingerprint: str) -> None:
 def check_same_method(run: RunFolder, plan: MethodPlan, unknown: Sequence[str] = ()) -> None:
     """Refuses a run of a method whose defaults have changed since.
 
-    An option that one of the two does not have is not compared.
+    An option that the run does not have was as `BEFORE` says, or is not compared.
 
     Args:
         run: Its folder.
@@ -64,12 +73,12 @@ def check_same_method(run: RunFolder, plan: MethodPlan, unknown: Sequence[str] =
     Raises:
         UserError: An option that the recipe leaves to the default was another.
     """
-    then = run.read_json("run.json")["method"]
+    then = {**BEFORE, **run.read_json("run.json")["method"]}
     now = json.loads(json.dumps(plan.options))
     differ = [key for key in now if key in then and key not in unknown and now[key] != then[key]]
     if differ:
         was = ", ".join(f"{key} {then[key]}" for key in differ)
         raise UserError(
-            f"{run.path} was trained with other defaults of {plan.label} ({was}); say so in the "
-            "recipe (--method.OPTION VALUE) or give another --out"
+            f"{run.path} was trained with other defaults of {plan.label} ({was}); write "
+            "all of them in the recipe, or give another --out"
         )

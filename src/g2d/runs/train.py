@@ -126,7 +126,6 @@ def _train_into(
     if method is None:
         result = FitResult(best_epoch=-1, best=float("nan"), seconds=0.0, epochs=0)
         student.to(fabric.device)
-        save_weights(run.path / "model.safetensors", student)
     else:
         result = fit(
             method,
