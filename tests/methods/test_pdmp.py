@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import g2d
 from g2d.methods.pdmp import PDMP
 from g2d.models.fusion import FiLMFusion, LateFusion
-from g2d.recipes.planning import plan_method
+from g2d.recipes.planning import OF_TEACHERS, plan_method
 from g2d.teachers.confidence import batch_confidence
 from methods.catalogued import recipe
 from methods.small import NAMES, TASKS, bank, batch, sgd, student
@@ -153,7 +153,7 @@ def planned(**options: Any) -> dict[str, Any]:
 
 
 def test_a_recipe_ranks_and_has_no_stages() -> None:
-    assert planned() == {"gamma_p": 2.0, "gamma_r": 0.5, "rank_by": "heldout"}
+    assert planned() == {"gamma_p": 2.0, "gamma_r": 0.5, "rank_by": "heldout", **OF_TEACHERS}
     assert planned(rank_by=["near", "far"])["rank_by"] == ["near", "far"]
     with pytest.raises(g2d.UserError, match=r"method\.schedule: no such option; known: .*rank_by"):
         planned(schedule=[2, 2])
