@@ -66,7 +66,7 @@ def main() -> None:
         right = np.mean([row["digit"] == prediction.answer for row, prediction in said])
         print(f"fused: {right:.3f} of all rows right")
         row, prediction = said[7]
-        print(f"row 8 is {row['digit']}: {prediction.answer}, by {', '.join(prediction.opinions)}")
+        print(f"row 8 is {row['digit']}: {prediction.answer}, by {', '.join(prediction.unimodal)}")
 
 
 if __name__ == "__main__":

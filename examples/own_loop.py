@@ -54,6 +54,7 @@ def train_teacher(place: int, train: Samples, task: g2d.Task) -> g2d.Student:
 def train_student(method: g2d.Method, train: Samples) -> None:
     net = method.student.net
     optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS))  # once: some methods count the epochs
     for epoch in range(EPOCHS):
         method.on_epoch_start(epoch)  # freezes and unfreezes encoders
         for camera, microphone, target in train:

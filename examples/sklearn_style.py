@@ -25,7 +25,7 @@ def main() -> None:
     ).fit(train, y_train)
 
     print(f"fused: {model.score(test, y_test):.3f} right")
-    for name, said in model.opinions(test).items():
+    for name, said in model.predict_unimodal(test).items():
         print(f"{name} alone: {np.mean(np.array(said) == y_test):.3f} right")
 
 

@@ -125,7 +125,7 @@ def test_imports_name_files_that_exist_and_are_absolute(path: Path) -> None:
     assert not any(levels)
 
 
-def test_the_rooms_stand_in_one_order() -> None:
+def test_the_packages_stand_in_one_order() -> None:
     """Whoever may import a part is not among what that part may import, however far down."""
 
     def below(part: str, seen: frozenset[str] = frozenset()) -> frozenset[str]:
@@ -137,7 +137,7 @@ def test_the_rooms_stand_in_one_order() -> None:
 
 
 @pytest.mark.parametrize("wing", WINGS)
-def test_the_wings_do_not_know_each_other(wing: str) -> None:
+def test_table_and_benchmark_do_not_import_each_other(wing: str) -> None:
     others = set(WINGS) - {wing}
     knows = {
         (relative(path), module)

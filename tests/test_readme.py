@@ -117,17 +117,19 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
 
-def test_the_loop_of_the_readme_runs():
-    """On the model and the data of the example."""
+@pytest.mark.parametrize("method", ["MMPareto", "OGM", "AMCo"])
+def test_the_loop_of_the_readme_runs(method):
+    """On the model and the data of the example, with every method that its comment offers."""
     spec = importlib.util.spec_from_file_location("own_loop", ROOT / "examples" / "own_loop.py")
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
     (block,) = [block for block in blocks_of(README) if block.language == "python"]
+    assert f"g2d.{method}" in block.text
     net = example.Net()
     before = net.eyes[0].weight.clone()
-    names = {"g2d": g2d, "torch": torch, "net": net, "EPOCHS": 1}
-    names |= {"task": g2d.Classification(example.CLASSES), "train": example.make_batches(64, 1)}
-    exec(block.text, names)
+    names = {"g2d": g2d, "torch": torch, "net": net, "EPOCHS": 2, "CLASSES": example.CLASSES}
+    names["train"] = example.make_batches(64, 1)
+    exec(block.text.replace("= g2d.MMPareto(", f"= g2d.{method}("), names)
     assert not torch.equal(before, net.eyes[0].weight)
 
 

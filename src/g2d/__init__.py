@@ -1,4 +1,4 @@
-"""G²D: multimodal training in which no modality drowns out the others.
+"""G²D: multimodal training in which no modality suppresses the others.
 
 The parts for your own loop need torch and numpy, nothing else; the extra `train` adds the
 engine and the command line.

@@ -137,7 +137,11 @@ def test_a_run_that_exists_or_is_none(g2d, toy_file, tmp_path):
     out = tmp_path / "out"
     assert g2d("train", toy_file(), "--method", "joint", "--out", out).status == 0
     again = ("train", toy_file(), "--method", "joint", "--out", out)
-    check(g2d(*again), "train", "holds a finished run; add --resume to keep it or go on with it")
+    check(
+        g2d(*again),
+        "train",
+        "holds a finished run; add --resume to keep it, or give --name",
+    )
     said = g2d(*again, "--resume", "--training.epochs", "5")
     check(said, "train", "was made from another recipe (not the same: training)")
     assert g2d(*again, "--resume").status == 0

@@ -251,6 +251,18 @@ def test_what_does_not_fit_the_teachers_is_refused() -> None:
 # -- stages that end when their leader stops improving
 
 
+@pytest.mark.parametrize("schedule", ["halves", 5])
+def test_what_is_no_schedule_is_refused_in_a_line(schedule: object) -> None:
+    with pytest.raises(UserError, match="expected one number of epochs for each modality, such as"):
+        smp(NAMES[:2], schedule)
+
+
+def test_a_modality_without_a_teacher_is_named() -> None:
+    names, task = NAMES[:2], TASKS["classification"]
+    with pytest.raises(UserError, match="give one teacher for each"):
+        g2d.G2D(student(names, task.outputs), task, bank(names[:1], task))
+
+
 def following(names: tuple[str, ...], tau: tuple[int, ...], patience: int) -> g2d.Method:
     confidence = {name: 0.1 * (i + 1) for i, name in enumerate(names)}
     return smp(names, g2d.Schedule(tau, patience=patience), confidence=confidence)

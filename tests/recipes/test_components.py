@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 
 from g2d import G2D, Classification, UserError
-from g2d.benchmark.datasets.avdigits import AVDigits
 from g2d.engine import TrainingSettings
 from g2d.recipes.blueprint import build
 from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
@@ -141,9 +140,3 @@ def test_what_is_given_is_never_an_option():
 def test_a_component_needs_a_name(spec):
     with pytest.raises(UserError, match="fusion: expected a name, or a mapping with a name, got"):
         split_spec(spec, "fusion")
-
-
-def test_a_recipe_of_before_finds_what_has_moved(caplog):
-    found = locate("g2d.data.datasets.avdigits.AVDigits", {}, "data")
-    assert found is AVDigits
-    assert "data: g2d.data.datasets.avdigits.AVDigits is now g2d.benchmark" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -18,9 +19,11 @@ from g2d.data.loader import make_loader
 from g2d.engine import evaluate
 from g2d.engine.records import RunFolder
 from g2d.recipes.catalog import FUSIONS
+from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
 from g2d.runs.loading import load_run
+from g2d.runs.teach import teach, teacher_folder
 from g2d.runs.train import train
 from toy import PowerCutError, ToyData, toy_recipe
 
@@ -229,6 +232,43 @@ def test_the_fitted_ensemble_is_the_weighted_sum_and_the_floor_of_every_method(s
             assert (key in floors["above"]) == task.better(floors[key][task.metric], fused)
 
 
+def test_floors_and_model_are_compared_on_the_same_samples(tmp_path):
+    """Where modalities are missing: accuracy written out again from the saved predictions."""
+    run = train(replace(recipe("g2d"), missing={"rate": 0.4}), tmp_path)
+    result = read(run)
+    best = result["floors"]["modality"]
+    for split in ("val", "test"):
+        with np.load(run / f"predictions-{split}.npz") as said:
+            there, target = said[f"present/{best}"], said["target"]
+            right = said["logits/fused"].argmax(1) == target
+        floors = result["floors"][split]
+        assert 0 < floors["samples"] == there.sum() < len(target)
+        assert floors["fused_there"]["accuracy"] == pytest.approx(right[there].mean())
+        alone = floors["single"]["accuracy"]
+        assert ("single" in floors["above"]) == (alone > right[there].mean() + 1e-6)
+        above = floors["ensemble"]["accuracy"] > right.mean() + 1e-6
+        assert ("ensemble" in floors["above"]) == above
+    teacher = read(tmp_path / result["teachers"]["folders"][best])
+    assert floors["single"]["accuracy"] == pytest.approx(teacher["test"]["accuracy"]["fused"])
+
+
+def test_a_teacher_that_was_not_measured_on_test_is_measured_later(tmp_path):
+    """Whoever chose between settings had test withheld, in the same folder of runs."""
+    splits = ToyData().splits()
+    blind = resolve_teaching(recipe("g2d"), splits.without_test())
+    teach(blind, tmp_path, blind.settings.make_fabric())
+    folders = [teacher_folder(blind, name, tmp_path) for name in ("near", "far")]
+    assert all("test" not in read(folder) for folder in folders)
+    before = [load_file(folder / "model.safetensors") for folder in folders]
+    train(recipe("g2d"), tmp_path)
+    fresh = tmp_path / "fresh"
+    train(recipe("g2d"), fresh)
+    for folder, weights in zip(folders, before, strict=True):
+        kept = load_file(folder / "model.safetensors")
+        assert all(torch.equal(kept[key], value) for key, value in weights.items())
+        assert read(folder)["test"] == read(fresh / folder.relative_to(tmp_path))["test"]
+
+
 def test_begun_from_teachers_the_student_starts_as_their_ensemble(shared, caplog):
     """With a rate of nearly nothing its weights stay there; batch norm counts on."""
     options = {"name": "g2d", "init": "teachers"}
@@ -241,7 +281,7 @@ def test_begun_from_teachers_the_student_starts_as_their_ensemble(shared, caplog
     for name in one:
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(one[name], other[name])
-    assert "do not fit here" not in caplog.text
+    assert "do not fit" not in caplog.text
     film = recipe({**options, "gamma": 0.0, "beta": 0.0}, fusion="film", teachers=taught, epochs=1)
     train(film, shared / "init", name="film")
     assert "begins at random: near: head, far: head" in caplog.text

@@ -522,6 +522,8 @@ def test_a_pass_that_nobody_asked_the_loss_of_leaves_no_factors_behind() -> None
     for size, asks in ((6, True), (6, False), (9, True)):
         sound, image, target = samples(size)
         logits = model(sound, image=image)
+        assert logits.shape == (size, 3)
+        assert logits.isfinite().all()
         if asks:
             method.loss(logits, target).backward()
             method.adjust_gradients()

@@ -266,7 +266,7 @@ def test_some_of_a_table_are_predicted_from_wherever_the_folder_is(tmp_path):
     assert [said[n].answer for n in numbers] == [
         classes[k] for k in kept["logits/fused"].argmax(axis=1)
     ]
-    assert all(set(p.opinions) == {"note", "tabular"} and not p.reasons for p in said)
+    assert all(set(p.unimodal) == {"note", "tabular"} and not p.reasons for p in said)
     with pytest.raises(
         UserError, match="got \\['note', 'sound'\\], expected some of picture, call"
     ):

@@ -135,3 +135,11 @@ def test_noise_is_not_slow() -> None:
     speeds = {"noise": noise, "slow": slow, "strong": strong}
     found = {name: g2d.learning_speed(curve, chance=0.1) for name, curve in speeds.items()}
     assert g2d.rank(found) == ("slow", "strong", "noise")
+
+
+@pytest.mark.parametrize("ask", [g2d.mean_confidence, g2d.calibrate])
+def test_what_a_loader_yields_is_no_batch_and_is_named(ask) -> None:
+    teacher = g2d.UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=2)
+    teachers = g2d.OnlineTeachers({"sound": teacher}, g2d.Classification(2))
+    with pytest.raises(g2d.UserError, match=r"got a tuple, expected a g2d\.Batch"):
+        ask(teachers, [(torch.randn(2, 4), torch.tensor([0, 1]))])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import g2d
+from g2d.teachers.ensemble import begin_from
 from methods.small import NAMES, TASKS, batch, same, sgd, step, teacher_models, weights
 
 
@@ -42,3 +43,10 @@ def test_training_it_further_does_not_change_the_teachers() -> None:
     step(g2d.JointTraining(model, task), sgd(model), batch(names, task))
     assert not same(weights(model), start)
     assert all(same(weights(teacher), before[name]) for name, teacher in bank.models.items())
+
+
+def test_an_attached_model_does_not_begin_from_teachers_by_itself() -> None:
+    net = torch.nn.Linear(4, 3)
+    attached = g2d.attach(net, {"sound": net})
+    with pytest.raises(g2d.UserError, match="got AttachedStudent; load the teachers"):
+        begin_from(attached, {})

@@ -159,7 +159,7 @@ def _take_changes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="g2d",
-        description="Multimodal training in which no modality drowns out the others.",
+        description="Multimodal training in which no modality suppresses the others.",
         epilog="example: g2d demo",
     )
     parser.add_argument("--version", action="version", version=f"g2d {g2d.__version__}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 from pathlib import Path
 
 from g2d.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 
@@ -61,6 +59,8 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
         )
     write_whole(file, text)
     for note in notes:
-        logger.warning("%s: %s", name, note)
-    logger.warning("the recipe is in %s; what was guessed wrong is corrected there", file)
+        print(f"{name}: {note}", file=sys.stderr)
+    print(
+        f"The recipe is in {file}. If a column was guessed wrong, edit it there.", file=sys.stderr
+    )
     return str(file)

@@ -107,20 +107,28 @@ def show_floors(result: Mapping[str, Any], instead: str | None = None) -> None:
 
     floors, metric = result["floors"], result["floors"]["metric"]
     fused, found = result["test"][metric]["fused"], floors["test"]
+    best = floors["modality"]
     names = {
-        "single": f"best modality alone ({floors['modality']})",
+        "single": f"best modality alone ({best})",
         "ensemble": "fitted ensemble of the teachers",
     }
-    for key, name in names.items():
-        print(f"  {name:<36} {metric} {found[key][metric]:.4f}")
+    samples = result["samples"]["test"]
+    some = ""
+    if (those := found.get("samples", samples)) < samples:
+        there = found["fused_there"][metric]
+        some = f", on the {those} of {samples} samples that have it; fused on these {there:.4f}"
+    print(
+        f"  {names['single']}, chosen on validation: {metric} {found['single'][metric]:.4f}{some}"
+    )
+    print(f"  {names['ensemble']}: {metric} {found['ensemble'][metric]:.4f}")
     below = [names[key] for key in floors["test"]["above"]]
     if below:
         use = f"; use the ensemble: {instead}" if instead and "ensemble" in found["above"] else ""
-        best = f"; use {floors['modality']} alone" if found["above"] == ["single"] else ""
+        alone = f"; use {best} alone" if found["above"] == ["single"] else ""
         console = Console(highlight=False, markup=False, soft_wrap=True)
         console.print(
             f"  BELOW ITS TEACHERS: the fused {metric} {fused:.4f} is worse than the "
-            f"{' and the '.join(below)}{use}{best}",
+            f"{' and the '.join(below)}{use}{alone}",
             style="bold red",
         )
 

@@ -63,10 +63,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     curves = learning_curves([folder], arguments.out)
     if curves.curves:
         curves.plot(figure)
-    show_run(folder, arguments.out, _ensemble_command(arguments, changes))
+    show_run(folder, arguments.out, _ensemble_command(arguments, changes, folder))
 
 
-def _ensemble_command(arguments: argparse.Namespace, changes: list[str]) -> str:
+def _ensemble_command(arguments: argparse.Namespace, changes: list[str], folder: Path) -> str:
     """The command that makes the fitted ensemble of the same teachers."""
     from g2d.recipes.recipe import parse_changes
 
@@ -77,7 +77,7 @@ def _ensemble_command(arguments: argparse.Namespace, changes: list[str]) -> str:
     if arguments.seed is not None:
         words += ["--seed", str(arguments.seed)]
     words += ["--out", str(arguments.out), "--fusion", "late", "--method", "ume"]
-    return shlex.join([*words, "--method.weights", "fitted", "--name", "ensemble"])
+    return shlex.join([*words, "--method.weights", "fitted", "--name", f"{folder.name}-ensemble"])
 
 
 COMMAND = Command(

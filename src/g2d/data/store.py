@@ -6,6 +6,7 @@ a modality. Arrays are opened as memory maps, so a split costs no more memory th
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -59,7 +60,9 @@ def new_folder(out: str | Path) -> Iterator[Path]:
         yield partial
         try:
             os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
-        except OSError:
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                raise
             raise UserError(f"{out} has come into being meanwhile; choose another") from None
 
 

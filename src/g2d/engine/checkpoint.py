@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,8 +113,9 @@ def settle_weights(folder: Path, best_epoch: int) -> None:
     waiting = waiting_weights(folder, best_epoch)
     if waiting.exists():
         waiting.replace(folder / "model.safetensors")
-    for unknown in folder.glob("best-*.safetensors*"):
-        unknown.unlink()
+    for unknown in folder.glob("best-*.safetensors"):
+        if re.fullmatch(r"best-\d+\.safetensors", unknown.name):
+            unknown.unlink()
 
 
 def load_weights(path: Path, model: nn.Module) -> None:

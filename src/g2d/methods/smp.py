@@ -101,6 +101,16 @@ class SequentialPrioritization(Method):
             )
         self.method = method
         self.teachers = teachers
+        if set(teachers.modalities) != set(self.student.modalities):
+            raise UserError(
+                f"the teachers are for {sorted(teachers.modalities)} and the student has "
+                f"{sorted(self.student.modalities)}; give one teacher for each"
+            )
+        if isinstance(schedule, str) or not isinstance(schedule, Schedule | Sequence):
+            raise UserError(
+                f"schedule: got {schedule!r}, expected one number of epochs for each modality, "
+                "such as (10, 20); words are for recipes"
+            )
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule))
         self.suppression: Suppression = suppression
         self.scope: Scope = scope

@@ -11,7 +11,6 @@ from types import SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from g2d.errors import UserError, require
-from g2d.recipes.moved import current_path
 from g2d.recipes.plain_options import check_plain
 
 T = TypeVar("T")
@@ -36,7 +35,7 @@ def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any
         ...
         g2d.errors.UserError: fusion: there is no 'lat'; known: late, or a dotted path
     """
-    path = current_path(known.get(name, name), where)
+    path = known.get(name, name)
     module, _, attribute = path.rpartition(".")
     if not module or not all(part.isidentifier() for part in path.split(".")):
         choices = ", ".join(sorted(known))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -12,22 +15,28 @@ MOVED = {
 }
 
 
-def current_path(path: str, where: str) -> str:
-    """The dotted path of today; says so where it is another.
-
-    Args:
-        path: As the recipe gives it.
-        where: Key of the recipe, for the warning.
+def current(component: Any) -> Any:
+    """A component of a recipe, named by the dotted path of today.
 
     Example:
-        >>> current_path("g2d.data.manifest.dataset.TableData", "data")
-        'g2d.table.dataset.TableData'
-        >>> current_path("my.Net", "encoders.left")
-        'my.Net'
+        >>> current({"name": "g2d.data.manifest.dataset.TableData", "target": "y"})
+        {'name': 'g2d.table.dataset.TableData', 'target': 'y'}
+        >>> current("my.Data")
+        'my.Data'
     """
+    if isinstance(component, str):
+        return _current_path(component)
+    if isinstance(component, Mapping) and isinstance(component.get("name"), str):
+        return {**component, "name": _current_path(component["name"])}
+    return component
+
+
+@functools.cache
+def _current_path(path: str) -> str:
+    """Cached, so that a path is warned of once in a process."""
     for old, new in MOVED.items():
         if path.startswith(f"{old}."):
-            current = new + path.removeprefix(old)
-            logger.warning("%s: %s is now %s; write that in the recipe", where, path, current)
-            return current
+            now = new + path.removeprefix(old)
+            logger.warning("%s is now %s; write that in the recipe", path, now)
+            return now
     return path

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError, require
+from g2d.recipes.moved import current
 from g2d.recipes.plain_yaml import read_yaml
 
 Component = dict[str, Any] | str
@@ -150,7 +151,7 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
     if "data" not in content:
         raise UserError("data: this must be given")
     check_seed(content.get("seed", 0), "seed")
-    return _without_unused(Recipe(**content))
+    return _without_unused(Recipe(**{**content, "data": current(content["data"])}))
 
 
 def check_seed(seed: Any, where: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from g2d.data.splits import Split, Splits
+from g2d.data.splits import Split
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.runs.loaders import evaluation_loader, to_device
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 CALIBRATION = "calibration.json"
 
 
-def ask_heldout(
-    online: OnlineTeachers, splits: Splits, fabric: Fabric, split: Split | None = None
+def ask_teachers(
+    online: OnlineTeachers, split: Split, settings: TrainingSettings, fabric: Fabric
 ) -> HeldOut:
-    """What the teachers answer to validation, or to another split."""
-    asked = splits.val if split is None else split
-    return HeldOut(online, to_device(evaluation_loader(asked, TrainingSettings()), fabric))
+    """The teachers' logits on a whole split."""
+    return HeldOut(online, to_device(evaluation_loader(split, settings), fabric))
 
 
 def calibration_of(run: RunFolder, heldout: HeldOut) -> Calibration:
@@ -38,61 +37,52 @@ def calibration_of(run: RunFolder, heldout: HeldOut) -> Calibration:
 
 
 def measure_floors(
-    online: OnlineTeachers,
+    task: Task,
+    asked: Mapping[str, HeldOut],
     weights: Mapping[str, float],
-    splits: Splits,
-    fabric: Fabric,
-    measured: Mapping[str, Any],
+    fused: Mapping[str, Tensor],
 ) -> dict[str, Any]:
-    """The best modality alone and the fitted ensemble, on validation and on test.
+    """The best modality alone and the fitted ensemble, beside the model, on the same samples.
 
     Args:
-        online: The teachers.
+        task: What is predicted.
+        asked: The teachers' logits on `val`, and on `test` where it is measured.
         weights: Of the ensemble, fitted on validation.
-        splits: Test is not measured where it is withheld.
-        fabric: The device.
-        measured: By split, the model's own metrics.
+        fused: The model's fused logits of the same splits, `(N, C)`.
 
     Returns:
         `weights`; `metric`, the task's; `modality`, the one whose teacher is best on validation;
-        and for each split the metrics of `single` and `ensemble`, and which of the two is `above`
-        the model. A teacher is measured on the samples that have its modality, and compared where
-        all have it.
+        and for each split the metrics of `single` and of `fused_there`, both on the `samples` that
+        have that modality, the metrics of `ensemble`, and which of `single` and `ensemble` is
+        `above` the model on its samples.
     """
-    task = splits.spec.task
-    asked = {
-        name: ask_heldout(online, splits, fabric, split)
-        for name, split in splits.measured().items()
-        if name != "train"
-    }
     best: str | None = None
-    for name in online.modalities:
-        alone = _alone(task, asked["val"], name)
-        if best is None or task.better(alone, _alone(task, asked["val"], best)):
+    for name in asked["val"].logits:
+        if best is None or task.better(_alone(task, asked, name), _alone(task, asked, best)):
             best = name
     assert best is not None
     floors: dict[str, Any] = {"weights": dict(weights), "metric": task.metric, "modality": best}
     for name, heldout in asked.items():
+        there = heldout.present[best]
+        target = heldout.target[there]
         found = {
-            "single": task.metrics(*_rows(heldout, best)),
+            "single": task.metrics(heldout.logits[best][there], target),
+            "fused_there": task.metrics(fused[name][there], target),
             "ensemble": task.metrics(heldout.ensemble(weights), heldout.target),
         }
-        fused = measured[name][task.metric]["fused"]
-        comparable = {"ensemble"} | ({"single"} if heldout.present[best].all() else set())
-        above = [key for key in found if key in comparable and _above(task, found[key], fused)]
-        floors[name] = {**found, "above": above}
+        everywhere = task.metrics(fused[name], heldout.target)
+        model = {"single": found["fused_there"], "ensemble": everywhere}
+        above = [key for key in model if _above(task, found[key], model[key])]
+        floors[name] = {**found, "samples": int(there.sum()), "above": above}
     return floors
 
 
-def _above(task: Task, metrics: Mapping[str, float], fused: float) -> bool:
-    value = metrics[task.metric]
-    return task.better(value, fused) and not math.isclose(value, fused, rel_tol=1e-6)
+def _above(task: Task, teachers: Mapping[str, float], model: Mapping[str, float]) -> bool:
+    one, other = teachers[task.metric], model[task.metric]
+    return task.better(one, other) and not math.isclose(one, other, rel_tol=1e-6)
 
 
-def _rows(heldout: HeldOut, modality: str) -> tuple[Tensor, Tensor]:
+def _alone(task: Task, asked: Mapping[str, HeldOut], modality: str) -> float:
+    heldout = asked["val"]
     there = heldout.present[modality]
-    return heldout.logits[modality][there], heldout.target[there]
-
-
-def _alone(task: Task, heldout: HeldOut, modality: str) -> float:
-    return task.metrics(*_rows(heldout, modality))[task.metric]
+    return task.metrics(heldout.logits[modality][there], heldout.target[there])[task.metric]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment
+from g2d.recipes.moved import current
 from g2d.recipes.planning import MethodPlan
 
 # What held before these options were there.
@@ -29,14 +30,15 @@ def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
     if not run.started:
         return
     if not resume:
-        what = "holds a finished run" if run.finished else "holds an unfinished run"
+        what, keep = ("a finished", "keep") if run.finished else ("an unfinished", "go on with")
         raise UserError(
-            f"{run.path} {what}; add --resume to keep it or go on with it, or give another --out"
+            f"{run.path} holds {what} run; add --resume to {keep} it, or give --name, or another "
+            "--out, to a run of a changed recipe"
         )
-    about = run.read_json("run.json")
+    then = dict(run.read_json("run.json")["recipe"])
+    then["data"] = current(then.get("data"))
     now = json.loads(json.dumps(experiment.recipe.as_dict()))
-    keys = dict.fromkeys([*now, *about["recipe"]])
-    differ = [key for key in keys if now.get(key) != about["recipe"].get(key)]
+    differ = [key for key in dict.fromkeys([*now, *then]) if now.get(key) != then.get(key)]
     if differ:
         raise UserError(
             f"{run.path} was made from another recipe (not the same: {', '.join(differ)}); give "

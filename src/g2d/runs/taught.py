@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from g2d.engine.records import RunFolder
 from g2d.functional.scores import rank
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.planning import MethodPlan
-from g2d.runs.floors import ask_heldout, calibration_of
+from g2d.runs.floors import ask_teachers, calibration_of, measure_floors
 from g2d.runs.teach import make_bank, measure_confidence, measure_speed, teach, teacher_folder
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
-from g2d.teachers.calibrated import CalibratedTeachers, Calibration
+from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut
 from g2d.teachers.confidence import speed_scores
 from g2d.teachers.ensemble import begin_from, ensemble
 
@@ -37,6 +39,7 @@ class Taught:
         bank: As the student asks them: cached where possible, calibrated where the recipe says so.
         confidence: Of every modality on train and on held-out data, Eq. 5.
         speed: How early each learned, where the method ranks modalities.
+        heldout: Their logits on validation.
         weights: Of their ensemble, fitted on validation.
         calibration: Their temperatures, where they are calibrated.
     """
@@ -46,6 +49,7 @@ class Taught:
     bank: TeacherBank
     confidence: dict[str, dict[str, float]]
     speed: dict[str, float]
+    heldout: HeldOut
     weights: Mapping[str, float]
     calibration: Calibration | None
 
@@ -80,6 +84,22 @@ class Taught:
             )
         return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
 
+    def floors(
+        self, teaching: Teaching, fused: Mapping[str, Tensor], fabric: Fabric
+    ) -> dict[str, Any]:
+        """What the trained model must not be below; see `measure_floors`.
+
+        Args:
+            teaching: The data.
+            fused: The model's fused logits on `val`, and on `test` where it is measured.
+            fabric: The device.
+        """
+        asked = {"val": self.heldout}
+        if "test" in fused:
+            split = teaching.splits.test
+            asked["test"] = ask_teachers(self.online, split, teaching.settings, fabric)
+        return measure_floors(teaching.splits.spec.task, asked, self.weights, fused)
+
     def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
         """What `result.json` says of them."""
         folders = {name: teacher_folder(teaching, name, out) for name in self.models}
@@ -91,7 +111,7 @@ class Taught:
         }
 
 
-def ask_teachers(
+def prepare_teachers(
     teaching: Teaching, plan: MethodPlan, run: RunFolder, out: Path, fabric: Fabric
 ) -> Taught:
     """Teachers trained or loaded, calibrated and ranked, as the method wants them.
@@ -103,14 +123,14 @@ def ask_teachers(
     models = teach(teaching, out, fabric)
     online = OnlineTeachers(models, splits.spec.task)
     bank = make_bank(teaching, online, out, fabric) if plan.trains else online
-    heldout = ask_heldout(online, splits, fabric)
+    heldout = ask_teachers(online, splits.val, teaching.settings, fabric)
     calibration: Calibration | None = None
     if plan.calibrate:
         calibration = calibration_of(run, heldout)
         bank = CalibratedTeachers(bank, calibration)
-        asked = CalibratedTeachers(online, calibration)
-        confidence = measure_confidence(asked, asked, splits, fabric)
+        asked: TeacherBank = CalibratedTeachers(online, calibration)
     else:
-        confidence = measure_confidence(bank, online, splits, fabric)
+        asked = online
+    confidence = measure_confidence(bank, asked, teaching, fabric)
     speed = measure_speed(teaching, out) if plan.rank_by is not None else {}
-    return Taught(models, online, bank, confidence, speed, heldout.weights(), calibration)
+    return Taught(models, online, bank, confidence, speed, heldout, heldout.weights(), calibration)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from filelock import FileLock
 
-from g2d.data.splits import Split, Splits
+from g2d.data.splits import Split
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
-from g2d.engine.settings import TrainingSettings
 from g2d.methods.joint import JointTraining
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
@@ -28,7 +27,7 @@ from g2d.runs.environment import environment
 from g2d.runs.loaders import Rest, evaluation_loader, having, to_device, train_loader
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
-from g2d.teachers.confidence import learning_speeds, mean_confidence
+from g2d.teachers.confidence import batch_confidence, learning_speeds, mean_confidence
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -84,14 +83,30 @@ def _load_or_train(
 ) -> UnimodalModel:
     recipe, splits, settings = teaching.recipe, teaching.splits, teaching.settings
     task = splits.spec.task
+    own = {name: having(split, modality) for name, split in splits.measured().items()}
+
+    def measured(names: Iterable[str]) -> dict[str, Any]:
+        loaders = {name: evaluation_loader(own[name], settings) for name in names}
+        return {
+            name: evaluate(model, to_device(loader, fabric), task).record()
+            for name, loader in loaders.items()
+        }
+
     if run.finished:
         load_weights(run.path / "model.safetensors", model)
         logger.info("teacher %s: loaded from %s", modality, run.path)
-        return model.to(fabric.device)
+        model.to(fabric.device)
+        result = run.read_json("result.json")
+        # Whoever chose between settings had test withheld.
+        if missing := [name for name in own if name not in result]:
+            more = measured(missing)
+            if fabric.is_global_zero:
+                run.write_json("result.json", {**result, **more})
+            fabric.barrier()
+        return model
     if fabric.is_global_zero:
         run.begin(_about(teaching, modality))
-    own = {name: having(split, modality) for name, split in splits.measured().items()}
-    result = fit(
+    fitted = fit(
         JointTraining(model, task),
         train_loader(own["train"], settings, recipe.seed, fabric),
         evaluation_loader(own["val"], settings, fabric),
@@ -101,10 +116,7 @@ def _load_or_train(
         resume=True,
         title=f"teacher {modality}",
     )
-    measured = {
-        name: evaluate(model, to_device(evaluation_loader(split, settings), fabric), task).record()
-        for name, split in own.items()
-    }
+    values = measured(own)
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", model)
         outcome = {
@@ -114,9 +126,9 @@ def _load_or_train(
             "seed": recipe.seed,
             "protocol": splits.spec.protocol,
             "epochs": settings.epochs,
-            "best_epoch": result.best_epoch,
-            "seconds": round(result.seconds, 2),
-            **measured,
+            "best_epoch": fitted.best_epoch,
+            "seconds": round(fitted.seconds, 2),
+            **values,
         }
         run.write_json("result.json", outcome)
     fabric.barrier()
@@ -167,15 +179,28 @@ def make_bank(teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fab
 
 
 def measure_confidence(
-    bank: TeacherBank, online: TeacherBank, splits: Splits, fabric: Fabric
+    bank: TeacherBank, online: TeacherBank, teaching: Teaching, fabric: Fabric
 ) -> dict[str, dict[str, float]]:
-    """Each teacher's confidence on training and on held-out data."""
-    settings = TrainingSettings()
+    """Each teacher's confidence on training and on held-out data.
+
+    Args:
+        bank: Answers for the training split, from a cache where there is one.
+        online: The same teachers, for any data.
+        teaching: The data, and how it is read.
+        fabric: The device.
+    """
+    splits, settings = teaching.splits, teaching.settings
+
+    # Every process sees the whole split; the sum over processes leaves the mean as it is.
+    def batches(split: Split) -> Any:
+        return to_device(evaluation_loader(split, settings), fabric)
+
     if isinstance(bank, CachedTeachers):
         train = bank.mean_confidence()
     else:
-        train = _alone(online, splits.train, settings, fabric)
-    return {"train": train, "heldout": _alone(online, splits.val, settings, fabric)}
+        confidence = batch_confidence(bank, batches(splits.train))
+        train = {name: value.item() for name, value in confidence.items()}
+    return {"train": train, "heldout": mean_confidence(online, batches(splits.val))}
 
 
 def measure_speed(teaching: Teaching, out: Path) -> dict[str, float]:
@@ -185,13 +210,6 @@ def measure_speed(teaching: Teaching, out: Path) -> dict[str, float]:
         records = RunFolder(teacher_folder(teaching, name, out)).epochs()
         curves[name] = [record["val"]["confidence"][FUSED] for record in records]
     return learning_speeds(curves, splits.spec.task, splits.val.target, splits.val.present)
-
-
-def _alone(
-    online: TeacherBank, split: Split, settings: TrainingSettings, fabric: Fabric
-) -> dict[str, float]:
-    # Every process sees the whole split; the sum over processes leaves the mean as it is.
-    return mean_confidence(online, to_device(evaluation_loader(split, settings), fabric))
 
 
 def _about(teaching: Teaching, modality: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import save_weights
-from g2d.engine.evaluate import evaluate
+from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.loop import FitResult, fit
 from g2d.engine.names import check_run_name
 from g2d.engine.records import RunFolder
@@ -29,11 +29,11 @@ from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import by_pattern, save_masks
 from g2d.recipes.recipe import Recipe
 from g2d.runs.environment import environment
-from g2d.runs.floors import CALIBRATION, measure_floors
+from g2d.runs.floors import CALIBRATION
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
 from g2d.runs.same import check_folder
-from g2d.runs.taught import Taught, ask_teachers
+from g2d.runs.taught import Taught, prepare_teachers
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -105,7 +105,7 @@ def _train_into(
     taught: Taught | None = None
     method: Method | None = None
     if plan.needs_teachers:
-        taught = ask_teachers(experiment.teaching, plan, run, out, fabric)
+        taught = prepare_teachers(experiment.teaching, plan, run, out, fabric)
     if plan.trains:
         student, method = _new_student(experiment, taught)
     else:
@@ -144,6 +144,7 @@ def _train_into(
     fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", student)
+        measured = _measure(run, student, splits, settings, fabric)
         outcome = {
             "method": plan.label,
             "dataset": splits.spec.name,
@@ -153,13 +154,12 @@ def _train_into(
             "best_epoch": result.best_epoch,
             "seconds": round(result.seconds, 2),
             "samples": {name: len(split) for name, split in splits.named().items()},
-            **_measure(run, student, splits, settings, fabric),
+            **{name: evaluation.record() for name, evaluation in measured.items()},
         }
         if taught is not None:
             outcome["teachers"] = taught.record(experiment.teaching, out)
-            outcome["floors"] = measure_floors(
-                taught.online, taught.weights, splits, fabric, outcome
-            )
+            fused = {name: evaluation.logits[FUSED] for name, evaluation in measured.items()}
+            outcome["floors"] = taught.floors(experiment.teaching, fused, fabric)
         run.write_json("result.json", outcome)
     fabric.barrier()
     return run.path
@@ -197,7 +197,7 @@ def _measure(
     splits: Splits,
     settings: TrainingSettings,
     fabric: Fabric,
-) -> dict[str, Any]:
+) -> dict[str, Evaluation]:
     """Validation once more, and test for the first and only time, unless it is withheld."""
     measured = {}
     for name, split in splits.measured().items():
@@ -207,7 +207,7 @@ def _measure(
         evaluation = evaluate(student, batches, splits.spec.task)
         evaluation = by_pattern(evaluation, splits, name)
         run.write_predictions(name, evaluation)
-        measured[name] = evaluation.record()
+        measured[name] = evaluation
         logger.info("%s %s: %s", run.path.name, name, evaluation.metrics[splits.spec.task.metric])
     return measured
 

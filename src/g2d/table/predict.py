@@ -33,8 +33,7 @@ class Prediction:
     Attributes:
         answer: Class, labels joined by `|`, or a number; `None` where no modality could be used.
         probabilities: By class or label; empty for regression.
-        opinions: What each modality alone says, in the same terms as `answer`; those that are
-            there.
+        unimodal: The prediction from each modality that is there, in the terms of `answer`.
         reasons: Why a modality that is in the row could not be used.
         shares: What each modality alone says, in the terms of `probabilities`; empty for
             regression.
@@ -42,7 +41,7 @@ class Prediction:
 
     answer: str | float | None
     probabilities: dict[str, float]
-    opinions: dict[str, str | float]
+    unimodal: dict[str, str | float]
     reasons: dict[str, str]
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -189,7 +188,7 @@ def write_predictions(
                     count,
                     _cell(said.answer),
                     *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
-                    *(_cell(said.opinions.get(name)) for name in modalities),
+                    *(_cell(said.unimodal.get(name)) for name in modalities),
                     harmless(why),
                 ]
             )

@@ -26,6 +26,20 @@ class TeacherOutputs(NamedTuple):
     logits: Tensor
 
 
+def as_batch(item: object) -> Batch:
+    """The item, known to be a batch.
+
+    Raises:
+        UserError: It is anything else, such as what a loader of one's own yields.
+    """
+    if not isinstance(item, Batch):
+        raise UserError(
+            f"got a {type(item).__name__}, expected a g2d.Batch, from which teachers take the "
+            "inputs by modality: g2d.Batch({'first': x, 'second': y}, target, index)"
+        )
+    return item
+
+
 class TeacherBank(ABC):
     """Frozen teachers, one a modality.
 

@@ -13,7 +13,7 @@ from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.functional.present import Masks
 from g2d.tasks import Task
-from g2d.teachers.bank import TeacherBank, TeacherOutputs
+from g2d.teachers.bank import TeacherBank, TeacherOutputs, as_batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +50,10 @@ class HeldOut:
         rows: dict[str, list[Tensor]] = {name: [] for name in teachers.modalities}
         masks: dict[str, list[Tensor]] = {name: [] for name in teachers.modalities}
         targets: list[Tensor] = []
-        for batch in batches:
+        for batch in map(as_batch, batches):
             for name, said in teachers.outputs(batch).items():
                 rows[name].append(said.logits.detach().float().cpu())
-                there = batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
-                masks[name].append(there.bool().cpu())
+                masks[name].append(batch.mask(name).cpu())
             targets.append(batch.target.cpu())
         if not targets:
             raise UserError("there are no held-out batches to calibrate the teachers on")

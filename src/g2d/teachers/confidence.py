@@ -14,7 +14,7 @@ from g2d.functional.present import sum_over_present
 from g2d.functional.scores import confidence_of_sums, learning_speed
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Task
-from g2d.teachers.bank import TeacherBank
+from g2d.teachers.bank import TeacherBank, as_batch
 
 
 def batch_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str, Tensor]:
@@ -27,7 +27,7 @@ def batch_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[st
         A scalar tensor a modality, on the device on which the bank keeps its confidence.
     """
     sums = dict.fromkeys(teachers.modalities, torch.zeros(2))
-    for batch in batches:
+    for batch in map(as_batch, batches):
         for name, values in teachers.confidence(batch).items():
             pair = sum_over_present(values, batch.present.get(name))
             sums[name] = sums[name].to(pair.device) + pair

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from g2d.errors import UserError
 from g2d.models.fusion.late import LateFusion
 from g2d.models.fusion.weighted import WeightedFusion
 from g2d.models.multimodal import MultimodalModel
@@ -62,7 +63,15 @@ def begin_from(
 
     Returns:
         By modality what does not fit and stays as it was: `"encoder"`, `"head"`.
+
+    Raises:
+        UserError: The model is attached; only its owner knows which of its parts is which.
     """
+    if not isinstance(model, MultimodalModel):
+        raise UserError(
+            f"begin_from takes a g2d.MultimodalModel, got {type(model).__name__}; load the "
+            "teachers' weights into your encoders yourself, with load_state_dict"
+        )
     left: dict[str, list[str]] = {}
     heads = getattr(model.fusion, "heads", None)
     for name, teacher in teachers.items():

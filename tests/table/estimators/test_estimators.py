@@ -55,8 +55,8 @@ def test_two_halves_of_a_digit_and_noise(digits):
 
     model = g2d.G2DClassifier(epochs=12, learning_rate=3e-3).fit(arrays(train), target)
     assert model.score(arrays(test), answers) > 0.9
-    opinions = model.opinions(arrays(test))
-    right = {name: np.mean(np.array(said) == answers) for name, said in opinions.items()}
+    unimodal = model.predict_unimodal(arrays(test))
+    right = {name: np.mean(np.array(said) == answers) for name, said in unimodal.items()}
     assert right["noise"] < 0.25 < min(right["top"], right["bottom"])
     assert set(model.confidence_) == {"top", "bottom", "noise"}
     assert len(model.history_) == 12
@@ -115,7 +115,7 @@ def test_a_data_frame_of_files_text_and_numbers(tmp_path):
     model = g2d.G2DClassifier(modalities, folder=tmp_path, **QUICK).fit(frame, y)
     assert model.score(frame, y) > 0.9
     frame.loc[3, ["picture", "weight", "place"]] = None
-    assert model.opinions(frame)["picture"][3] is None
+    assert model.predict_unimodal(frame)["picture"][3] is None
     frame.loc[4, ["picture", "call", "weight", "place"]] = None
     shares = model.predict_proba(frame)[4]
     assert shares == pytest.approx([0.5, 0.5])

@@ -43,12 +43,12 @@ def as_json(row, folder):
 
 def assert_same(answer, expected):
     assert answer["answer"] == expected.answer
-    assert answer["opinions"] == expected.opinions
+    assert answer["unimodal"] == expected.unimodal
     assert answer["not_used"] == expected.reasons
     assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
-    assert answer["opinion_probabilities"].keys() == expected.shares.keys()
+    assert answer["unimodal_probabilities"].keys() == expected.shares.keys()
     for name, shares in expected.shares.items():
-        assert answer["opinion_probabilities"][name] == pytest.approx(shares, abs=1e-6)
+        assert answer["unimodal_probabilities"][name] == pytest.approx(shares, abs=1e-6)
 
 
 def test_health_and_schema(client):
@@ -87,8 +87,8 @@ def test_answers_are_those_of_the_predictor(client, served_run):
     for answer, one in zip(said.json()["predictions"], expected, strict=True):
         assert_same(answer, one)
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        for name, shares in answer["opinion_probabilities"].items():
-            assert max(shares, key=shares.get) == answer["opinions"][name]
+        for name, shares in answer["unimodal_probabilities"].items():
+            assert max(shares, key=shares.get) == answer["unimodal"][name]
 
 
 def test_a_form_is_answered_as_its_row(client, served_run):
@@ -120,16 +120,16 @@ def test_numbers_and_labels_are_answers_too(tmp_path, target):
     assert isinstance(said.json()["predictions"][0]["answer"], float if target == "age" else str)
 
 
-def test_what_is_absent_has_no_opinion(client, served_run):
+def test_what_is_absent_has_no_unimodal_prediction(client, served_run):
     run, data = served_run
     expected = Predictor(run).rows([WORDS, {}], data)
     said = client.post("/predict", json={"rows": [WORDS, {}]}).json()["predictions"]
-    assert list(said[0]["opinions"]) == ["note"]
+    assert list(said[0]["unimodal"]) == ["note"]
     assert said[1] == {
         "answer": None,
         "probabilities": {},
-        "opinions": {},
-        "opinion_probabilities": {},
+        "unimodal": {},
+        "unimodal_probabilities": {},
         "not_used": {},
     }
     for answer, one in zip(said, expected, strict=True):
@@ -153,7 +153,7 @@ def test_a_broken_file_is_left_out_and_named_as_the_sender_names_it(
 ):
     said = client.post("/predict/files", data=WORDS, files={column: ("mine.dat", content)})
     assert said.status_code == 200
-    assert list(said.json()["opinions"]) == ["note"]
+    assert list(said.json()["unimodal"]) == ["note"]
     assert said.json()["not_used"][column].startswith(reason)
     assert "/" not in said.json()["not_used"][column].replace("mine.dat", "")
 
@@ -192,11 +192,11 @@ def test_a_name_leads_nowhere(client, served_run, name, tmp_path, monkeypatch):
     for sent in (content, b"broken"):
         said = client.post("/predict/files", data=WORDS, files={"picture": (name, sent)})
         assert said.status_code == 200
-        assert ("picture" in said.json()["opinions"]) == (sent == content)
+        assert ("picture" in said.json()["unimodal"]) == (sent == content)
         assert name not in said.text
     body = {"base64": base64.b64encode(content).decode(), "name": name}
     said = client.post("/predict", json={"rows": [{"picture": body}]}).json()["predictions"][0]
-    assert said["opinions"].keys() == {"picture"}
+    assert said["unimodal"].keys() == {"picture"}
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert not Path("/tmp/escaped.png").exists()
 

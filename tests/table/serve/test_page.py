@@ -72,11 +72,11 @@ def played(served_run):
         yield play
 
 
-def opinions(page):
+def unimodal(page):
     """What the page says of each modality."""
     found = {}
     for name, inside in re.findall(
-        r'<li class="opinion" data-modality="(\w+)">(.*?)(?=<li class="opinion"|</section>)',
+        r'<li class="modality" data-modality="(\w+)">(.*?)(?=<li class="modality"|</section>)',
         page,
         re.DOTALL,
     ):
@@ -94,7 +94,7 @@ def test_a_picture_and_a_sound_are_dropped(played):
         await wait(() => document.querySelector("img").naturalWidth === 24)"""
     )
     assert '<p class="big" id="said">bird</p>' in page
-    assert opinions(page) == {
+    assert unimodal(page) == {
         "picture": "bird",
         "call": "bird",
         "note": "not given",
@@ -116,8 +116,8 @@ def test_words_and_numbers_are_filled_in(played):
         await wait(() => document.getElementById("said"))"""
     )
     assert '<p class="big" id="said">dog</p>' in page
-    assert opinions(page)["picture"] == opinions(page)["call"] == "not given"
-    assert opinions(page)["note"] == opinions(page)["tabular"] == "dog"
+    assert unimodal(page)["picture"] == unimodal(page)["call"] == "not given"
+    assert unimodal(page)["note"] == unimodal(page)["tabular"] == "dog"
 
 
 @needs_browser
@@ -147,7 +147,7 @@ def test_the_page_is_cleared(played):
         document.querySelector("[type=reset]").click();
         await wait(() => !document.getElementById("said"))"""
     )
-    assert opinions(page) == {}
+    assert unimodal(page) == {}
     assert "<img" not in page
     assert re.search(r'id="alone" hidden', page)
 

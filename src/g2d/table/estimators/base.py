@@ -62,11 +62,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.folder = folder
         self.out = out
 
-    def opinions(self, X: Any) -> dict[str, list[str | float | None]]:
+    def predict_unimodal(self, X: Any) -> dict[str, list[str | float | None]]:
         """What each modality alone says of every row, `None` where it is absent."""
         said = self._predictions(X)
         return {
-            name: [row.opinions.get(name) for row in said]
+            name: [row.unimodal.get(name) for row in said]
             for name in self.predictor_.preprocessing.kinds
         }
 

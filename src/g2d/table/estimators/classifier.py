@@ -86,9 +86,9 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         chosen: NDArray[np.generic] = self.classes_[shares.argmax(axis=1)]
         return chosen
 
-    def opinions(self, X: Any) -> dict[str, list[Any]]:
+    def predict_unimodal(self, X: Any) -> dict[str, list[Any]]:
         """The class that each modality alone says of every row, `None` where it is absent."""
         return {
             name: [None if code is None else self.classes_[int(code)] for code in codes]
-            for name, codes in super().opinions(X).items()
+            for name, codes in super().predict_unimodal(X).items()
         }

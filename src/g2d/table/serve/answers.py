@@ -50,8 +50,8 @@ class Answer(BaseModel):
 
     answer: str | float | None = Field(description="null where no modality could be used")
     probabilities: dict[str, float] = Field(description="by class or label; empty for regression")
-    opinions: dict[str, str | float] = Field(description="what each modality alone says")
-    opinion_probabilities: dict[str, dict[str, float]]
+    unimodal: dict[str, str | float] = Field(description="the prediction from each modality alone")
+    unimodal_probabilities: dict[str, dict[str, float]]
     not_used: dict[str, str] = Field(description="why a modality that was sent is not used")
 
     @classmethod
@@ -60,8 +60,8 @@ class Answer(BaseModel):
         return cls(
             answer=said.answer,
             probabilities=said.probabilities,
-            opinions=said.opinions,
-            opinion_probabilities=said.shares,
+            unimodal=said.unimodal,
+            unimodal_probabilities=said.shares,
             not_used=said.reasons,
         )
 

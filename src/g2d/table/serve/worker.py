@@ -99,5 +99,5 @@ class Worker:
 
 def _finite(said: Prediction) -> bool:
     numbers = [*said.probabilities.values(), *(x for s in said.shares.values() for x in s.values())]
-    numbers += [x for x in (said.answer, *said.opinions.values()) if isinstance(x, float)]
+    numbers += [x for x in (said.answer, *said.unimodal.values()) if isinstance(x, float)]
     return all(map(math.isfinite, numbers))
