@@ -32,8 +32,8 @@ def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
     if not resume:
         what, keep = ("a finished", "keep") if run.finished else ("an unfinished", "go on with")
         raise UserError(
-            f"{run.path} holds {what} run; add --resume to {keep} it, or give --name, or another "
-            "--out, to a run of a changed recipe"
+            f"{run.path} holds {what} run; add --resume to {keep} it; for a changed recipe give "
+            "--name or another --out"
         )
     then = dict(run.read_json("run.json")["recipe"])
     then["data"] = current(then.get("data"))
