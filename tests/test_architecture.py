@@ -22,8 +22,9 @@ TEACHERS = STUDENT | {"teachers"}
 METHODS = TEACHERS | {"methods", "attach"}
 ENGINE = METHODS | {"engine"}
 RECIPES = ENGINE | {"data"}
-RUNS = RECIPES | {"recipes", "analysis", "__init__"}
-WING = RUNS | {"runs", "figures"}
+RUNS = RECIPES | {"recipes", "__init__"}
+ANALYSIS = RUNS | {"runs", "figures"}
+WING = ANALYSIS | {"analysis"}
 ALLOWED = {
     "batch": set(),
     "errors": set(),
@@ -44,12 +45,12 @@ ALLOWED = {
     "integrations": METHODS,
     "doctor": METHODS | {"figures"},
     "engine": METHODS,
-    "analysis": ENGINE | {"figures"},
     "recipes": RECIPES,
     "runs": RUNS,
+    "analysis": ANALYSIS,
     "table": WING | {"doctor", "published"},
     "benchmark": WING,
-    "cli": RUNS | {"runs", "table", "benchmark"},
+    "cli": WING | {"table", "benchmark"},
     "__init__": METHODS | {"doctor", "table"},
     "__main__": {"cli"},
 }

@@ -122,6 +122,7 @@ __all__ = [
     "Regression",
     "Relearning",
     "ResNet18",
+    "Run",
     "SampleValuation",
     "Schedule",
     "SequentialPrioritization",
@@ -144,17 +145,16 @@ __all__ = [
     "fit",
     "functional",
     "learning_speed",
-    "load_run",
     "mean_confidence",
     "rank",
 ]
 
 
 _ENGINE = {
+    "Run": "g2d.runs.run",
     "TrainingSettings": "g2d.engine",
     "evaluate": "g2d.engine",
     "fit": "g2d.engine",
-    "load_run": "g2d.runs.loading",
 }
 _ESTIMATORS = ("G2DClassifier", "G2DRegressor")
 

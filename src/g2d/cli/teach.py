@@ -15,7 +15,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.recipes.experiment import resolve_teaching
     from g2d.recipes.recipe import load_recipe
     from g2d.recipes.settings import training_settings
-    from g2d.runs.teach import teach, teacher_folder
+    from g2d.runs.places import teacher_folder
+    from g2d.runs.teach import teach
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     training_settings(recipe)

@@ -16,14 +16,16 @@ from g2d.data.loader import make_loader
 from g2d.data.masked import Masked
 from g2d.data.splits import Split
 from g2d.engine.evaluate import Evaluation
-from g2d.engine.records import RunFolder
+from g2d.engine.records import write_predictions
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.missing import by_pattern
 from g2d.recipes.recipe import Recipe
 from g2d.runs.environment import environment
-from g2d.runs.teach import teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import teach
 
 # As tables call them, and the classes in g2d.benchmark.imputation.
 BASELINES = {"CRA": "CRA", "MMIN": "MMIN", "CPM-Nets": "CPMNets", "TATE": "TATE"}
@@ -48,7 +50,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
     label = str(baseline["name"])
     if label not in BASELINES:
         raise UserError(f"there is no baseline {label!r}; known: {', '.join(BASELINES)}")
-    run = RunFolder(out / name)
+    run = Run(out / name)
     if run.finished:
         return run.path
     teaching = resolve_teaching(recipe)
@@ -87,7 +89,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
             metrics={k: {"fused": v} for k, v in task.metrics(logits, target).items()},
         )
         evaluation = by_pattern(said, splits, split)
-        run.write_predictions(split, evaluation)
+        write_predictions(run.path, split, evaluation)
         measured[split] = evaluation.record()
     outcome = {
         **{"method": label, "dataset": splits.spec.name, "options": options, "seed": recipe.seed},
