@@ -10,7 +10,7 @@ import torch
 import g2d
 from g2d import functional as F
 from g2d.errors import UserError
-from g2d.teachers import batch_confidence
+from g2d.teachers import HeldOut, batch_confidence
 from g2d.teachers.cache import write_cache
 from g2d.teachers.ensemble import begin_from
 from methods.small import NAMES, TASKS, WIDTHS, bank, batch, encoder, same, teacher_models, weights
@@ -122,3 +122,16 @@ def test_what_does_not_fit_stays_as_it_was_and_is_named() -> None:
     before = weights(mixed.encoders["sound"])
     assert begin_from(mixed, models) == {"sound": ["encoder", "head"]}
     assert same(before, weights(mixed.encoders["sound"]))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("kind", TASKS)
+def test_held_out_logits_have_the_confidence_of_the_teachers_they_are_of(
+    kind: str, missing: bool
+) -> None:
+    """To the last digit, so that whoever asks for it need not run the teachers again."""
+    teachers, parts = bank(MODALITIES, TASKS[kind]), heldout(kind, missing)
+    found = HeldOut(teachers, parts)
+    assert found.confidence() == g2d.mean_confidence(teachers, parts)
+    taught = g2d.CalibratedTeachers(teachers, found.calibration())
+    assert found.confidence(taught.calibration) == g2d.mean_confidence(taught, parts)

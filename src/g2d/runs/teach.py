@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from filelock import FileLock
 
-from g2d.data.splits import Split
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
@@ -22,12 +21,19 @@ from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.build import check_model
 from g2d.recipes.experiment import Teaching
 from g2d.runs.environment import environment
-from g2d.runs.loaders import Rest, evaluation_loader, having, to_device, train_loader
+from g2d.runs.loaders import (
+    Rest,
+    evaluation_loader,
+    having,
+    to_device,
+    train_loader,
+    without_inputs,
+)
 from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
-from g2d.teachers.confidence import batch_confidence, learning_speeds, mean_confidence
+from g2d.teachers.confidence import batch_confidence, learning_speeds
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -159,29 +165,24 @@ def make_bank(teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fab
     return CachedTeachers(folder, key, splits.spec.task)
 
 
-def measure_confidence(
-    bank: TeacherBank, online: TeacherBank, teaching: Teaching, fabric: Fabric
-) -> dict[str, dict[str, float]]:
-    """Each teacher's confidence on training and on held-out data.
+def train_confidence(bank: TeacherBank, teaching: Teaching, fabric: Fabric) -> dict[str, float]:
+    """Each teacher's confidence on the training split, which is not read where there is a cache.
 
     Args:
-        bank: Answers for the training split, from a cache where there is one.
-        online: The same teachers, for any data.
+        bank: Answers for the training split.
         teaching: The data, and how it is read.
         fabric: The device.
     """
-    splits, settings = teaching.splits, teaching.settings
-
-    # Every process sees the whole split; the sum over processes leaves the mean as it is.
-    def batches(split: Split) -> Any:
-        return to_device(evaluation_loader(split, settings), fabric)
-
+    train, settings = teaching.splits.train, teaching.settings
     if isinstance(bank, CachedTeachers):
-        train = bank.mean_confidence()
-    else:
-        confidence = batch_confidence(bank, batches(splits.train))
-        train = {name: value.item() for name, value in confidence.items()}
-    return {"train": train, "heldout": mean_confidence(online, batches(splits.val))}
+        return bank.mean_confidence()
+    # Every process sees the whole split; the sum over processes leaves the mean as it is.
+    batches = (
+        to_device(evaluation_loader(train, settings), fabric)
+        if bank.any_data
+        else without_inputs(train, settings)
+    )
+    return {name: value.item() for name, value in batch_confidence(bank, batches).items()}
 
 
 def measure_speed(teaching: Teaching, out: Path) -> dict[str, float]:

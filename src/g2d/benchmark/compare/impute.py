@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from g2d.batch import Batch
 from g2d.benchmark import imputation
 from g2d.benchmark.imputation import Views
 from g2d.data.loader import make_loader
@@ -26,6 +28,7 @@ from g2d.runs.environment import environment
 from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
 from g2d.runs.teach import teach
+from g2d.student.predict_split import predict_split
 
 # As tables call them, and the classes in g2d.benchmark.imputation.
 BASELINES = {"CRA": "CRA", "MMIN": "MMIN", "CPM-Nets": "CPMNets", "TATE": "TATE"}
@@ -107,17 +110,14 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
 
 def views_of(teachers: Mapping[str, UnimodalModel], split: Split) -> Views:
     """Every sample's features, zero where a modality is absent, and what is present."""
-    features: dict[str, list[Any]] = {name: [] for name in teachers}
-    present: dict[str, list[Any]] = {name: [] for name in teachers}
-    with torch.no_grad():
-        for batch in make_loader(split, BATCH, shuffle=False):
-            for name, teacher in teachers.items():
-                mask = batch.mask(name)
-                feature = teacher.eval()(batch).features[name]
-                features[name].append(torch.where(mask[:, None], feature, 0))
-                present[name].append(mask)
+
+    def features_of(batch: Batch) -> dict[str, Tensor]:
+        return {name: teacher.eval()(batch).features[name] for name, teacher in teachers.items()}
+
+    found = predict_split(features_of, make_loader(split, BATCH, shuffle=False))
+    masks = {name: found.mask(name) for name in teachers}
     return Views(
-        features={name: torch.cat(parts) for name, parts in features.items()},
-        present={name: torch.cat(parts) for name, parts in present.items()},
+        features={n: torch.where(masks[n][:, None], rows, 0) for n, rows in found.values.items()},
+        present=masks,
         target=split.target,
     )
