@@ -19,7 +19,7 @@ BASIS = {"batch", "errors", "checksums", "files", "tasks", "ranks", "gates", "fu
 MODELS = BASIS | {"models"}
 STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
-METHODS = TEACHERS | {"methods", "attach"}
+METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
 RECIPES = ENGINE | {"data"}
 RUNS = RECIPES | {"recipes", "analysis", "__init__"}
@@ -37,20 +37,19 @@ ALLOWED = {
     "functional": {"errors", "tasks"},
     "models": {"batch", "errors", "tasks", "published", "functional"},
     "student": MODELS,
-    "attach": STUDENT,
     "teachers": STUDENT,
-    "methods": TEACHERS | {"attach"},
+    "methods": TEACHERS,
     "data": {"batch", "errors", "checksums", "files", "tasks"},
     "integrations": METHODS,
-    "doctor": METHODS | {"figures"},
+    "monitor": METHODS | {"figures"},
     "engine": METHODS,
     "analysis": ENGINE | {"figures"},
     "recipes": RECIPES,
     "runs": RUNS,
-    "table": WING | {"doctor", "published"},
+    "table": WING | {"monitor", "published"},
     "benchmark": WING,
     "cli": RUNS | {"runs", "table", "benchmark"},
-    "__init__": METHODS | {"doctor", "table"},
+    "__init__": {"errors"},
     "__main__": {"cli"},
 }
 WINGS = ("table", "benchmark")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from g2d.engine.records import RunFolder
 from g2d.errors import require
 
 # Recorded with every run, and left to `g2d evaluate`: a run is read by fewer.
@@ -69,6 +68,8 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
         out: What its teachers are named relative to.
         instead: The command that trains the ensemble of the same teachers.
     """
+    from g2d.engine.records import RunFolder
+
     run = RunFolder(folder)
     result = run.read_json("result.json")
     taught = {
@@ -135,6 +136,8 @@ def show_floors(result: Mapping[str, Any], instead: str | None = None) -> None:
 
 def show_teachers(folders: Sequence[Path]) -> None:
     """Prints each teacher's main metrics."""
+    from g2d.engine.records import RunFolder
+
     results = [RunFolder(folder).read_json("result.json") for folder in folders]
     metrics = [name for name in results[0]["test"] if name not in _DETAILS]
     rows = [

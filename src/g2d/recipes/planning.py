@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from g2d.attach import as_student
 from g2d.errors import UserError
 from g2d.methods.base import Method
 from g2d.methods.schedule import Schedule
@@ -19,6 +18,7 @@ from g2d.recipes.components import check_options, locate, split_spec
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
 from g2d.recipes.staging import schedule_from
+from g2d.student.attach import as_student
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
