@@ -369,6 +369,16 @@ def test_a_teacher_is_named_by_what_decides_it_and_nothing_else(tmp_path, change
     assert {name for name in one if one[name] != other[name]} == others
 
 
+def test_each_teacher_begins_with_weights_of_its_own(tmp_path):
+    """Of one architecture, and of every seed: with a learning rate of nothing, they stay so."""
+    for seed in (0, 1):
+        train(recipe("ume", seed=seed, epochs=1, learning_rate=1e-30), tmp_path)
+    first = [load_file(p) for p in sorted(tmp_path.glob("teachers/*/model.safetensors"))]
+    matrices = [state["encoder.body.0.weight"] for state in first]
+    assert len(matrices) == 4
+    assert len({tuple(matrix.flatten().tolist()) for matrix in matrices}) == 4
+
+
 def test_a_student_does_not_depend_on_when_its_teachers_were_trained(tmp_path):
     """The encoder has dropout: the random state at the student's start matters."""
     at_once = train(recipe("g2d"), tmp_path / "at_once")
