@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
             "place of the chosen one, sums are late, sum and concat. Cost: a step over one of "
             "joint training, as measured with two encoders and cached teachers. *: experimental, "
             "could not be verified against a source. NAME+smp puts sequential modality "
-            "prioritization around a method that takes the usual step: joint+smp, umt+smp. Each has "
-            "a page in docs/methods."
+            "prioritization around a method that takes the usual step: joint+smp, umt+smp. Each "
+            "has a page in docs/methods."
         ),
     )
 
