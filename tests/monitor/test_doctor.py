@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import nn
 
 import g2d

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import Tensor, nn
 
 import g2d

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import Tensor, nn
 
 import g2d

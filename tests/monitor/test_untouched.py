@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import nn
 
 import g2d
