@@ -1,0 +1,45 @@
+"""What is done to the gradients of all others while one modality leads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from g2d.functional.modulation import partial_suppression_factors
+from g2d.student.base import Student
+
+Suppression = Literal["complete", "partial", "released"]
+Scope = Literal["auto", "encoder", "branch"]
+
+logger = logging.getLogger(__name__)
+
+
+def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """κ of partial suppression, by name."""
+    factors = partial_suppression_factors(torch.stack(list(confidence.values())))
+    return dict(zip(confidence, factors, strict=True))
+
+
+def convolutions(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Those of four dimensions, which published codes take for the encoder.
+
+    Example:
+        >>> [tuple(weight.shape) for weight in convolutions(nn.Conv2d(1, 2, 3).parameters())]
+        [(2, 1, 3, 3)]
+    """
+    return [parameter for parameter in parameters if parameter.ndim == 4]
+
+
+def warn_of_unsuppressed(student: Student) -> None:
+    """Says which encoders the released gate cannot close, because they have no convolutions."""
+    without = [m for m in student.modalities if not convolutions(student.encoder_parameters(m))]
+    if without:
+        logger.warning(
+            "suppression: released holds convolutions alone, and the encoders of %s have none, so "
+            "they are not suppressed; use complete",
+            " and ".join(map(repr, without)),
+        )
