@@ -49,7 +49,10 @@ def place_of(data: str) -> str:
         >>> place_of("avmnist_paper"), place_of("cremad")
         ('avmnist', 'cremad')
     """
-    return {new: old for old, new in _content()["recipes"].items()}.get(data, data)
+    for old, new in _content()["recipes"].items():
+        if new == data:
+            return str(old)
+    return data
 
 
 def read_as(recipe: Recipe, reading: Reading, row: Row) -> Recipe:
