@@ -45,7 +45,7 @@ def played(served_run):
     async def scene(request):
         """The page as it is, and a script after its own, which its policy is told of."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-            page = await client.get("http://here/")
+            page = await client.get("http://localhost/")
         script = f"{HELPERS}(async () => {{ {scenes['now']}; done(); }})();"
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         policy = page.headers["content-security-policy"]
