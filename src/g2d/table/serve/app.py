@@ -133,7 +133,7 @@ def make_app(
         """Says that the server is there, and what it serves."""
         return Health(status="ok", run=name, version=g2d.__version__, model=model)
 
-    @app.get("/metrics", responses=problems(401, 403))
+    @app.get("/metrics", responses=problems(401, 403), response_class=PlainTextResponse)
     async def counts() -> PlainTextResponse:
         """What was asked and how long it took, for Prometheus."""
         return PlainTextResponse(metrics.text(), media_type=MEDIA_TYPE)
