@@ -24,7 +24,7 @@ import torch
 import g2d
 from g2d.cli.main import main
 
-SECONDS = 60
+SECONDS = 20
 
 
 class HangError(BaseException):
@@ -61,18 +61,21 @@ class Said:
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises `HangError` when the time is over."""
+    """Raises `HangError` after so many seconds of the processor, or ten times as many of the clock."""
 
     def over(number: int, frame: object) -> None:
         raise HangError(f"longer than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = {signal.SIGPROF: signal.ITIMER_PROF, signal.SIGALRM: signal.ITIMER_REAL}
+    before = {number: signal.signal(number, over) for number in timers}
+    for times, timer in zip((1, 10), timers.values(), strict=True):
+        signal.setitimer(timer, times * seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, timer in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 def run(words: Sequence[object], seconds: float = SECONDS) -> Said:
@@ -127,7 +130,7 @@ def forked(work: Callable[[], int], said: Path) -> int:
         os._exit(status)
 
 
-def ended(child: int, seconds: float = SECONDS) -> int:
+def ended(child: int, seconds: float = 10 * SECONDS) -> int:
     """Waits for a child; its exit status, below 0 where a signal ended it.
 
     Raises:
