@@ -41,10 +41,13 @@ class World:
 
     Args:
         folder: Where; it is filled.
+
+    Attributes:
+        last: What the last command did: `done` or `refused`.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.out = folder, folder / "out"
+        self.folder, self.out, self.last = folder, folder / "out", ""
         self.table, self.recipe = folder / "table.csv", folder / "recipe.yaml"
         rng = np.random.default_rng(0)
         with self.table.open("w", newline="") as file:
@@ -93,6 +96,7 @@ class World:
     def _judge(self, words: list[str]) -> str:
         try:
             said = run(words)
+            self.last = "done" if said.status == 0 else "refused"
             return said.fault() or self._silence(said) or self._halves()
         finally:
             shutil.rmtree(self.out, ignore_errors=True)

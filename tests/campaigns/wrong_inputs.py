@@ -53,12 +53,13 @@ def campaign(trials: int, number: int) -> dict[str, Any]:
     faults: list[dict[str, str]] = []
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, (inputs, judge) in judges(World(Path(folder))).items():
+        world = World(Path(folder))
+        for name, (inputs, judge) in judges(world).items():
             counted = counts[name] = Counter()
             begun = time.monotonic()
 
             def see(value: Any, fault: str, name: str = name, counted: Any = counted) -> None:
-                counted["fault" if fault else "refused in one line, or done"] += 1
+                counted["fault" if fault else world.last] += 1
                 if fault:
                     faults.append({"kind": name, "input": repr(value)[:400], "fault": fault[:400]})
 
