@@ -61,7 +61,7 @@ class Said:
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises `HangError` after so many seconds of the processor, or ten times as many of the clock."""
+    """Raises `HangError` after some seconds of the processor, or ten times as long."""
 
     def over(number: int, frame: object) -> None:
         raise HangError(f"longer than {seconds:g} s")
@@ -83,19 +83,19 @@ def run(words: Sequence[object], seconds: float = SECONDS) -> Said:
     out, err = io.StringIO(), io.StringIO()
     root = logging.getLogger()
     handlers = root.handlers[:]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with warnings.catch_warnings():
-            try:
-                with within(seconds):
-                    status = main([str(word) for word in words])
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else 1
-            except HangError as error:
-                status = 124
-                err.write(f"Traceback\n{error}\n")
-            except BaseException:
-                status = 1
-                err.write(traceback.format_exc())
+    quiet = (contextlib.redirect_stdout(out), contextlib.redirect_stderr(err))
+    with quiet[0], quiet[1], warnings.catch_warnings():
+        try:
+            with within(seconds):
+                status = main([str(word) for word in words])
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        except HangError as error:
+            status = 124
+            err.write(f"Traceback\n{error}\n")
+        except BaseException:
+            status = 1
+            err.write(traceback.format_exc())
     root.handlers[:] = handlers
     return Said(status, out.getvalue(), err.getvalue())
 
@@ -115,8 +115,8 @@ def forked(work: Callable[[], int], said: Path) -> int:
         file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115, PTH123
-        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         status = work()

@@ -1,15 +1,19 @@
 """Wrong inputs, made by hypothesis: command lines, recipes, tables, files, requests.
 
-Each is a plain value that hypothesis can make smaller. `wrong_inputs.py` and `damaged_files.py` count
-what becomes of many; `fuzz.py` stops at the first fault and shows the smallest like it.
+Each is a plain value that hypothesis can make smaller. `wrong_inputs.py` and `damaged_files.py`
+count what becomes of many; `fuzz.py` stops at the first fault and shows the smallest like it.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
+import numpy as np
+import soundfile
 from hypothesis import strategies as st
+from PIL import Image
 
 # Words that people, scripts and spreadsheets write where something else is expected.
 WORDS = st.sampled_from(
@@ -18,7 +22,16 @@ WORDS = st.sampled_from(
         *("0", "-0", "1", "2", "3.5", "1e308", "-1e308", "1e-400", "nan", "inf", "-inf", ".nan"),
         *(str(2**31), str(2**53), str(2**63), str(-(2**63)), "1" + "0" * 30, "0x10", "1_000", "١"),
         *("true", "off", "null", "None", "[]", "{}", "[1", "{a: 1}", "[[1]]", "!!bool maybe"),
-        *("&a [*a]", "a: b: c", "os.system", "builtins.exit", "g2d", "g2d.G2D", "a..b", "torch.nn.ReLU"),
+        *(
+            "&a [*a]",
+            "a: b: c",
+            "os.system",
+            "builtins.exit",
+            "g2d",
+            "g2d.G2D",
+            "a..b",
+            "torch.nn.ReLU",
+        ),
         *("joint", "g2d", "umt", "late", "sgd", "train", "kind", "x", "x,y", "a|b", "é", "\u202e"),
         *("a\nb", "a\tb", "=1+1", "$^$", "<b>", "%s", "{0}", "a" * 300, "../up", "con", "a b"),
     ]
@@ -110,11 +123,14 @@ def recipes(draw: st.DrawFn, whole: dict[str, Any]) -> str:
     text = json.dumps(content, indent=1)
     if draw(st.integers(0, 4)) == 0:  # broken as text
         at = draw(st.integers(0, len(text)))
-        text = text[:at] + draw(st.one_of(WORDS, TEXTS, st.just(""))) + text[at:][: draw(NUMBERS_CUT)]
+        text = (
+            text[:at]
+            + draw(st.one_of(WORDS, TEXTS, st.just("")))
+            + text[at:][: draw(st.one_of(st.none(), st.integers(0, 50)))]
+        )
     return text
 
 
-NUMBERS_CUT = st.one_of(st.none(), st.integers(0, 50))
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{b}: &{b} [{','.join(9 * ['*' + a])}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -132,7 +148,9 @@ CELLS = st.one_of(
 @st.composite
 def tables(draw: st.DrawFn) -> bytes:
     """A CSV, mostly: columns of many kinds, cells of any, bytes that are lost or changed."""
-    names = draw(st.lists(st.one_of(st.sampled_from(["x", "y", "note", "kind"]), CELLS), max_size=5))
+    names = draw(
+        st.lists(st.one_of(st.sampled_from(["x", "y", "note", "kind"]), CELLS), max_size=5)
+    )
     pools = [draw(st.lists(CELLS, min_size=1, max_size=4)) for _ in names]
     rows = draw(st.sampled_from([0, 1, 2, 3, 20, 40]))
     separator = draw(st.sampled_from([",", ";", "\t", "|"]))
@@ -153,7 +171,9 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
     at = draw(st.integers(0, len(content) - 1))
     how = draw(st.sampled_from(["flip", "cut", "hole", "junk", "more"]))
     if how == "flip":
-        return content[:at] + bytes([content[at] ^ 1 << draw(st.integers(0, 7))]) + content[at + 1 :]
+        return (
+            content[:at] + bytes([content[at] ^ 1 << draw(st.integers(0, 7))]) + content[at + 1 :]
+        )
     if how == "cut":
         return content[:at]
     if how == "hole":
@@ -162,6 +182,37 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
     if how == "more":
         return content[:at] + draw(st.binary(min_size=1, max_size=20)) + content[at:]
     return draw(st.binary(max_size=300))
+
+
+@st.composite
+def media(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A kind of column and the content of its file, mostly damaged."""
+    kind = draw(st.sampled_from(["image", "audio", "features"]))
+    stream = io.BytesIO()
+    if kind == "image":
+        mode, form = draw(
+            st.sampled_from(
+                [
+                    *(("RGB", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("P", "GIF")),
+                    *(("RGBA", "WEBP"), ("I;16", "PNG"), ("1", "TIFF"), ("RGB", "BMP")),
+                    *(("LA", "PNG"), ("F", "TIFF")),
+                ]
+            )
+        )
+        Image.new(mode, (draw(st.integers(1, 40)), draw(st.integers(1, 40)))).save(stream, form)
+    elif kind == "audio":
+        shape = (draw(st.integers(0, 3000)), draw(st.integers(1, 3)))
+        samples = draw(st.sampled_from([0.0, 0.5, 1.0, 1e30, float("nan")]))
+        rate = draw(st.sampled_from([1, 4000, 44_100, 384_000]))
+        soundfile.write(stream, np.full(shape, samples), rate, "FLOAT", format="WAV")
+    else:
+        values = draw(st.sampled_from([0.0, 1.0, 1e300, float("nan"), float("inf")]))
+        shape = tuple(draw(st.lists(st.integers(0, 4), max_size=3)))
+        kind_of = draw(st.sampled_from(["float32", "float64", "int8", "complex64", "U3", "bool"]))
+        with np.errstate(all="ignore"):
+            np.save(stream, np.nan_to_num(np.full(shape, values)).astype(kind_of))
+    content = stream.getvalue()
+    return kind, draw(damaged(content)) if draw(st.integers(0, 3)) else content
 
 
 @st.composite

@@ -9,13 +9,11 @@ bit, and no temporary file. The last campaign's counts are in `results/kills.jso
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import zipfile
@@ -26,14 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmark.compare.small import left_behind
 from benchmark.datasets.misme.miniature import write_miniature
-
-from campaigns.commands import HangError, about, ended, forked
+from campaigns.commands import HangError, ended, forked
+from campaigns.counting import record_of
 from g2d.cli.main import main
 from toy import toy_recipe
 
-HERE = Path(__file__).parent
 EPOCHS = 4
 
 
@@ -184,13 +182,4 @@ def campaign(trials: int, seed: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "kills.json")
-    given = parser.parse_args()
-    command = f"python -m campaigns.kills --trials {given.trials} --seed {given.seed}"
-    record = {**about(command), **campaign(given.trials, given.seed)}
-    given.out.write_text(json.dumps(record, indent=1) + "\n")
-    print(json.dumps(record, indent=1))
-    sys.exit(bool(record["faults"]))
+    record_of("kills", campaign, 100, __doc__ or "")

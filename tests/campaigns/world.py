@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
-from campaigns.commands import Said, run
+from campaigns import inputs
+from campaigns.commands import Said, run, within
+from g2d.errors import UserError
+from g2d.table.kinds import KINDS
 
 RECIPE = {
     "data": {
@@ -93,6 +97,23 @@ class World:
         out = self.folder / "said.csv"
         return fault or self._judge(["predict", str(self.done), f"--data={file}", f"--out={out}"])
 
+    def decode(self, media: tuple[str, bytes]) -> str:
+        """What is wrong with what becomes of the file of a modality."""
+        kind = KINDS[media[0]](["file"])
+        file = self.folder / "sent"
+        file.write_bytes(media[1])
+        try:
+            with within(20):
+                kind.unpacked(file)
+                array = kind.decode({"file": "sent"}, self.folder)
+        except UserError as error:
+            self.last = "refused"
+            return "several lines" if "\n" in str(error) else ""
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"[:300]
+        self.last = "done"
+        return "" if array is None or np.isfinite(array).all() else "numbers that are none"
+
     def _judge(self, words: list[str]) -> str:
         try:
             said = run(words)
@@ -121,13 +142,13 @@ class World:
 
 def judges(world: World) -> dict[str, tuple[Any, Callable[[Any], str]]]:
     """By kind: the inputs, and what says what is wrong with what comes of one."""
-    from hypothesis import strategies as st
-
-    from campaigns import inputs
-
     bad_yaml = st.sampled_from([inputs.BOMB, inputs.DEEP, "a: &a [*a]", "seed: !!bool maybe"])
     return {
         "command lines": (inputs.command_lines(), world.command),
-        "recipes": (st.one_of(inputs.recipes(RECIPE), inputs.recipes(RECIPE), bad_yaml), world.train),
+        "recipes": (
+            st.one_of(inputs.recipes(RECIPE), inputs.recipes(RECIPE), bad_yaml),
+            world.train,
+        ),
         "tables": (inputs.tables(), world.inspect),
+        "media": (inputs.media(), world.decode),
     }
