@@ -79,7 +79,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def run(words: Sequence[object], seconds: float = SECONDS) -> Said:
-    """A command in this process; whatever it raises is in what it said, as Python would print it."""
+    """A command in this process; whatever it raises is in what it said, as Python prints it."""
     out, err = io.StringIO(), io.StringIO()
     root = logging.getLogger()
     handlers = root.handlers[:]

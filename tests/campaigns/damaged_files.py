@@ -31,7 +31,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from campaigns import commands, inputs
-from campaigns.counting import examples, record_of
+from campaigns.counting import Clock, examples, record_of
 from g2d.data.store import Store, new_folder, write_manifest
 from g2d.errors import UserError
 
@@ -239,7 +239,7 @@ class Damage:
         return "" if found == self._truths[damaged.door] else "another result in silence"
 
 
-def campaign(trials: int, seed: int) -> dict[str, Any]:
+def campaign(trials: int, seed: int, clock: Clock) -> dict[str, Any]:
     """So many trials, and what became of them."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in DOORS}
     faults = []
@@ -253,8 +253,13 @@ def campaign(trials: int, seed: int) -> dict[str, Any]:
             if fault:
                 faults.append({"door": value.door, "file": str(value.file), "fault": fault})
 
-        examples(damage.inputs, damage.judge, trials, seed, see)
-    return {"trials": trials, "seed": seed, "counts": counts, "faults": faults}
+        examples(damage.inputs, damage.judge, trials, seed, see, clock)
+    return {
+        "trials": sum(map(Counter.total, counts.values())),
+        "seed": seed,
+        "counts": counts,
+        "faults": faults,
+    }
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ import numpy as np
 from benchmark.compare.small import left_behind
 from benchmark.datasets.misme.miniature import write_miniature
 from campaigns.commands import HangError, ended, forked
-from campaigns.counting import record_of
+from campaigns.counting import Clock, record_of
 from g2d.cli.main import main
 from toy import toy_recipe
 
@@ -148,7 +148,7 @@ def trial(kind: Killed, out: Path, seconds: float, rng: np.random.Generator) -> 
     return ""
 
 
-def campaign(trials: int, seed: int) -> dict[str, Any]:
+def campaign(trials: int, seed: int, clock: Clock) -> dict[str, Any]:
     """So many kills, in turn of each command."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in COMMANDS}
     faults = []
@@ -167,6 +167,8 @@ def campaign(trials: int, seed: int) -> dict[str, Any]:
             truths[name] = kind.left(out)
             shutil.rmtree(out)
         for number in range(trials):
+            if clock.over:
+                break
             name = list(COMMANDS)[number % len(COMMANDS)]
             kind = COMMANDS[name]
             rng = np.random.default_rng([seed, number])
@@ -178,7 +180,12 @@ def campaign(trials: int, seed: int) -> dict[str, Any]:
             if fault:
                 faults.append({"command": name, "trial": number, "fault": fault})
             shutil.rmtree(out)
-    return {"trials": trials, "seed": seed, "counts": counts, "faults": faults}
+    return {
+        "trials": sum(map(Counter.total, counts.values())),
+        "seed": seed,
+        "counts": counts,
+        "faults": faults,
+    }
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from g2d.table.serve.server import make_server
 @contextmanager
 def served(run: Path) -> Iterator[Callable[[bytes], str]]:
     """Serves a run; gives what judges the answer to some bytes."""
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     listening = socket.create_server(("127.0.0.1", 0))
     server = make_server(make_app(run, max_mb=1, max_seconds=2, threads=1), 2)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started:

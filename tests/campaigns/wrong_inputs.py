@@ -3,8 +3,8 @@
     PYTHONPATH=tests python -m campaigns.wrong_inputs --trials 2000
 
 Each is given to a command in this process. It ends in one line and status 1 or 2, or does its
-work; anything else is a fault: a traceback, several lines, more than 20 s of the processor, a metric
-that is no number without a word, a file that is left. The last campaign's counts are in
+work; anything else is a fault: a traceback, several lines, more than 20 s of the processor, a
+metric that is no number without a word, a file that is left. The last campaign's counts are in
 `results/wrong_inputs.json`.
 """
 
@@ -16,11 +16,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from campaigns.counting import examples, record_of
+from campaigns.counting import Clock, examples, record_of
 from campaigns.world import World, judges
 
 
-def campaign(trials: int, number: int) -> dict[str, Any]:
+def campaign(trials: int, number: int, clock: Clock) -> dict[str, Any]:
     """So many wrong inputs, as many of each kind."""
     counts: dict[str, Counter[str]] = {}
     faults: list[dict[str, str]] = []
@@ -28,7 +28,7 @@ def campaign(trials: int, number: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder))
         kinds = judges(world)
-        for name, (inputs, judge) in kinds.items():
+        for place, (name, (inputs, judge)) in enumerate(kinds.items()):
             counted = counts[name] = Counter()
             begun = time.monotonic()
 
@@ -37,11 +37,17 @@ def campaign(trials: int, number: int) -> dict[str, Any]:
                 if fault:
                     faults.append({"kind": name, "input": repr(value)[:400], "fault": fault[:400]})
 
-            examples(inputs, judge, trials // len(kinds), number, see)
+            part = clock.part(len(kinds) - place)
+            examples(inputs, judge, trials // len(kinds), number, see, part)
             seconds[name] = round(time.monotonic() - begun, 1)
     often = Counter(fault["fault"][:80] for fault in faults)
     return {
-        **{"trials": trials, "seed": number, "counts": counts, "seconds": seconds},
+        **{
+            "trials": sum(map(Counter.total, counts.values())),
+            "seed": number,
+            "counts": counts,
+            "seconds": seconds,
+        },
         **{"kinds of faults": often, "faults": faults},
     }
 
