@@ -23,6 +23,7 @@ from g2d.table.division import SplitBy, check_division, divide, unplaced
 from g2d.table.fingerprint import fingerprint_of
 from g2d.table.kinds import Kind
 from g2d.table.kinds.base import Array
+from g2d.table.numbers import Decimal, reading_note, with_plain_numbers
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.reader import KindReader
 from g2d.table.rows import KIND, open_rows
@@ -59,6 +60,8 @@ class TableData:
         cache: Where decoded files are kept.
         workers: Processes that decode files; with more than 0, a script of your own has to keep
             its work below `if __name__ == "__main__":`.
+        numbers: The decimal mark of columns, `decimal_point` or `decimal_comma`, where their values
+            do not tell; how the others are written is read off them.
 
     Attributes:
         skipped: Rows that are left out, by number from 1, and why.
@@ -78,8 +81,9 @@ class TableData:
         folder: str | Path | None = None,
         cache: str | Path | None = None,
         workers: int = 0,
+        numbers: Mapping[str, Decimal] | None = None,
     ) -> None:
-        self.table = read_table(table, folder)
+        self.table, readings = with_plain_numbers(read_table(table, folder), numbers)
         self.target = read_target(self.table.column(target), target, task)
         self.split = SplitBy.of(split)
         self.name = name_of(self.table.name)
@@ -107,6 +111,11 @@ class TableData:
                         "learnt from it; leave it out"
                     )
                 self.table.column(column)
+        used = {target, *(c for kind in self.kinds.values() for c in kind.columns)}
+        self.numbers = {n: reading.written for n, reading in readings.items() if n in used}
+        for name, reading in readings.items():
+            if name in used and reading.unsure:
+                logger.warning("%s", reading_note(name, reading))
         self.split = _as_written(self.split, self.kinds)
         self._unusable = {**unplaced(self.table, self.split), **self.target.unusable}
         self.target_name, self.workers = target, workers
@@ -147,7 +156,7 @@ class TableData:
         readers = {n: KindReader(k, decoded[n], present[n]) for n, k in self.kinds.items()}
         missing = {name: mask for name, mask in present.items() if not mask.all()}
         parts = [PreparedSplit(part, readers, target.values[rows], missing) for part in by_store]
-        preprocessing = Preprocessing(self.kinds, self.target_name)
+        preprocessing = Preprocessing(self.kinds, self.target_name, self.numbers)
         self.absent.sort()
         if self.skipped or self.absent:
             logger.warning(

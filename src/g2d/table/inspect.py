@@ -11,6 +11,7 @@ from g2d.recipes.completing import AUTO
 from g2d.table.dates import order_of
 from g2d.table.kinds import Kind, Tabular
 from g2d.table.kinds.tabular import kind_of_column, unsure_note
+from g2d.table.numbers import reading_note, with_plain_numbers
 from g2d.table.schema import infer, make_kinds
 from g2d.table.source import Table, read_table
 from g2d.table.targets import TaskName, rare, read_target
@@ -35,7 +36,7 @@ def inspect_table(
     Raises:
         UserError: The table cannot be read, or holds fewer than two modalities.
     """
-    table = read_table(path)
+    table, readings = with_plain_numbers(read_table(path))
     answer = read_target(table.column(target), target, task)
     found = infer(table, target)
     kinds = make_kinds(found.modalities)
@@ -54,6 +55,7 @@ def inspect_table(
         )
         said = f"{name}: {kind.name} in {_columns(kind.columns)}"
         notes.append(said + (f", empty in {empty} rows" if empty else ""))
+    notes += [reading_note(column, reading) for column, reading in readings.items()]
     notes += _dates_in_doubt(table, kinds)
     notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
     if answer.unusable:
