@@ -15,7 +15,8 @@ from g2d.errors import UserError
 from g2d.table.cells import as_cell, number_of
 from g2d.table.dataset import TableData
 from g2d.table.inspect import inspect_table
-from g2d.table.numbers import Written, plain, reading_of, with_plain_numbers
+from g2d.table.numbers import reading_of, with_plain_numbers
+from g2d.table.numerals import Written, plain
 from g2d.table.predict import Predictor
 from g2d.table.source import Table, read_table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ def picture_bytes(path: Path) -> int:
 def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     """Decodes a picture, upright and in colour.
 
-    Turned as its EXIF orientation says; grey, palette and CMYK pictures become RGB, transparency
-    is dropped.
+    Turned as its EXIF orientation says; grey, palette and CMYK pictures become RGB, what is
+    transparent lies on white.
 
     Args:
         path: JPEG, PNG or whatever else Pillow reads.
@@ -55,7 +56,7 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore")  # of metadata, which is not looked at
             with pillow.open(path) as file:
                 deep = file.mode[0] in "IF"
-                picture = operations.exif_transpose(file).convert("RGB")
+                picture = _opaque(operations.exif_transpose(file), pillow)
             if side is not None:
                 picture = picture.resize((side, side), pillow.Resampling.BILINEAR)
     except pillow.UnidentifiedImageError:
@@ -66,3 +67,11 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     if deep:
         raise UnusableError(f"{path.name} has more than 8 bits a channel; save it with 8")
     return np.asarray(picture, dtype=np.uint8)
+
+
+def _opaque(picture: Any, pillow: Any) -> Any:
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    seen = picture.convert("RGBA")
+    white = pillow.new("RGBA", seen.size, "white")
+    return pillow.alpha_composite(white, seen).convert("RGB")

@@ -6,59 +6,32 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from g2d.errors import UserError
 from g2d.table.cells import Cell, Exact, number_of
+from g2d.table.numerals import (
+    CURRENCY,
+    GROUPED,
+    Written,
+    decimal_mark,
+    parts_of,
+    plain,
+    same_unit,
+    singular,
+)
 from g2d.table.source import Table
 
 Decimal = Literal["decimal_point", "decimal_comma"]
 _MARKS: dict[str, str] = {"decimal_point": ".", "decimal_comma": ","}
 _NAMES = {".": "point", ",": "comma"}
 
-_CURRENCY = (
-    r"(?:[A-Z]{0,3}[$€£¥₹₽₩₺₪฿₫₴₦]|Rs\.?|kr\.?|zł|"
-    "USD|EUR|GBP|JPY|CHF|CAD|AUD|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|KRW|TRY|NZD|SGD|HKD)"
-)
-# Blanks and apostrophes only ever part thousands.
-_GAPS = " \u00a0\u2009\u202f'\u2019"
-_NUMBER = re.compile(
-    rf"(?P<open>\()?(?P<sign>[+\-\u2212]?)\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+\-\u2212]?)"
-    rf"(?P<digits>(?:\d[\d.,{_GAPS}]*)?\d|[.,]\d+)"
-    r"(?P<exponent>[eE][+-]?\d+)?\s*(?P<after>[^\d\s.,()'+\-][^\d()]{0,11})?(?P<close>\))?",
-)
-_GROUPED = {
-    mark: re.compile(rf"[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{2,3}})*{re.escape(mark)}\d{{3}}")
-    for mark in ".,"
-}
-_SPACED = re.compile(rf"[1-9]\d{{0,2}}(?:[{_GAPS}]\d{{3}})+(?:[.,]\d*)?")
-# Where one of these stands in some cells only, those without it are of another size.
-_SIZES = frozenset(["%", "‰", "k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "Tsd"])
 # Of how many cells a column's reading is found out.
 _LOOKED_AT = 5000
 _ENOUGH = 0.8
 # With fewer different values, what ends in letters (`4WD`) is a name.
 _FEW = 10
-
-
-@dataclass(frozen=True)
-class Written:
-    """How the numbers of a column are written.
-
-    Attributes:
-        decimal: The decimal mark.
-        thousands: The marks that part thousands, of `.` and `,`.
-        unit: What stands before or after every number (`$`, `%`, `cm`).
-    """
-
-    decimal: str = "."
-    thousands: str = ""
-    unit: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -74,47 +47,6 @@ class Reading:
     written: Written
     bare: int = 0
     unsure: str = ""
-
-
-@dataclass(frozen=True)
-class _Parts:
-    sign: str
-    unit: str
-    digits: str
-    exponent: str
-
-
-def plain(cell: Cell, written: Written) -> Cell:
-    """The number of a cell as programs write it; the cell itself where it is none.
-
-    A cell that can be read in one way only is read so; where a mark may part thousands or
-    decimals, the column decides.
-
-    Example:
-        >>> dollars = Written(thousands=",", unit="$")
-        >>> plain("$50,000", dollars), plain("($1,250.50)", dollars), plain("about 4", dollars)
-        ('50000', '-1250.50', 'about 4')
-        >>> plain("1.234", Written(",", ".")), plain("1.234", Written()), plain("3,5", Written())
-        ('1234', '1.234', '3.5')
-    """
-    if cell is None or isinstance(cell, Exact):
-        return cell
-    if written.decimal == "." and not math.isnan(number_of(cell)):
-        return cell
-    parts = _parts(cell)
-    if parts is None or not _same_unit(parts.unit, written.unit):
-        return cell
-    mark, certain = _decimal(parts.digits)
-    digits = parts.digits
-    if not certain:
-        other = "," if mark == "." else "."
-        if mark != written.decimal:
-            if mark not in written.thousands:
-                return cell
-            mark = other
-    for thousands in {*_GAPS, ".", ","} - {mark}:
-        digits = digits.replace(thousands, "")
-    return parts.sign + digits.replace(mark, ".") + parts.exponent
 
 
 def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading | None:
@@ -137,20 +69,20 @@ def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading
         return None
     if decimal is None and _all_plain(there):
         return Reading(Written())
-    found = [(cell, parts) for cell in there if (parts := _parts(cell)) is not None]
+    found = [(cell, parts) for cell in there if (parts := parts_of(cell)) is not None]
     if len(found) < _ENOUGH * len(there):
         return None
-    units = Counter(_singular(parts.unit) for _, parts in found if parts.unit)
+    units = Counter(singular(parts.unit) for _, parts in found if parts.unit)
     unit, bare = "", 0
     if units:
         unit = units.most_common(1)[0][0]
-        alike = [pair for pair in found if _same_unit(pair[1].unit, unit)]
-        named = any(letter.isalpha() for letter in unit) and not re.fullmatch(_CURRENCY, unit)
+        alike = [pair for pair in found if same_unit(pair[1].unit, unit)]
+        named = any(letter.isalpha() for letter in unit) and not re.fullmatch(CURRENCY, unit)
         if len(alike) < _ENOUGH * len(there) or (named and len(set(there)) <= _FEW):
             return None
         found, bare = alike, sum(not parts.unit for _, parts in alike)
     texts = [parts.digits for cell, parts in found if not isinstance(cell, Exact)]
-    written, unsure = _marks(texts, decimal, money=re.fullmatch(_CURRENCY, unit) is not None)
+    written, unsure = _marks(texts, decimal, money=re.fullmatch(CURRENCY, unit) is not None)
     written = replace(written, unit=unit)
     sample = next((cell for cell, parts in found if parts.digits == unsure), "") if unsure else ""
     return Reading(written, bare, sample)
@@ -214,45 +146,10 @@ def several_units(cells: Sequence[str]) -> str:
         >>> several_units(["170 cm", "1.8 m", "181 cm"]), several_units(["red", "blue"])
         ('cm, m', '')
     """
-    units = Counter(parts.unit for cell in cells if (parts := _parts(cell)) is not None)
+    units = Counter(parts.unit for cell in cells if (parts := parts_of(cell)) is not None)
     named = [unit for unit, _ in units.most_common() if unit]
     enough = sum(units.values()) >= _ENOUGH * len(cells) and 1 < len(named) <= _FEW
     return ", ".join(named) if enough else ""
-
-
-def _parts(cell: str) -> _Parts | None:
-    """The pieces of a cell that may be a number; `None` where it is none."""
-    seen = _NUMBER.fullmatch(cell)
-    if seen is None or bool(seen["open"]) != bool(seen["close"]):
-        return None
-    if seen["sign"] and seen["inner"]:
-        return None
-    digits = seen["digits"]
-    if any(gap in digits for gap in _GAPS) and not _SPACED.fullmatch(digits):
-        return None
-    if not _decimal(digits)[0]:
-        return None
-    minus = seen["open"] or (seen["sign"] or seen["inner"]) in {"-", "\u2212"}
-    units = [unit.strip() for unit in (seen["before"], seen["after"]) if unit]
-    return _Parts("-" if minus else "", " ".join(units), digits, seen["exponent"] or "")
-
-
-def _decimal(digits: str) -> tuple[str, bool]:
-    """The decimal mark of a number, and whether it is certain; empty where this is no number."""
-    dots, commas = digits.count("."), digits.count(",")
-    if not dots and not commas:
-        return ".", True
-    if dots and commas:
-        mark = "." if digits.rindex(".") > digits.rindex(",") else ","
-        other = "," if mark == "." else "."
-        whole = digits[: digits.index(mark)]
-        good = digits.count(mark) == 1 and _GROUPED[other].fullmatch(whole)
-        return (mark, True) if good else ("", True)
-    mark = "." if dots else ","
-    if dots + commas > 1:
-        other = "," if mark == "." else "."
-        return (other, True) if _GROUPED[mark].fullmatch(digits) else ("", True)
-    return mark, not _GROUPED[mark].fullmatch(digits)
 
 
 def _marks(numbers: Sequence[str], decimal: Decimal | None, money: bool) -> tuple[Written, str]:
@@ -261,7 +158,7 @@ def _marks(numbers: Sequence[str], decimal: Decimal | None, money: bool) -> tupl
     open_: dict[str, list[str]] = {".": [], ",": []}
     bare = [0, 0, 0]  # whole numbers without a mark: below 100, to 999, from 1000
     for digits in numbers:
-        mark, sure = _decimal(digits)
+        mark, sure = decimal_mark(digits)
         if digits.isdecimal():
             bare[0 if len(digits) < 3 else 1 if len(digits) == 3 else 2] += 1
         elif sure:
@@ -292,16 +189,6 @@ def _with_thousands(decimal: str, numbers: Sequence[str]) -> Written:
     return Written(decimal, other if any(other in digits for digits in numbers) else "")
 
 
-def _same_unit(unit: str, wanted: str) -> bool:
-    if not unit:
-        return wanted not in _SIZES
-    return _singular(unit) == wanted
-
-
-def _singular(unit: str) -> str:
-    return unit[:-1] if len(unit) > 3 and unit.endswith("s") else unit
-
-
 def _all_plain(cells: Sequence[str]) -> bool:
     """Whether all numbers are written as programs do, and none may be meant otherwise."""
     if all(isinstance(cell, Exact) for cell in cells):
@@ -312,5 +199,5 @@ def _all_plain(cells: Sequence[str]) -> bool:
             return False
         if "." in cell and not isinstance(cell, Exact):
             dotted += 1
-            doubtful += _GROUPED["."].fullmatch(cell) is not None
+            doubtful += GROUPED["."].fullmatch(cell) is not None
     return doubtful < dotted or not dotted

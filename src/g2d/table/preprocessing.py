@@ -14,7 +14,7 @@ import torch
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.table.kinds import KINDS, Kind
-from g2d.table.numbers import Written, plain
+from g2d.table.numerals import Written, plain
 from g2d.table.source import Row, Table
 
 

@@ -12,7 +12,7 @@ class Task(ABC):
 
     Attributes:
         outputs: Width of the logits.
-        metric: Name of the metric that models are selected by.
+        metric: Name of the metric that models are compared by.
         higher_is_better: Whether that metric grows with quality.
     """
 
@@ -69,6 +69,15 @@ class Task(ABC):
     @abstractmethod
     def describe(self) -> dict[str, object]:
         """What `task_from` needs to build this task again, as plain JSON values."""
+
+    @property
+    def selects(self) -> str:
+        """Name of the metric that chooses the epoch on validation."""
+        return self.metric
+
+    def settle(self, logits: Tensor, target: Tensor) -> bool:
+        """Chooses on validation what only validation can tell; says whether there was anything."""
+        return False
 
     def better(self, candidate: float, best: float | None) -> bool:
         """Whether a validation metric beats the best so far (ties go to the earlier)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes
+from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes, wave_seconds
 from g2d.errors import UserError
 from g2d.table.cells import Cell
-from g2d.table.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.table.kinds.base import Array, Arrays, Kind, one_column, share, whole
 from g2d.table.kinds.moments import Moments
 from g2d.table.kinds.paths import path_in
+
+# Samples that were written as whole numbers of 16 bits are still sound, and anything beyond is not.
+_LOUDEST = 1e5
 
 
 class Audio(Kind):
@@ -56,6 +60,8 @@ class Audio(Kind):
             raise UserError(f"{cell!r} has no samples")
         if not np.isfinite(wave).all():
             raise UserError(f"{cell!r} holds samples that are not numbers")
+        if (loudest := float(np.abs(wave).max())) > _LOUDEST:
+            raise UserError(f"{cell!r} holds samples of {loudest:.1g}, full scale being 1")
         length = round(self.seconds * self.rate)
         cut = np.zeros(length, np.float32)
         cut[: min(length, len(wave))] = wave[:length]
@@ -68,6 +74,22 @@ class Audio(Kind):
         for array in arrays():
             moments.add(array.reshape(-1, 1))
         self._mean, self._scale = moments.mean.item(), moments.scale.item()
+
+    def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
+        """How many recordings are longer than `seconds`."""
+        lengths = [
+            length
+            for row in rows
+            for path in self.files(row, folder)
+            if (length := wave_seconds(path)) is not None
+        ]
+        longer = sum(length > self.seconds + 0.05 for length in lengths)
+        if not longer:
+            return []
+        return [
+            f"{share(longer, len(lengths))} recordings looked at are longer than the "
+            f"{self.seconds:g} s that are read; seconds: {math.ceil(max(lengths))} reads them whole"
+        ]
 
     def finish(self, array: Array) -> Array:
         """Standardised, with a channel in front."""
