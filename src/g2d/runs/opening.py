@@ -24,6 +24,7 @@ from g2d.runs.loaders import EVALUATION_BATCH
 from g2d.runs.loading import load_run, without_pretrained
 from g2d.runs.teach import teacher_folder
 from g2d.runs.trust import Trust, recipe_of
+from g2d.tasks import task_from
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ def open_run(
             f"{folder.name} was trained under the split policy {trained!r}, got {now!r}, which may "
             "count training samples as test; leave data.protocol as it was"
         )
+    if splits.spec.task.unsettled:  # what the run has chosen on validation
+        task = task_from(RunFolder(folder).read_json("model.json")["task"])
+        splits = replace(splits, spec=replace(splits.spec, task=task))
     return OpenedRun(model, recipe, splits)
 
 

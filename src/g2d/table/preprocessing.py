@@ -111,6 +111,19 @@ class Preprocessing:
         zeros = torch.zeros(len(rows), dtype=torch.int64)
         return Batch(inputs, zeros, torch.arange(len(rows)), present), reasons
 
+    def unseen(self, row: Row) -> dict[str, str]:
+        """Values of categories, by column, that are none of those known from training."""
+        return {
+            name: cell
+            for name, known in self._categories.items()
+            if (cell := row.get(name)) is not None and cell not in known
+        }
+
+    @cached_property
+    def _categories(self) -> dict[str, frozenset[str]]:
+        fields = [field for kind in self.kinds.values() for field in kind.fields()]
+        return {f.column: frozenset(f.values) for f in fields if f.holds == "category"}
+
     def _plain(self, row: Row) -> Row:
         """A row with its numbers as those of the training rows were read."""
         plainly = {name: plain(row.get(name), how) for name, how in self._written.items()}

@@ -71,13 +71,18 @@ class Task(ABC):
         """What `task_from` needs to build this task again, as plain JSON values."""
 
     @property
+    def unsettled(self) -> bool:
+        """Whether there is something that only validation can tell."""
+        return False
+
+    @property
     def selects(self) -> str:
         """Name of the metric that chooses the epoch on validation."""
         return self.metric
 
-    def settle(self, logits: Tensor, target: Tensor) -> bool:
-        """Chooses on validation what only validation can tell; says whether there was anything."""
-        return False
+    def settled(self, logits: Tensor, target: Tensor) -> Task:
+        """The task with what only validation can tell, chosen there."""
+        return self
 
     def better(self, candidate: float, best: float | None) -> bool:
         """Whether a validation metric beats the best so far (ties go to the earlier)."""

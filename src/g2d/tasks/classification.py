@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal
 
 import torch
@@ -99,22 +100,28 @@ class Classification(Task):
             return (logits.float().softmax(dim=1)[:, 1] >= self.threshold).long()
         return logits.argmax(dim=1)
 
-    def settle(self, logits: Tensor, target: Tensor) -> bool:
-        """The threshold halfway between two probabilities at which `selects` is the largest."""
-        if self.threshold != "validation":
-            return False
+    @property
+    def unsettled(self) -> bool:
+        """Whether the threshold is to be chosen."""
+        return self.threshold == "validation"
+
+    def settled(self, logits: Tensor, target: Tensor) -> Classification:
+        """With the threshold, halfway between two probabilities, at which `selects` is largest."""
+        if not self.unsettled:
+            return self
+        found = copy(self)
         seen = logits.float().softmax(dim=1)[:, 1].unique()
         candidates = [0.5, *((seen[1:] + seen[:-1]) / 2).tolist()]
         if len(candidates) > _MOST:
             candidates = candidates[:: len(candidates) // _MOST + 1]
         scores = {}
         for candidate in candidates:
-            self.threshold = candidate
-            scores[candidate] = self.metrics(logits, target)[self.selects]
+            found.threshold = candidate
+            scores[candidate] = found.metrics(logits, target)[self.selects]
         best = max(scores.values())
         among = [candidate for candidate, score in scores.items() if score == best]
-        self.threshold = float(min(among, key=lambda candidate: abs(candidate - 0.5)))
-        return True
+        found.threshold = float(min(among, key=lambda candidate: abs(candidate - 0.5)))
+        return found
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         """Accuracy, unweighted average recall (UAR) and macro F1.

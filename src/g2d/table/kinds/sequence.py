@@ -12,13 +12,15 @@ import numpy as np
 from g2d.errors import UserError
 from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
-from g2d.table.kinds.features import listed, read_npy
+from g2d.table.kinds.features import listed, read_csv, read_npy
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
 
 
 class SequenceOfVectors(Kind):
-    """Arrays `(T, d)`: paths of `.npy` files, or lists of lists of numbers.
+    """Arrays `(T, d)`: paths of `.npy` or CSV files, or lists of lists of numbers.
+
+    A CSV file has one step a row; its first row may name the columns.
 
     Padded at the end with zeros; a step of zeros alone is padding to the encoders that mask.
 
@@ -50,7 +52,11 @@ class SequenceOfVectors(Kind):
         cell = cells[self._column]
         if cell is None:
             return None
-        return listed(cell, 2) if cell.startswith("[") else read_npy(cell, folder, ndim=2)
+        if cell.startswith("["):
+            return listed(cell, 2)
+        if cell.lower().endswith((".csv", ".tsv")):
+            return read_csv(cell, folder)
+        return read_npy(cell, folder, ndim=2)
 
     def fields(self) -> list[Field]:
         """A file, or the vectors themselves."""
