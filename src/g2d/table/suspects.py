@@ -92,7 +92,8 @@ def groups_in(table: Table, target: str, split: str | None) -> list[str]:
         how = "a random split" if split is None else f"{split} ({sides} of them)"
         notes.append(
             f"rows of one {name} ({len(counts)} in {total} rows) lie on both sides of {how}: if "
-            f"new rows will be of others, write split: {{group: {name}}} and take it out of modalities"
+            f"new rows will be of others, write split: {{group: {name}}} and take it out of "
+            "modalities"
         )
     return notes
 

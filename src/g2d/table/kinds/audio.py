@@ -11,18 +11,21 @@ import numpy as np
 import torch
 
 from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes, wave_seconds
+from g2d.data.soundtrack import read_sound
 from g2d.errors import UserError
 from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Arrays, Kind, one_column, share, whole
 from g2d.table.kinds.moments import Moments
 from g2d.table.kinds.paths import path_in
 
+# What libsndfile does not read, and FFmpeg does.
+_TRACKS = (".m4a", ".aac")
 # Samples that were written as whole numbers of 16 bits are still sound, and anything beyond is not.
 _LOUDEST = 1e5
 
 
 class Audio(Kind):
-    """Paths of recordings, any format that libsndfile reads, as log-mel spectrograms.
+    """Paths of recordings, any format that libsndfile reads, and M4A, as log-mel spectrograms.
 
     Args:
         columns: One column of paths.
@@ -55,7 +58,11 @@ class Audio(Kind):
         cell = cells[self._column]
         if cell is None:
             return None
-        wave = read_wav(path_in(cell, folder), self.rate, self.seconds)
+        path = path_in(cell, folder)
+        if path.suffix.lower() in _TRACKS:
+            wave = read_sound(path, self.rate)
+        else:
+            wave = read_wav(path, self.rate, self.seconds)
         if len(wave) == 0:
             raise UserError(f"{cell!r} has no samples")
         if not np.isfinite(wave).all():
