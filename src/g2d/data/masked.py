@@ -55,7 +55,7 @@ class Masked(Split):
             )
         self.split, self.mask, self.told = split, mask, told
         self.target: Tensor = split.target
-        self.augmented = split.augmented
+        self.augmented, self.weights = split.augmented, split.weights
         self.there = self._both(split.present, np.arange(len(split)))
         self.present: Presence = self.there if told else dict(split.present)
 
