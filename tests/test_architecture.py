@@ -19,7 +19,7 @@ BASIS = {"batch", "errors", "checksums", "files", "tasks", "ranks", "gates", "fu
 MODELS = BASIS | {"models"}
 STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
-METHODS = TEACHERS | {"methods", "attach"}
+METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
 RECIPES = ENGINE | {"data"}
 RUNS = RECIPES | {"recipes", "__init__"}
@@ -38,20 +38,19 @@ ALLOWED = {
     "functional": {"errors", "tasks"},
     "models": {"batch", "errors", "tasks", "published", "functional"},
     "student": MODELS,
-    "attach": STUDENT,
     "teachers": STUDENT,
-    "methods": TEACHERS | {"attach"},
+    "methods": TEACHERS,
     "data": {"batch", "errors", "checksums", "files", "tasks"},
     "integrations": METHODS,
-    "doctor": METHODS | {"figures"},
+    "monitor": METHODS | {"figures"},
     "engine": METHODS,
     "recipes": RECIPES,
     "runs": RUNS,
     "analysis": ANALYSIS,
-    "table": WING | {"doctor", "published"},
+    "table": WING | {"monitor", "published"},
     "benchmark": WING,
     "cli": WING | {"table", "benchmark"},
-    "__init__": METHODS | {"doctor", "table"},
+    "__init__": {"errors"},
     "__main__": {"cli"},
 }
 WINGS = ("table", "benchmark")

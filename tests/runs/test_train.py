@@ -338,6 +338,47 @@ def test_other_settings_are_other_teachers(tmp_path):
     assert len(list((tmp_path / "teachers").iterdir())) == 6
 
 
+ENCODERS = {"near": {"name": "toy.ToyEncoder", "dropout": 0.2}, "far": "toy.ToyEncoder"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "others"),
+    [
+        ({}, set()),
+        ({"data": {"name": "toy.ToyData", "salt": 1}}, {"near", "far"}),
+        ({"data": {"name": "toy.ToyData", "protocol": "official"}}, {"near", "far"}),
+        ({"encoders": ENCODERS}, {"near"}),
+        ({"seed": 1}, {"near", "far"}),
+        ({"training": {"devices": 2}}, {"near", "far"}),
+        ({"training": {"epochs": 3}}, {"near", "far"}),
+        ({"training": {"accelerator": "auto", "workers": 1}}, set()),
+        ({"training": {"loggers": ["tensorboard"], "probe_gradients": True}}, set()),
+        ({"method": "umt", "fusion": "concat"}, set()),
+        ({"teachers": {"cache": "off"}}, set()),
+    ],
+    ids=str,
+)
+def test_a_teacher_is_named_by_what_decides_it_and_nothing_else(tmp_path, changes, others):
+    def folders(content):
+        teaching = resolve_teaching(recipe_from(content))
+        return {name: teacher_folder(teaching, name, tmp_path) for name in ("near", "far")}
+
+    usual = toy_recipe()
+    training = {**usual["training"], **changes.get("training", {})}
+    one, other = folders(usual), folders({**usual, **changes, "training": training})
+    assert {name for name in one if one[name] != other[name]} == others
+
+
+def test_each_teacher_begins_with_weights_of_its_own(tmp_path):
+    """Of one architecture, and of every seed: with a learning rate of nothing, they stay so."""
+    for seed in (0, 1):
+        train(recipe("ume", seed=seed, epochs=1, learning_rate=1e-30), tmp_path)
+    first = [load_file(p) for p in sorted(tmp_path.glob("teachers/*/model.safetensors"))]
+    matrices = [state["encoder.body.0.weight"] for state in first]
+    assert len(matrices) == 4
+    assert len({tuple(matrix.flatten().tolist()) for matrix in matrices}) == 4
+
+
 def test_a_student_does_not_depend_on_when_its_teachers_were_trained(tmp_path):
     """The encoder has dropout: the random state at the student's start matters."""
     at_once = train(recipe("g2d"), tmp_path / "at_once")
@@ -450,16 +491,29 @@ def test_the_test_split_is_asked_once_at_the_end(tmp_path):
     assert max(n for n, (name, _) in enumerate(toy.READS) if name == "train") < last
 
 
-def test_nothing_but_test_numbers_depends_on_the_test_split(tmp_path):
+def untouched_by_test(tmp_path, **options):
     one, other = (
-        train(recipe(data=data(test_salt=salt), epochs=4), tmp_path / str(salt)) for salt in (0, 1)
+        train(recipe(data=data(test_salt=salt), **options), tmp_path / str(salt)) for salt in (0, 1)
     )
     assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     first, second = read(one), read(other)
     assert first["test"] != second["test"]
     for key in ("val", "best_epoch"):
         assert first[key] == second[key]
-    assert first["teachers"]["confidence"] == second["teachers"]["confidence"]
+    return first, second
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_nothing_but_test_numbers_depends_on_the_test_split(tmp_path, fusion):
+    untouched_by_test(tmp_path, method="joint", fusion=fusion, epochs=1)
+
+
+def test_neither_teachers_nor_floors_are_fitted_on_the_test_split(tmp_path):
+    whole = {"name": "g2d", "calibrate": True, "distill_to": "ensemble", "init": "teachers"}
+    first, second = untouched_by_test(tmp_path, method=whole, epochs=3)
+    assert first["teachers"]["calibration"] == second["teachers"]["calibration"]
+    for key in ("weights", "modality", "val"):
+        assert first["floors"][key] == second["floors"][key]
 
 
 # -- stopping and going on

@@ -135,3 +135,29 @@ def test_held_out_logits_have_the_confidence_of_the_teachers_they_are_of(
     assert found.confidence() == g2d.mean_confidence(teachers, parts)
     taught = g2d.CalibratedTeachers(teachers, found.calibration())
     assert found.confidence(taught.calibration) == g2d.mean_confidence(taught, parts)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_a_teacher_that_ignores_its_modality_is_at_chance_and_one_that_knows_is_not(
+    kind: str,
+) -> None:
+    task = TASKS[kind]
+    batches = [batch(NAMES[:2], task, 40, seed=seed) for seed in range(3)]
+    target = torch.cat([each.target for each in batches])
+    models = teacher_models(NAMES[:2], task)
+    with torch.no_grad():  # always the same answer, the best of its kind
+        models["sound"].head.weight.zero_()
+        models["sound"].head.bias.copy_(task.constant(target)[0])
+    taught = g2d.calibrate(g2d.OnlineTeachers(models, task), batches)
+    asked = HeldOut(taught.teachers, batches)
+    asked.logits["image"] = _right(task, target)
+    assert asked.at_chance() == ("sound",)
+
+
+def _right(task: g2d.Task, target: torch.Tensor) -> torch.Tensor:
+    """Logits of whoever knows the answer."""
+    if isinstance(task, g2d.Classification):
+        return 4.0 * torch.nn.functional.one_hot(target, task.outputs)
+    if isinstance(task, g2d.MultiLabel):
+        return 8.0 * target - 4.0
+    return task.scale(target).logit(eps=1e-6)[:, None]

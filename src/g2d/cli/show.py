@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import require
-from g2d.runs.run import Run
 
 # Recorded with every run, and left to `g2d evaluate`: a run is read by fewer.
 _DETAILS = ("loss", "uar", "macro_f1", "mpe")
@@ -69,6 +68,8 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
         out: What its teachers are named relative to.
         instead: The command that trains the ensemble of the same teachers.
     """
+    from g2d.runs.run import Run
+
     run = Run(folder, out=out)
     result = run.result
     taught = {n: teacher.metrics for n, teacher in run.own_teachers.items() if teacher.finished}
@@ -131,6 +132,8 @@ def show_floors(result: Mapping[str, Any], instead: str | None = None) -> None:
 
 def show_teachers(folders: Sequence[Path]) -> None:
     """Prints each teacher's main metrics."""
+    from g2d.runs.run import Run
+
     results = [Run(folder).result for folder in folders]
     metrics = [name for name in results[0]["test"] if name not in _DETAILS]
     rows = [

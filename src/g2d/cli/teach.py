@@ -7,11 +7,11 @@ import argparse
 from g2d.cli.command import Command
 from g2d.cli.show import show_teachers
 from g2d.cli.train import add_recipe_arguments, recipe_changes
-from g2d.ranks import first_process
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains whichever teachers are not there yet."""
+    from g2d.ranks import first_process
     from g2d.recipes.experiment import resolve_teaching
     from g2d.recipes.recipe import load_recipe
     from g2d.recipes.settings import training_settings

@@ -18,6 +18,7 @@ BEFORE = {
     "calibrate": False,
     "init": "random",
     "weights": "equal",
+    "frozen_features": "keep",
 }
 
 

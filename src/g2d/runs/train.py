@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loa
 from g2d.runs.lock import alone_in
 from g2d.runs.run import Run
 from g2d.runs.same import check_folder
+from g2d.runs.stages import fit_stages
 from g2d.runs.taught import Taught, prepare_teachers
 
 if TYPE_CHECKING:
@@ -173,7 +175,14 @@ def _new_student(experiment: Experiment, taught: Taught | None) -> tuple[Multimo
     student = experiment.models.student(task)
     if taught is None:
         return student, plan.make(student, task, None, None)
-    method = plan.make(student, task, taught.bank, taught.ranking(plan))
+    ranking = taught.ranking(plan)
+    training = experiment.training
+    steps = math.ceil(
+        len(experiment.splits.train)
+        / (training.batch_size * training.accumulate * training.devices)
+    )
+    plan = fit_stages(plan, ranking, taught.heldout.at_chance(), steps)
+    method = plan.make(student, task, taught.bank, ranking)
     if plan.init == "teachers":
         taught.begin(student)
     return student, method

@@ -99,6 +99,20 @@ class HeldOut:
         )
         return dict(zip(self.logits, fitted.tolist(), strict=True))
 
+    def at_chance(self) -> tuple[str, ...]:
+        """The teachers that know no more than how targets are distributed.
+
+        Their mean confidence, Eq. 5, is not above the chance level by two standard errors.
+        """
+        found = []
+        for name, logits in self.logits.items():
+            target = self.target[self.present[name]]
+            confidence = self.task.confidence(logits[self.present[name]], target).double()
+            error = confidence.std() / len(confidence) ** 0.5
+            if not confidence.mean() - 2 * error > self.task.chance(target):
+                found.append(name)
+        return tuple(found)
+
     def ensemble(self, weights: Mapping[str, float] | None = None) -> Tensor:
         """The ensemble's logits, `(N, C)`: their mean where no weights are given."""
         each = None if weights is None else torch.tensor([weights[name] for name in self.logits])

@@ -10,7 +10,7 @@ import pytest
 from g2d.benchmark.compare.metrics import METRICS
 from g2d.benchmark.compare.statistics.place import Place
 from g2d.benchmark.compare.statistics.samples import Samples
-from g2d.benchmark.compare.testing import Places, paired_tests
+from g2d.benchmark.compare.testing import Places, best_rows, paired_tests
 from g2d.runs.run import Run
 
 SAMPLES = 40
@@ -29,15 +29,15 @@ def run_in(folder, seed):
     return run
 
 
-def place_in(folder, method, values, parts=None):
+def place_in(folder, method, values, parts=None, metric="accuracy"):
     """A place of one run a seed; with `parts`, what every test sample adds to each."""
     runs = tuple(run_in(folder / method, seed) for seed in range(len(values)))
     rows, present = np.arange(SAMPLES), np.ones(SAMPLES, dtype=bool)
     samples = None
     if parts is not None:
-        one = Samples("accuracy", rows, np.zeros(SAMPLES), present, np.asarray(parts, np.float64))
+        one = Samples(metric, rows, np.zeros(SAMPLES), present, np.asarray(parts, np.float64))
         samples = (one,) * len(values)
-    return Place(METRICS["accuracy"], runs, np.asarray(values, np.float64), samples)
+    return Place(METRICS[metric], runs, np.asarray(values, np.float64), samples)
 
 
 def pairs_of(*places):
@@ -67,3 +67,24 @@ def test_the_exact_test_of_samples_has_no_floor_of_draws(place):
     (test,) = pairs_of(joint, other)
     assert test.test == "McNemar"
     assert test.p == test.least == 2.0 ** (1 - SAMPLES)
+
+
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", 1), ("rmse", 0), ("mape", 0), ("r2", 1)])
+def test_the_best_row_is_the_lowest_where_less_is_better(metric, best, place):
+    values = 0.2 + np.array([0.01, 0.02, 0.03, 0.02])
+    places = [place("a", values, metric=metric), place("b", values + 0.5, metric=metric)]
+    for order in ([0, 1], [1, 0]):
+        column = Places("toys", (("x",), ("y",)), dict(enumerate(places[i] for i in order)))
+        (found,) = best_rows(column)
+        assert (order[found.row], found.beyond_chance) == (best, True)
+
+
+def test_two_seeds_have_no_interval_and_three_a_possible_one(place):
+    joint = place("joint", [48.0, 50.0])
+    (test,) = pairs_of(joint, place("ogm", [95.0, 90.0]))
+    assert (test.low, test.high) == (None, None)
+    wild = place("ogm", [100.0, 20.0, 90.0])
+    (test,) = pairs_of(place("joint", [0.0, 60.0, 50.0]), wild)
+    assert -100.0 <= test.low < 0 < test.high == 100.0
+    column = Places("toys", (("x",), ("y",)), {0: joint, 1: place("ogm", [95.0, 96.0])})
+    assert not best_rows(column)[0].beyond_chance

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -126,16 +126,15 @@ def _number(
             marks.append(f"no {metric.label} of {read} is recorded")
         return Number(None, None, 0, None, None, (), (), beside, tuple(marks), paper_marks)
     span = place.interval()
-    # One seed says nothing of the others: what is left is the chance of the samples.
-    half = span.half if math.isfinite(span.half) else span.rows
-    known = len(place.runs) > 1 or place.samples is not None
-    least, most = metric.bounds
+    # Of one or two seeds there is no spread to speak of: what is left is the chance of the samples.
+    known = span.known or place.samples is not None
+    span = span if span.known else replace(span, seeds=0.0)
     return Number(
         mean=place.mean,
         std=place.std,
         n=len(place.runs),
-        low=max(least, place.mean - half) if known else None,
-        high=min(most, place.mean + half) if known else None,
+        low=span.low if known else None,
+        high=span.high if known else None,
         values=tuple(float(value) for value in place.values),
         runs=tuple(run.path.name for run in place.runs),
         paper=beside,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -79,7 +78,7 @@ def best_rows(column: Places) -> tuple[Best, ...]:
 
 def _beyond_chance(best: Place, runner_up: Place, sign: int) -> bool:
     seeds = best.shared(runner_up)
-    if len(seeds) < 2:
+    if not seeds:
         return False
     difference = best.only(seeds).less(runner_up.only(seeds))
     return difference.low > 0 if sign > 0 else difference.high < 0
@@ -92,7 +91,6 @@ def _tests(column: Places, reference: int, row: int) -> tuple[list[PairedTest], 
         return [], []
     place, other = place.only(seeds), other.only(seeds)
     difference = place.less(other)
-    known = math.isfinite(difference.half)
     blank = PairedTest(
         column=column.label,
         reference=column.rows[reference],
@@ -104,8 +102,8 @@ def _tests(column: Places, reference: int, row: int) -> tuple[list[PairedTest], 
         p=1.0,
         adjusted=1.0,
         least=least_p(len(seeds)),
-        low=difference.low if known else None,
-        high=difference.high if known else None,
+        low=difference.low if difference.known else None,
+        high=difference.high if difference.known else None,
     )
     over_seeds = []
     if len(seeds) > 1:

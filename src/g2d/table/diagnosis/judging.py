@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from g2d.recipes.recipe import digest
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.run import Run
 from g2d.table.diagnosis.verdict import Finding
-from g2d.tasks import Classification, Task
+from g2d.tasks import Classification, Regression, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -252,8 +253,11 @@ def fused_gain(runs: Sequence[SeedFindings], task: Task) -> tuple[Interval, Inte
     count = joint.shape[1]
     draws = resamples(count) / count
     floor = least_half_width(count)
+    # R² has no least value, shares of right answers have one.
+    least, difference = (-math.inf, math.inf) if isinstance(task, Regression) else (0.0, 1.0)
+    gain = g2d - joint
     return (
-        interval(joint.mean(axis=1), joint @ draws.T, floor),
-        interval(g2d.mean(axis=1), g2d @ draws.T, floor),
-        interval((g2d - joint).mean(axis=1), (g2d - joint) @ draws.T, floor),
+        interval(joint.mean(axis=1), joint @ draws.T, floor, (least, 1.0)),
+        interval(g2d.mean(axis=1), g2d @ draws.T, floor, (least, 1.0)),
+        interval(gain.mean(axis=1), gain @ draws.T, floor, (-difference, difference)),
     )

@@ -49,10 +49,10 @@ class Place:
     def interval(self) -> Interval:
         """The mean and its 95 % interval over samples and seeds."""
         if self.samples is None:
-            return over_seeds(self.values)
+            return over_seeds(self.values, self.metric.bounds)
         share = least_half_width(self.samples[0].count) if self.metric.name == "accuracy" else 0.0
         drawn = np.stack([self._drawn(samples) for samples in self.samples])
-        return interval(self.values, drawn, self.metric.scale * share)
+        return interval(self.values, drawn, self.metric.scale * share, self.metric.bounds)
 
     def only(self, seeds: Sequence[int]) -> Place:
         """Of these seeds."""
@@ -68,12 +68,15 @@ class Place:
     def less(self, other: Place) -> Interval:
         """The difference to another place of the same seeds, and its 95 % interval."""
         points = self.values - other.values
+        least, most = self.metric.bounds
+        bounds = least - most, most - least
         if not self.pairs_with(other):
-            return over_seeds(points)
+            return over_seeds(points, bounds)
         assert self.samples is not None
         assert other.samples is not None
         pairs = zip(self.samples, other.samples, strict=True)
-        return interval(points, np.stack([self._drawn(a) - self._drawn(b) for a, b in pairs]))
+        drawn = np.stack([self._drawn(a) - self._drawn(b) for a, b in pairs])
+        return interval(points, drawn, bounds=bounds)
 
     def parts_less(self, other: Place) -> Floats:
         """What each test sample adds to the difference, averaged over seeds, `(N,)`."""
