@@ -5,27 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError, check_choice
-from g2d.functional.modulation import partial_suppression_factors
 from g2d.functional.scores import rank
 from g2d.gates import freeze, scale
 from g2d.methods.base import Method
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
-from g2d.models.fusion.base import Features, Present
+from g2d.methods.suppression import (
+    FrozenFeatures,
+    Scope,
+    Suppression,
+    convolutions,
+    dropping,
+    partial_factors,
+    warn_of_unsuppressed,
+)
 from g2d.student.base import Modulation
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
-
-Suppression = Literal["complete", "partial"]
-Scope = Literal["auto", "encoder", "branch"]
-FrozenFeatures = Literal["keep", "drop"]
 
 
 class SequentialPrioritization(Method):
@@ -44,10 +47,14 @@ class SequentialPrioritization(Method):
             lowest leads first. `None` ranks anew in every training step from the teachers'
             confidence on that very batch, as the paper does; a teacher that has memorised its
             training data then passes for the strongest.
-        suppression: `"complete"` freezes; `"partial"` scales the gradient by 1 - tanh(r), r the
-            ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6).
-        scope: What is frozen: the `"encoder"`, or the `"branch"`: the encoder and its own head
-            (late and sum fusion); `"auto"` is the branch where there are such heads.
+        suppression: `"complete"` freezes; `"partial"` scales it by 1 - tanh(r), r the
+            ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6);
+            `"released"` is the authors' code: the gradients of the encoder's weights of four
+            dimensions, its convolutions, are multiplied by zero. Batch norm goes on learning, and
+            momentum and weight decay go on moving the convolutions.
+        scope: What is frozen: the `"encoder"`, or the `"branch"`, which is the encoder and
+            the modality's own head (late and sum fusion); `"auto"` is the branch where there are
+            such heads, else the encoder. `"released"` has a scope of its own.
         frozen_features: What a frozen encoder gives to the fusion while another modality learns
             alone: `"keep"` its features, as in the paper, or `"drop"` them (zeros), since those of
             an untrained encoder are noise (in an attached model from the second step on).
@@ -80,6 +87,7 @@ class SequentialPrioritization(Method):
     usual_schedule: ClassVar[int | str] = "halves"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"rank_by": "train_batch", "suppression": "complete", "scope": "encoder"},
+        "released": {"rank_by": "train_batch", "suppression": "released"},
         "printed": {},
         "off": {"schedule": 0},
     }
@@ -158,6 +166,8 @@ class SequentialPrioritization(Method):
         """Passed on to the wrapped method."""
         super().on_fit_start(loop)
         self.method.on_fit_start(loop)
+        if self.suppression == "released" and any(self.schedule.tau[:-1]):
+            warn_of_unsuppressed(self.student)
 
     def begin_epoch(self, epoch: int) -> None:
         """Moves on to the stage of this epoch."""
@@ -168,20 +178,16 @@ class SequentialPrioritization(Method):
     def active(self) -> frozenset[str] | None:
         """The prioritized modality while there is one, Eq. 6."""
         active, leading = self.method.active(), self._leading()
-        return active if leading is None else leading if active is None else active & leading
+        if leading is None or self.suppression != "complete":
+            return active
+        return leading if active is None else active & leading
 
     def modulation(self) -> Modulation | None:
         """The wrapped method's; features of frozen encoders are dropped where asked for."""
         inner = self.method.modulation()
         if self.frozen_features == "keep" or not self.prioritizing:
             return inner
-
-        def drop(widths: Mapping[str, int], size: int, present: Present | None) -> Features:
-            factors = {} if inner is None else dict(inner(widths, size, present))
-            frozen = set(widths) - (self._leading() or set(widths))
-            return factors | dict.fromkeys(frozen, torch.zeros(1, 1, device=self.student.device))
-
-        return drop
+        return dropping(self._leading, inner, self.student.device)
 
     def on_step_start(self, *batches: Batch) -> None:
         """Ranks the modalities by this step's batches, where nothing ranks them for good."""
@@ -210,8 +216,10 @@ class SequentialPrioritization(Method):
                 scale(self._gated(name), factor)
         elif (leading := self._leading()) is not None:
             for name in self.teachers.modalities:
-                if name not in leading:
+                if name not in leading and self.suppression == "complete":
                     freeze(self._gated(name))
+                elif name not in leading:
+                    scale(convolutions(self.student.encoder_parameters(name)), 0.0)
         self._ranked = None
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
@@ -290,9 +298,3 @@ class SequentialPrioritization(Method):
 def can_prioritize(method: type[Method]) -> bool:
     """Whether a method trains all through one loss and the usual step."""
     return method.one_loss and not method.orders_modalities
-
-
-def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """κ of partial suppression, by name."""
-    factors = partial_suppression_factors(torch.stack(list(confidence.values())))
-    return dict(zip(confidence, factors, strict=True))

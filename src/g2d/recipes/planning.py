@@ -156,6 +156,8 @@ def plan_method(
         epochs = training_settings(recipe).epochs if epochs is None else epochs
         usual = "halves" if set(options) & _OF_STAGES else _last(targets).usual_schedule
         schedule = schedule_from(options.pop("schedule", usual), len(modalities), epochs)
+        if options.get("suppression") == "released":
+            schedule = schedule.one_longer()
     rank_by = _rank_by(options, modalities, targets) if ranks else None
     needs = any(target.needs_teachers for target in targets)
     taught = _of_teachers(options) if needs else {}

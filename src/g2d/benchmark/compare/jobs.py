@@ -12,8 +12,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from g2d.benchmark.compare.cell import Cell
 from g2d.benchmark.compare.checking import OF_MODALITIES, method_plan
-from g2d.benchmark.compare.grid import Cell
 from g2d.errors import UserError
 from g2d.files import write_whole
 from g2d.recipes.build import build_splits
