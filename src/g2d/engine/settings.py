@@ -156,6 +156,11 @@ class TrainingSettings:
             optimizer, milestones if self.lr_schedule == "step" else [], gamma=self.lr_factor
         )
 
+    def device(self) -> torch.device:
+        """Where it trains, as far as this machine has it: the first GPU, or the CPU."""
+        there = self.accelerator != "cpu" and torch.cuda.is_available()
+        return torch.device("cuda", 0) if there else torch.device("cpu")
+
     def make_fabric(self) -> Fabric:
         """The devices, started."""
         # To know its version, Fabric imports torchmetrics and with it transformers and librosa.

@@ -256,9 +256,9 @@ def _share_options(
         parts.append((target, check_options(target, mine, "method", _GIVEN)))
     if rest:
         names = {name for target in targets for name in inspect.signature(target).parameters}
-        extra = {"rank_by"} if "confidence" in names else set()
-        extra |= names & {"schedule"}
-        extra |= set(OF_TEACHERS) if "teachers" in names else set()
+        extra = {"rank_by"} if any(target.ranks for target in targets) else set()
+        extra |= {"schedule"} if any(target.staged for target in targets) else set()
+        extra |= set(OF_TEACHERS) if any(target.needs_teachers for target in targets) else set()
         extra |= {"preset"} if any(target.presets for target in targets) else set()
         known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")

@@ -154,7 +154,7 @@ class OwnStudent(Student):
         """By a forward hook on the model."""
 
         def ended(net: nn.Module, args: tuple[Any, ...], answer: Outputs) -> None:
-            listener(ForwardPass(answer, answer.fused_from, net.training))
+            listener(ForwardPass(answer, answer.fusion_inputs, net.training))
 
         return self.model.register_forward_hook(ended).remove
 
