@@ -11,7 +11,7 @@ from g2d.functional.distillation import FeatureReduction
 from g2d.methods.g2d_loss import DistillTo, G2DLoss
 from g2d.methods.schedule import Schedule
 from g2d.methods.smp import SequentialPrioritization
-from g2d.methods.suppression import Scope, Suppression
+from g2d.methods.suppression import FrozenFeatures, Scope, Suppression
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -57,6 +57,7 @@ class G2D(SequentialPrioritization):
         projected: Whether Eq. 2 is of the projections of a gated fusion; see `G2DLoss`.
         suppression: `"complete"`, `"partial"` or `"released"`.
         scope: `"encoder"`, `"branch"`, or `"auto"`: the branch where the fusion has one.
+        frozen_features: `"keep"` or `"drop"` the features of the frozen encoders in a stage.
 
     Example:
         >>> import torch, g2d
@@ -94,6 +95,7 @@ class G2D(SequentialPrioritization):
         projected: bool = False,
         suppression: Suppression = "complete",
         scope: Scope = "auto",
+        frozen_features: FrozenFeatures = "keep",
     ) -> None:
         loss = G2DLoss(
             student,
@@ -109,5 +111,11 @@ class G2D(SequentialPrioritization):
         )
         stages = (0,) * len(teachers.modalities) if schedule is None else schedule
         super().__init__(
-            loss, teachers, stages, confidence=confidence, suppression=suppression, scope=scope
+            loss,
+            teachers,
+            stages,
+            confidence=confidence,
+            suppression=suppression,
+            scope=scope,
+            frozen_features=frozen_features,
         )

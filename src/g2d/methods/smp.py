@@ -18,12 +18,14 @@ from g2d.methods.base import Method
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
 from g2d.methods.suppression import (
+    FrozenFeatures,
     Scope,
     Suppression,
     convolutions,
     partial_factors,
     warn_of_unsuppressed,
 )
+from g2d.models.fusion.base import Features, Present
 from g2d.student.base import Modulation
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
@@ -45,14 +47,15 @@ class SequentialPrioritization(Method):
             lowest leads first. `None` ranks anew in every training step from the teachers'
             confidence on that very batch, as the paper does; a teacher that has memorised its
             training data then passes for the strongest.
-        suppression: `"complete"` closes the gradient; `"partial"` scales it by 1 - tanh(r), r the
+        suppression: `"complete"` freezes; `"partial"` scales the gradient by 1 - tanh(r), r the
             ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6);
-            `"released"` is the authors' code: the gradients of the encoder's weights of four
-            dimensions, its convolutions, are multiplied by zero. Batch norm goes on learning, and
-            momentum and weight decay go on moving the convolutions.
-        scope: What a gate closes: the `"encoder"`, or the `"branch"`, which is the encoder and
-            the modality's own head (late and sum fusion); `"auto"` is the branch where there are
-            such heads, else the encoder. `"released"` has a scope of its own.
+            `"released"` multiplies the gradients of the encoder's convolutions by zero, as the
+            authors' code does: batch norm, momentum and weight decay go on changing it.
+        scope: What is frozen: the `"encoder"`, or the `"branch"`: the encoder and its own head
+            (late and sum fusion); `"auto"` is the branch where there are such heads.
+        frozen_features: What a frozen encoder gives to the fusion while another modality learns
+            alone: `"keep"` its features, as in the paper, or `"drop"` them (zeros), since those of
+            an untrained encoder are noise (in an attached model from the second step on).
 
     Example:
         >>> import torch, g2d
@@ -97,10 +100,12 @@ class SequentialPrioritization(Method):
         confidence: Mapping[str, float] | None = None,
         suppression: Suppression = "complete",
         scope: Scope = "auto",
+        frozen_features: FrozenFeatures = "keep",
     ) -> None:
         super().__init__(method.student, method.task)
         check_choice("suppression", suppression, get_args(Suppression))
         check_choice("scope", scope, get_args(Scope))
+        check_choice("frozen_features", frozen_features, get_args(FrozenFeatures))
         if not can_prioritize(type(method)):
             raise UserError(
                 f"{type(method).__name__} takes steps of its own, or orders the modalities by "
@@ -121,6 +126,7 @@ class SequentialPrioritization(Method):
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule))
         self.suppression: Suppression = suppression
         self.scope: Scope = scope
+        self.frozen_features: FrozenFeatures = frozen_features
         self.epoch = 0
         if len(self.schedule.tau) != len(teachers.modalities):
             self.schedule.check(len(teachers.modalities), sum(self.schedule.tau))
@@ -169,14 +175,22 @@ class SequentialPrioritization(Method):
 
     def active(self) -> frozenset[str] | None:
         """The prioritized modality while there is one, Eq. 6."""
-        active, leading = self.method.active(), self._leading()
-        if leading is None or self.suppression != "complete":
-            return active
-        return leading if active is None else active & leading
+        active = self.method.active()
+        leading = self._leading() if self.suppression == "complete" else None
+        return active if leading is None else leading if active is None else active & leading
 
     def modulation(self) -> Modulation | None:
-        """The wrapped method's."""
-        return self.method.modulation()
+        """The wrapped method's; features of frozen encoders are dropped where asked for."""
+        inner = self.method.modulation()
+        if self.frozen_features == "keep" or not self.prioritizing:
+            return inner
+
+        def drop(widths: Mapping[str, int], size: int, present: Present | None) -> Features:
+            factors = {} if inner is None else dict(inner(widths, size, present))
+            frozen = set(widths) - (self._leading() or set(widths))
+            return factors | dict.fromkeys(frozen, torch.zeros(1, 1, device=self.student.device))
+
+        return drop
 
     def on_step_start(self, *batches: Batch) -> None:
         """Ranks the modalities by this step's batches, where nothing ranks them for good."""
@@ -256,11 +270,8 @@ class SequentialPrioritization(Method):
     def state_dict(self) -> dict[str, Any]:
         """The ranking's confidence, how far the stages are, and the wrapped method's state."""
         stages = {"tau": list(self.schedule.tau), "best": self._best, "waited": self._waited}
-        return {
-            "confidence": self._confidence,
-            "method": self.method.state_dict(),
-            **({} if self.schedule.patience is None else {"stages": stages}),
-        }
+        own = {"confidence": self._confidence, "method": self.method.state_dict()}
+        return own if self.schedule.patience is None else {**own, "stages": stages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the ranking and the stages it was saved with."""

@@ -14,6 +14,7 @@ from g2d.student.base import Student
 
 Suppression = Literal["complete", "partial", "released"]
 Scope = Literal["auto", "encoder", "branch"]
+FrozenFeatures = Literal["keep", "drop"]
 
 logger = logging.getLogger(__name__)
 
