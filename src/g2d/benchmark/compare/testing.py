@@ -13,6 +13,7 @@ from g2d.benchmark.compare.statistics.holm import holm
 from g2d.benchmark.compare.statistics.permutation import least_p, sign_flip
 from g2d.benchmark.compare.statistics.place import Place
 from g2d.benchmark.compare.table import Best, PairedTest
+from g2d.runs.run import Run
 
 Labels = tuple[str, ...]
 
@@ -52,8 +53,9 @@ def paired_tests(column: Places) -> list[PairedTest]:
     over_samples: list[PairedTest] = []
     over_seeds: list[PairedTest] = []
     for rows in column.alike():
-        joint = [row for row in rows if column.places[row].runs[0].method == "joint"]
-        reference = max(joint, key=lambda row: column.places[row].runs[0].epochs, default=rows[0])
+        first = {row: column.places[row].runs[0] for row in rows}
+        joint = [row for row in rows if first[row].result["method"] == "joint"]
+        reference = max(joint, key=lambda row: _planned_epochs(first[row]), default=rows[0])
         for row in rows:
             if row != reference:
                 samples, seeds = _tests(column, reference, row)
@@ -130,3 +132,8 @@ def _corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
         replace(test, adjusted=p, least=bound)
         for test, p, bound in zip(tests, adjusted, least, strict=True)
     ]
+
+
+def _planned_epochs(run: Run) -> int:
+    """Of training, as the recipe has them."""
+    return int(run.about["recipe"].get("training", {}).get("epochs", 0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from g2d.analysis.intervals import Interval
-from g2d.doctor.judging import SIGNAL, TOLERATED
+from g2d.monitor.judging import SIGNAL, TOLERATED
 
 # A teacher that is not above SIGNAL and surely below this carries none that anybody would miss.
 NOISE = 0.20

@@ -17,9 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from g2d.data.partition import stratified_parts
 from g2d.data.policies import Division
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
@@ -105,9 +105,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 }
             )
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
-            run = RunFolder(train(recipe, out, name=_free(out), splits=splits))
-            self.history_ = run.epochs()
-            taught = run.read_json("result.json").get("teachers", {})
+            run = Run(train(recipe, out, name=_free(out), splits=splits), trust=True)
+            self.history_ = run.epochs
+            taught = run.result.get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
 

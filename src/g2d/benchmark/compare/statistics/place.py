@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from g2d.analysis.intervals import Floats, Interval, interval, least_half_width, over_seeds
-from g2d.benchmark.compare.finished import FinishedRun
+from g2d.benchmark.compare.finished import samples_behind, value_of
 from g2d.benchmark.compare.metrics import Metric
 from g2d.benchmark.compare.statistics.samples import Samples, draws
+from g2d.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Place:
     """
 
     metric: Metric
-    runs: tuple[FinishedRun, ...]
+    runs: tuple[Run, ...]
     values: Floats
     samples: tuple[Samples, ...] | None
 
@@ -101,13 +102,14 @@ class Place:
         return self.metric.scale * samples(draws(len(samples.index)))
 
 
-def place_of(runs: Sequence[FinishedRun], metric: Metric, read: str) -> Place | None:
+def place_of(runs: Sequence[Run], metric: Metric, read: str) -> Place | None:
     """Of the runs that have this metric; `None` where none has."""
-    having = sorted((r for r in runs if r.value(metric, read) is not None), key=lambda r: r.seed)
+    measured = [(run, value_of(run, metric, read)) for run in runs]
+    having = sorted((pair for pair in measured if pair[1] is not None), key=lambda p: p[0].seed)
     if not having:
         return None
-    values = np.array([run.value(metric, read) for run in having], np.float64)
-    found = [run.samples(metric, read) for run in having]
+    values = np.array([value for _, value in having], np.float64)
+    found = [samples_behind(run, metric, read) for run, _ in having]
     samples = tuple(each for each in found if each is not None)
     alike = len(samples) == len(found) and all(each.pairs_with(samples[0]) for each in samples)
-    return Place(metric, tuple(having), values, samples if alike else None)
+    return Place(metric, tuple(run for run, _ in having), values, samples if alike else None)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import nn
 
 import g2d
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
 from g2d.models.fusion import Fusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
