@@ -7,8 +7,8 @@ from dataclasses import asdict
 import torch
 
 from g2d import Batch, Classification, OnlineTeachers, UnimodalModel
-from g2d.engine.records import RunFolder
 from g2d.runs.floors import CALIBRATION, calibration_of, measure_floors
+from g2d.runs.run import Run
 from g2d.teachers.calibrated import Calibration, HeldOut
 
 TASK = Classification(2)
@@ -49,6 +49,6 @@ def test_a_resumed_run_keeps_the_calibration_that_it_began_with(tmp_path):
     """Of other threads or another machine the fit may end in other last digits."""
     heldout = asked(a=12, b=16)
     kept = Calibration({"a": 2.0, "b": 3.0}, {"a": 0.5, "b": 0.25})
-    assert calibration_of(RunFolder(tmp_path), heldout) == heldout.calibration() != kept
-    RunFolder(tmp_path).write_json(CALIBRATION, asdict(kept))
-    assert calibration_of(RunFolder(tmp_path), heldout) == kept
+    assert calibration_of(Run(tmp_path), heldout) == heldout.calibration() != kept
+    Run(tmp_path).write_json(CALIBRATION, asdict(kept))
+    assert calibration_of(Run(tmp_path), heldout) == kept
