@@ -14,7 +14,7 @@ from g2d.analysis.scores import Skill
 from g2d.engine.evaluate import Evaluation
 from g2d.engine.records import write_predictions
 from g2d.runs.run import Run
-from g2d.table.diagnosis.judging import SeedRuns, find, fused_gain
+from g2d.table.diagnosis.judging import SeedFindings, find, fused_gain
 
 TASK = Classification(2)
 ROWS = 200
@@ -37,7 +37,7 @@ def runs(**folders):
     own, teacher = np.where(THERE, 0.5, 0.9), np.where(THERE, 0.8, 0.3)
     owed = Attribution({"m": np.full(ROWS, 0.1), "n": np.full(ROWS, 0.3)}, 0.5, 0.9)
     folders = {"joint": Run(Path()), "g2d": Run(Path()), **folders}
-    return SeedRuns(
+    return SeedFindings(
         splits=None,
         **folders,
         **skills,
