@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from g2d.engine.records import RunFolder
 from g2d.functional.scores import rank
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.planning import MethodPlan
-from g2d.runs.floors import ask_teachers, calibration_of, measure_floors
+from g2d.runs.floors import ask_teachers, calibration_of
 from g2d.runs.teach import make_bank, measure_confidence, measure_speed, teach, teacher_folder
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut
@@ -84,21 +82,13 @@ class Taught:
             )
         return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
 
-    def floors(
-        self, teaching: Teaching, fused: Mapping[str, Tensor], fabric: Fabric
-    ) -> dict[str, Any]:
-        """What the trained model must not be below; see `measure_floors`.
-
-        Args:
-            teaching: The data.
-            fused: The model's fused logits on `val`, and on `test` where it is measured.
-            fabric: The device.
-        """
-        asked = {"val": self.heldout}
-        if "test" in fused:
+    def asked(self, teaching: Teaching, fabric: Fabric) -> dict[str, HeldOut]:
+        """What the teachers say of validation, and of test where it is measured."""
+        found = {"val": self.heldout}
+        if "test" in teaching.splits.measured():
             split = teaching.splits.test
-            asked["test"] = ask_teachers(self.online, split, teaching.settings, fabric)
-        return measure_floors(teaching.splits.spec.task, asked, self.weights, fused)
+            found["test"] = ask_teachers(self.online, split, teaching.settings, fabric)
+        return found
 
     def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
         """What `result.json` says of them."""

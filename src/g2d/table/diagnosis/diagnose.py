@@ -231,6 +231,7 @@ def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fa
             name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}-{which}",
             splits=own,
             fabric=fabric,
+            floors=False,
         )
         for method in ("joint", "g2d")
     ]

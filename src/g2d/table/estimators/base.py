@@ -105,7 +105,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 }
             )
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
-            run = RunFolder(train(recipe, out, name=_free(out), splits=splits))
+            run = RunFolder(train(recipe, out, name=_free(out), splits=splits, floors=False))
             self.history_ = run.epochs()
             taught = run.read_json("result.json").get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
