@@ -21,8 +21,8 @@ STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
 METHODS = TEACHERS | {"methods", "attach"}
 ENGINE = METHODS | {"engine"}
-RECIPES = ENGINE | {"data"}
-RUNS = RECIPES | {"recipes", "analysis", "shallow", "__init__"}
+RECIPES = ENGINE | {"data", "shallow"}
+RUNS = RECIPES | {"recipes", "analysis", "__init__"}
 WING = RUNS | {"runs", "figures"}
 ALLOWED = {
     "batch": set(),

@@ -33,9 +33,10 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     """
     run = RunFolder(folder)
     result = run.read_json("result.json")
+    teachers = result.get("teachers", {})
     taught = {
         name: RunFolder(out / place).read_json("result.json")["test"]
-        for name, place in result.get("teachers", {}).get("folders", {}).items()
+        for name, place in {**teachers.get("folders", {}), **teachers.get("experts", {})}.items()
         if RunFolder(out / place).finished
     }
     shown: dict[str, dict[str, float]] = {}
@@ -43,7 +44,7 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     for metric in metrics:
         word = _WORDS.get(metric, metric)
         shown[word] = result["test"][metric]
-        if taught:
+        if any(metric in own for own in taught.values()):
             shown[f"{word}, teachers"] = {
                 name: own[metric][name] for name, own in taught.items() if metric in own
             }

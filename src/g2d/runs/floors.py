@@ -19,7 +19,7 @@ from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.shallow.floors import Floors, fit_floors
 from g2d.shallow.store import load_floors, save_floors
 from g2d.tasks import Task
-from g2d.teachers.bank import OnlineTeachers
+from g2d.teachers.bank import TeacherBank
 from g2d.teachers.calibrated import Calibration, HeldOut
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _VERSION = 1
 
 
 def ask_teachers(
-    online: OnlineTeachers, split: Split, settings: TrainingSettings, fabric: Fabric
+    online: TeacherBank, split: Split, settings: TrainingSettings, fabric: Fabric
 ) -> HeldOut:
     """The teachers' logits on a whole split."""
     return HeldOut(online, to_device(evaluation_loader(split, settings), fabric))

@@ -188,6 +188,8 @@ def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _teacher_folders(opened: OpenedRun, result: dict[str, Any], out: Path) -> dict[str, Path]:
+    if opened.recipe.experts:  # analyses ask networks, one a modality
+        return {}
     named = result.get("teachers", {}).get("folders", {})
     if named:
         return {name: out / place for name, place in named.items()}

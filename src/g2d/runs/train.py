@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -59,6 +60,7 @@ def train(
     splits: Splits | None = None,
     fabric: Fabric | None = None,
     floors: bool = True,
+    experts: Mapping[str, Any] | None = None,
 ) -> Path:
     """Trains what a recipe describes: teachers if the method needs them, then the student.
 
@@ -74,6 +76,8 @@ def train(
         fabric: The devices, where they are started already.
         floors: Whether predictors without a network are fitted beside it, where the data is a
             table of the user's own.
+        experts: By modality estimators of scikit-learn that teach; in the place of those that the
+            recipe says in words.
 
     Returns:
         The run folder.
@@ -83,7 +87,7 @@ def train(
     """
     if name is not None:
         check_run_name(name, "--name")
-    experiment = resolve(recipe, splits)
+    experiment = resolve(recipe, splits, experts)
     settings, plan = experiment.training, experiment.plan
     if settings.probe_gradients:
         experiment.splits.train.without_augmentation()  # refuses what has no such view
