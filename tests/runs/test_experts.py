@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from g2d import UserError
 from g2d.recipes.experiment import resolve
 from g2d.runs.evaluate import evaluate_run
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from runs.test_floors import recipe, table
 
@@ -37,7 +38,7 @@ def test_experts_teach_in_the_place_of_networks(tmp_path, method, experts):
     for folder in (tmp_path / "runs" / "teachers").iterdir():
         for file in folder.rglob("*"):
             file.unlink()
-    measured = evaluate_run(run, "test")
+    measured = evaluate_run(Run(run), "test")
     assert measured.metrics["accuracy"]["fused"] == result["test"]["accuracy"]["fused"]
 
 

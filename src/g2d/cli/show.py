@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from g2d.engine.records import RunFolder
 from g2d.errors import require
 
 # Recorded with every run, and left to `g2d evaluate`: a run is read by fewer.
@@ -63,7 +62,9 @@ def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:
 
 def show_teachers(folders: Sequence[Path]) -> None:
     """Prints each teacher's main metrics."""
-    results = [RunFolder(folder).read_json("result.json") for folder in folders]
+    from g2d.runs.run import Run
+
+    results = [Run(folder).result for folder in folders]
     metrics = [name for name in results[0]["test"] if name not in DETAILS]
     rows = [
         [

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
-from g2d.engine.records import RunFolder
 
 # Read where classes are uneven: accuracy alone is high there for who guesses.
 _OF_UNEVEN = ("uar", "macro_f1")
@@ -31,14 +30,13 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
         out: What its teachers are named relative to.
         instead: The command that trains the ensemble of the same teachers.
     """
-    run = RunFolder(folder)
-    result = run.read_json("result.json")
-    teachers = result.get("teachers", {})
-    taught = {
-        name: RunFolder(out / place).read_json("result.json")["test"]
-        for name, place in {**teachers.get("folders", {}), **teachers.get("experts", {})}.items()
-        if RunFolder(out / place).finished
-    }
+    from g2d.runs.run import Run
+
+    run = Run(folder, out=out)
+    result = run.result
+    experts = result.get("teachers", {}).get("experts", {})
+    teachers = {**run.own_teachers, **{name: Run(out / place) for name, place in experts.items()}}
+    taught = {name: teacher.metrics for name, teacher in teachers.items() if teacher.finished}
     shown: dict[str, dict[str, float]] = {}
     metrics = shown_metrics(result)
     for metric in metrics:

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.recipe import digest
 from g2d.runs.environment import environment
+from g2d.runs.run import Run
 from g2d.runs.teach import only_writer
 from g2d.shallow.experts import fit_expert
 
@@ -69,7 +69,7 @@ def teach_experts(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, di
     """
     found = {}
     for name in teaching.experts:
-        run = RunFolder(expert_folder(teaching, name, out))
+        run = Run(expert_folder(teaching, name, out))
         with only_writer(run.path, fabric):
             if fabric.is_global_zero and _load(run) is None:
                 _fit(teaching, name, run)
@@ -81,7 +81,7 @@ def teach_experts(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, di
     return found
 
 
-def _fit(teaching: Teaching, modality: str, run: RunFolder) -> None:
+def _fit(teaching: Teaching, modality: str, run: Run) -> None:
     splits, expert = teaching.splits, teaching.experts[modality]
     task, started = splits.spec.task, time.monotonic()
     run.begin(
@@ -124,7 +124,7 @@ def _fit(teaching: Teaching, modality: str, run: RunFolder) -> None:
     logger.info("expert %s: fitted in %.1f s", modality, time.monotonic() - started)
 
 
-def _load(run: RunFolder) -> dict[str, Tensor] | None:
+def _load(run: Run) -> dict[str, Tensor] | None:
     """The logits; `None` where there are none, or a damaged file."""
     if not run.finished:
         return None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from g2d.engine.records import RunFolder
 from g2d.functional.scores import rank
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
@@ -18,7 +17,9 @@ from g2d.recipes.experiment import Teaching
 from g2d.recipes.planning import MethodPlan
 from g2d.runs.experts import expert_folder, teach_experts
 from g2d.runs.floors import ask_teachers, calibration_of
-from g2d.runs.teach import make_bank, measure_confidence, measure_speed, teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import make_bank, measure_speed, teach, train_confidence
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut
 from g2d.teachers.confidence import speed_scores
@@ -110,7 +111,7 @@ class Taught:
 
 
 def prepare_teachers(
-    teaching: Teaching, plan: MethodPlan, run: RunFolder, out: Path, fabric: Fabric
+    teaching: Teaching, plan: MethodPlan, run: Run, out: Path, fabric: Fabric
 ) -> Taught:
     """Teachers trained or loaded, calibrated and ranked, as the method wants them.
 
@@ -128,8 +129,11 @@ def prepare_teachers(
     calibration: Calibration | None = None
     if plan.calibrate:
         calibration = calibration_of(run, heldout)
-        bank, asked = (CalibratedTeachers(one, calibration) for one in (bank, asked))
-    confidence = measure_confidence(bank, asked, teaching, fabric)
+        bank = CalibratedTeachers(bank, calibration)
+    confidence = {
+        "train": train_confidence(bank, teaching, fabric),
+        "heldout": heldout.confidence(calibration),
+    }
     speed = {}
     if plan.rank_by is not None:
         # an expert that is no network knows what it knows from the first epoch on

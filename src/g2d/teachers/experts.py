@@ -57,7 +57,7 @@ class ExpertTeachers(TeacherBank):
                     f"(N, {task.outputs})"
                 )
         self.task = task
-        self.any_data = held_out
+        self.any_data = held_out or (networks is not None and networks.any_data)
         self._logits = {name: said.detach().float().cpu() for name, said in logits.items()}
         self._networks = networks
 

@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from g2d.data.partition import stratified_parts
 from g2d.data.policies import Division
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.experts import in_words
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
@@ -113,9 +113,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             folder = train(
                 recipe, out, name=_free(out), splits=splits, floors=False, experts=experts
             )
-            run = RunFolder(folder)
-            self.history_ = run.epochs()
-            taught = run.read_json("result.json").get("teachers", {})
+            run = Run(folder, trust=True)
+            self.history_ = run.epochs
+            taught = run.result.get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
 
