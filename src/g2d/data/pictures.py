@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from g2d.data.preparation import UnusableError, readable
 from g2d.errors import require
 
-
 # Bytes of a pixel as Pillow holds it; those of other modes take 4.
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
 # What decoders hold beside the picture, in bytes of a pixel: of formats, and of a JPEG that comes
