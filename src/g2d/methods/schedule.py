@@ -94,18 +94,6 @@ class Schedule:
         tau[-1] += saved
         return replace(self, tau=tuple(tau))
 
-    def without(self, stages: Collection[int]) -> Schedule:
-        """The same with some stages left out; all together learn longer instead.
-
-        Example:
-            >>> Schedule((2, 1, 3)).without({0}).tau
-            (0, 1, 5)
-        """
-        saved = sum(self.tau[stage] for stage in stages)
-        tau = [0 if stage in stages else length for stage, length in enumerate(self.tau)]
-        tau[-1] += saved
-        return replace(self, tau=tuple(tau))
-
     def one_longer(self) -> Schedule:
         """The same with one epoch more before all learn together, as the authors' code counts.
 
@@ -118,6 +106,18 @@ class Schedule:
         if last is not None:
             tau[last] += 1
             tau[-1] = max(0, tau[-1] - 1)
+        return replace(self, tau=tuple(tau))
+
+    def without(self, stages: Collection[int]) -> Schedule:
+        """The same with some stages left out; all together learn longer instead.
+
+        Example:
+            >>> Schedule((2, 1, 3)).without({0}).tau
+            (0, 1, 5)
+        """
+        saved = sum(self.tau[stage] for stage in stages)
+        tau = [0 if stage in stages else length for stage, length in enumerate(self.tau)]
+        tau[-1] += saved
         return replace(self, tau=tuple(tau))
 
     def active(self, epoch: int, ranking: Sequence[str]) -> tuple[str, ...] | None:

@@ -47,14 +47,12 @@ class SequentialPrioritization(Method):
             lowest leads first. `None` ranks anew in every training step from the teachers'
             confidence on that very batch, as the paper does; a teacher that has memorised its
             training data then passes for the strongest.
-        suppression: `"complete"` freezes; `"partial"` scales it by 1 - tanh(r), r the
+        suppression: `"complete"` freezes; `"partial"` scales the gradient by 1 - tanh(r), r the
             ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6);
-            `"released"` is the authors' code: the gradients of the encoder's weights of four
-            dimensions, its convolutions, are multiplied by zero. Batch norm goes on learning, and
-            momentum and weight decay go on moving the convolutions.
-        scope: What is frozen: the `"encoder"`, or the `"branch"`, which is the encoder and
-            the modality's own head (late and sum fusion); `"auto"` is the branch where there are
-            such heads, else the encoder. `"released"` has a scope of its own.
+            `"released"` multiplies the gradients of the encoder's convolutions by zero, as the
+            authors' code does: batch norm, momentum and weight decay go on changing it.
+        scope: What is frozen: the `"encoder"`, or the `"branch"`: the encoder and its own head
+            (late and sum fusion); `"auto"` is the branch where there are such heads.
         frozen_features: What a frozen encoder gives to the fusion while another modality learns
             alone: `"keep"` its features, as in the paper, or `"drop"` them (zeros), since those of
             an untrained encoder are noise (in an attached model from the second step on).
@@ -177,10 +175,9 @@ class SequentialPrioritization(Method):
 
     def active(self) -> frozenset[str] | None:
         """The prioritized modality while there is one, Eq. 6."""
-        active, leading = self.method.active(), self._leading()
-        if leading is None or self.suppression != "complete":
-            return active
-        return leading if active is None else active & leading
+        active = self.method.active()
+        leading = self._leading() if self.suppression == "complete" else None
+        return active if leading is None else leading if active is None else active & leading
 
     def modulation(self) -> Modulation | None:
         """The wrapped method's; features of frozen encoders are dropped where asked for."""
@@ -267,11 +264,8 @@ class SequentialPrioritization(Method):
     def state_dict(self) -> dict[str, Any]:
         """The ranking's confidence, how far the stages are, and the wrapped method's state."""
         stages = {"tau": list(self.schedule.tau), "best": self._best, "waited": self._waited}
-        return {
-            "confidence": self._confidence,
-            "method": self.method.state_dict(),
-            **({} if self.schedule.patience is None else {"stages": stages}),
-        }
+        own = {"confidence": self._confidence, "method": self.method.state_dict()}
+        return own if self.schedule.patience is None else {**own, "stages": stages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the ranking and the stages it was saved with."""

@@ -13,7 +13,7 @@ class Task(ABC):
 
     Attributes:
         outputs: Width of the logits.
-        metric: Name of the metric that models are selected by.
+        metric: Name of the metric that models are compared by.
         higher_is_better: Whether that metric grows with quality.
     """
 
@@ -70,6 +70,20 @@ class Task(ABC):
     @abstractmethod
     def describe(self) -> dict[str, object]:
         """What `task_from` needs to build this task again, as plain JSON values."""
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether there is something that only validation can tell."""
+        return False
+
+    @property
+    def selects(self) -> str:
+        """Name of the metric that chooses the epoch on validation."""
+        return self.metric
+
+    def settled(self, logits: Tensor, target: Tensor) -> Task:
+        """The task with what only validation can tell, chosen there."""
+        return self
 
     def better(self, candidate: float, best: float | None) -> bool:
         """Whether a validation metric beats the best so far (ties go to the earlier)."""

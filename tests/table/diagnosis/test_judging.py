@@ -61,6 +61,7 @@ def test_a_finding_is_of_the_rows_that_have_the_modality():
 def test_the_gain_is_what_g2d_is_above_joint_training(tmp_path, g2d, sign):
     for name, right in (("joint", 0.76), ("g2d", g2d)):
         said = Evaluation({"fused": logits(right)}, TARGET, torch.arange(ROWS), {}, {})
+        (tmp_path / name).mkdir(exist_ok=True)
         write_predictions(tmp_path / name, "test", said)
     seed = runs(joint=Run(tmp_path / "joint"), g2d=Run(tmp_path / "g2d"))
     joint, after, gain = fused_gain([seed] * 3, TASK)
