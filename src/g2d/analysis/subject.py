@@ -125,16 +125,16 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 def _settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
     """The method of every run and the settings in which it differs from the others."""
-    flat = [flat(about.get("recipe", {})) for about in abouts]
-    keys = dict.fromkeys(key for one in flat for key in one)
-    differ = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    recipes = [flat(about.get("recipe", {})) for about in abouts]
+    keys = dict.fromkeys(key for one in recipes for key in one)
+    differ = [key for key in keys if len({str(one.get(key)) for one in recipes}) > 1]
     return [
         ", ".join(
             str(one[key]) if key == "method" else f"{key.rpartition('.')[2]} {one[key]}"
             for key in differ
             if key in one
         )
-        for one in flat
+        for one in recipes
     ]
 
 
