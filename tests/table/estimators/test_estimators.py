@@ -18,6 +18,7 @@ pandas = pytest.importorskip("pandas")
 
 from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
+from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: E402
 from sklearn.model_selection import cross_val_score, train_test_split  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer  # noqa: E402
@@ -231,3 +232,16 @@ def test_what_is_kept_of_one_fit_is_not_in_the_way_of_the_next(two, tmp_path):
     model = g2d.G2DClassifier(HALVES, **{**QUICK, "epochs": 1}, out=tmp_path)
     assert len(cross_val_score(model, X, y, cv=2)) == 2
     assert len(list(tmp_path.glob("model*/result.json"))) == 2
+
+
+def test_any_estimator_of_scikit_learn_may_teach(tmp_path):
+    rng = np.random.default_rng(0)
+    X = {"table": rng.normal(size=(160, 3)), "other": rng.normal(size=(160, 3))}
+    y = np.where(X["table"][:, 0] > 0, "yes", "no")
+    experts = {"table": HistGradientBoostingClassifier(max_iter=20)}
+    model = g2d.G2DClassifier(experts=experts, epochs=20, learning_rate=0.01, out=tmp_path)
+    assert clone(model).fit(X, y).score(X, y) > 0.9
+    assert not hasattr(experts["table"], "classes_")
+    (kept,) = (tmp_path / "teachers").glob("*HistGradientBoostingClassifier*")
+    assert not list(kept.glob("*.pkl"))
+    assert sorted(file.name for file in kept.glob("*.np*")) == ["logits.npz"]
