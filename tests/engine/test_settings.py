@@ -1,4 +1,4 @@
-"""The plateau schedule: when the rate falls, that it resumes, what is refused."""
+"""Schedules: when the rate falls, that the plateau resumes, what is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from g2d import JointTraining, UserError
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, fit
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 from toy_parts import SPLITS, TASK, student
 
 PLATEAU = {"lr_schedule": "plateau", "lr_factor": 0.5, "accelerator": "cpu", "batch_size": 16}
@@ -44,6 +44,23 @@ def test_the_rate_falls_when_patience_is_spent(higher: bool, patience: int) -> N
     assert len(set(found)) > 3
 
 
+def test_the_rate_falls_after_shares_and_after_numbers_of_epochs() -> None:
+    def falls(epochs: int, *steps: float) -> list[int]:
+        settings = TrainingSettings(epochs=epochs, lr_steps=steps)
+        optimizer = settings.make_optimizer([nn.Parameter(torch.zeros(1))])
+        scheduler, rates = settings.make_scheduler(optimizer), []
+        for _ in range(epochs):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        return [e for e in range(1, epochs) if rates[e] != rates[e - 1]]
+
+    assert falls(30, 0.5, 2 / 3) == [15, 20]
+    assert falls(30, 20) == falls(30, 20.0) == [20]
+    assert falls(15, 20) == []  # as the paper's runs of 150 epochs never reach its 200
+    assert falls(30, 0.5, 20) == [15, 20]
+
+
 def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> None:
     settings = TrainingSettings(**PLATEAU, epochs=8, learning_rate=0.02, lr_patience=0)
     ends = []
@@ -60,7 +77,7 @@ def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> No
                 resume=True,
                 stop_after=stop,
             )
-        lines = RunFolder(tmp_path / name).epochs()
+        lines = Run(tmp_path / name).epochs
         values = [line["val"]["accuracy"]["fused"] for line in lines]
         rates = [line["learning_rate"] for line in lines]
         assert rates == [0.02 * rate for rate in rates_of(values, True, 0)[:-1]]

@@ -130,9 +130,11 @@ def test_what_is_given_is_never_an_option():
         "gamma",
         "temperature",
         "feature_reduction",
+        "projected",
         "distill_to",
         "suppression",
         "scope",
+        "frozen_features",
     }
 
 

@@ -15,10 +15,10 @@ from PIL import Image
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.data.audio import read_wav
 from g2d.data.pictures import read_picture
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.opening import open_run
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.answers_file import write_predictions
 from g2d.table.dataset import TableData
@@ -185,7 +185,7 @@ def test_a_rare_class_is_weighed_selected_by_and_thresholded(tmp_path):
     run = quickly(tmp_path / "t.csv", "ill", tmp_path / "runs", task=task, weight="times")
     kept = json.loads((run / "model.json").read_text())["task"]
     assert kept["selects"] == "uar"
-    found = RunFolder(run).read_predictions("val")
+    found = Run(run).predictions("val")
     shares = torch.from_numpy(found["logits/fused"]).softmax(1)[:, 1].numpy()
     target = found["target"]
 
@@ -195,7 +195,7 @@ def test_a_rare_class_is_weighed_selected_by_and_thresholded(tmp_path):
 
     best = max(balanced(least) for least in [0.5, *np.unique(shares)])
     assert balanced(kept["threshold"]) == pytest.approx(best)
-    assert RunFolder(run).read_json("result.json")["val"]["uar"]["fused"] == pytest.approx(best)
+    assert Run(run).read_json("result.json")["val"]["uar"]["fused"] == pytest.approx(best)
     answers = [row.answer for _, row in Predictor(run).table(tmp_path / "t.csv")]
     shares = [row.probabilities["yes"] for _, row in Predictor(run).table(tmp_path / "t.csv")]
     assert answers == ["yes" if share >= kept["threshold"] else "no" for share in shares]

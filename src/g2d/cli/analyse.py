@@ -35,22 +35,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("train", "val", "test"), help="which samples, where that is open"
     )
+    parser.add_argument(
+        "--projection", choices=("pca", "tsne"), help="how modality-gap draws features on a plane"
+    )
     add_trust_argument(parser)
     parser.usage = "%(prog)s WHAT RUN [RUN ...] [options] [--data.OPTION VALUE ...]"
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Asks, shows the answer and keeps it."""
+    from g2d.analysis.subject import subjects_of
     from g2d.benchmark.analyses import ANALYSES
     from g2d.recipes.recipe import parse_changes
-    from g2d.runs.opening import open_subjects
+    from g2d.runs.run import Run
 
     name, analysis = arguments.what, ANALYSES[arguments.what]
     if arguments.split and arguments.split not in analysis.splits:
         known = " or ".join(analysis.splits) or "no --split"
         raise UserError(f"{name}: got --split {arguments.split}, expected {known}")
-    options = {"split": arguments.split} if arguments.split else {}
-    subjects = open_subjects(arguments.runs, arguments.out, parse_changes(changes), arguments.trust)
+    if arguments.projection and arguments.projection not in analysis.projections:
+        raise UserError(f"{name}: got --projection, which is for modality-gap; leave it out")
+    asked = {"split": arguments.split, "projection": arguments.projection}
+    options = {key: value for key, value in asked.items() if value}
+    runs = [
+        Run(folder, out=arguments.out, changes=parse_changes(changes), trust=arguments.trust)
+        for folder in arguments.runs
+    ]
+    subjects = subjects_of(runs)
     found = analysis.run(subjects, **options)
     show_table(f"{name}: {analysis.what}", *found.table())
     print(textwrap.fill(found.sentence(), shutil.get_terminal_size().columns))
@@ -59,7 +70,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     numbers = arguments.to / f"{name}.json"
     content = {
         "analysis": name,
-        "runs": {subject.label: str(subject.folder) for subject in subjects},
+        "runs": {s.label: str(folder) for s, folder in zip(subjects, arguments.runs, strict=True)},
         **found.as_dict(),
     }
     numbers.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

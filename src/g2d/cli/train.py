@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.command import Command
-from g2d.cli.show import show_run
-from g2d.ranks import first_process
+from g2d.cli.show_run import show_run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +50,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains and shows what came of it."""
     from g2d.analysis.learning_curves import learning_curves
     from g2d.cli.own_table import recipe_file
+    from g2d.ranks import first_process
     from g2d.recipes.recipe import load_recipe
     from g2d.runs.train import train
 

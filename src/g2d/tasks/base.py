@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 
@@ -89,3 +90,15 @@ class Task(ABC):
         if best is None or best != best:  # nothing yet, or nan
             return True
         return candidate > best if self.higher_is_better else candidate < best
+
+
+def at_least_float32(value: Tensor) -> Tensor:
+    """A value of half precision in float32, any other as it is: losses are not taken in bf16.
+
+    Example:
+        >>> at_least_float32(torch.ones(1, dtype=torch.bfloat16)).dtype
+        torch.float32
+        >>> at_least_float32(torch.ones(1, dtype=torch.float64)).dtype
+        torch.float64
+    """
+    return value.to(torch.promote_types(value.dtype, torch.float32))

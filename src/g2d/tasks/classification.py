@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.tasks.base import Task
+from g2d.tasks.base import Task, at_least_float32
 
 # Thresholds that are tried.
 _MOST = 2000
@@ -71,16 +71,16 @@ class Classification(Task):
         """Cross-entropy, weighted by class where weights were given."""
         if self.weights is not None:
             return self.losses(logits, target).mean()
-        return F.cross_entropy(logits.float(), target)
+        return F.cross_entropy(at_least_float32(logits), target)
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy of each sample."""
         weights = None if self.weights is None else self.weights.to(logits.device)
-        return F.cross_entropy(logits.float(), target, weights, reduction="none")
+        return F.cross_entropy(at_least_float32(logits), target, weights, reduction="none")
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
         """Softmax probability of the true class, Eq. 5."""
-        return logits.float().softmax(dim=1).gather(1, target[:, None]).squeeze(1)
+        return at_least_float32(logits).softmax(dim=1).gather(1, target[:, None]).squeeze(1)
 
     def constant(self, target: Tensor) -> Tensor:
         """The logarithms of the class frequencies."""
@@ -89,8 +89,8 @@ class Classification(Task):
 
     def divergence(self, logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """T² KL(softmax(teacher / T) || softmax(logits / T)), Eq. 3; T² keeps gradients in size."""
-        student = F.log_softmax(logits.float() / temperature, dim=1)
-        target = F.log_softmax(teacher.detach().float() / temperature, dim=1)
+        student = F.log_softmax(at_least_float32(logits) / temperature, dim=1)
+        target = F.log_softmax(at_least_float32(teacher.detach()) / temperature, dim=1)
         kl = F.kl_div(student, target, reduction="none", log_target=True).sum(dim=1)
         return temperature**2 * kl
 

@@ -15,8 +15,8 @@ from g2d.analysis.attribution import Attribution
 from g2d.analysis.intervals import Interval
 from g2d.data.splits import Splits
 from g2d.engine.loop import fit
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.files import read_json, write_json
 from g2d.methods.joint import JointTraining
 from g2d.recipes.build import build_splits, build_student
 from g2d.recipes.completing import complete
@@ -25,11 +25,12 @@ from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest, with_changes
 from g2d.recipes.settings import training_settings
 from g2d.runs.loaders import evaluation_loader, train_loader
+from g2d.runs.run import Run
 from g2d.runs.teach import teach
 from g2d.runs.train import train
 from g2d.table.diagnosis.budget import Plan, fit_budget
 from g2d.table.diagnosis.judging import (
-    SeedRuns,
+    SeedFindings,
     choose_on_train,
     find,
     fused_gain,
@@ -168,13 +169,14 @@ def diagnose(
         raise UserError(f"seeds: got {seeds}, expected 1 to 10")
     splits = build_splits(recipe)
     recipe = with_changes(complete(recipe, splits.spec), [("training.devices", 1)])
+    recipe = replace(recipe, experts={})  # what is judged are networks
     for method in ("joint", "g2d"):
         plan_method(recipe.with_method(method), splits.spec.modalities)
     fabric = training_settings(recipe).make_fabric()
     plan = _plan(recipe, splits, out, budget_minutes, seeds, fabric)
     recipe = with_changes(recipe, [("training.epochs", plan.epochs)])
     recipe = replace(recipe, teachers={k: v for k, v in recipe.teachers.items() if k != "epochs"})
-    done: list[SeedRuns] = []
+    done: list[SeedFindings] = []
     for number in range(plan.seeds):
         before = time.monotonic()
         done.append(_train_seed(recipe, splits, recipe.seed + number, out, fabric))
@@ -205,7 +207,7 @@ def diagnose(
         g2d=g2d,
         gain=gain,
         attribution=mean_attribution(done),
-        runs=(done[0].joint, done[0].g2d),
+        runs=(done[0].joint.path, done[0].g2d.path),
         seconds=time.monotonic() - started,
     )
 
@@ -216,7 +218,9 @@ def _metric(task: Task) -> str:
     return "right labels" if isinstance(task, MultiLabel) else "R²"
 
 
-def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fabric) -> SeedRuns:
+def _train_seed(
+    recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fabric
+) -> SeedFindings:
     """Teachers, joint training and G²D of one seed, and what they say."""
     recipe = replace(recipe, seed=seed)
     own = choose_on_train(splits, seed)
@@ -231,11 +235,13 @@ def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fa
             name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}-{which}",
             splits=own,
             fabric=fabric,
+            floors=False,
         )
         for method in ("joint", "g2d")
     ]
     teachers = teach(resolve_teaching(recipe, own), out / "runs", fabric)
-    return measure_seed(own, splits.val, folders, teachers, training_settings(recipe), fabric)
+    runs = [Run(folder, trust=True) for folder in folders]
+    return measure_seed(own, splits.val, runs, teachers, training_settings(recipe), fabric)
 
 
 def _plan(
@@ -249,16 +255,16 @@ def _plan(
     """What fits; kept in a file, so that the same question goes on where it was stopped."""
     asked = [_FORM, recipe.as_dict(), splits.spec.fingerprint, budget_minutes, seeds]
     key = digest(json.loads(json.dumps(asked)))
-    folder = RunFolder(out)
     if (out / "plan.json").exists():
-        known = folder.read_json("plan.json")
+        known = read_json(out / "plan.json")
         if known.get("asked") == key:
             return Plan(known["epochs"], known["seeds"], tuple(known["cut"]))
     epoch = _seconds_of_an_epoch(recipe, splits, fabric)
     left = 60 * budget_minutes - epoch
     plan = fit_budget(epoch, max(left, 1.0), training_settings(recipe).epochs, seeds)
     logger.info("an epoch takes %.2f s: %s", epoch, plan)
-    folder.write_json("plan.json", {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()})
+    found = {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()}
+    write_json(out / "plan.json", found)
     return plan
 
 

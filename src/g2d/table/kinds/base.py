@@ -147,6 +147,10 @@ class Kind(ABC):
             finished[place] = self.finish(array)
         return finished
 
+    def summary(self, inputs: Array) -> Array:
+        """Short vectors `(B, d)` of inputs `(B, *shape)`, for predictors without a network."""
+        return inputs.reshape(len(inputs), -1)
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:

@@ -1,5 +1,0 @@
-"""`g2d.doctor`: what each modality learns, measured beside the loop."""
-
-from g2d.doctor.doctor import Doctor, doctor
-
-__all__ = ["Doctor", "doctor"]
