@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import nn
 
 import g2d
@@ -17,6 +16,7 @@ from g2d.errors import install_command
 from g2d.monitor.sentence import sentence
 from g2d.teachers.cache import cache_key, write_cache
 from methods import small
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 FIVE = g2d.Classification(5)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import Tensor, nn
 
 import g2d
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 REGRESSION = g2d.Regression(low=-3.0, high=3.0, std=1.0)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import Tensor, nn
 
 import g2d
 from g2d.models.fusion import Fusion
 from g2d.monitor.probes import Probes
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 NOISE = {"sharp": 1.0, "blurred": 3.0}
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from monitor.watched import NAMES, TASK, attached, loop, net, samples
 from torch import nn
 
 import g2d
@@ -17,6 +16,7 @@ from g2d.models.fusion import Fusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
 from methods import small
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 DATA = [samples(seed=seed) for seed in range(4)]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from g2d.data.preparation import UnusableError, readable
 from g2d.errors import require
-
 
 # Bytes of a pixel as Pillow holds it; those of other modes take 4.
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
@@ -47,8 +47,8 @@ def picture_bytes(path: Path) -> int:
 def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     """Decodes a picture, upright and in colour.
 
-    Turned as its EXIF orientation says; grey, palette and CMYK pictures become RGB, transparency
-    is dropped.
+    Turned as its EXIF orientation says; grey, palette and CMYK pictures become RGB, what is
+    transparent lies on white.
 
     Args:
         path: JPEG, PNG or whatever else Pillow reads.
@@ -73,8 +73,7 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
                 # Every copy of a large picture counts: it is turned in place, and grey is resized
                 # as grey.
                 operations.exif_transpose(file, in_place=True)
-                mode = {"1": "L", "L": "L"}.get(file.mode, "RGB")
-                picture = file if file.mode == mode else file.convert(mode)
+                picture = _opaque(file, pillow)
                 if side is not None:
                     picture = picture.resize((side, side), pillow.Resampling.BILINEAR)
                 picture = picture.convert("RGB")
@@ -86,3 +85,13 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     if deep:
         raise UnusableError(f"{path.name} has more than 8 bits a channel; save it with 8")
     return np.asarray(picture, dtype=np.uint8)
+
+
+def _opaque(picture: Any, pillow: Any) -> Any:
+    """Grey or in colour, what is transparent on white."""
+    if not picture.has_transparency_data:
+        mode = {"1": "L", "L": "L"}.get(picture.mode, "RGB")
+        return picture if picture.mode == mode else picture.convert(mode)
+    seen = picture.convert("RGBA")
+    white = pillow.new("RGBA", seen.size, "white")
+    return pillow.alpha_composite(white, seen).convert("RGB")
