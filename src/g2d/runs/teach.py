@@ -57,7 +57,11 @@ def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
         "data": splits.spec.fingerprint,
         "protocol": splits.spec.protocol,
         "encoder": recipe.encoders[modality],
-        "training": {k: v for k, v in asdict(teaching.settings).items() if k not in _PLACE},
+        "training": {
+            k: v
+            for k, v in asdict(teaching.settings).items()
+            if k not in _PLACE and not (k in _SINCE and v == _SINCE[k])
+        },
         "seed": recipe.seed,
     }
     name = f"{splits.spec.name}-{modality}-seed{recipe.seed}-{digest(identity)}"
@@ -67,6 +71,8 @@ def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
 # Where and how watched a teacher is trained is not part of what it is. The number of devices is:
 # with it grow the samples of a step.
 _PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
+# Settings that came later, and what held before: teachers trained then are still found.
+_SINCE = {"patience": None}
 
 
 def _teacher(teaching: Teaching, modality: str, out: Path, fabric: Fabric) -> UnimodalModel:
@@ -125,7 +131,7 @@ def _load_or_train(
             "dataset": splits.spec.name,
             "seed": recipe.seed,
             "protocol": splits.spec.protocol,
-            "epochs": settings.epochs,
+            "epochs": fitted.epochs,
             "best_epoch": fitted.best_epoch,
             "seconds": round(fitted.seconds, 2),
             **values,

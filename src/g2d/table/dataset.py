@@ -169,6 +169,7 @@ class TableData:
             },
             preprocessing=preprocessing.as_dict(),
             encoders={name: kind.suggested for name, kind in self.kinds.items()},
+            exchangeable=self.split.by is None,
         )
         return Splits(spec, *parts)
 

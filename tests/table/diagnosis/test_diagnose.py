@@ -16,7 +16,7 @@ from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
 from g2d.table.diagnosis.diagnose import diagnose
-from g2d.table.diagnosis.judging import choose_on_train
+from g2d.table.selecting import choose_on_train
 from runs.made import MadeData, made_recipe
 from table.diagnosis.test_page import check_alone
 from test_docs import parse

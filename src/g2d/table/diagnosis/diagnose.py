@@ -9,28 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from g2d.analysis.attribution import Attribution
 from g2d.analysis.intervals import Interval
 from g2d.data.splits import Splits
-from g2d.engine.loop import fit
 from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.methods.joint import JointTraining
-from g2d.recipes.build import build_splits, build_student
+from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest, with_changes
 from g2d.recipes.settings import training_settings
-from g2d.runs.loaders import evaluation_loader, train_loader
 from g2d.runs.teach import teach
 from g2d.runs.train import train
 from g2d.table.diagnosis.budget import Plan, fit_budget
 from g2d.table.diagnosis.judging import (
     SeedRuns,
-    choose_on_train,
     find,
     fused_gain,
     mean_attribution,
@@ -38,6 +32,8 @@ from g2d.table.diagnosis.judging import (
 )
 from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
 from g2d.table.diagnosis.wording import headline, round_up, sentences
+from g2d.table.pace import seconds_of_an_epoch
+from g2d.table.selecting import choose_on_train
 from g2d.tasks import Classification, MultiLabel, Task
 
 if TYPE_CHECKING:
@@ -254,35 +250,9 @@ def _plan(
         known = folder.read_json("plan.json")
         if known.get("asked") == key:
             return Plan(known["epochs"], known["seeds"], tuple(known["cut"]))
-    epoch = _seconds_of_an_epoch(recipe, splits, fabric)
+    epoch = seconds_of_an_epoch(recipe, choose_on_train(splits, recipe.seed), fabric)
     left = 60 * budget_minutes - epoch
     plan = fit_budget(epoch, max(left, 1.0), training_settings(recipe).epochs, seeds)
     logger.info("an epoch takes %.2f s: %s", epoch, plan)
     folder.write_json("plan.json", {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()})
     return plan
-
-
-def _seconds_of_an_epoch(recipe: Recipe, splits: Splits, fabric: Fabric) -> float:
-    """One epoch of joint training, validation included; the second where the first is short.
-
-    The first pays for what is set up once, which in short epochs is most of it.
-    """
-    settings = replace(training_settings(recipe), epochs=1, loggers=())
-    own = choose_on_train(splits, recipe.seed)
-    seconds = 0.0
-    for _ in range(2):
-        torch.manual_seed(recipe.seed)
-        model = build_student(recipe.with_method("joint"), splits.spec.modalities, splits.spec.task)
-        before = time.monotonic()
-        fit(
-            JointTraining(model, splits.spec.task),
-            train_loader(own.train, settings, recipe.seed, fabric),
-            evaluation_loader(own.val, settings, fabric),
-            settings,
-            fabric=fabric,
-            title="how long an epoch takes",
-        )
-        seconds = time.monotonic() - before
-        if seconds > 5:
-            break
-    return seconds

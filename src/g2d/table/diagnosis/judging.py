@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +15,23 @@ from torch import Tensor, nn
 from g2d.analysis.attribution import Attribution, attribute, mean_inputs
 from g2d.analysis.intervals import Interval, interval, least_half_width, resamples
 from g2d.analysis.scores import Skill, offset, score_samples
-from g2d.data.loader import Subset, limit
+from g2d.data.loader import limit
 from g2d.data.splits import Split, Splits
 from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
-from g2d.recipes.recipe import digest
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.loading import load_run
 from g2d.table.diagnosis.verdict import Finding
-from g2d.tasks import Classification, Task
+from g2d.tasks import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Floats = NDArray[np.float64]
 
-# Training rows that choose the epoch.
-_CHOOSE = 1 / 7
 # Training rows that offsets are read off, and rows that are judged, at most: more say nothing new.
 _OFFSET_ROWS = 2000
 _JUDGED_ROWS = 20_000
@@ -66,38 +62,6 @@ class SeedRuns:
     sure: Mapping[str, tuple[Floats, Floats]]
     attribution: Attribution
     present: Mapping[str, Floats]
-
-
-def choose_on_train(splits: Splits, seed: int) -> Splits:
-    """The same data with some training rows in the place of validation; test as it is.
-
-    Raises:
-        UserError: There are fewer than two training rows.
-    """
-    target = splits.train.target
-    if len(target) < 2:
-        raise UserError(f"{splits.spec.name}: got {len(target)} training rows, expected 2 or more")
-    rng = np.random.default_rng(seed)
-    labels = target if isinstance(splits.spec.task, Classification) else torch.zeros(len(target))
-    # In an order in which every class comes evenly spread, each seventh row chooses; a class
-    # comes first where it trains.
-    places = np.empty(len(target))
-    for label in labels.unique():
-        own = np.flatnonzero((labels == label).numpy())
-        places[rng.permutation(own)] = np.arange(len(own)) % round(1 / _CHOOSE)
-    chooses = places == round(1 / _CHOOSE) - 1
-    if not chooses.any():
-        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
-        own = np.flatnonzero((labels == biggest).numpy())
-        chooses[own[-1] if len(own) > 1 else -1] = True
-    parts = [np.flatnonzero(mask).tolist() for mask in (~chooses, chooses)]
-    mark = digest([splits.spec.fingerprint, "choose on train", seed])
-    return Splits(
-        replace(splits.spec, fingerprint=mark, selects_on_test=False),
-        train=Subset(splits.train, parts[0]),
-        val=Subset(splits.train, parts[1]),
-        test=splits.test,
-    )
 
 
 def measure_seed(
