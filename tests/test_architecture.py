@@ -22,7 +22,7 @@ TEACHERS = STUDENT | {"teachers"}
 METHODS = TEACHERS | {"methods", "attach"}
 ENGINE = METHODS | {"engine"}
 RECIPES = ENGINE | {"data"}
-RUNS = RECIPES | {"recipes", "analysis", "__init__"}
+RUNS = RECIPES | {"recipes", "analysis", "shallow", "__init__"}
 WING = RUNS | {"runs", "figures"}
 ALLOWED = {
     "batch": set(),
@@ -41,6 +41,7 @@ ALLOWED = {
     "teachers": STUDENT,
     "methods": TEACHERS | {"attach"},
     "data": {"batch", "errors", "checksums", "files", "tasks"},
+    "shallow": {"batch", "errors", "tasks", "functional", "data"},
     "integrations": METHODS,
     "doctor": METHODS | {"figures"},
     "engine": METHODS,

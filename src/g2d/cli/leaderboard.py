@@ -12,6 +12,8 @@ from g2d.engine.records import RunFolder
 
 def show_leaderboard(folder: Path) -> None:
     """Prints who was compared, how they did, and who is kept and why."""
+    from rich.console import Console
+
     from g2d.table.auto.auto import LEADERBOARD
 
     found = RunFolder(folder).read_json(LEADERBOARD)
@@ -30,6 +32,18 @@ def show_leaderboard(folder: Path) -> None:
         "± is one standard error; seconds are process time, teachers included. Kept is the "
         "simplest within one standard error of the best.",
     )
+    above = [
+        line["name"]
+        for line in found["candidates"]
+        if line["floor"] and line["behind"] + line["behind_error"] < 0
+    ]
+    if above:
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"  BELOW A FLOOR: {' and '.join(above)} did better than every model here by more than "
+            "one standard error",
+            style="bold red",
+        )
     for name in found["useless"]:
         print(f"  {name} brings nothing: it has no weight in the ensemble")
     for cut in found["cut"]:
@@ -55,4 +69,4 @@ def _around(value: float | None, error: float | None) -> str:
 def _mark(line: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     if line["name"] == found["kept"]["line"]:
         return "kept"
-    return "" if line["keepable"] else "some rows lack it"
+    return "" if line["floor"] or line["keepable"] else "some rows lack it"

@@ -127,8 +127,7 @@ class TableData:
         store = self._store()
         rows = store.column("id").astype(np.int64) - 1  # of the table, by row of the store
         place = {row: position for position, row in enumerate(rows.tolist())}
-        usable = np.zeros(len(self.table), bool)
-        usable[rows] = True
+        usable = np.isin(np.arange(len(self.table)), rows)
         if division is None:
             division = divide(self.table, self.target, self.split, usable)
         else:
@@ -170,6 +169,7 @@ class TableData:
             preprocessing=preprocessing.as_dict(),
             encoders={name: kind.suggested for name, kind in self.kinds.items()},
             exchangeable=self.split.by is None,
+            summaries={name: kind.summary for name, kind in self.kinds.items()},
         )
         return Splits(spec, *parts)
 

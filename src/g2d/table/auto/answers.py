@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.loading import load_run
 from g2d.runs.teach import teach, teacher_folder
 from g2d.runs.train import train
-from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, Candidate
+from g2d.shallow import fit_floors
+from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, FLOOR, Candidate
 from g2d.table.auto.rounds import Round
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers
@@ -35,6 +37,8 @@ from g2d.teachers.calibrated import HeldOut
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+_FLOORS = "floors.json"
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,23 @@ class RoundFolder:
             self._write(Candidate(ALONE, (name,)), logits, compared.target, share, share)
         together = Candidate(ENSEMBLE, modalities)
         self._write(together, compared.ensemble(weights), compared.target, seconds, 0.0, weights)
+
+    def floors(self) -> list[Candidate]:
+        """Predictors without a network, fitted on the same rows; none without scikit-learn."""
+        file = RunFolder(self.folder)
+        if not (self.folder / _FLOORS).exists():
+            if find_spec("sklearn") is None:
+                return []
+            began = time.process_time()
+            found = fit_floors(replace(self.rows.splits, test=self.rows.compared))
+            seconds = (time.process_time() - began) / len(found.logits)
+            for name, said in found.logits.items():
+                one = Candidate(FLOOR, found.reads.get(name, ()), predictor=name)
+                self._write(one, said["test"], self.rows.compared.target, seconds, seconds)
+            reads = {name: list(found.reads.get(name, ())) for name in found.logits}
+            file.write_json(_FLOORS, {"reads": reads})
+        reads = file.read_json(_FLOORS)["reads"]
+        return [Candidate(FLOOR, tuple(seen), predictor=name) for name, seen in reads.items()]
 
     def train(self, candidate: Candidate) -> None:
         """Trains joint training or G²D."""

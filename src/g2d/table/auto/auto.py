@@ -131,7 +131,7 @@ def _train_into(
     search = Search(recipe, splits, rounds, budget, run.path / _FOLDER, fabric, remember)
     lines = search.compare()
     kept = search.keep(lines)
-    final = _kept_recipe(recipe, kept, splits)
+    final = kept_recipe(recipe, kept, splits)
     train(
         final, run.path.parent, resume=True, name=run.path.name, splits=data(final), fabric=fabric
     )
@@ -143,7 +143,7 @@ def _train_into(
         folder.forget()
 
 
-def _kept_recipe(recipe: Recipe, kept: Candidate, splits: Splits) -> Recipe:
+def kept_recipe(recipe: Recipe, kept: Candidate, splits: Splits) -> Recipe:
     """The recipe of an ordinary run by the candidate that is kept."""
     recipe = kept.recipe(recipe)
     if kept.modalities == splits.spec.modalities:

@@ -8,6 +8,8 @@ from typing import Any
 
 from g2d.recipes.recipe import Component, Recipe, digest
 
+# What is compared with and never kept: a predictor without a network.
+FLOOR = -1
 # From the simplest to the least simple, which is also the order of training.
 ALONE, ENSEMBLE, JOINT, DISTILLED = range(4)
 _METHODS: dict[int, Component] = {
@@ -24,14 +26,16 @@ class Candidate:
     """A way to train, on some of the modalities.
 
     Attributes:
-        kind: `ALONE`, `ENSEMBLE`, `JOINT` or `DISTILLED`.
+        kind: `ALONE`, `ENSEMBLE`, `JOINT` or `DISTILLED`; `FLOOR` for what is compared with.
         modalities: Those it sees.
         dropped: Those it leaves out because they bring nothing.
+        predictor: Of a floor, its name.
     """
 
     kind: int
     modalities: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+    predictor: str = ""
 
     @property
     def name(self) -> str:
@@ -41,6 +45,8 @@ class Candidate:
             >>> Candidate(ALONE, ("photo",)).name, Candidate(JOINT, ("a", "b"), ("c",)).name
             ('photo alone', 'joint without c')
         """
+        if self.kind == FLOOR:
+            return f"{self.predictor} (floor)"
         if self.kind == ALONE:
             return f"{self.modalities[0]} alone"
         without = f" without {', '.join(self.dropped)}" if self.dropped else ""
@@ -49,7 +55,7 @@ class Candidate:
     @property
     def key(self) -> str:
         """As files are called after it, whatever its modalities are called."""
-        return digest([self.kind, self.modalities])
+        return digest([self.kind, self.modalities, self.predictor])
 
     @property
     def method(self) -> Component:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from g2d.analysis.scores import score_samples
 from g2d.table.auto.answers import Answers
-from g2d.table.auto.candidates import Candidate
+from g2d.table.auto.candidates import FLOOR, Candidate
 from g2d.tasks import Classification, MultiLabel, Task
 
 Floats = NDArray[np.float64]
@@ -52,6 +52,7 @@ class Line:
         """Plain values."""
         return {
             "name": self.candidate.name,
+            "floor": self.candidate.kind == FLOOR,
             "modalities": list(self.candidate.modalities),
             "score": _plain(self.score),
             "error": _plain(self.error),

@@ -55,6 +55,7 @@ class Search:
             RoundFolder(number, rows, recipe, folder, fabric) for number, rows in enumerate(rounds)
         ]
         self.candidates = candidates_of(splits.spec.modalities)
+        self.floors: list[Candidate] = []
         self.done: list[RoundFolder] = []
         self.left_out: dict[str, str] = {}
         self.cuts: list[str] = []
@@ -91,6 +92,9 @@ class Search:
         apart = [one for one in self.candidates if not one.trains]
         if not folder.has(apart):
             folder.teach(self.splits.spec.modalities)
+            self.remember()
+        if not self.done or self.floors:
+            self.floors = folder.floors()
             self.remember()
         taught = sum(folder.answers(one).seconds for one in apart if one.kind == ALONE)
         cost = taught  # of joint training, until it is known
@@ -144,8 +148,9 @@ class Search:
         self.left_out[one.name] = "did not fit into the budget"
 
     def _lines(self) -> list[Line]:
-        answers = {one: [folder.answers(one) for folder in self.done] for one in self.candidates}
-        unkeepable = [one for one in self.candidates if not self._answers_all(one)]
+        compared = [*self.candidates, *self.floors]
+        answers = {one: [folder.answers(one) for folder in self.done] for one in compared}
+        unkeepable = [one for one in self.candidates if not self._answers_all(one)] + self.floors
         return rank(self.splits.spec.task, answers, unkeepable)
 
     def _answers_all(self, one: Candidate) -> bool:

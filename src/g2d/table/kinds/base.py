@@ -108,6 +108,10 @@ class Kind(ABC):
     def finish(self, array: Array) -> Array:
         """The encoder's input, of shape `shape`."""
 
+    def summary(self, inputs: Array) -> Array:
+        """Short vectors `(B, d)` of inputs `(B, *shape)`, for predictors without a network."""
+        return inputs.reshape(len(inputs), -1)
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, whole
 from g2d.table.kinds.features import listed, read_npy
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
+from g2d.table.kinds.summaries import over_time
 
 
 class SequenceOfVectors(Kind):
@@ -92,6 +93,10 @@ class SequenceOfVectors(Kind):
         kept = array[: self.shape[0]]
         padded[: len(kept)] = standardised(kept, self._mean, self._scale)
         return padded
+
+    def summary(self, inputs: Array) -> Array:
+        """Of every number over time: mean, deviation, tenth and ninetieth percentile."""
+        return over_time(inputs)
 
     @property
     def shape(self) -> tuple[int, ...]:
