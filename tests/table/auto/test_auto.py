@@ -31,7 +31,7 @@ def made(case="balanced", **options):
 
 @pytest.fixture
 def digits(tmp_path):
-    """A table of two views of digits and one of noise."""
+    """A table of two views of digits and one of noise, which is read as `tabular`."""
     X, y = load_digits(n_class=4, return_X_y=True)
     X, y = X[:360], y[:360]
     noise = np.random.default_rng(0).normal(size=(len(X), 6))
@@ -66,7 +66,7 @@ def test_all_are_compared_and_the_kept_one_is_an_ordinary_run(tmp_path):
     assert scores == sorted(scores, reverse=True)
     floors = {line["name"] for line in found["candidates"] if line["floor"]}
     assert {"guess (floor)", "linear (floor)", "boosting (floor)"} <= floors
-    model, recipe = load_run(folder)
+    model, recipe = load_run(folder, trust=True)
     assert recipe.method == found["kept"]["method"]
     assert list(model.modalities) == found["kept"]["modalities"]
     result = RunFolder(folder).read_json("result.json")
@@ -146,11 +146,11 @@ def test_noise_is_found_useless_and_left_out(g2d, digits, tmp_path):  # noqa: F8
     assert said.status == 0, said.err
     assert "2 folds of train and validation" in said.out
     found = board(out / "digits-auto-seed0")
-    assert found["useless"] == ["noise"]
+    assert found["useless"] == ["tabular"]
     assert found["rows"] == 306  # train and validation, each row once
     scores = {line["name"]: line["score"] for line in found["candidates"]}
-    assert scores["noise alone"] < 0.45 < 0.8 < min(scores["ensemble"], scores["joint"])
-    assert "noise" not in found["kept"]["modalities"]
+    assert scores["tabular alone"] < 0.45 < 0.8 < min(scores["ensemble"], scores["joint"])
+    assert "tabular" not in found["kept"]["modalities"]
     row = digits.read_text().splitlines()[:4]
     (tmp_path / "new.csv").write_text("\n".join(row) + "\n")
     run = out / "digits-auto-seed0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +51,8 @@ class Answers:
         seconds: Process time of what it needed, teachers included.
         own: The same without teachers that others use too.
         weights: Of the modalities, where it is the ensemble.
+        raw: Of a modality alone, its logits also where it is absent and `logits` are a guess.
+        present: Which rows have the modality, bool `(N,)`.
     """
 
     logits: Tensor
@@ -58,6 +60,8 @@ class Answers:
     seconds: float
     own: float
     weights: dict[str, float]
+    raw: Tensor | None = None
+    present: Tensor | None = None
 
 
 class RoundFolder:
@@ -92,6 +96,8 @@ class RoundFolder:
                 float(file["seconds"]),
                 float(file["own"]),
                 dict(zip(names, weights, strict=True)),
+                torch.from_numpy(file["raw"]) if "raw" in file else None,
+                torch.from_numpy(file["present"]) if "present" in file else None,
             )
 
     def teach(self, modalities: tuple[str, ...]) -> None:
@@ -108,7 +114,9 @@ class RoundFolder:
         for name, part in zip(modalities, taken, strict=True):
             share = seconds * part / max(sum(taken), 1e-9)
             logits = _alone(compared, name, task, splits.train.target)
-            self._write(Candidate(ALONE, (name,)), logits, compared.target, share, share)
+            kept = {"raw": compared.logits[name], "present": compared.present[name]}
+            one = Candidate(ALONE, (name,))
+            self._write(one, logits, compared.target, share, share, also=kept)
         together = Candidate(ENSEMBLE, modalities)
         self._write(together, compared.ensemble(weights), compared.target, seconds, 0.0, weights)
 
@@ -173,6 +181,7 @@ class RoundFolder:
         seconds: float,
         own: float,
         weights: dict[str, float] | None = None,
+        also: Mapping[str, Tensor] | None = None,
     ) -> None:
         content: dict[str, Any] = {
             "logits": logits.float().numpy(),
@@ -181,6 +190,7 @@ class RoundFolder:
             "own": own,
             "names": np.array(list(weights or {}), dtype=str),
             "weights": np.array(list((weights or {}).values()), float),
+            **{name: tensor.numpy() for name, tensor in (also or {}).items()},
         }
         with atomic(self._file(candidate)) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **content)
@@ -196,7 +206,6 @@ def _some(splits: Splits, modalities: Sequence[str]) -> Splits:
     """The splits with some modalities, under their own name, so that teachers are shared."""
     if tuple(modalities) == splits.spec.modalities:
         return splits
-    some = choose(splits, modalities)
-    return replace(
-        some, spec=replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
-    )
+    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be looked at
+    spec = replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
+    return replace(some, spec=spec, test=splits.test)

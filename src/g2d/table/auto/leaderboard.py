@@ -123,18 +123,6 @@ def choose(lines: Sequence[Line]) -> Line:
     return min(near, key=lambda line: (line.candidate.simplicity, -line.score))
 
 
-def useless(ensemble: Sequence[Answers]) -> tuple[str, ...]:
-    """Modalities without weight in the fitted ensemble of most rounds; never all of them.
-
-    Args:
-        ensemble: Its answers in all rounds.
-    """
-    names = list(ensemble[0].weights)
-    zeros = {name: sum(one.weights[name] == 0 for one in ensemble) for name in names}
-    gone = tuple(name for name in names if zeros[name] > len(ensemble) / 2)
-    return gone if len(gone) < len(names) else ()
-
-
 def _scores(task: Task, said: Sequence[Answers]) -> Floats:
     logits = torch.cat([one.logits for one in said])
     return score_samples(task, logits, torch.cat([one.target for one in said]))

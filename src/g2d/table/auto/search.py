@@ -10,11 +10,12 @@ import numpy as np
 
 from g2d.data.splits import Splits
 from g2d.recipes.recipe import Recipe
-from g2d.table.auto.answers import RoundFolder
+from g2d.table.auto.answers import Answers, RoundFolder
 from g2d.table.auto.budget import Budget
 from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, Candidate, candidates_of
-from g2d.table.auto.leaderboard import Line, choose, rank, useless
+from g2d.table.auto.leaderboard import Line, choose, rank
 from g2d.table.auto.rounds import Round
+from g2d.table.auto.stacking import stacked, useless
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -83,10 +84,13 @@ class Search:
     @property
     def dropped(self) -> tuple[str, ...]:
         """Modalities that bring nothing to the ensemble."""
-        together = Candidate(ENSEMBLE, self.splits.spec.modalities)
-        if together not in self.candidates:
+        if len(self.splits.spec.modalities) < 2:
             return ()
-        return useless([folder.answers(together) for folder in self.done])
+        return useless(self.splits.spec.task, self._alone())
+
+    def _alone(self) -> list[dict[str, Answers]]:
+        names = self.splits.spec.modalities
+        return [{n: done.answers(Candidate(ALONE, (n,))) for n in names} for done in self.done]
 
     def _round(self, folder: RoundFolder) -> None:
         apart = [one for one in self.candidates if not one.trains]
@@ -150,6 +154,9 @@ class Search:
     def _lines(self) -> list[Line]:
         compared = [*self.candidates, *self.floors]
         answers = {one: [folder.answers(one) for folder in self.done] for one in compared}
+        for one in compared:
+            if one.kind == ENSEMBLE:
+                answers[one] = stacked(self.splits.spec.task, self._alone(), answers[one])
         unkeepable = [one for one in self.candidates if not self._answers_all(one)] + self.floors
         return rank(self.splits.spec.task, answers, unkeepable)
 
