@@ -30,7 +30,8 @@ def teach_cell(dataset: str, changes: Changes, out: str) -> dict[str, dict[str, 
 
     from g2d.recipes.experiment import resolve_teaching
     from g2d.recipes.recipe import load_recipe
-    from g2d.runs.teach import teach, teacher_folder
+    from g2d.runs.places import teacher_folder
+    from g2d.runs.teach import teach
 
     torch.set_num_threads(1)
     recipe = load_recipe(dataset, list(changes))

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from behaviour import behaviour
 from cells import run_cell, summarise, summarise_teachers, teach_cell, write
 
 from g2d import UserError
@@ -62,6 +63,11 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "loss, no γ": {"name": "g2d", "gamma": 0.0, "distill_to": "fused"},
     "UMT": {"name": "umt"},
+    "MMPareto": {"name": "mmpareto"},
+    "ARL": {"name": "arl"},
+    "DI-MML": {"name": "di_mml"},
+    "OGM-GE": {"name": "ogm_ge"},
+    "MLA": {"name": "mla"},
     "loss + γ, ensemble, calibrated": {
         "name": "g2d",
         "gamma": 1.0,
@@ -207,7 +213,7 @@ def main() -> None:
             if arguments.rates_of:
                 part["rates_of"] = arguments.rates_of
             part["environment"] = done.pop("environment")
-            part["rows"][row] = done
+            part["rows"][row] = {**done, "behaviour": behaviour(method)}
             write(found, arguments.result)
             test = done["accuracy"]["test"]["fused"]
             print(

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from own_tables import OwnTable
 
 from g2d.analysis.scores import score_samples
-from g2d.engine.records import RunFolder
+from g2d.engine.records import read_predictions
+from g2d.files import read_json
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.recipe import Recipe, recipe_from
@@ -50,7 +51,7 @@ RIVALS = ("auto", "best alone", "ensemble", "joint", "g2d", "linear", "svm", "bo
 
 def scores_of_run(folder: Path, task: Task) -> Floats:
     """What every test row adds to a run's score."""
-    said = RunFolder(folder).read_predictions("test")
+    said = read_predictions(folder, "test")
     logits, target = (torch.from_numpy(np.asarray(said[k])) for k in ("logits/fused", "target"))
     return score_samples(task, logits, target)
 
@@ -82,7 +83,7 @@ def measure(table: OwnTable, seed: int, out: Path) -> dict[str, Any]:
     recipe = recipe_of(table, seed)
     out = out / f"seed{seed}"
     run = train_auto(recipe, out, resume=True)
-    board = RunFolder(run).read_json(LEADERBOARD)
+    board = read_json(run / LEADERBOARD)
     splits = build_splits(recipe)
     task = splits.spec.task
     rows = {"auto": scores_of_run(run, task)}

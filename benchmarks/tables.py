@@ -6,10 +6,21 @@ python benchmarks/tables.py
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from g2d.benchmark.compare.statistics.critical_difference import rank_rows
+from g2d.benchmark.compare.table import Ranking
+
 RESULTS = Path(__file__).parent / "results"
+
+# The row of `default.json` that G²D's defaults are, and what it must not be below.
+DEFAULT = "loss + γ, branch"
+ALONE = "best modality alone"
+OTHERS = ("joint", "UME, fitted", ALONE, "branch losses alone", "AMCo")
 
 README_ROWS = (
     "joint",
@@ -185,7 +196,8 @@ def default_table(result: dict[str, Any]) -> str:
     lines = [f"| | {' | '.join(found)} | mean rank |", f"|---|{'---:|' * (len(found) + 1)}"]
     best = [_best_alone(part) for part in found.values()]
     lines.append(f"| best modality alone | {' | '.join(_spread(row['test']) for row in best)} | |")
-    ranks = mean_ranks(result)
+    ranked = ranking(result)
+    ranks = {label: rank for (label,), rank in zip(ranked.rows, ranked.ranks, strict=True)}
     for label in labels:
         cells = [
             _spread(part["rows"][label]["accuracy"]["test"]["fused"])
@@ -195,23 +207,54 @@ def default_table(result: dict[str, Any]) -> str:
         ]
         rank = f"{ranks[label]:.1f}" if label in ranks else ""
         lines.append(f"| {label} | {' | '.join(cells)} | {rank} |")
+    gap = f"{ranked.critical_difference:.1f}"
+    lines.append(f"| critical difference, 0.05 | {' | '.join(' ' for _ in found)} | {gap} |")
     return "\n".join(lines)
 
 
-def mean_ranks(result: dict[str, Any]) -> dict[str, float]:
-    """The mean over data sets of a row's rank by mean test accuracy; equal ones share theirs."""
-    parts = [part["rows"] for part in result["data"].values()]
-    everywhere = [label for label in parts[0] if all(label in rows for rows in parts)]
-    ranks: dict[str, float] = {}
-    for label in everywhere:
-        each = []
-        for rows in parts:
-            means = [rows[other]["accuracy"]["test"]["fused"]["mean"] for other in everywhere]
-            own = rows[label]["accuracy"]["test"]["fused"]["mean"]
-            ahead, level = sum(m > own for m in means), sum(m == own for m in means)
-            each.append(ahead + (level + 1) / 2)
-        ranks[label] = sum(each) / len(each)
-    return ranks
+def difference_table(result: dict[str, Any]) -> str:
+    """Test accuracy of the default minus that of others, in points: mean ± standard error.
+
+    Differences are taken seed by seed; the best modality alone is that of `default_table`.
+    """
+    lines = [f"| | {' | '.join(OTHERS)} |", f"|---|{'---:|' * len(OTHERS)}"]
+    for name, part in result["data"].items():
+        rows = part["rows"]
+        own = _test(rows[DEFAULT])
+        others = [
+            _best_alone(part)["test"]["values"] if label == ALONE else _test(rows[label])
+            for label in OTHERS
+        ]
+        cells = [_difference(own, other) for other in others]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _test(row: dict[str, Any]) -> list[float]:
+    values: list[float] = row["accuracy"]["test"]["fused"]["values"]
+    return values
+
+
+def _difference(own: list[float], other: list[float]) -> str:
+    # seeds count from 0, and a row may have fewer of them
+    points = [100 * (a - b) for a, b in zip(own, other, strict=False)]
+    error = statistics.stdev(points) / len(points) ** 0.5
+    return f"{statistics.mean(points):+.1f} ± {error:.1f}"
+
+
+def ranking(result: dict[str, Any]) -> Ranking:
+    """Rows that are on every data set, ranked by mean test accuracy, and what is beyond chance."""
+    parts = {name: part["rows"] for name, part in result["data"].items()}
+    everywhere = [
+        label
+        for label in next(iter(parts.values()))
+        if all(label in rows for rows in parts.values())
+    ]
+    means = [
+        [statistics.mean(_test(rows[label])) for rows in parts.values()] for label in everywhere
+    ]
+    labels = [(label,) for label in everywhere]
+    return rank_rows(np.array(means), labels, list(parts), [True] * len(parts))
 
 
 def read(name: str) -> dict[str, Any]:
@@ -230,7 +273,7 @@ def _table_of(result: dict[str, Any]) -> str:
         rows = result["installed"].items()
         return "\n".join(f"- {what}: {row['megabytes']} MB" for what, row in rows)
     if "data" in result:
-        return default_table(result)
+        return f"{default_table(result)}\n\n{difference_table(result)}"
     if "teachers_tried" in result:
         return contest_table(result)
     if "methods" in result:

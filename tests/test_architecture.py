@@ -19,11 +19,12 @@ BASIS = {"batch", "errors", "checksums", "files", "tasks", "ranks", "gates", "fu
 MODELS = BASIS | {"models"}
 STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
-METHODS = TEACHERS | {"methods", "attach"}
+METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
 RECIPES = ENGINE | {"data"}
-RUNS = RECIPES | {"recipes", "analysis", "shallow", "__init__"}
-WING = RUNS | {"runs", "figures"}
+RUNS = RECIPES | {"recipes", "shallow", "__init__"}
+ANALYSIS = RUNS | {"runs", "figures"}
+WING = ANALYSIS | {"analysis"}
 ALLOWED = {
     "batch": set(),
     "errors": set(),
@@ -37,21 +38,20 @@ ALLOWED = {
     "functional": {"errors", "tasks"},
     "models": {"batch", "errors", "tasks", "published", "functional"},
     "student": MODELS,
-    "attach": STUDENT,
     "teachers": STUDENT,
-    "methods": TEACHERS | {"attach"},
+    "methods": TEACHERS,
     "data": {"batch", "errors", "checksums", "files", "tasks"},
     "shallow": {"batch", "errors", "tasks", "functional", "data"},
     "integrations": METHODS,
-    "doctor": METHODS | {"figures"},
+    "monitor": METHODS | {"figures"},
     "engine": METHODS,
-    "analysis": ENGINE | {"figures"},
     "recipes": RECIPES,
     "runs": RUNS,
-    "table": WING | {"doctor", "published"},
+    "analysis": ANALYSIS,
+    "table": WING | {"monitor", "published"},
     "benchmark": WING,
-    "cli": RUNS | {"runs", "table", "benchmark"},
-    "__init__": METHODS | {"doctor", "table"},
+    "cli": WING | {"table", "benchmark"},
+    "__init__": {"errors"},
     "__main__": {"cli"},
 }
 WINGS = ("table", "benchmark")

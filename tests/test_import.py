@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.abc
 import json
+import pkgutil
 import shlex
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import g2d
 from g2d.engine import TrainingSettings
 from g2d.errors import UserError, _command, install_command, require
 
@@ -68,6 +71,39 @@ def test_importing_g2d_brings_nothing_that_torch_does_not() -> None:
     added = set(json.loads(done.stdout))
     assert {name for name in added if name not in sys.stdlib_module_names} == {"g2d"}
     assert not added & NEVER
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    for command in ([], ["train"], ["data", "ls"], ["methods"], ["recipes", "ls"]):
+        arguments = [*command, "--help"] if command in ([], ["train"]) else command
+        done = python(
+            "import sys\n"
+            "from g2d.cli.main import main\n"
+            "try:\n"
+            f"    main({arguments})\n"
+            "except SystemExit as end:\n"
+            "    assert not end.code\n"
+            "assert 'torch' not in sys.modules\n"
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there_and_is_no_module_by_chance() -> None:
+    """A module of the same name would take the place of what it holds, once it is imported."""
+    for name in g2d.__all__:
+        found = getattr(g2d, name)
+        assert isinstance(found, ModuleType) == (name == "functional"), name
+    for module in pkgutil.iter_modules(g2d.__path__):
+        assert module.name == "functional" or module.name not in g2d.__all__
+    stub = ast.parse(Path(g2d.__file__).with_suffix(".pyi").read_text())
+    (names,) = (node.value for node in stub.body if isinstance(node, ast.Assign))
+    assert sorted(ast.literal_eval(names)) == g2d.__all__
+
+
+def test_an_unknown_name_is_said_as_python_says_it() -> None:
+    with pytest.raises(AttributeError, match="module 'g2d' has no attribute 'OGMGE'"):
+        g2d.OGMGE  # noqa: B018
+    assert not hasattr(g2d, "__wrapped__")
 
 
 def test_without_any_extra_there_is_still_g2d() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,34 @@ def test_the_tables_of_all_methods_are_the_committed_ones(tables):
     assert between("steps", COMPARISON) == tables.methods_table(tables.read("methods-cpu.json"))
     assert len(result["seeds"]) == 3
     assert set(METHODS) <= set(result["rows"])
+
+
+def test_the_costs_of_g2d_methods_are_the_measured_ones(tables):
+    """Within 15 %, of each kind of epoch, the mean over both sets of two encoders."""
+    setups = tables.read("methods-cpu.json")["methods"]
+    measured: dict[str, list[float]] = {}
+    for label, row in setups["small_cnn-2"]["steps"].items():
+        ratios = (row["ratio"], setups["resnet18-2"]["steps"][label]["ratio"])
+        measured.setdefault(label.partition(":")[0], []).append(sum(ratios) / 2)
+    measured["g2d"] = measured["g2d"][-1:]  # has no stages unless it is given a schedule
+    assert set(METHODS) - set(measured) == {"ume", "mis_me"}
+    for name in set(METHODS) & set(measured):
+        said = [float(Fraction(part)) for part in METHODS[name].cost.removeprefix("≤ ").split(", ")]
+        for one in measured[name]:
+            assert any(one == pytest.approx(cost, rel=0.15) for cost in said), (name, one)
+        for cost in said:
+            assert any(one == pytest.approx(cost, rel=0.15) for one in measured[name]), (name, cost)
+
+
+def test_the_numbers_of_missing_modalities_at_15_epochs_are_the_reports(tables):
+    page = " ".join((ROOT / "docs" / "missing.md").read_text().split())
+    table = (ROOT / "benchmarks" / "report" / "tables" / "missing.md").read_text()
+    found = dict(re.findall(r"\| (\d+ % \| [^|]+) \| \**([\d.]+)\** ±", table))
+    for rate in ("0 %", "20 %", "40 %"):
+        joint, ume, g2d = (found[f"{rate} | {name}"] for name in ("joint", "UME", "G²D"))
+        assert f"{g2d} against {joint}" in page
+        assert ume in page
+        assert float(joint) < float(g2d) < float(ume)
 
 
 def test_every_method_was_chosen_on_validation(tables):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 
 class UserError(ValueError):
@@ -38,6 +35,8 @@ def install_command(extra: str) -> str:
         >>> install_command("train")  # doctest: +ELLIPSIS
         'pip install ..."...[train]..."'
     """
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         noted = distribution("g2d").read_text("direct_url.json")
     except PackageNotFoundError:
@@ -47,6 +46,9 @@ def install_command(extra: str) -> str:
 
 def _command(extra: str, noted: dict[str, Any], beside: Path) -> str:
     """The command, by what pip has noted; without a note, by the checkout that holds this file."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     url = str(noted.get("url", ""))
     if "vcs_info" in noted:
         vcs, commit = noted["vcs_info"]["vcs"], noted["vcs_info"]["commit_id"]

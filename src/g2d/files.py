@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from g2d.checksums import unsealed
+from g2d.checksums import sealed, unsealed
 from g2d.errors import UserError
 
 try:
@@ -201,7 +201,8 @@ class Record(dict[str, Any]):
         self.path = path
 
     def __missing__(self, key: str) -> Any:
-        raise _LackingKeyError(f"{self.path} lacks {key!r}; {_COPY_ANEW}")
+        lacks = f"lacks {key!r}" if self.path.exists() else "is not there"
+        raise _LackingKeyError(f"{self.path} {lacks}; {_COPY_ANEW}")
 
 
 def read_json(path: Path) -> Record:
@@ -221,6 +222,11 @@ def read_json(path: Path) -> Record:
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no keys and values; {_COPY_ANEW}")
     return Record(path, unsealed(content, path))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file in one piece, with its checksum."""
+    write_whole(path, json.dumps(sealed(content), indent=2) + "\n")
 
 
 def says_full(error: BaseException | None) -> bool:

@@ -17,7 +17,7 @@ from g2d.analysis.cka import linear_cka
 from g2d.analysis.subject import Subject
 from g2d.data.loader import make_loader
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subject
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
 from toy_parts import SPLITS, TASK, bank, student
@@ -111,7 +111,7 @@ def runs(tmp_path_factory):
     for method, seed in (("g2d", 0), ("joint", 0), ("g2d", 1)):
         recipe = recipe_from({**toy_recipe(epochs=3), "method": method, "seed": seed})
         made.append(train(recipe, out, name=f"{method}{seed}"))
-    return [open_subject(folder, label=folder.name, trust=True) for folder in made]
+    return [Subject.of(Run(folder, trust=True), folder.name) for folder in made]
 
 
 def test_trained_runs_and_a_baseline(runs, tmp_path):

@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 
 from g2d import UserError
 from g2d.analysis.comparison import Comparison, compare_runs, mcnemar
-from g2d.engine.records import RunFolder
 from g2d.recipes.recipe import recipe_from
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
 
@@ -27,12 +27,9 @@ def runs(tmp_path_factory):
 def test_the_table_is_the_run_folders_in_percent(runs):
     out, folders = runs
     columns, rows = compare_runs(folders, out).table()
-    results = [RunFolder(folder).read_json("result.json") for folder in folders]
+    results = [Run(folder).result for folder in folders]
     about = results[1]["teachers"]
-    taught = {
-        name: RunFolder(out / place).read_json("result.json")["test"]
-        for name, place in about["folders"].items()
-    }
+    taught = {name: Run(out / place).result["test"] for name, place in about["folders"].items()}
     told = [result["teachers"] for result in results if "teachers" in result]
     speed = next((one["speed"] for one in told if "speed" in one), about["confidence"]["heldout"])
     weak = "near" if speed["near"] < speed["far"] else "far"

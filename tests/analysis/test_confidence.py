@@ -13,10 +13,10 @@ from analysis.subjects import NAMES, TASKS, looks_drawn, subject, whole
 from g2d import OnlineTeachers, UserError, mean_confidence
 from g2d.analysis.confidence import confidence
 from g2d.analysis.confidence_ratio import confidence_ratio
+from g2d.analysis.subject import Subject
 from g2d.analysis.sureness import HELDOUT, SEEN, SPEED, TRAIN, VIEWS
-from g2d.engine.records import RunFolder
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subject
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.tasks import Classification
 from toy import Uneven, toy_recipe
@@ -100,13 +100,13 @@ def leaky(tmp_path_factory):
 
 
 def test_memory_is_seen_as_rankings_that_differ(leaky, tmp_path):
-    found = confidence([open_subject(leaky, trust=True)])
+    found = confidence([Subject.of(Run(leaky, trust=True))])
     (case,) = found.cases
     assert case.label == "g2d"
     assert case.batch_size == 16
     assert case.rankings[TRAIN] == ("far", "near")
     assert case.rankings[HELDOUT] == ("near", "far")
-    recorded = RunFolder(leaky).read_json("result.json")["teachers"]
+    recorded = Run(leaky).result["teachers"]
     for view, key in ((TRAIN, "train"), (HELDOUT, "heldout")):
         values = {name: sure.mean.value for name, sure in case.sureness[view].items()}
         assert values == pytest.approx(recorded["confidence"][key], rel=1e-5)
@@ -128,11 +128,11 @@ def test_teachers_as_fast_rank_as_in_training(tmp_path):
     """One epoch is the whole way of any teacher; held-out confidence tells them apart."""
     chosen = {**toy_recipe(epochs=1, learning_rate=0.1), "method": {"name": "g2d", "schedule": 0}}
     run = train(recipe_from(chosen), tmp_path)
-    recorded = RunFolder(run).read_json("result.json")["teachers"]
+    recorded = Run(run).result["teachers"]
     assert set(recorded["speed"].values()) == {1.0}
     heldout = recorded["confidence"]["heldout"]
     assert heldout["far"] < heldout["near"]  # which is not the declared order
-    mine = open_subject(run, trust=True)
+    mine = Subject.of(Run(run, trust=True))
     (case,) = confidence([mine]).cases
     assert case.rankings[SPEED] == ("far", "near")
     bars = confidence_ratio([mine]).bars
@@ -146,8 +146,8 @@ def test_speed_is_that_of_training_where_samples_miss_a_modality(tmp_path):
     data = {"name": "toy.Uneven"}
     chosen = {**toy_recipe(epochs=5, learning_rate=0.1), "data": data}
     run = train(recipe_from({**chosen, "method": {"name": "g2d", "schedule": [1, 2]}}), tmp_path)
-    recorded = RunFolder(run).read_json("result.json")["teachers"]["speed"]
-    (case,) = confidence([open_subject(run, trust=True)]).cases
+    recorded = Run(run).result["teachers"]["speed"]
+    (case,) = confidence([Subject.of(Run(run, trust=True))]).cases
     assert dict(case.speed) == pytest.approx(recorded)
     # by hand, above the share of the commonest class among the samples that have the modality
     target = Uneven().splits().val.target.numpy()

@@ -13,8 +13,9 @@ from analysis.subjects import NAMES, TASKS, looks_drawn, subject, whole
 from g2d import UserError
 from g2d.analysis.confidence_ratio import BY_CONFIDENCE, confidence_ratio
 from g2d.analysis.intervals import resamples
+from g2d.analysis.subject import subjects_of
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subjects
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
 
@@ -90,7 +91,7 @@ def runs(tmp_path_factory):
 
 
 def test_the_recorded_ranking_is_measured_too(runs, tmp_path):
-    found = confidence_ratio(open_subjects(runs, trust=True))
+    found = confidence_ratio(subjects_of([Run(run, trust=True) for run in runs]))
     by = {(bar.split, bar.label, bar.modality): bar.chosen_by for bar in found.bars}
     for split in ("train", "test"):
         for label in ("g2d", "joint"):  # joint is measured for the ranking of g2d as well

@@ -16,11 +16,10 @@ from g2d.analysis.gradients import GradientProbe, gradients
 from g2d.analysis.sampling import draw
 from g2d.analysis.subject import Subject
 from g2d.engine.checkpoint import load_weights
-from g2d.engine.records import RunFolder
 from g2d.recipes.catalog import FUSIONS
 from g2d.recipes.components import locate
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subject
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import PowerCutError, ToyEncoder, toy_recipe
 
@@ -193,15 +192,15 @@ def runs(tmp_path_factory):
 
 
 def test_training_does_not_notice(runs):
-    unseen, seen = (RunFolder(run) for run in runs)
+    unseen, seen = (Run(run) for run in runs)
     assert (unseen.path / "model.safetensors").read_bytes() == (
         seen.path / "model.safetensors"
     ).read_bytes()
-    for one, other in zip(unseen.epochs(), seen.epochs(), strict=True):
+    for one, other in zip(unseen.epochs, seen.epochs, strict=True):
         assert "gradients" not in one
         del other["gradients"]
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
-    first, second = (run.read_json("result.json")["teachers"] for run in (unseen, seen))
+    first, second = (run.result["teachers"] for run in (unseen, seen))
     assert first == second  # and shared
     assert len(list((runs[0].parent / "teachers").iterdir())) == 2
 
@@ -211,11 +210,11 @@ def test_the_last_look_is_of_the_last_weights(tmp_path):
     changes = {"lr_schedule": "constant", "probe_gradients": True}
     recipe = recipe_from({**toy_recipe(epochs=1, **changes), "method": "joint"})
     run = train(recipe, tmp_path)
-    subject = open_subject(run, trust=True)
+    subject = Subject.of(Run(run, trust=True))
     net = subject.model
     load_weights(run / "model.safetensors", net)
     again = gradients([Subject("x", net, subject.task, subject.batches)]).traces[0]
-    recorded = RunFolder(run).epochs()[0]["gradients"]
+    recorded = Run(run).epochs[0]["gradients"]
     for kind in ("norm", "own_norm", "cosine"):
         found = {name: values[0] for name, values in getattr(again, kind).items()}
         assert found == pytest.approx(recorded[kind], rel=1e-5)
@@ -224,12 +223,12 @@ def test_the_last_look_is_of_the_last_weights(tmp_path):
 def test_recorded_series_are_read_and_drawn(runs, tmp_path):
     found = gradients(
         [
-            open_subject(runs[1], label="G²D", trust=True),
-            open_subject(runs[0], label="once", trust=True),
+            Subject.of(Run(runs[1], trust=True), "G²D"),
+            Subject.of(Run(runs[0], trust=True), "once"),
         ]
     )
     series, once = found.traces
-    lines = RunFolder(runs[1]).epochs()
+    lines = Run(runs[1]).epochs
     assert series.epochs == (1, 2, 3)
     assert series.boundaries == (1,)
     assert once.epochs == ()
@@ -249,7 +248,7 @@ def test_recorded_series_are_read_and_drawn(runs, tmp_path):
 
 
 def test_records_answer_for_train_and_for_no_other_split(runs):
-    seen = open_subject(runs[1], trust=True)
+    seen = Subject.of(Run(runs[1], trust=True))
     looked = {}
     for split in ("train", "val", "test"):
         found = gradients([seen], split=split)
@@ -272,19 +271,19 @@ def encoder_recipe(encoder, data="toy.ToyData", **training):
 
 def test_no_graph_is_larger_than_that_of_a_training_batch(tmp_path):
     run = train(encoder_recipe("toy.SmallGraphs"), tmp_path)
-    assert all("gradients" in line for line in RunFolder(run).epochs())
-    narrow = open_subject(run, trust=True)
+    assert all("gradients" in line for line in Run(run).epochs)
+    narrow = Subject.of(Run(run, trust=True))
     assert gradients([narrow], split="val").traces[0].norm["near"][0] > 0
 
 
 def test_a_look_that_fails_costs_the_look_alone(tmp_path, caplog):
     run = train(encoder_recipe("toy.NoLooks"), tmp_path)
-    lines = RunFolder(run).epochs()
+    lines = Run(run).epochs
     assert [line["epoch"] for line in lines] == [0, 1, 2]
     assert not any("gradients" in line for line in lines)
     assert "joint: the gradients of this epoch are not known: no looks" in caplog.text
     other = train(encoder_recipe("toy.ToyEncoder"), tmp_path, name="looked")
-    for one, two in zip(lines, RunFolder(other).epochs(), strict=True):
+    for one, two in zip(lines, Run(other).epochs, strict=True):
         assert {**one, "seconds": 0, "gradients": 0} == {**two, "seconds": 0, "gradients": 0}
 
 
@@ -296,10 +295,10 @@ def test_resuming_is_exact_where_gradients_are_looked_at(tmp_path):
     with pytest.raises(PowerCutError):
         train(chosen, tmp_path / "cut")
     toy.LEFT.clear()
-    assert 0 < len(RunFolder(tmp_path / "cut" / whole.name).epochs()) < 3
+    assert 0 < len(Run(tmp_path / "cut" / whole.name).epochs) < 3
     torch.manual_seed(12345)  # a new process has another random state
     again = train(chosen, tmp_path / "cut", resume=True)
-    for one, two in zip(*(RunFolder(run).epochs() for run in (whole, again)), strict=True):
+    for one, two in zip(*(Run(run).epochs for run in (whole, again)), strict=True):
         assert one["gradients"]
         assert {**one, "seconds": 0} == {**two, "seconds": 0}
     weights = [(run / "model.safetensors").read_bytes() for run in (whole, again)]

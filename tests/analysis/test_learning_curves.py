@@ -9,10 +9,10 @@ import pytest
 from matplotlib.image import imread
 
 from g2d.analysis.learning_curves import Curve, LearningCurves, learning_curves, subjects_curves
-from g2d.engine.records import RunFolder
+from g2d.analysis.subject import subjects_of
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subjects
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
 
@@ -44,9 +44,9 @@ def test_every_value_is_a_line_of_metrics_jsonl(runs):
         for panel in found.panels:
             expected = tuple(line["val"]["accuracy"][panel] for line in lines)
             assert by_name[method, panel] == expected
-    places = RunFolder(folders[1]).read_json("result.json")["teachers"]["folders"]
+    places = Run(folders[1]).result["teachers"]["folders"]
     for name, place in places.items():
-        lines = RunFolder(out / place).epochs()
+        lines = Run(out / place).epochs
         expected = tuple(line["val"]["accuracy"]["fused"] for line in lines)
         assert by_name["teacher alone", name] == expected
     assert len(found.curves) == 2 * 3 + 2
@@ -57,7 +57,7 @@ def test_the_boundary_is_where_the_stage_ends(runs):
     out, (joint, staged) = runs
     assert learning_curves([joint, staged], out).boundaries == (1,)
     assert learning_curves([joint], out).boundaries == ()
-    stages = [line["stage"].endswith("alone") for line in RunFolder(staged).epochs()]
+    stages = [line["stage"].endswith("alone") for line in Run(staged).epochs]
     assert stages == [True, False, False]
 
 
@@ -68,7 +68,7 @@ def test_teachers_are_found_beside_the_runs(runs):
 
 def test_subjects_have_the_same_curves(runs):
     out, folders = runs
-    subjects = open_subjects(folders, out, trust=True)
+    subjects = subjects_of([Run(folder, out=out, trust=True) for folder in folders])
     assert [subject.label for subject in subjects] == ["joint", "g2d"]
     # joint training knows no teachers; those of its recipe were trained for G²D
     found, read = subjects_curves(subjects), learning_curves(folders, out)
@@ -128,7 +128,7 @@ def test_regression_is_drawn_by_the_metric_that_selects(tmp_path):
     path = train(recipe("g2d", data=data), tmp_path)
     found = learning_curves([path], tmp_path)
     assert (found.metric, found.label) == ("rmse", "validation RMSE (lower is better)")
-    lines = RunFolder(path).epochs()
+    lines = Run(path).epochs
     fused = next(c for c in found.curves if (c.label, c.panel) == ("g2d", "fused"))
     assert fused.values == tuple(line["val"]["rmse"]["fused"] for line in lines)
     assert colours(found.plot(tmp_path / "figure.png")) > 20

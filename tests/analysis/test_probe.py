@@ -8,10 +8,18 @@ import torch
 
 from analysis.subjects import TASKS, subject
 from g2d import Classification, Regression
-from g2d.analysis.probe import STRENGTHS, Features, features_of, linear_probe
+from g2d.analysis.features import Features, student_features
+from g2d.analysis.probe import STRENGTHS, linear_probe
 from g2d.tasks import MultiLabel
 
 pytest.importorskip("sklearn")
+
+
+def features(of, target):
+    """Of samples that have every modality."""
+    count = len(target)
+    there = dict.fromkeys(of, np.ones(count, dtype=bool))
+    return Features(of, there, np.arange(count), torch.from_numpy(target))
 
 
 def made(task, count, seed, noise=1.0):
@@ -25,7 +33,7 @@ def made(task, count, seed, noise=1.0):
         target = (said > 0).astype(int)
     else:
         target = said[:, 0]
-    return Features({"a": rows}, torch.from_numpy(target), {})
+    return features({"a": rows}, target)
 
 
 def test_classes_are_those_of_scikit_learns_pipeline():
@@ -38,13 +46,13 @@ def test_classes_are_those_of_scikit_learns_pipeline():
     found = linear_probe(task, "a", train, val, test)
     fitted = {
         c: make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000)).fit(
-            train.values["a"], train.target
+            train.of["a"], train.target
         )
         for c in STRENGTHS
     }
-    on_val = {c: model.score(val.values["a"], val.target) for c, model in fitted.items()}
+    on_val = {c: model.score(val.of["a"], val.target) for c, model in fitted.items()}
     assert on_val[found.strength] == max(on_val.values())
-    score = fitted[found.strength].score(test.values["a"], test.target)
+    score = fitted[found.strength].score(test.of["a"], test.target)
     assert found.by_sample.mean() == pytest.approx(score)
     assert score > 0.7
 
@@ -57,9 +65,9 @@ def test_numbers_are_r_squared_of_ridge():
     task = Regression(-60, 60, 5)
     train, val, test = (made(task, 120, seed) for seed in range(3))
     found = linear_probe(task, "a", train, val, test)
-    scaler = StandardScaler().fit(train.values["a"])
-    ridge = Ridge(alpha=1 / found.strength).fit(scaler.transform(train.values["a"]), train.target)
-    expected = r2_score(test.target, ridge.predict(scaler.transform(test.values["a"])))
+    scaler = StandardScaler().fit(train.of["a"])
+    ridge = Ridge(alpha=1 / found.strength).fit(scaler.transform(train.of["a"]), train.target)
+    expected = r2_score(test.target, ridge.predict(scaler.transform(test.of["a"])))
     assert found.by_sample.mean() == pytest.approx(expected, rel=1e-4)
     assert expected > 0.9
 
@@ -77,10 +85,8 @@ def test_features_that_say_nothing_are_guesses():
     task = Classification(3)
     rng = np.random.default_rng(0)
     parts = [
-        Features(
-            {"a": rng.normal(size=(300, 4)), "b": np.zeros((300, 2))},
-            torch.from_numpy(rng.integers(3, size=300)),
-            {},
+        features(
+            {"a": rng.normal(size=(300, 4)), "b": np.zeros((300, 2))}, rng.integers(3, size=300)
         )
         for _ in range(3)
     ]
@@ -91,11 +97,11 @@ def test_features_that_say_nothing_are_guesses():
 @pytest.mark.parametrize("task", TASKS)
 def test_who_is_absent_is_neither_fitted_nor_scored(task):
     mine = subject(task, masked=True)
-    parts = [features_of(mine.model, mine.batches(name)) for name in ("train", "val", "test")]
+    parts = [student_features(mine.model, mine.batches(name)) for name in ("train", "val", "test")]
     found = linear_probe(mine.task, "b", *parts)
-    mask = parts[2].present["b"].numpy()
+    mask = parts[2].there["b"]
     assert np.array_equal(np.isfinite(found.by_sample), mask)
     for part in parts:  # whatever stands in the place of an absent modality
-        part.values["b"][~part.present["b"].numpy()] = 1e6
+        part.of["b"][~part.there["b"]] = 1e6
     again = linear_probe(mine.task, "b", *parts)
     assert np.array_equal(found.by_sample, again.by_sample, equal_nan=True)

@@ -10,7 +10,8 @@ import torch
 from analysis.subjects import NAMES, TASKS, looks_drawn, subject, whole
 from g2d import UserError
 from g2d.analysis.attribution import attribute, mean_inputs
-from g2d.analysis.probe import features_of, linear_probe
+from g2d.analysis.features import student_features
+from g2d.analysis.probe import linear_probe
 from g2d.analysis.scores import score_samples
 from g2d.analysis.worth import WAYS, worth
 
@@ -26,7 +27,7 @@ def test_every_way_is_its_definition(task, masked, fusion):
     batch = whole(mine.batches("test"))
     means = mean_inputs(mine.model, mine.batches("train"))
     shapley = attribute(mine.model, mine.batches("test"), mine.task, means).values
-    parts = [features_of(mine.model, mine.batches(name)) for name in ("train", "val", "test")]
+    parts = [student_features(mine.model, mine.batches(name)) for name in ("train", "val", "test")]
     with torch.no_grad():
         outputs = mine.model(batch)
         fused = score_samples(mine.task, outputs.logits, batch.target).mean()

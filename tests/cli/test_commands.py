@@ -13,10 +13,10 @@ import yaml
 import g2d as g2d_package
 from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from g2d.cli.main import COMMANDS
-from g2d.engine.records import RunFolder
 from g2d.recipes.catalog import METHODS
 from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.recipe import recipe_text
+from g2d.runs.run import Run
 
 ACTIONS = [[c.name] for c in COMMANDS] + [["data", action] for action in ("ls", "prepare", "check")]
 
@@ -41,7 +41,7 @@ def test_train_prints_the_numbers_of_its_result(g2d, toy_file, tmp_path):
     out = tmp_path / "out"
     said = g2d("train", toy_file(), "--out", out, "--seed", "3")
     assert said.status == 0
-    result = RunFolder(out / "toy-g2d-seed3").read_json("result.json")
+    result = Run(out / "toy-g2d-seed3").result
     row = next(line for line in said.out.splitlines() if "accuracy" in line).split()
     assert row[0] == "accuracy"
     assert [float(n) for n in row[1:]] == [
@@ -49,7 +49,7 @@ def test_train_prints_the_numbers_of_its_result(g2d, toy_file, tmp_path):
     ]
     taught = next(line for line in said.out.splitlines() if "accuracy, teachers" in line).split()
     assert [float(n) for n in taught[3:]] == [
-        round(RunFolder(out / place).read_json("result.json")["test"]["accuracy"]["fused"], 4)
+        round(Run(out / place).result["test"]["accuracy"]["fused"], 4)
         for place in result["teachers"]["folders"].values()
     ]
     assert (out / "toy-g2d-seed3" / "learning_curves.png").exists()
@@ -71,7 +71,7 @@ def test_a_run_is_shown_in_few_metrics_and_evaluated_in_all(g2d, toy_file, tmp_p
 def test_changes_may_stand_before_the_recipe(g2d, toy_file, tmp_path):
     said = g2d("train", "--training.epochs", "1", toy_file(), "--method=joint", "--out", tmp_path)
     assert said.status == 0
-    assert len(RunFolder(tmp_path / "toy-joint-seed0").epochs()) == 1
+    assert len(Run(tmp_path / "toy-joint-seed0").epochs) == 1
 
 
 def test_a_method_without_epochs_has_no_figure(g2d, toy_file, tmp_path):
@@ -82,7 +82,7 @@ def test_a_method_without_epochs_has_no_figure(g2d, toy_file, tmp_path):
 def test_name_and_verbose(g2d, toy_file, tmp_path):
     arguments = ("--method", "joint", "--name", "mine", "--verbose", "--out", tmp_path)
     said = g2d("train", toy_file(), *arguments)
-    assert RunFolder(tmp_path / "mine").finished
+    assert Run(tmp_path / "mine").finished
     assert said.err.count("'epoch': ") == 2
 
 
@@ -103,7 +103,7 @@ def test_teach_trains_teachers_that_train_then_finds(g2d, toy_file, tmp_path):
 def test_evaluate_says_what_the_run_said(g2d, toy_file, tmp_path):
     g2d("train", toy_file(), "--method", "joint", "--out", tmp_path)
     run = tmp_path / "toy-joint-seed0"
-    result = RunFolder(run).read_json("result.json")
+    result = Run(run).result
     for split in ("val", "test"):
         said = g2d("evaluate", run, "--trust", "--split", split, "--json")
         assert said.status == 0
@@ -118,7 +118,7 @@ def test_missing_modalities_from_the_command_line(g2d, toy_file, tmp_path):
     assert said.status == 0
     assert "toy, joint, test split, missing 0.4 both" in said.out
     run = tmp_path / "toy-joint-seed0-missing-0.4-both"
-    result = RunFolder(run).read_json("result.json")
+    result = Run(run).result
     for words in (said.out, g2d("evaluate", run, "--trust").out):
         table = words.split("by what samples have")[1]
         for pattern, values in result["test"]["patterns"].items():
@@ -252,8 +252,8 @@ def test_the_demonstration(g2d, tmp_path):
     assert {"teachers", "joint", "g2d"} <= {words[0] for words in lines if words}
     assert (tmp_path / "demo" / "learning_curves.png").exists()
     for method in ("joint", "g2d"):
-        run = RunFolder(tmp_path / "demo" / f"avdigits-{method}-seed0-epochs1")
-        accuracy = run.read_json("result.json")["test"]["accuracy"]
+        run = Run(tmp_path / "demo" / f"avdigits-{method}-seed0-epochs1")
+        accuracy = run.result["test"]["accuracy"]
         row = next(words for words in lines if words and words[0] == method)
         expected = [f"{100 * accuracy[name]:.1f}" for name in ("image", "audio", "fused")]
         assert row[1:4] == expected

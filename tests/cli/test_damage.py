@@ -12,10 +12,11 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from g2d.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
-from g2d.engine.records import RunFolder
+from g2d.engine.records import append_epoch
 from g2d.errors import UserError
 from g2d.methods.joint import JointTraining
 from g2d.models.unimodal import UnimodalModel
+from g2d.runs.run import Run
 from g2d.tasks import Classification
 from table.export.exports import ENCODERS, run_of
 from table.serve.conftest import served_run  # noqa: F401 (a fixture)
@@ -61,7 +62,7 @@ def test_a_prediction_and_a_server_name_it(g2d, served_run, tmp_path, how):  # n
 def test_damaged_predictions_are_named(tmp_path, content):
     (tmp_path / "predictions-test.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"predictions-test\.npz is cut short or damaged"):
-        RunFolder(tmp_path).read_predictions("test")
+        Run(tmp_path).predictions("test")
 
 
 @pytest.mark.parametrize("how", ["cut short", "emptied", "a list", "without its keys"])
@@ -125,25 +126,25 @@ def test_a_flipped_bit_of_a_checkpoint_is_named(tmp_path):
 
 
 def test_a_changed_value_of_json_is_named_and_a_file_without_checksum_read(tmp_path):
-    run = RunFolder(tmp_path)
+    run = Run(tmp_path)
     run.write_json("run.json", {"seed": 0, "rate": 0.1, 3: None})
-    assert run.read_json("run.json") == {"seed": 0, "rate": 0.1, "3": None}
+    assert Run(tmp_path).about == {"seed": 0, "rate": 0.1, "3": None}
     path = tmp_path / "run.json"
     path.write_text(path.read_text().replace('"rate": 0.1', '"rate": 0.3'))
     with pytest.raises(
         UserError, match=r"run\.json is not as it was written .*delete its checksum"
     ):
-        run.read_json("run.json")
+        _ = run.about
     path.write_text('{"rate": 0.3}')
-    assert run.read_json("run.json") == {"rate": 0.3}
+    assert run.about == {"rate": 0.3}
 
 
 def test_a_changed_value_of_an_epoch_is_named(tmp_path):
-    run = RunFolder(tmp_path)
+    run = Run(tmp_path)
     for epoch in range(3):
-        run.append_epoch({"epoch": epoch, "loss": 0.5})
-    assert [record["epoch"] for record in run.epochs()] == [0, 1, 2]
+        append_epoch(tmp_path, {"epoch": epoch, "loss": 0.5})
+    assert [record["epoch"] for record in run.epochs] == [0, 1, 2]
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 0.4', 1))
     with pytest.raises(UserError, match=r"metrics\.jsonl, line 1, is not as it was written"):
-        run.epochs()
+        _ = Run(tmp_path).epochs

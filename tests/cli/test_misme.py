@@ -10,7 +10,7 @@ from sklearn.metrics import mean_absolute_percentage_error, r2_score, root_mean_
 
 from benchmark.datasets.misme.miniature import write_miniature
 from benchmark.datasets.misme.tiny import ENCODERS
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 
 
 @pytest.fixture
@@ -45,23 +45,23 @@ def test_misme_is_checked_prepared_and_trained(g2d, root, tmp_path):
         assert (folder / "learning_curves.png").exists()
         assert_metrics_are_of_the_original_scale(folder, store)
     row = next(line for line in said.out.splitlines() if "rmse, teachers" in line).split()
-    teachers = RunFolder(folder).read_json("result.json")["teachers"]["folders"]
+    teachers = Run(folder).result["teachers"]["folders"]
     assert [float(n) for n in row[3:]] == [
         round(
-            RunFolder(tmp_path / "runs" / teachers[m]).read_json("result.json")["test"]["rmse"][m],
+            Run(tmp_path / "runs" / teachers[m]).result["test"]["rmse"][m],
             4,
         )
         for m in ("image", "tabular")
     ]
     shown = g2d("evaluate", folder, "--json").json()
-    assert shown["mape"] == RunFolder(folder).read_json("result.json")["test"]["mape"]
+    assert shown["mape"] == Run(folder).result["test"]["mape"]
 
 
 def assert_metrics_are_of_the_original_scale(folder, store):
     """The water content that the sheets hold against what the logits stand for."""
     part, vwc = np.load(store / "sample-part.npy"), np.load(store / "sample-target.npy")
     low, high = vwc[part == "train"].min(), vwc[part == "train"].max()
-    said = RunFolder(folder).read_predictions("test")
+    said = Run(folder).predictions("test")
     truth = vwc[part == "test"]
     np.testing.assert_allclose(said["target"], truth, rtol=1e-6)
     found = json.loads((folder / "result.json").read_text())["test"]
@@ -100,6 +100,6 @@ def test_a_run_of_another_protocol_has_other_teachers(g2d, root, tmp_path):
     for protocol in ("clean", "station"):
         said = g2d("train", "misme", *run, "--data.protocol", protocol, "--name", protocol)
         assert said.status == 0
-        result = RunFolder(tmp_path / "runs" / protocol).read_json("result.json")
+        result = Run(tmp_path / "runs" / protocol).result
         assert result["protocol"] == protocol
     assert len(list((tmp_path / "runs" / "teachers").iterdir())) == 4

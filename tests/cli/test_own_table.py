@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_table_is_trained_by_the_recipe_that_inspect_writes(g2d, table, tmp_pa
     assert written == inspected.out
     assert "80 rows" in said.err
     assert "plants-kind.yaml" in said.err
-    (run,) = [RunFolder(file.parent) for file in out.glob("*/result.json")]
+    (run,) = [Run(file.parent) for file in out.glob("*/result.json")]
     recipe = run.read_json("auto.json")["recipe"]
     assert recipe["data"] == yaml.safe_load(written)["data"]
     assert recipe["training"]["epochs"] == 1

@@ -21,7 +21,7 @@ from g2d import (
 )
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, evaluate, fit
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 from toy import PowerCutError
 from toy_parts import SPLITS, TASK, bank, student
 
@@ -67,16 +67,16 @@ def test_four_epochs_equal_two_and_a_resumed_two_in_the_middle_of_a_stage(
     for key, value in first["model"].items():
         assert torch.equal(value, second["model"][key]), key
     assert (whole / "model.safetensors").read_bytes() == (halves / "model.safetensors").read_bytes()
-    records = [RunFolder(folder).epochs() for folder in (whole, halves)]
+    records = [Run(folder).epochs for folder in (whole, halves)]
     for one, other in zip(*records, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
 def test_a_method_that_was_killed_after_its_record_leaves_no_line_twice(tmp_path):
     fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, stop_after=2)
-    RunFolder(tmp_path).append_epoch({"epoch": 2, "killed": True})
+    Run(tmp_path).append_epoch({"epoch": 2, "killed": True})
     fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, resume=True)
-    assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
+    assert [record["epoch"] for record in Run(tmp_path).epochs] == [0, 1, 2, 3]
 
 
 class Always(Classification):
@@ -181,7 +181,7 @@ def test_an_uneven_last_part_counts_by_its_samples():
 def test_the_best_weights_on_validation_are_left_in_the_model(tmp_path):
     model = student()
     result = fit(JointTraining(model, TASK), *loaders(), settings(), folder=tmp_path)
-    seen = [record["val"]["accuracy"]["fused"] for record in RunFolder(tmp_path).epochs()]
+    seen = [record["val"]["accuracy"]["fused"] for record in Run(tmp_path).epochs]
     assert result.best == max(seen)
     assert result.best_epoch == seen.index(max(seen))
     again = evaluate(model, loaders()[1], TASK)
@@ -231,7 +231,7 @@ def test_a_checkpoint_with_foreign_code_is_refused(tmp_path):
 def test_bf16_trains_and_measures_in_float32(tmp_path):
     chosen = settings(precision="bf16", epochs=12)
     fit(JointTraining(student(), TASK), *loaders(), chosen, folder=tmp_path)
-    record = RunFolder(tmp_path).epochs()[-1]
+    record = Run(tmp_path).epochs[-1]
     assert record["val"]["accuracy"]["fused"] > 0.5  # three classes
     assert set(record["val"]["accuracy"]) == {"fused", "near", "far"}
 
@@ -268,10 +268,10 @@ def test_a_record_torn_by_a_kill_does_not_keep_the_run_from_going_on(tmp_path):
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 2, "stage": "jo')
     fit(JointTraining(student(), TASK), *loaders(), settings(), folder=tmp_path, resume=True)
-    assert [record["epoch"] for record in RunFolder(tmp_path).epochs()] == [0, 1, 2, 3]
+    assert [record["epoch"] for record in Run(tmp_path).epochs] == [0, 1, 2, 3]
 
 
 def test_a_single_epoch_starts_at_the_rate_that_was_asked_for(tmp_path):
     chosen = settings(epochs=1, lr_steps=(0.3,))
     fit(JointTraining(student(), TASK), *loaders(), chosen, folder=tmp_path)
-    assert RunFolder(tmp_path).epochs()[0]["learning_rate"] == 0.01
+    assert Run(tmp_path).epochs[0]["learning_rate"] == 0.01

@@ -9,7 +9,7 @@ from torch import nn
 from g2d import JointTraining, UserError
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, fit
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 from toy_parts import SPLITS, TASK, student
 
 PLATEAU = {"lr_schedule": "plateau", "lr_factor": 0.5, "accelerator": "cpu", "batch_size": 16}
@@ -60,7 +60,7 @@ def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> No
                 resume=True,
                 stop_after=stop,
             )
-        lines = RunFolder(tmp_path / name).epochs()
+        lines = Run(tmp_path / name).epochs
         values = [line["val"]["accuracy"]["fused"] for line in lines]
         rates = [line["learning_rate"] for line in lines]
         assert rates == [0.02 * rate for rate in rates_of(values, True, 0)[:-1]]

@@ -14,13 +14,12 @@ from g2d.data.loader import make_loader
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
-from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.methods.smp import can_prioritize
 from g2d.recipes.build import build_splits
 from g2d.recipes.catalog import FUSIONS, METHODS
 from g2d.recipes.components import locate
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from host_reads import Reads
 from methods.catalogued import (
@@ -361,10 +360,10 @@ def test_a_run_can_be_loaded_and_predicts_what_was_measured(
 ) -> None:
     made = recipe(name, k)
     folder = train(made, tmp_path)
-    model, _ = load_run(folder, trust=True)
+    model = Run(folder, trust=True).model
     test = build_splits(made).test
     logits = torch.cat([model(batch).logits for batch in make_loader(test, 32, shuffle=False)])
     right = (logits.argmax(dim=1) == test.target).double().mean()
-    result = RunFolder(folder).read_json("result.json")
+    result = Run(folder).result
     assert result["test"]["accuracy"]["fused"] == pytest.approx(float(right))
     assert result["epochs"] == EPOCHS or name == "mses"  # which may end before

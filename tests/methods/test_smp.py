@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -337,3 +338,56 @@ def test_patience_needs_a_leader_and_its_loss() -> None:
 def test_by_the_clock_a_checkpoint_is_what_it_was() -> None:
     method = smp(NAMES[:2], (1, 1), confidence=dict.fromkeys(NAMES[:2], 0.5))
     assert set(method.state_dict()) == {"confidence", "method"}
+
+
+class Plain(nn.Module):
+    """The parts of a model of ours in a module that is not ours."""
+
+    def __init__(self, net: g2d.MultimodalModel) -> None:
+        super().__init__()
+        self.encoders, self.fusion = net.encoders, net.fusion
+
+    def forward(self, data: g2d.Batch) -> Tensor:
+        return self.fusion({name: net(data.inputs[name]) for name, net in self.encoders.items()})[0]
+
+
+@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize("ranked", [True, False])
+def test_dropped_features_leave_the_leader_alone_in_the_fused_logits(
+    ranked: bool, attached: bool
+) -> None:
+    """By hand: the other encoders give zeros in a stage, and everything of theirs afterwards."""
+    names, data = NAMES[:3], batch(NAMES[:3], TASK)
+    confidence = dict(zip(names, (0.9, 0.2, 0.6), strict=True)) if ranked else None
+    net = student(names, TASK.outputs)
+    twin = copy.deepcopy(net)
+    model: nn.Module = Plain(net) if attached else net
+    watched = g2d.attach(model, dict(net.encoders)) if attached else net
+    method = g2d.SequentialPrioritization(
+        g2d.JointTraining(watched, TASK),
+        bank(names, TASK),
+        (1, 0, 1),
+        confidence=confidence,
+        frozen_features="drop",
+    )
+
+    def fused() -> Tensor:
+        answer = model(data)
+        method.loss(answer, data)
+        return answer if attached else answer.logits
+
+    model.train()
+    method.on_epoch_start(0)
+    if attached:
+        fused()  # the widths of features are known from the second pass on
+    method.on_step_start(data)
+    (leader,) = method.active() or ()
+    assert leader == "image" or not ranked
+    features = {name: twin.encoders[name](data.inputs[name]) for name in names}
+    alone = {
+        name: feature if name == leader else torch.zeros_like(feature)
+        for name, feature in features.items()
+    }
+    torch.testing.assert_close(fused(), twin.fusion(alone)[0])
+    method.on_epoch_start(1)
+    torch.testing.assert_close(fused(), twin.fusion(features)[0])

@@ -163,6 +163,7 @@ def test_the_preset_of_the_default_until_now():
         "distill_to": "fused",
         "suppression": "complete",
         "scope": "auto",
+        "frozen_features": "keep",
         "rank_by": "speed",
         "schedule": [6, 6],
         "calibrate": False,

@@ -133,6 +133,7 @@ def test_what_is_given_is_never_an_option():
         "distill_to",
         "suppression",
         "scope",
+        "frozen_features",
     }
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.build import build_splits
 from g2d.recipes.catalog import METHODS
 from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import load_recipe, shipped_recipes
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from recipes.stores import MINIATURES
 
@@ -52,7 +52,7 @@ def run(name: str, method: str, root: Path, out: Path, changes: dict) -> dict:
             *changes.items(),
         ],
     )
-    return RunFolder(train(recipe, out, name=method)).read_json("result.json")
+    return Run(train(recipe, out, name=method)).result
 
 
 def test_every_dataset_that_is_prepared_has_a_recipe_and_a_miniature():

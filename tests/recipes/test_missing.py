@@ -15,15 +15,15 @@ from g2d.data.arrays import ArraySplit
 from g2d.data.masked import masks_of
 from g2d.data.missing import Mask
 from g2d.data.splits import Splits
-from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.recipes.build import build_splits
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
 from g2d.runs.loaders import having
-from g2d.runs.loading import load_run
-from g2d.runs.teach import teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import teach
 from g2d.runs.train import train
 from toy import ToyData, toy_recipe
 
@@ -79,7 +79,7 @@ def run_of(out, method):
 
 
 def predictions(folder, split="test"):
-    return RunFolder(folder).read_predictions(split)
+    return Run(folder).predictions(split)
 
 
 # -- which splits are masked, and how
@@ -213,8 +213,8 @@ def test_a_teacher_learns_from_the_samples_that_have_its_modality(shared, tmp_pa
 
 
 def test_confidence_and_speed_count_the_samples_that_have_the_modality(shared):
-    result = RunFolder(run_of(shared, "g2d")).read_json("result.json")["teachers"]
-    model, _ = load_run(run_of(shared, "ume"), trust=True)  # its branches are the teachers
+    result = Run(run_of(shared, "g2d")).result["teachers"]
+    model = Run(run_of(shared, "ume"), trust=True).model  # its branches are the teachers
     whole = complete()
     for name in NAMES:
         for split in ("train", "val"):
@@ -227,7 +227,7 @@ def test_confidence_and_speed_count_the_samples_that_have_the_modality(shared):
             assert measured == pytest.approx(sure, abs=1e-5)
         curve = [
             epoch["val"]["confidence"]["fused"]
-            for epoch in RunFolder(shared / result["folders"][name]).epochs()
+            for epoch in Run(shared / result["folders"][name]).epochs
         ]
         shares = np.bincount(whole.val.target[drawn()["val"].column(name)]) / there.sum()
         chance = float((shares**2).sum())
@@ -239,7 +239,7 @@ def test_confidence_and_speed_count_the_samples_that_have_the_modality(shared):
 @pytest.mark.parametrize("method", METHODS)
 def test_accuracy_is_over_the_whole_split_and_over_every_pattern(shared, method):
     folder = run_of(shared, method)
-    result = RunFolder(folder).read_json("result.json")
+    result = Run(folder).result
     assert result["protocol"] == "clean, missing 0.4 both"
     for split in ("val", "test"):
         said = predictions(folder, split)
@@ -269,7 +269,7 @@ def test_the_ensemble_averages_the_teachers_that_have_something_to_hear(shared):
 def test_all_methods_have_the_same_masks_and_teachers_and_complete_data_others(shared, tmp_path):
     hashes = {name: mask.sha256 for name, mask in drawn().items()}
     for method in METHODS:
-        about = RunFolder(run_of(shared, method)).read_json("run.json")
+        about = Run(run_of(shared, method)).about
         assert {n: m["sha256"] for n, m in about["missing"]["masks"].items()} == hashes
         for name, expected in hashes.items():
             assert Mask.load(run_of(shared, method) / f"mask-{name}.npz").sha256 == expected
@@ -295,7 +295,7 @@ def test_the_scenario_test_only_hides_nothing_in_training(tmp_path):
     other = train(recipe(), tmp_path / "other")
     weights = [load_file(folder / "model.safetensors") for folder in (one, other)]
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-    results = [RunFolder(folder).read_json("result.json") for folder in (one, other)]
+    results = [Run(folder).result for folder in (one, other)]
     assert results[0]["val"] == results[1]["val"]
     assert set(results[0]["test"]["patterns"]) > {"near", "far", "deep"}
     rows = drawn()["test"].present.all(axis=1)
@@ -307,9 +307,9 @@ def test_the_scenario_test_only_hides_nothing_in_training(tmp_path):
 @pytest.mark.parametrize("mode", ["masked", "mla"])
 def test_an_evaluation_says_what_the_run_said(tmp_path, mode):
     folder = train(recipe({**HIDDEN, "mode": mode}), tmp_path)
-    result = RunFolder(folder).read_json("result.json")
+    result = Run(folder).result
     for split in ("val", "test"):
-        assert evaluate_run(folder, split, trust=True).record() == result[split]
+        assert evaluate_run(Run(folder, trust=True), split).record() == result[split]
     assert len(result["test"]["patterns"]) == 7
 
 
@@ -319,11 +319,11 @@ def test_a_run_is_evaluated_with_the_masks_in_its_folder(tmp_path):
     file = drawn()["test"].save(tmp_path / "masks" / "test.npz")
     folder = train(recipe({"test": str(file)}), tmp_path / "out")
     shutil.rmtree(tmp_path / "masks")
-    found = evaluate_run(folder, "test", trust=True)
-    assert found.record() == RunFolder(folder).read_json("result.json")["test"]
+    found = evaluate_run(Run(folder, trust=True), "test")
+    assert found.record() == Run(folder).result["test"]
     Mask.draw("test", 96, NAMES, 0.4, 5).save(folder / "mask-test.npz")
     with pytest.raises(UserError, match=r"the data is not what .* was trained on"):
-        evaluate_run(folder, "test", trust=True)
+        evaluate_run(Run(folder, trust=True), "test")
 
 
 def test_a_run_does_not_go_on_under_another_mask(tmp_path):

@@ -6,9 +6,9 @@ import importlib
 
 import pytest
 
-from g2d.engine.records import RunFolder
 from g2d.recipes import moved
 from g2d.recipes.recipe import recipe_from
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
 
@@ -36,8 +36,8 @@ def test_what_is_listed_as_moved_is_where_the_list_says():
 
 def test_a_run_of_before_is_resumed_by_the_recipe_of_today(before, tmp_path):
     run = train(recipe_from(before), tmp_path)
-    about = RunFolder(run).read_json("run.json")
+    about = Run(run).about
     about["recipe"]["data"] = before["data"]  # as it was written then
-    RunFolder(run).write_json("run.json", about)
+    Run(run).write_json("run.json", about)
     now = recipe_from({**before, "data": {"name": "toy.ToyData"}})
     assert train(now, tmp_path, resume=True) == run

@@ -12,14 +12,13 @@ from safetensors.torch import save_file
 
 from g2d import Classification, UserError
 from g2d.engine.checkpoint import save_weights
-from g2d.engine.records import RunFolder
 from g2d.models.encoders import MobileNetV2
 from g2d.recipes.blueprint import build
 from g2d.recipes.build import build_student
 from g2d.recipes.catalog import ENCODERS
 from g2d.recipes.components import locate
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from toy import toy_recipe
 
 OPTIONS = {
@@ -103,13 +102,13 @@ def test_a_finished_run_does_not_need_the_weights_it_began_with(tmp_path):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1)
-    run = RunFolder(tmp_path / "run")
+    run = Run(tmp_path / "run")
     run.write_json("run.json", {"recipe": recipe.as_dict()})
     run.write_json("model.json", {"modalities": ["near", "far"], "task": task.describe()})
     run.write_json("result.json", {})
     save_weights(run.path / "model.safetensors", model)
     published.unlink()
-    loaded, told = load_run(run.path, trust=True)
-    assert told == recipe
-    for name, value in loaded.state_dict().items():
+    loaded = Run(run.path, trust=True)
+    assert loaded.recipe == recipe
+    for name, value in loaded.model.state_dict().items():
         assert torch.equal(value, model.state_dict()[name])

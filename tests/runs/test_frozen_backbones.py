@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from g2d.models.encoders.published import PublishedEncoder
 from g2d.recipes.catalog import METHODS
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
 
@@ -37,7 +37,7 @@ def trained(method, folder):
     recipe = {**recipe, "encoders": encoders, "training": {**recipe["training"], **own}}
     fusion = "concat" if method in {"opm", "amco"} else "late"
     run = train(recipe_from({**recipe, "method": method, "fusion": fusion}), folder)
-    model, _ = load_run(run, trust=True)
+    model = Run(run, trust=True).model
     return model
 
 

@@ -10,13 +10,17 @@ import torch
 
 from benchmark.datasets.cremad.conftest import cremad, cremad_store  # noqa: F401 (fixtures)
 from g2d import UserError
+from g2d.analysis.subject import Subject, subjects_of
 from g2d.benchmark.datasets.cremad import CREMAD
 from g2d.checksums import sealed
-from g2d.engine.records import RunFolder
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subject, open_subjects
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import toy_recipe
+
+
+def opened(folders):
+    return subjects_of([Run(folder, trust=True) for folder in folders])
 
 
 def joined(batches, name):
@@ -33,16 +37,16 @@ def test_train_is_swept_plain_and_seen_augmented(cremad_store, tmp_path):  # noq
             "video": {"name": "small_cnn", "width": 8, "channels": 3},
         },
     }
-    opened = open_subject(train(recipe_from(recipe), tmp_path), trust=True)
+    subject = Subject.of(Run(train(recipe_from(recipe), tmp_path), trust=True))
     still = CREMAD(cremad_store, augment=False).splits()
     for name, split in still.named().items():
         expected = split.__getitems__(list(range(len(split))))
         for modality in ("audio", "video"):
-            swept = joined(opened.batches(name), modality)
+            swept = joined(subject.batches(name), modality)
             assert torch.equal(swept, expected.inputs[modality])
-    assert torch.equal(joined(opened.seen(), "audio"), joined(opened.batches("train"), "audio"))
-    assert not torch.equal(joined(opened.seen(), "video"), joined(opened.seen(), "video"))
-    assert not opened.teachers
+    assert torch.equal(joined(subject.seen(), "audio"), joined(subject.batches("train"), "audio"))
+    assert not torch.equal(joined(subject.seen(), "video"), joined(subject.seen(), "video"))
+    assert not subject.teachers
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +58,9 @@ def runs(tmp_path_factory):
 
 def test_runs_on_the_same_data_share_their_teachers(runs):
     out, folders = runs
-    joint, g2d = open_subjects(folders, trust=True)
+    joint, g2d = opened(folders)
     assert joint.teacher_folders == g2d.teacher_folders
-    named = RunFolder(folders[1]).read_json("result.json")["teachers"]["folders"]
+    named = Run(folders[1]).result["teachers"]["folders"]
     assert g2d.teacher_folders == {name: out / place for name, place in named.items()}
     batch = next(iter(joint.batches("test")))
     for name, teacher in joint.teachers.items():
@@ -66,31 +70,31 @@ def test_runs_on_the_same_data_share_their_teachers(runs):
 
 def test_labels_are_as_short_as_they_can_be(runs, tmp_path):
     _, folders = runs
-    assert [s.label for s in open_subjects(folders, trust=True)] == ["joint", "g2d"]
+    assert [s.label for s in opened(folders)] == ["joint", "g2d"]
     same = tmp_path / "toy-joint-again"
     shutil.copytree(folders[0], same)
-    assert [s.label for s in open_subjects([folders[0], same], trust=True)] == [
+    assert [s.label for s in opened([folders[0], same])] == [
         folders[0].name,
         same.name,
     ]
     about = json.loads((same / "run.json").read_text())
     about["recipe"]["seed"] = 7
     (same / "run.json").write_text(json.dumps(sealed(about)))
-    assert [s.label for s in open_subjects([folders[0], same], trust=True)] == ["seed 0", "seed 7"]
+    assert [s.label for s in opened([folders[0], same])] == ["seed 0", "seed 7"]
     there = tmp_path / "there" / folders[0].name
     shutil.copytree(folders[0], there)
     paths = [folders[0], there]
-    assert [s.label for s in open_subjects(paths, trust=True)] == [str(path) for path in paths]
+    assert [s.label for s in opened(paths)] == [str(path) for path in paths]
 
 
 def test_what_cannot_be_opened_is_said(runs, tmp_path):
     _, folders = runs
     with pytest.raises(UserError, match="is not a finished run folder"):
-        open_subjects([folders[0], tmp_path], trust=True)
+        opened([folders[0], tmp_path])
     with pytest.raises(UserError, match="got the same run twice"):
-        open_subjects([folders[0], folders[0]], trust=True)
+        opened([folders[0], folders[0]])
     moved = tmp_path / "moved"
     shutil.copytree(folders[1], moved)
     with pytest.raises(UserError, match=r"there is no finished teacher in .*; give --out"):
-        open_subject(moved, trust=True)
-    assert open_subject(moved, out=folders[1].parent, trust=True).teachers
+        Subject.of(Run(moved, trust=True))
+    assert Subject.of(Run(moved, out=folders[1].parent, trust=True)).teachers

@@ -10,9 +10,8 @@ import torch
 import yaml
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.table.export.export import export
 from g2d.table.kinds import Image, Text
 from g2d.table.kinds.tokens import read_tokens
@@ -74,10 +73,10 @@ def test_a_run_predicts_the_same_without_the_models_it_began_with(g2d, tmp_path)
     done = g2d("train", recipe, "--out", tmp_path / "runs")
     assert done.status == 0, done.err
     run = tmp_path / "runs" / "animals-g2d-seed0"
-    encoders = RunFolder(run).read_json("run.json")["recipe"]["encoders"]
+    encoders = Run(run).about["recipe"]["encoders"]
     assert encoders["note"]["name"] == "transformers"
     assert encoders["note"]["config"]["hidden_size"] == 16
-    fitted = RunFolder(run).read_json("preprocessing.json")["modalities"]
+    fitted = Run(run).read_json("preprocessing.json")["modalities"]
     assert fitted["picture"]["options"]["side"] == 16
     assert fitted["picture"]["state"]["mean"] == [0.4, 0.5, 0.6]
     assert str(bert) not in json.dumps(fitted)
@@ -87,7 +86,7 @@ def test_a_run_predicts_the_same_without_the_models_it_began_with(g2d, tmp_path)
     shutil.move(run, moved)
     shutil.rmtree(tmp_path / "models")
     assert said(moved, tmp_path / "data") == before  # floats and all
-    model, _ = load_run(moved)
+    model = Run(moved).model
     frozen = [p for p in model.encoders["note"].backbone.parameters() if p.requires_grad]
     assert frozen == []
 
@@ -108,7 +107,7 @@ def test_the_backbone_is_that_of_the_folder_and_the_rest_has_learnt(g2d, tmp_pat
     )
     done = g2d("train", recipe, "--out", tmp_path / "runs", "--training.weight_decay", "0.1")
     assert done.status == 0, done.err
-    model, _ = load_run(tmp_path / "runs" / "animals-joint-seed0")
+    model = Run(tmp_path / "runs" / "animals-joint-seed0").model
     published = transformers.AutoModel.from_pretrained(str(bert)).state_dict()
     kept = model.encoders["note"].backbone.state_dict()
     assert kept
@@ -153,7 +152,7 @@ def test_sentence_models_are_suggested_by_their_folder(g2d, tmp_path):  # noqa: 
     done = g2d("train", recipe, "--out", tmp_path / "runs")
     assert done.status == 0, done.err
     run = tmp_path / "runs" / "animals-joint-seed0"
-    encoders = RunFolder(run).read_json("run.json")["recipe"]["encoders"]
+    encoders = Run(run).about["recipe"]["encoders"]
     assert encoders["note"]["name"] == "sentence_transformers"
     before = said(run, tmp_path / "data")
     shutil.rmtree(folder)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from g2d.data.loader import make_loader
-from g2d.engine.records import RunFolder
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.loaders import having
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import ToyData, toy_recipe
 
@@ -31,8 +31,8 @@ def test_two_runs_at_once_equal_one_after_the_other(tmp_path):
         jobs = [pool.submit(run, method, tmp_path / "at-once") for method in ("umt", "g2d")]
         folders = [job.result() for job in jobs]
     for folder in folders:
-        alone = RunFolder(tmp_path / "alone" / folder.name)
-        one, other = (r.read_json("result.json") for r in (alone, RunFolder(folder)))
+        alone = Run(tmp_path / "alone" / folder.name)
+        one, other = (r.result for r in (alone, Run(folder)))
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
     assert len(list((tmp_path / "at-once" / "teachers").iterdir())) == 2
     assert len(list((tmp_path / "at-once" / "cache").iterdir())) == 1
@@ -74,5 +74,5 @@ def test_two_devices_from_the_command_line_make_one_finished_run(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("toy, g2d, test split") == 1
-    result = RunFolder(tmp_path / "runs" / "toy-g2d-seed0").read_json("result.json")
+    result = Run(tmp_path / "runs" / "toy-g2d-seed0").result
     assert result["samples"] == {"train": 96, "val": 96, "test": 96}

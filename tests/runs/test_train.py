@@ -17,13 +17,13 @@ from g2d import Regression, UserError
 from g2d.checksums import sealed
 from g2d.data.loader import make_loader
 from g2d.engine import evaluate
-from g2d.engine.records import RunFolder
 from g2d.recipes.catalog import FUSIONS
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
-from g2d.runs.loading import load_run
-from g2d.runs.teach import teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import teach
 from g2d.runs.train import train
 from toy import PowerCutError, ToyData, toy_recipe
 
@@ -74,7 +74,7 @@ def files(folder):
 
 
 def read(path, name="result.json"):
-    return RunFolder(path).read_json(name)
+    return Run(path).read_json(name)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_every_method_leaves_a_complete_run_folder(shared, kind, method):
     assert about["environment"]["versions"]["torch"] == torch.__version__
     assert set(about["environment"]["versions"]) >= {"g2d", "torch", "numpy", "lightning-fabric"}
 
-    lines = RunFolder(path).epochs()
+    lines = Run(path).epochs
     assert [line["epoch"] for line in lines] == ([] if method == "ume" else [0, 1])
 
     result = read(path)
@@ -135,11 +135,11 @@ def test_every_method_leaves_a_complete_run_folder(shared, kind, method):
 def test_every_fusion_trains_and_is_loaded_again(shared, fusion):
     method = {"name": "g2d", "scope": "encoder"}
     path = train(recipe(method, fusion=fusion), shared / "fusions", name=fusion)
-    model, _ = load_run(path, trust=True)
+    model = Run(path, trust=True).model
     loader = make_loader(ToyData().splits().test, 256, shuffle=False)
     again = evaluate(model, loader, ToyData().splits().spec.task)
     for name, rows in again.logits.items():
-        saved = RunFolder(path).read_predictions("test")[f"logits/{name}"]
+        saved = Run(path).predictions("test")[f"logits/{name}"]
         np.testing.assert_array_equal(rows.numpy(), saved, strict=True)
 
 
@@ -194,7 +194,7 @@ def test_the_ensemble_is_the_mean_of_its_teachers_logits(shared):
 
 
 def logits_of(path, split):
-    found = RunFolder(path).read_predictions(split)
+    found = Run(path).predictions(split)
     return {key.partition("/")[2]: value for key, value in found.items() if "logits/" in key}
 
 
@@ -303,7 +303,7 @@ def test_the_calibration_is_kept_with_the_run_and_changes_what_is_learned(tmp_pa
 def test_a_loaded_run_gives_its_predictions_to_the_last_bit(shared):
     path = train(recipe(), shared / "two", resume=True)
     before = np.load(path / "predictions-test.npz")["logits/fused"]
-    evaluation = evaluate_run(path, "test", trust=True)
+    evaluation = evaluate_run(Run(path, trust=True), "test")
     np.testing.assert_array_equal(evaluation.logits["fused"].numpy(), before, strict=True)
     assert evaluation.record() == read(path)["test"]
 
@@ -338,6 +338,47 @@ def test_other_settings_are_other_teachers(tmp_path):
     assert len(list((tmp_path / "teachers").iterdir())) == 6
 
 
+ENCODERS = {"near": {"name": "toy.ToyEncoder", "dropout": 0.2}, "far": "toy.ToyEncoder"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "others"),
+    [
+        ({}, set()),
+        ({"data": {"name": "toy.ToyData", "salt": 1}}, {"near", "far"}),
+        ({"data": {"name": "toy.ToyData", "protocol": "official"}}, {"near", "far"}),
+        ({"encoders": ENCODERS}, {"near"}),
+        ({"seed": 1}, {"near", "far"}),
+        ({"training": {"devices": 2}}, {"near", "far"}),
+        ({"training": {"epochs": 3}}, {"near", "far"}),
+        ({"training": {"accelerator": "auto", "workers": 1}}, set()),
+        ({"training": {"loggers": ["tensorboard"], "probe_gradients": True}}, set()),
+        ({"method": "umt", "fusion": "concat"}, set()),
+        ({"teachers": {"cache": "off"}}, set()),
+    ],
+    ids=str,
+)
+def test_a_teacher_is_named_by_what_decides_it_and_nothing_else(tmp_path, changes, others):
+    def folders(content):
+        teaching = resolve_teaching(recipe_from(content))
+        return {name: teacher_folder(teaching, name, tmp_path) for name in ("near", "far")}
+
+    usual = toy_recipe()
+    training = {**usual["training"], **changes.get("training", {})}
+    one, other = folders(usual), folders({**usual, **changes, "training": training})
+    assert {name for name in one if one[name] != other[name]} == others
+
+
+def test_each_teacher_begins_with_weights_of_its_own(tmp_path):
+    """Of one architecture, and of every seed: with a learning rate of nothing, they stay so."""
+    for seed in (0, 1):
+        train(recipe("ume", seed=seed, epochs=1, learning_rate=1e-30), tmp_path)
+    first = [load_file(p) for p in sorted(tmp_path.glob("teachers/*/model.safetensors"))]
+    matrices = [state["encoder.body.0.weight"] for state in first]
+    assert len(matrices) == 4
+    assert len({tuple(matrix.flatten().tolist()) for matrix in matrices}) == 4
+
+
 def test_a_student_does_not_depend_on_when_its_teachers_were_trained(tmp_path):
     """The encoder has dropout: the random state at the student's start matters."""
     at_once = train(recipe("g2d"), tmp_path / "at_once")
@@ -355,7 +396,7 @@ def test_cached_and_online_teachers_teach_the_same(tmp_path):
     online = train(recipe(teachers={"cache": "off"}), tmp_path / "online")
     assert (tmp_path / "cached" / "cache").exists()
     assert not (tmp_path / "online" / "cache").exists()
-    for one, other in zip(RunFolder(cached).epochs(), RunFolder(online).epochs(), strict=True):
+    for one, other in zip(Run(cached).epochs, Run(online).epochs, strict=True):
         assert one["train"]["loss"] == pytest.approx(other["train"]["loss"], rel=1e-5)
         assert one["val"]["accuracy"] == other["val"]["accuracy"]
     assert read(cached)["test"]["accuracy"] == read(online)["test"]["accuracy"]
@@ -363,7 +404,7 @@ def test_cached_and_online_teachers_teach_the_same(tmp_path):
 
 def test_augmented_data_is_taught_online(tmp_path):
     path = train(recipe(data=data(noise=0.1)), tmp_path)
-    assert RunFolder(path).finished
+    assert Run(path).finished
     assert not (tmp_path / "cache").exists()
 
 
@@ -393,7 +434,7 @@ def test_rankings_that_disagree_are_warned_of(tmp_path, caplog):
     assert len(said) == 1
     assert "weakest first: far, near on training data, near, far on held-out data" in said[0]
     assert said[0].endswith("ranking by heldout")
-    assert RunFolder(path).epochs()[0]["stage"] == "near alone"
+    assert Run(path).epochs[0]["stage"] == "near alone"
     confidence = read(path)["teachers"]["confidence"]
     assert confidence["train"]["near"] > confidence["train"]["far"]
     assert confidence["heldout"]["near"] < confidence["heldout"]["far"]
@@ -402,7 +443,7 @@ def test_rankings_that_disagree_are_warned_of(tmp_path, caplog):
     other = train(
         recipe(by_train, data=leak, epochs=6, learning_rate=0.1), tmp_path, name="by-train"
     )
-    assert RunFolder(other).epochs()[0]["stage"] == "far alone"
+    assert Run(other).epochs[0]["stage"] == "far alone"
 
     by_speed = train(
         recipe({"name": "g2d", "rank_by": "speed"}, data=leak, epochs=6, learning_rate=0.1),
@@ -411,7 +452,7 @@ def test_rankings_that_disagree_are_warned_of(tmp_path, caplog):
     )
     # Held-out, the sensor is noise: its teacher has learned nothing, so nothing late.
     assert read(by_speed)["teachers"]["speed"]["near"] == 1
-    assert RunFolder(by_speed).epochs()[0]["stage"] == "far alone"
+    assert Run(by_speed).epochs[0]["stage"] == "far alone"
     caplog.clear()
     train(recipe("g2d", data=leak, epochs=6, learning_rate=0.1), tmp_path, name="together")
     assert "rank differently" not in caplog.text  # without stages nobody leads
@@ -423,12 +464,12 @@ def test_ranked_by_speed_the_slowest_teacher_leads(shared):
     told = read(path)["teachers"]
     speed = {}
     for modality, place in told["folders"].items():
-        curve = [r["val"]["confidence"]["fused"] for r in RunFolder(shared / place).epochs()]
+        curve = [r["val"]["confidence"]["fused"] for r in Run(shared / place).epochs]
         gains = [max(max(curve[: i + 1]) - 1 / 3, 0) for i in range(len(curve))]
         speed[modality] = sum(gains) / len(gains) / gains[-1]
     assert told["speed"] == pytest.approx(speed, rel=1e-4)
     leader = min(speed, key=lambda name: speed[name])
-    assert RunFolder(path).epochs()[0]["stage"] == f"{leader} alone"
+    assert Run(path).epochs[0]["stage"] == f"{leader} alone"
 
 
 def test_rankings_that_agree_are_not(shared, caplog):
@@ -450,16 +491,29 @@ def test_the_test_split_is_asked_once_at_the_end(tmp_path):
     assert max(n for n, (name, _) in enumerate(toy.READS) if name == "train") < last
 
 
-def test_nothing_but_test_numbers_depends_on_the_test_split(tmp_path):
+def untouched_by_test(tmp_path, **options):
     one, other = (
-        train(recipe(data=data(test_salt=salt), epochs=4), tmp_path / str(salt)) for salt in (0, 1)
+        train(recipe(data=data(test_salt=salt), **options), tmp_path / str(salt)) for salt in (0, 1)
     )
     assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     first, second = read(one), read(other)
     assert first["test"] != second["test"]
     for key in ("val", "best_epoch"):
         assert first[key] == second[key]
-    assert first["teachers"]["confidence"] == second["teachers"]["confidence"]
+    return first, second
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_nothing_but_test_numbers_depends_on_the_test_split(tmp_path, fusion):
+    untouched_by_test(tmp_path, method="joint", fusion=fusion, epochs=1)
+
+
+def test_neither_teachers_nor_floors_are_fitted_on_the_test_split(tmp_path):
+    whole = {"name": "g2d", "calibrate": True, "distill_to": "ensemble", "init": "teachers"}
+    first, second = untouched_by_test(tmp_path, method=whole, epochs=3)
+    assert first["teachers"]["calibration"] == second["teachers"]["calibration"]
+    for key in ("weights", "modality", "val"):
+        assert first["floors"][key] == second["floors"][key]
 
 
 # -- stopping and going on
@@ -514,7 +568,7 @@ def test_a_power_cut_changes_nothing(tmp_path, uncut, moment):
     for place in (path.name, *read(path)["teachers"]["folders"].values()):
         one, other = whole / place, tmp_path / place
         assert files(one)[_weights(one)] == files(other)[_weights(other)], place
-        records = [RunFolder(folder).epochs() for folder in (one, other)]
+        records = [Run(folder).epochs for folder in (one, other)]
         for first, second in zip(*records, strict=True):
             assert {**first, "seconds": 0} == {**second, "seconds": 0}
         assert {**read(one), "seconds": 0} == {**read(other), "seconds": 0}
@@ -527,14 +581,14 @@ def test_every_session_of_a_run_is_recorded_and_the_first_kept(tmp_path, uncut):
     with pytest.raises(PowerCutError):
         train(chosen, tmp_path)
     toy.LEFT.clear()
-    run = RunFolder(tmp_path / "toy-g2d-seed0")
-    begun = run.read_json("run.json")
+    run = Run(tmp_path / "toy-g2d-seed0")
+    begun = run.about
     (first,) = begun["sessions"]
     assert first["environment"] == begun["environment"]
     first["environment"]["commit"] = begun["environment"]["commit"] = "of the first session"
     run.write_json("run.json", begun)
     train(chosen, tmp_path, resume=True)
-    ended = run.read_json("run.json")
+    ended = run.about
     assert ended["environment"] == begun["environment"]
     assert ended["sessions"][0] == first
     (second,) = ended["sessions"][1:]
@@ -570,7 +624,7 @@ def test_another_recipe_or_other_data_does_not_go_on_with_a_run(tmp_path, shared
     with pytest.raises(UserError, match=r"was made from other data .* put the first data back"):
         train(recipe("joint"), tmp_path, resume=True, splits=ToyData(salt=1).splits())
     assert files(tmp_path) == before
-    assert RunFolder(path).finished
+    assert Run(path).finished
 
 
 def test_a_recipe_made_in_python_may_hold_tuples(tmp_path):
@@ -628,17 +682,17 @@ def test_a_run_is_not_evaluated_on_other_data(shared):
     path = train(recipe(), shared / "two", resume=True)
     before = files(path)
     with pytest.raises(UserError, match=r"not what toy-g2d-seed0 was trained on \(fingerprint"):
-        evaluate_run(path, "test", [("data.salt", 1)], trust=True)
+        evaluate_run(Run(path, changes=[("data.salt", 1)], trust=True), "test")
     with pytest.raises(UserError, match=r"--method\.alpha: .* only --data\.\* may change"):
-        evaluate_run(path, "test", [("method.alpha", 0)], trust=True)
+        evaluate_run(Run(path, changes=[("method.alpha", 0)], trust=True), "test")
     with pytest.raises(UserError, match="there is no split 'dev'; expected train, val or test"):
-        evaluate_run(path, "dev")
+        evaluate_run(Run(path), "dev")
     assert files(path) == before
 
 
 def test_data_that_moved_is_found_where_it_is_now(shared, tmp_path):
     path = train(recipe(), shared / "two", resume=True)
-    evaluation = evaluate_run(path, "val", [("data.root", str(tmp_path))], trust=True)
+    evaluation = evaluate_run(Run(path, changes=[("data.root", str(tmp_path))], trust=True), "val")
     assert evaluation.record() == read(path)["val"]
 
 
@@ -647,14 +701,14 @@ def test_what_is_no_finished_run_is_not_loaded(shared, tmp_path):
     teacher = shared / "two" / next(iter(read(path)["teachers"]["folders"].values()))
     for folder in (tmp_path, tmp_path / "none", teacher):
         with pytest.raises(UserError, match="is not a finished run folder of a multimodal model"):
-            load_run(folder, trust=True)
+            _ = Run(folder, trust=True).model
 
 
 def test_an_order_given_by_hand_is_the_order(tmp_path):
     for order in (["near", "far"], ["far", "near"]):
         folder = train(recipe({"name": "g2d", "rank_by": order}), tmp_path, name=order[0])
-        assert RunFolder(folder).epochs()[0]["stage"] == f"{order[0]} alone"
-        assert RunFolder(folder).read_json("run.json")["method"]["rank_by"] == order
+        assert Run(folder).epochs[0]["stage"] == f"{order[0]} alone"
+        assert Run(folder).about["method"]["rank_by"] == order
 
 
 @pytest.mark.parametrize("order", [["near"], ["near", "near"], ["near", "up"], [1, 2], {"a": 1}])
@@ -666,18 +720,18 @@ def test_an_order_of_other_modalities_is_refused(tmp_path, order):
 
 def test_a_run_under_other_defaults_is_not_taken_for_one_of_today(tmp_path):
     run = train(recipe_from(toy_recipe()), tmp_path)
-    about = RunFolder(run).read_json("run.json")
+    about = Run(run).about
     about["method"]["feature_reduction"] = "sum"  # what the default once was
-    RunFolder(run).write_json("run.json", about)
+    Run(run).write_json("run.json", about)
     with pytest.raises(UserError, match=r"other defaults of g2d \(feature_reduction sum\)"):
         train(recipe_from(toy_recipe()), tmp_path, resume=True)
-    assert load_run(run, trust=True)[0] is not None
+    assert Run(run, trust=True).model is not None
 
 
 def test_a_loss_of_before_gamma_is_not_taken_for_one_of_today(tmp_path):
     recipe = recipe_from(toy_recipe() | {"method": "g2d_loss"})
-    run = RunFolder(train(recipe, tmp_path))
-    about = run.read_json("run.json")
+    run = Run(train(recipe, tmp_path))
+    about = run.about
     del about["method"]["gamma"], about["method"]["distill_to"]  # as it was written before
     run.write_json("run.json", about)
     with pytest.raises(

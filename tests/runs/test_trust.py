@@ -12,18 +12,17 @@ import torch
 from torch import nn
 
 from g2d import Classification, G2DClassifier, JointTraining, UserError
+from g2d.analysis.subject import Subject
 from g2d.checksums import sealed
 from g2d.data.missing import Mask
 from g2d.data.store import Store, write_manifest
 from g2d.engine.checkpoint import load_checkpoint, load_weights
-from g2d.engine.records import RunFolder
 from g2d.models.encoders import ResNet18
 from g2d.models.encoders.pretrained import load_pretrained
 from g2d.recipes.blueprint import build
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
-from g2d.runs.loading import load_run
-from g2d.runs.opening import open_run, open_subject
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.runs.trust import named_by, recipe_of
 from g2d.table.export.export import export
@@ -58,10 +57,10 @@ def changed(folder, where, name):
 
 
 DOORS = {
-    "load_run": load_run,
-    "open_run": open_run,
-    "open_subject": open_subject,
-    "evaluate_run": lambda run, **word: evaluate_run(run, "val", **word),
+    "Run.model": lambda run, **word: Run(run, **word).model,
+    "Run.splits": lambda run, **word: Run(run, **word).splits,
+    "Subject.of": lambda run, **word: Subject.of(Run(run, **word)),
+    "evaluate_run": lambda run, **word: evaluate_run(Run(run, **word), "val"),
     "export": export,
 }
 
@@ -90,15 +89,15 @@ def test_the_users_own_names_are_trusted_and_no_others(trained):
     assert recipe_of(trained, OWN).method == "g2d"
     changed(trained, "method", "os.abort")
     with pytest.raises(UserError, match=r"be imported and run \(method: 'os\.abort'\);"):
-        open_run(trained, trust=OWN)
+        _ = Run(trained, trust=OWN).model
 
 
 def test_the_teachers_of_a_run_are_opened_in_the_same_way(trained):
-    folders = RunFolder(trained).read_json("result.json")["teachers"]["folders"]
+    folders = Run(trained).result["teachers"]["folders"]
     teacher = trained.parent / folders["far"]
     changed(teacher, "encoders", {"near": "toy.ToyEncoder", "far": "os.system"})
     with pytest.raises(UserError, match=rf"{teacher.name} names .*encoders\.far: 'os\.system'"):
-        open_subject(trained, trust=OWN)
+        Subject.of(Run(trained, trust=OWN))
 
 
 def test_an_estimator_that_was_just_fitted_needs_no_word():
@@ -163,7 +162,7 @@ def read_encoder_weights(folder):
 
 def read_predictions(folder):
     np.savez(folder / "predictions-test.npz", index=np.array([Evil()], object))
-    RunFolder(folder).read_predictions("test")
+    Run(folder).predictions("test")
 
 
 def read_mask(folder):

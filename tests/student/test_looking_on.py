@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from g2d.attach import as_student
+from g2d.student.attach import as_student
 from methods.catalogued import TRAINED, method_of, recipe, splits
 
 # In eval mode, in which dropout and batch norm of their heads give other values.

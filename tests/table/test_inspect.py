@@ -13,10 +13,10 @@ import yaml
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.data.splits import DatasetSpec
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.completing import complete
 from g2d.recipes.recipe import Recipe, recipe_from
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.dataset import TableData
 from g2d.table.inspect import inspect_table
@@ -76,11 +76,11 @@ def test_the_printed_recipe_is_the_inferred_one_with_notes(g2d, tmp_path):  # no
 
 
 def test_a_run_learns_and_names_what_it_was_fitted_to(trained):
-    result = RunFolder(trained).read_json("result.json")
+    result = Run(trained).result
     assert result["test"]["accuracy"]["fused"] > 0.9
-    encoders = RunFolder(trained).read_json("run.json")["recipe"]["encoders"]
+    encoders = Run(trained).about["recipe"]["encoders"]
     assert encoders["tabular"]["name"] == "mlp"
-    fitted = RunFolder(trained).read_json("preprocessing.json")
+    fitted = Run(trained).read_json("preprocessing.json")
     assert fitted["target"] == "animal"
     assert fitted["modalities"]["tabular"]["state"]["fitted"]["place"] == {
         "type": "category",

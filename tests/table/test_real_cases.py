@@ -13,7 +13,7 @@ import pytest
 
 import g2d
 from cli.conftest import g2d as command  # noqa: F401 (a fixture)
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SMALL = ("--training.epochs", 3)
@@ -50,7 +50,7 @@ def run(command, tmp_path, monkeypatch):  # noqa: F811
 def test_soil_of_pictures_and_readings(run, tmp_path):
     table = make("soil", tmp_path)
     folder, rows = run(table, "moisture", "--method", "joint", "--training.epochs", 6)
-    result = RunFolder(folder).read_json("result.json")["test"]
+    result = Run(folder).result["test"]
     assert result["r2"]["fused"] > 0.7
     assert len(rows) == 600
     assert all(0 < float(row["prediction"]) < 0.7 for row in rows)
@@ -63,7 +63,7 @@ def check_broken(folder: Path, rows: list[dict[str, str]], count: int) -> None:
     said = " ".join(why for _, _, why in left["cells"])
     for reason in ("corrupt.png", "0 bytes", "there is no file", "lies outside", "no number"):
         assert reason in said, reason
-    assert RunFolder(folder).read_json("result.json")["test"]["accuracy"]["fused"] > 0.9
+    assert Run(folder).result["test"]["accuracy"]["fused"] > 0.9
     assert sum(row["prediction"] != "" for row in rows) > 0.99 * count
 
 
@@ -88,5 +88,5 @@ def test_avmnist_as_pictures_and_recordings(run, tmp_path):
     sources = ("--images", f"{data}/mnist", "--speech", f"{data}/fsdd/recordings")
     table = make("avmnist", tmp_path, *sources)
     folder, rows = run(table, "digit", "--method", "joint", "--training.epochs", 6)
-    assert RunFolder(folder).read_json("result.json")["test"]["accuracy"]["fused"] > 0.75
+    assert Run(folder).result["test"]["accuracy"]["fused"] > 0.75
     assert len(rows) == 2000

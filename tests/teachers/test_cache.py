@@ -162,6 +162,17 @@ def test_what_a_kill_in_the_first_batch_left_behind_is_no_part_of_the_next_cache
     assert contents(tmp_path) == contents(tmp_path / "fresh")
 
 
+@pytest.mark.parametrize("kind", ["features", "logits", "confidence"])
+def test_a_flipped_bit_of_a_cache_is_named(kind: str, tmp_path: Path) -> None:
+    cached(tmp_path)
+    path = next(tmp_path.glob(f"*-{kind}.npy"))
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1 << 5
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{path} is damaged .*; delete .* computes it again"):
+        g2d.CachedTeachers(tmp_path, "k", TASKS["classification"])
+
+
 @pytest.mark.parametrize("text", ["{", "{}", '{"format": 999}', "[]"])
 def test_a_foreign_file_is_refused(text: str, tmp_path: Path) -> None:
     cached(tmp_path)

@@ -10,7 +10,7 @@ import torch
 import g2d
 from g2d import functional as F
 from g2d.errors import UserError
-from g2d.teachers import batch_confidence
+from g2d.teachers import HeldOut, batch_confidence
 from g2d.teachers.cache import write_cache
 from g2d.teachers.ensemble import begin_from
 from methods.small import NAMES, TASKS, WIDTHS, bank, batch, encoder, same, teacher_models, weights
@@ -122,3 +122,42 @@ def test_what_does_not_fit_stays_as_it_was_and_is_named() -> None:
     before = weights(mixed.encoders["sound"])
     assert begin_from(mixed, models) == {"sound": ["encoder", "head"]}
     assert same(before, weights(mixed.encoders["sound"]))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("kind", TASKS)
+def test_held_out_logits_have_the_confidence_of_the_teachers_they_are_of(
+    kind: str, missing: bool
+) -> None:
+    """To the last digit, so that whoever asks for it need not run the teachers again."""
+    teachers, parts = bank(MODALITIES, TASKS[kind]), heldout(kind, missing)
+    found = HeldOut(teachers, parts)
+    assert found.confidence() == g2d.mean_confidence(teachers, parts)
+    taught = g2d.CalibratedTeachers(teachers, found.calibration())
+    assert found.confidence(taught.calibration) == g2d.mean_confidence(taught, parts)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_a_teacher_that_ignores_its_modality_is_at_chance_and_one_that_knows_is_not(
+    kind: str,
+) -> None:
+    task = TASKS[kind]
+    batches = [batch(NAMES[:2], task, 40, seed=seed) for seed in range(3)]
+    target = torch.cat([each.target for each in batches])
+    models = teacher_models(NAMES[:2], task)
+    with torch.no_grad():  # always the same answer, the best of its kind
+        models["sound"].head.weight.zero_()
+        models["sound"].head.bias.copy_(task.constant(target)[0])
+    taught = g2d.calibrate(g2d.OnlineTeachers(models, task), batches)
+    asked = HeldOut(taught.teachers, batches)
+    asked.logits["image"] = _right(task, target)
+    assert asked.at_chance() == ("sound",)
+
+
+def _right(task: g2d.Task, target: torch.Tensor) -> torch.Tensor:
+    """Logits of whoever knows the answer."""
+    if isinstance(task, g2d.Classification):
+        return 4.0 * torch.nn.functional.one_hot(target, task.outputs)
+    if isinstance(task, g2d.MultiLabel):
+        return 8.0 * target - 4.0
+    return task.scale(target).logit(eps=1e-6)[:, None]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,10 +13,14 @@ from g2d.analysis.sampling import on_device_of
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
 from g2d.errors import UserError
-from g2d.methods.validation import FUSED
+from g2d.methods.validation import named_logits
+from g2d.student.predict_split import predict_split
 from g2d.tasks import Task
 
 Floats = NDArray[np.float64]
+
+# Before the modality of a teacher, so that its logits are not the student's.
+_TEACHER = "teacher of "
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,6 @@ class Answers:
         return np.where(self.having(name), values, np.nan)
 
 
-@torch.no_grad()
 def ask(
     subject: Subject, batches: Iterable[Batch], *, student: bool = True, teachers: bool = True
 ) -> Answers:
@@ -69,34 +71,19 @@ def ask(
             f"{subject.label} has no teachers; ask a run that does, or train them with g2d teach, "
             "the run's recipe and the run's --out"
         )
-    said: dict[str, list[Tensor]] = {}
-    taught: dict[str, list[Tensor]] = {}
-    targets: list[Tensor] = []
-    masks: list[Mapping[str, Tensor]] = []
+
+    def logits_of(batch: Batch) -> dict[str, Tensor]:
+        own = named_logits(subject.model.eval()(batch)) if student else {}
+        asked = subject.teachers if teachers else {}
+        taught = {_TEACHER + n: m.eval()(batch).logits.float() for n, m in asked.items()}
+        return own | taught
+
     # teachers are opened where the model is
-    for batch in on_device_of(subject.model, batches):
-        if student:
-            outputs = subject.model.eval()(batch)
-            for name, logits in {FUSED: outputs.logits, **outputs.unimodal}.items():
-                said.setdefault(name, []).append(logits.float().cpu())
-        for name, teacher in subject.teachers.items() if teachers else ():
-            taught.setdefault(name, []).append(teacher.eval()(batch).logits.float().cpu())
-        targets.append(batch.target.cpu())
-        masks.append({name: mask.bool().cpu() for name, mask in batch.present.items()})
-    if not targets:
+    found = predict_split(logits_of, on_device_of(subject.model, batches)).cpu()
+    if not len(found.target):
         raise UserError(f"{subject.label}: there are no samples to ask about")
-    names = {name: None for mask in masks for name in mask}
-    return Answers(
-        student={name: torch.cat(parts) for name, parts in said.items()},
-        teachers={name: torch.cat(parts) for name, parts in taught.items()},
-        target=torch.cat(targets),
-        present={
-            name: torch.cat(
-                [
-                    mask.get(name, torch.ones(len(target), dtype=torch.bool))
-                    for mask, target in zip(masks, targets, strict=True)
-                ]
-            )
-            for name in names
-        },
-    )
+    own = {n: rows for n, rows in found.values.items() if not n.startswith(_TEACHER)}
+    taught = {
+        n.removeprefix(_TEACHER): rows for n, rows in found.values.items() if n.startswith(_TEACHER)
+    }
+    return Answers(own, taught, found.target, found.present)

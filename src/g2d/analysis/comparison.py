@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.methods.validation import FUSED
+from g2d.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -85,22 +84,23 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Comparison:
     Raises:
         UserError: None of the runs names its teachers.
     """
-    results = [RunFolder(folder).read_json("result.json") for folder in folders]
-    for folder in folders:
-        kind = RunFolder(folder).read_json("model.json")["task"]["kind"]
+    runs = [Run(folder, out=out) for folder in folders]
+    results = [run.result for run in runs]
+    for run in runs:
+        kind = run.description["task"]["kind"]
         if kind != "classification":
-            raise UserError(f"{folder} is a run of {kind}; only classification is compared so far")
-    with_teachers = [result for result in results if "teachers" in result]
+            raise UserError(
+                f"{run.path} is a run of {kind}; only classification is compared so far"
+            )
+    with_teachers = [run for run in runs if "teachers" in run.result]
     if not with_teachers:
         raise UserError("none of these runs has teachers to compare with")
-    about: dict[str, Any] = with_teachers[0]["teachers"]
-    taught = {
-        name: RunFolder(out / place).read_json("result.json")
-        for name, place in about["folders"].items()
-    }
+    first = with_teachers[0]
+    taught = {name: teacher.result for name, teacher in first.own_teachers.items()}
     # The one that joint training suppresses, as far as that is known from the teachers.
-    known = (result["teachers"].get("speed") for result in with_teachers)
-    scores: dict[str, float] = next(filter(None, known), about["confidence"]["heldout"])
+    known = (run.result["teachers"].get("speed") for run in with_teachers)
+    heldout = first.result["teachers"]["confidence"]["heldout"]
+    scores: dict[str, float] = next(filter(None, known), heldout)
     weak = min(scores, key=lambda name: scores[name])
     sure = taught[weak]["test"]["confidence"][weak]
     return Comparison(
@@ -111,10 +111,7 @@ def compare_runs(folders: Sequence[Path], out: Path) -> Comparison:
         confidence_ratio={
             result["method"]: result["test"]["confidence"][weak] / sure for result in results
         },
-        right={
-            result["method"]: _right(folder)
-            for folder, result in zip(folders, results, strict=True)
-        },
+        right={run.result["method"]: _right(run) for run in runs},
     )
 
 
@@ -142,8 +139,8 @@ def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
 _LEVEL = 0.05
 
 
-def _right(folder: Path) -> NDArray[np.bool_]:
-    said = RunFolder(folder).read_predictions("test")
+def _right(run: Run) -> NDArray[np.bool_]:
+    said = run.predictions("test")
     right: NDArray[np.bool_] = said[f"logits/{FUSED}"].argmax(axis=1) == said["target"]
     return right
 

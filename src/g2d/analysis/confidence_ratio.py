@@ -22,7 +22,6 @@ from g2d.analysis.asking import Answers, Floats, ask
 from g2d.analysis.bootstrap import Measured, mean_of, measured, resampled_means
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.figures import blank, colours, known, save, without_box
 from g2d.functional.scores import rank
@@ -239,11 +238,10 @@ def _recorded(subject: Subject, others: Sequence[Subject]) -> dict[str, str]:
     found: dict[str, str] = {}
     for other in (subject, *others):
         same = other.teacher_folders == subject.teacher_folders
-        if other.folder is None or not (other is subject or (same and other.teacher_folders)):
+        if other.run is None or not (other is subject or (same and other.teacher_folders)):
             continue
-        run = RunFolder(other.folder)
-        by = run.read_json("run.json")["method"].get("rank_by")
-        scores = run.read_json("result.json").get("teachers", {})
+        by = other.run.about["method"].get("rank_by")
+        scores = other.run.result.get("teachers", {})
         if isinstance(by, list):
             found.setdefault("the given order", by[0])
         elif by == "speed" and by in scores:

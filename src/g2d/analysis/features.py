@@ -14,6 +14,7 @@ from g2d.analysis.sampling import on_device_of
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
+from g2d.student.predict_split import predict_split
 
 Floats = NDArray[np.float64]
 
@@ -26,11 +27,17 @@ class Features:
         of: `(N, d_m)` by modality.
         there: bool `(N,)` by modality: does the sample have it?
         index: Position of every row in its split.
+        target: `(N, ...)`.
     """
 
     of: Mapping[str, Floats]
     there: Mapping[str, NDArray[np.bool_]]
     index: NDArray[np.int64]
+    target: Tensor
+
+    def having(self, name: str) -> tuple[Floats, Tensor]:
+        """Features and targets of the samples that have a modality."""
+        return self.of[name][self.there[name]], self.target[torch.from_numpy(self.there[name])]
 
     @property
     def complete(self) -> NDArray[np.bool_]:
@@ -62,29 +69,28 @@ def teacher_features(teachers: Mapping[str, UnimodalModel], batches: Iterable[Ba
     return _collect(models, batches, ask)
 
 
-@torch.no_grad()
 def _collect(
     model: nn.Module, batches: Iterable[Batch], ask: Callable[[Batch], Mapping[str, Tensor]]
 ) -> Features:
-    rows: dict[str, list[Tensor]] = {}
-    masks: dict[str, list[Tensor]] = {}
-    index: list[Tensor] = []
-    for batch in on_device_of(model, batches):
-        for name, value in ask(batch).items():
+
+    def checked(batch: Batch) -> Mapping[str, Tensor]:
+        features = ask(batch)
+        for name, value in features.items():
             if value.ndim != 2:
                 raise UserError(
                     f"the encoder of {name!r} gives {tuple(value.shape[1:])} a sample, expected "
                     "one vector; give it pool(tokens), which makes one of a sequence"
                 )
-            rows.setdefault(name, []).append(value.cpu().double())
-            masks.setdefault(name, []).append(batch.mask(name).cpu())
-        index.append(batch.index.cpu())
-    if not index:
+        return features
+
+    found = predict_split(checked, on_device_of(model, batches)).cpu()
+    if not found.values:
         raise UserError("there are no samples to take features of, got no batches")
     return Features(
-        {name: torch.cat(parts).numpy() for name, parts in rows.items()},
-        {name: torch.cat(parts).numpy() for name, parts in masks.items()},
-        torch.cat(index).numpy(),
+        {name: rows.double().numpy() for name, rows in found.values.items()},
+        {name: found.mask(name).numpy() for name in found.values},
+        found.index.numpy(),
+        found.target,
     )
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.analysis.sampling import draw, parts
 from g2d.analysis.subject import Subject
-from g2d.engine.records import RunFolder
+from g2d.engine.gradient_probe import PROBED, GradientProbe
 from g2d.errors import UserError
 from g2d.figures import blank, colours, legend_below, save, without_box
 
@@ -207,7 +206,7 @@ def gradients(subjects: Sequence[Subject], split: str = "train") -> Gradients:
 
 
 def _recorded(subject: Subject) -> GradientTrace | None:
-    lines = RunFolder(subject.folder).epochs() if subject.folder is not None else []
+    lines = subject.run.epochs if subject.run is not None else []
     looks = [line for line in lines if "gradients" in line]
     if not looks:
         return None

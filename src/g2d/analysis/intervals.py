@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from g2d.errors import require
+
 Floats = NDArray[np.float64]
 
-# 97.5 % quantiles of Student's t by degrees of freedom.
-_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 _Z = 1.960
+# With fewer the spread over seeds is a guess: Student's t for two of them is 12.7.
+LEAST_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class Interval:
     Attributes:
         mean: The number.
         rows: Half the width that comes of measuring on so many samples.
-        seeds: Half the width that comes of training so often; infinite for one seed.
+        seeds: Half the width that comes of training so often; infinite below three seeds.
+        bounds: What is possible; the interval does not reach beyond.
     """
 
     mean: float
     rows: float
     seeds: float
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def half(self) -> float:
@@ -36,14 +40,19 @@ class Interval:
         return math.hypot(self.rows, self.seeds)
 
     @property
+    def known(self) -> bool:
+        """Whether there are seeds enough for an interval."""
+        return math.isfinite(self.half)
+
+    @property
     def low(self) -> float:
         """The lower end."""
-        return self.mean - self.half
+        return max(self.bounds[0], self.mean - self.half) if self.known else -math.inf
 
     @property
     def high(self) -> float:
         """The upper end."""
-        return self.mean + self.half
+        return min(self.bounds[1], self.mean + self.half) if self.known else math.inf
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values; `null` for what is not known.
@@ -72,7 +81,12 @@ def resamples(rows: int, seed: int = 0) -> Floats:
     return rng.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(np.float64)
 
 
-def interval(points: Floats, draws: Floats, floor: float = 0.0) -> Interval:
+def interval(
+    points: Floats,
+    draws: Floats,
+    floor: float = 0.0,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
     """From the statistic of every seed on all samples and on resamples of them.
 
     Samples and seeds are two sources of chance. The bootstrap of the mean over seeds holds the
@@ -85,31 +99,32 @@ def interval(points: Floats, draws: Floats, floor: float = 0.0) -> Interval:
         draws: `(S, D)`, the same on D resamples, the same for all seeds.
         floor: The least half-width over samples; a bootstrap of samples that are all alike sees
             no spread.
+        bounds: Least and greatest value that is possible.
 
     Example:
-        >>> alike = interval(np.array([0.5, 0.5]), np.full((2, 9), 0.5), floor=0.1)
+        >>> alike = interval(np.array([0.5, 0.5, 0.5]), np.full((3, 9), 0.5), floor=0.1)
         >>> alike.low, alike.high
         (0.4, 0.6)
     """
     count = len(points)
-    rows = float(draws.mean(axis=0).std(ddof=1))
-    if count == 1:
-        return Interval(float(points[0]), max(_Z * rows, floor), math.inf)
+    mean, rows = float(points.mean()), float(draws.mean(axis=0).std(ddof=1))
+    if count < LEAST_SEEDS:
+        return Interval(mean, max(_Z * rows, floor), math.inf, bounds)
     each = float(draws.var(axis=1, ddof=1).mean())
     common = max(0.0, (each - rows**2) * count / (count - 1))
     own = max(0.0, float(points.var(ddof=1)) - common)
-    t = _T[min(count - 1, len(_T)) - 1]
-    return Interval(float(points.mean()), max(_Z * rows, floor), t * math.sqrt(own / count))
+    t = float(require("scipy.stats", "train").t.ppf(0.975, count - 1))
+    return Interval(mean, max(_Z * rows, floor), t * math.sqrt(own / count), bounds)
 
 
-def over_seeds(points: Floats) -> Interval:
+def over_seeds(points: Floats, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Interval:
     """Student's interval of numbers that have no samples behind them.
 
     Example:
         >>> round(over_seeds(np.array([1.0, 2.0, 3.0])).half, 3)
         2.484
     """
-    return interval(points, np.tile(points[:, None], (1, 2)))
+    return interval(points, np.tile(points[:, None], (1, 2)), bounds=bounds)
 
 
 def least_half_width(samples: float) -> float:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from g2d.analysis.subject import Subject
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError, require
 from g2d.figures import INK, blank, colours, known, percent, save, without_box
 from g2d.methods.schedule import Schedule
 from g2d.methods.validation import FUSED
+from g2d.runs.run import Run
 from g2d.tasks import task_from
 
 
@@ -186,13 +186,8 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
         out: The folder that the runs name their teachers relative to; the runs' own parent when
             not given.
     """
-    sources = []
-    for folder in folders:
-        result = RunFolder(folder).read_json("result.json")
-        places = result.get("teachers", {}).get("folders", {})
-        taught = {name: (out or folder.parent) / place for name, place in places.items()}
-        sources.append((result["method"], folder, taught))
-    return _read(sources)
+    runs = [Run(folder, out=out) for folder in folders]
+    return _read([(run.result["method"], run, run.own_teachers) for run in runs])
 
 
 def subjects_curves(subjects: Sequence[Subject]) -> LearningCurves:
@@ -203,36 +198,36 @@ def subjects_curves(subjects: Sequence[Subject]) -> LearningCurves:
     """
     sources = []
     for subject in subjects:
-        if subject.folder is None:
+        if subject.run is None:
             raise UserError(f"{subject.label} has no run folder, and so no records of its training")
-        sources.append((subject.label, subject.folder, subject.teacher_folders))
+        taught = {name: Run(place) for name, place in subject.teacher_folders.items()}
+        sources.append((subject.label, subject.run, taught))
     found = _read(sources)
     if not found.curves:
         raise UserError("there are no curves: none of these runs trained a student")
     return found
 
 
-def _read(sources: Sequence[tuple[str, Path, Mapping[str, Path]]]) -> LearningCurves:
-    """From labels, run folders, and the folders of their teachers."""
+def _read(sources: Sequence[tuple[str, Run, Mapping[str, Run]]]) -> LearningCurves:
+    """From labels, runs, and those of their teachers."""
     curves: list[Curve] = []
     panels: dict[str, None] = {}
     boundaries: set[int] = set()
     metric, higher_is_better = "", True
     taught: set[Path] = set()
-    for label, folder, teachers in sources:
-        run = RunFolder(folder)
-        epochs = run.epochs()
-        task = task_from(run.read_json("model.json")["task"])
+    for label, run, teachers in sources:
+        epochs = run.epochs
+        task = task_from(run.description["task"])
         if metric and task.metric != metric:
             raise UserError(
                 f"{label} is measured by {task.metric} and a run before it by {metric}; draw runs "
                 "on one kind of target"
             )
         metric, higher_is_better = task.metric, task.higher_is_better
-        for name, place in teachers.items():
-            lines = RunFolder(place).epochs()
-            if place not in taught and lines:
-                taught.add(place)
+        for name, teacher in teachers.items():
+            lines = teacher.epochs
+            if teacher.path not in taught and lines:
+                taught.add(teacher.path)
                 values = tuple(line["val"][metric][FUSED] for line in lines)
                 curves.append(Curve("teacher alone", name, values, teacher=True))
         if not epochs:
@@ -241,7 +236,7 @@ def _read(sources: Sequence[tuple[str, Path, Mapping[str, Path]]]) -> LearningCu
             panels.setdefault(name)
             values = tuple(line["val"][metric].get(name, math.nan) for line in epochs)
             curves.append(Curve(label, name, values))
-        boundaries |= set(_boundaries(run.read_json("run.json")["method"].get("schedule")))
+        boundaries |= set(_boundaries(run.about["method"].get("schedule")))
     order = tuple(name for name in panels if name != FUSED) + ((FUSED,) if FUSED in panels else ())
     shown = tuple(curve for curve in curves if curve.panel in order)
     return LearningCurves(metric, order, shown, tuple(sorted(boundaries)), higher_is_better)

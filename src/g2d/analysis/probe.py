@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,52 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from g2d.analysis.asking import Floats
-from g2d.analysis.sampling import on_device_of
+from g2d.analysis.features import Features, Floats
 from g2d.analysis.scores import score_samples
-from g2d.batch import Batch
 from g2d.errors import UserError, require
-from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Classification, MultiLabel, Regression, Task
 
 # Strengths of the L2 penalty, as scikit-learn counts them: the least penalty last.
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of a split, `(N, d_m)` by modality, with their targets and what is present."""
-
-    values: Mapping[str, Floats]
-    target: Tensor
-    present: Mapping[str, Tensor]
-
-    def of(self, name: str) -> tuple[Floats, Tensor]:
-        """Features and targets of the samples that have a modality."""
-        mask = self.present.get(name)
-        if mask is None:
-            return self.values[name], self.target
-        return self.values[name][mask.numpy()], self.target[mask]
-
-
-@torch.no_grad()
-def features_of(model: MultimodalModel, batches: Iterable[Batch]) -> Features:
-    """The encoders' features over a split, in eval mode."""
-    model.eval()
-    values: dict[str, list[Tensor]] = {}
-    masks: dict[str, list[Tensor]] = {}
-    targets = []
-    for batch in on_device_of(model, batches):
-        for name, rows in model(batch).features.items():
-            values.setdefault(name, []).append(rows.double().cpu())
-            masks.setdefault(name, []).append(batch.mask(name).cpu())
-        targets.append(batch.target.cpu())
-    present = {name: torch.cat(parts) for name, parts in masks.items()}
-    return Features(
-        {name: torch.cat(parts).numpy() for name, parts in values.items()},
-        torch.cat(targets),
-        {name: mask for name, mask in present.items() if not bool(mask.all())},
-    )
 
 
 @dataclass(frozen=True)
@@ -92,7 +52,7 @@ def linear_probe(
         UserError: scikit-learn is not installed, or training samples are of one class.
     """
     require("sklearn", "sklearn")
-    inputs, target = train.of(modality)
+    inputs, target = train.having(modality)
     centre, scale = inputs.mean(axis=0), inputs.std(axis=0)
     scale = np.where(scale > 1e-12, scale, 1.0)
 
@@ -105,17 +65,16 @@ def linear_probe(
     best: tuple[float, Any, float] | None = None
     for strength in STRENGTHS:
         fitted = _fit(task, scaled(inputs), target, strength)
-        rows, truth = val.of(modality)
+        rows, truth = val.having(modality)
         score = float(score_samples(task, _said(task, fitted, scaled(rows)), truth).mean())
         if best is None or score > best[0]:
             best = score, fitted, strength
     assert best is not None
     _, fitted, strength = best
-    rows, truth = test.of(modality)
+    rows, truth = test.having(modality)
     found = score_samples(task, _said(task, fitted, scaled(rows)), truth)
     whole = np.full(len(test.target), np.nan)
-    mask = test.present.get(modality)
-    whole[slice(None) if mask is None else mask.numpy()] = found
+    whole[test.there[modality]] = found
     return Probe(whole, strength)
 
 

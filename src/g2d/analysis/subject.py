@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from g2d.batch import Batch
-from g2d.engine.records import RunFolder
+from g2d.data.loader import make_loader
+from g2d.data.splits import Split
+from g2d.errors import UserError
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
+from g2d.runs.loaders import EVALUATION_BATCH
+from g2d.runs.run import Run
+from g2d.runs.trust import recipe_of
 from g2d.tasks import Task
 
-# Where the run does not say how large its batches were.
+# Where no run says how large its batches were.
 _BATCH = 32
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained model as the analyses see it.
+    """A trained model as the analyses see it, wherever it comes from.
 
-    Made from a run folder by `g2d.runs.opening.open_subject`, or by hand from a model and
-    loaders of one's own.
+    Of a run folder by `Subject.of`, or by hand from a model and loaders of one's own.
 
     Attributes:
         label: What tables and figures call it, such as the method's name.
@@ -33,10 +38,7 @@ class Subject:
         teachers: The unimodal teacher of every modality in eval mode; empty where there are none.
         seen: The training split as the student saw it, augmented where it was; the same as
             `batches("train")` where nothing was augmented.
-        folder: The run folder, where there is one.
-        teacher_folders: Those of the teachers, with the records of their training.
-        changes: Where the data of the run is now, if it has moved, for who opens the run again.
-        trust: The code outside g2d that the run may name, for who opens the run again.
+        run: The run folder, where there is one.
     """
 
     label: str
@@ -45,20 +47,98 @@ class Subject:
     batches: Callable[[str], Iterable[Batch]]
     teachers: Mapping[str, UnimodalModel] = field(default_factory=dict)
     seen: Callable[[], Iterable[Batch]] | None = None
-    folder: Path | None = None
-    teacher_folders: Mapping[str, Path] = field(default_factory=dict)
-    changes: Sequence[tuple[str, Any]] = ()
-    trust: bool | Collection[str] = False
+    run: Run | None = None
+
+    @classmethod
+    def of(cls, run: Run, label: str | None = None) -> Subject:
+        """A finished run, with its teachers where there are any.
+
+        A run that used no teachers has those that its recipe would use, if they were trained.
+
+        Args:
+            run: Its folder.
+            label: What figures call it; its method when not given.
+
+        Raises:
+            UserError: The run, its data or one of its teachers is not there or not what it was, or
+                names code outside g2d that is not trusted.
+        """
+        model, splits = run.model, run.splits.named()
+        return cls(
+            label=label or run.result["method"],
+            model=model,
+            task=run.splits.spec.task,
+            batches=lambda name: _sweep(splits[name].without_augmentation()),
+            teachers=run.teachers,
+            seen=partial(_sweep, splits["train"]),
+            run=run,
+        )
+
+    @property
+    def teacher_folders(self) -> Mapping[str, Path]:
+        """Those with the records of the teachers' training; empty where there is no run."""
+        return {} if self.run is None else self.run.teacher_folders
 
     @property
     def batch_size(self) -> int:
         """Of its training; 32 where that is not known."""
-        if self.folder is None:
-            return _BATCH
-        training = RunFolder(self.folder).read_json("run.json").get("training", {})
+        training = {} if self.run is None else self.run.about.get("training", {})
         return int(training.get("batch_size", _BATCH))
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """In the declared order."""
         return self.model.modalities
+
+
+def subjects_of(runs: Sequence[Run]) -> tuple[Subject, ...]:
+    """Several finished runs, each under a label of its own.
+
+    Raises:
+        UserError: One of them cannot be opened, or is named twice.
+    """
+    for run in runs:
+        if not run.finished:
+            raise UserError(f"{run.path} is not a finished run folder")
+        recipe_of(run.path, run.trust)
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise UserError("got the same run twice; name each once")
+    return tuple(Subject.of(run, label) for run, label in zip(runs, _labels(runs), strict=True))
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """The shortest that tells all runs apart: method, data, what differs in recipes, folder."""
+    by_method = [str(run.result["method"]) for run in runs]
+    by_dataset = [f"{run.result['dataset']}, {run.result['method']}" for run in runs]
+    by_name = [run.path.name for run in runs]
+    by_path = [str(run.path) for run in runs]
+    by_setting = _settings([run.about for run in runs])
+    candidates = (by_method, by_dataset, by_setting, by_name, by_path)
+    return next(labels for labels in candidates if len(set(labels)) == len(labels))
+
+
+def _settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The method of every run and the settings in which it differs from the others."""
+    flat = [_flat(about.get("recipe", {})) for about in abouts]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    differ = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    return [
+        ", ".join(
+            str(one[key]) if key == "method" else f"{key.rpartition('.')[2]} {one[key]}"
+            for key in differ
+            if key in one
+        )
+        for one in flat
+    ]
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        dotted = above if key == "name" and above else f"{above}.{key}" if above else key
+        found |= _flat(value, dotted) if isinstance(value, Mapping) else {dotted: value}
+    return found
+
+
+def _sweep(split: Split) -> Any:
+    return make_loader(split, EVALUATION_BATCH, shuffle=False)

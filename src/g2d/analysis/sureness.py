@@ -15,9 +15,9 @@ from g2d.analysis.bootstrap import Measured, mean_of, resampled_means
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
-from g2d.engine.records import RunFolder
 from g2d.functional.scores import rank
 from g2d.methods.validation import FUSED
+from g2d.runs.run import Run
 from g2d.tasks import Regression, Task
 from g2d.teachers.confidence import learning_speeds, speed_scores
 
@@ -163,7 +163,7 @@ def _batch_means(values: Floats, size: int) -> tuple[float, ...]:
 def _memories(folders: Mapping[str, Path], task: Task) -> dict[str, Memory]:
     found = {}
     for name, folder in folders.items():
-        lines = RunFolder(folder).epochs()
+        lines = Run(folder).epochs
         if not lines:
             continue
         likelihood = not isinstance(task, Regression)

@@ -24,8 +24,9 @@ import numpy as np
 from g2d.analysis.asking import Answers, Floats, ask
 from g2d.analysis.attribution import coalition_scores, mean_inputs, shapley
 from g2d.analysis.bootstrap import Measured, mean_of
+from g2d.analysis.features import student_features
 from g2d.analysis.intervals import resamples
-from g2d.analysis.probe import features_of, linear_probe
+from g2d.analysis.probe import linear_probe
 from g2d.analysis.scores import score_samples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
@@ -197,7 +198,8 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
         fused[subject.label] = mean_of(scores[everyone], draws)
         shares = shapley(scores, subject.modalities).by_sample
         train, val, test = (
-            features_of(subject.model, subject.batches(name)) for name in ("train", "val", split)
+            student_features(subject.model, subject.batches(name))
+            for name in ("train", "val", split)
         )
         for name in subject.modalities:
             probe = linear_probe(subject.task, name, train, val, test)

@@ -41,16 +41,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Asks, shows the answer and keeps it."""
+    from g2d.analysis.subject import subjects_of
     from g2d.benchmark.analyses import ANALYSES
     from g2d.recipes.recipe import parse_changes
-    from g2d.runs.opening import open_subjects
+    from g2d.runs.run import Run
 
     name, analysis = arguments.what, ANALYSES[arguments.what]
     if arguments.split and arguments.split not in analysis.splits:
         known = " or ".join(analysis.splits) or "no --split"
         raise UserError(f"{name}: got --split {arguments.split}, expected {known}")
     options = {"split": arguments.split} if arguments.split else {}
-    subjects = open_subjects(arguments.runs, arguments.out, parse_changes(changes), arguments.trust)
+    runs = [
+        Run(folder, out=arguments.out, changes=parse_changes(changes), trust=arguments.trust)
+        for folder in arguments.runs
+    ]
+    subjects = subjects_of(runs)
     found = analysis.run(subjects, **options)
     show_table(f"{name}: {analysis.what}", *found.table())
     print(textwrap.fill(found.sentence(), shutil.get_terminal_size().columns))
@@ -59,7 +64,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     numbers = arguments.to / f"{name}.json"
     content = {
         "analysis": name,
-        "runs": {subject.label: str(subject.folder) for subject in subjects},
+        "runs": {s.label: str(folder) for s, folder in zip(subjects, arguments.runs, strict=True)},
         **found.as_dict(),
     }
     numbers.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

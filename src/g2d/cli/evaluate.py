@@ -23,10 +23,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Predicts the split, keeps the predictions, shows the metrics."""
     from g2d.recipes.recipe import parse_changes
     from g2d.runs.evaluate import evaluate_run
+    from g2d.runs.run import Run
 
-    evaluation = evaluate_run(
-        arguments.run, arguments.split, parse_changes(changes), arguments.trust
-    )
+    opened = Run(arguments.run, changes=parse_changes(changes), trust=arguments.trust)
+    evaluation = evaluate_run(opened, arguments.split)
     if arguments.json:
         print(json.dumps(evaluation.record(), indent=2))
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import show_table
-from g2d.engine.records import RunFolder
+from g2d.files import read_json
 
 
 def show_leaderboard(folder: Path) -> None:
@@ -16,7 +16,7 @@ def show_leaderboard(folder: Path) -> None:
 
     from g2d.table.auto.auto import LEADERBOARD
 
-    found = RunFolder(folder).read_json(LEADERBOARD)
+    found = read_json(folder / LEADERBOARD)
     kept = found["kept"]["name"]
     rows = [[*_row(line), _mark(line, found)] for line in found["candidates"]]
     rows += [[name, "-", "-", "-", why] for name, why in found["left_out"].items()]

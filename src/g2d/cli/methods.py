@@ -34,9 +34,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         note=(
             "T: needs teachers. R: defined for regression. Fusions: own brings its own in the "
             "place of the chosen one, sums are late, sum and concat. Cost: a step over one of "
-            "joint training, two equal encoders, cached teachers. *: experimental, could not be "
-            "verified against a source. NAME+smp puts sequential modality prioritization around a "
-            "method that takes the usual step: joint+smp, umt+smp. Each has a page in docs/methods."
+            "joint training, as measured with two encoders and cached teachers. *: experimental, "
+            "could not be verified against a source. NAME+smp puts sequential modality "
+            "prioritization around a method that takes the usual step: joint+smp, umt+smp. Each "
+            "has a page in docs/methods."
         ),
     )
 

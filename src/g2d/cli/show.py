@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from g2d.engine.records import RunFolder
 from g2d.errors import require
 
 # Recorded with every run, and left to `g2d evaluate`: a run is read by fewer.
@@ -69,13 +68,11 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
         out: What its teachers are named relative to.
         instead: The command that trains the ensemble of the same teachers.
     """
-    run = RunFolder(folder)
-    result = run.read_json("result.json")
-    taught = {
-        name: RunFolder(out / place).read_json("result.json")["test"]
-        for name, place in result.get("teachers", {}).get("folders", {}).items()
-        if RunFolder(out / place).finished
-    }
+    from g2d.runs.run import Run
+
+    run = Run(folder, out=out)
+    result = run.result
+    taught = {n: teacher.metrics for n, teacher in run.own_teachers.items() if teacher.finished}
     shown: dict[str, dict[str, float]] = {}
     for metric, values in result["test"].items():
         if metric in _DETAILS or metric == "patterns":
@@ -135,7 +132,9 @@ def show_floors(result: Mapping[str, Any], instead: str | None = None) -> None:
 
 def show_teachers(folders: Sequence[Path]) -> None:
     """Prints each teacher's main metrics."""
-    results = [RunFolder(folder).read_json("result.json") for folder in folders]
+    from g2d.runs.run import Run
+
+    results = [Run(folder).result for folder in folders]
     metrics = [name for name in results[0]["test"] if name not in _DETAILS]
     rows = [
         [

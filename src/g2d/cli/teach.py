@@ -7,15 +7,16 @@ import argparse
 from g2d.cli.command import Command
 from g2d.cli.show import show_teachers
 from g2d.cli.train import add_recipe_arguments, recipe_changes
-from g2d.ranks import first_process
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains whichever teachers are not there yet."""
+    from g2d.ranks import first_process
     from g2d.recipes.experiment import resolve_teaching
     from g2d.recipes.recipe import load_recipe
     from g2d.recipes.settings import training_settings
-    from g2d.runs.teach import teach, teacher_folder
+    from g2d.runs.places import teacher_folder
+    from g2d.runs.teach import teach
 
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     training_settings(recipe)

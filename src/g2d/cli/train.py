@@ -12,7 +12,6 @@ from g2d.cli.command import Command
 from g2d.cli.leaderboard import show_leaderboard
 from g2d.cli.show import show_run
 from g2d.errors import UserError
-from g2d.ranks import first_process
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +61,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Trains and shows what came of it."""
     from g2d.analysis.learning_curves import learning_curves
     from g2d.cli.own_table import recipe_file
+    from g2d.ranks import first_process
     from g2d.recipes.recipe import load_recipe, with_changes
     from g2d.runs.train import train
     from g2d.table.auto.auto import is_auto, train_auto

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
-from g2d.methods.validation import FUSED, measure
+from g2d.methods.validation import FUSED, measure, named_logits
+from g2d.student.predict_split import Predictions, predict_split
 from g2d.tasks import Task
 
 if TYPE_CHECKING:
@@ -65,79 +66,44 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
-    rows: dict[str, list[Tensor]] = {}
-    targets: list[Tensor] = []
-    indices: list[Tensor] = []
-    there: list[Mapping[str, Tensor]] = []
-    with torch.no_grad():
-        for batch in batches:
-            outputs = model(batch)
-            said = {FUSED: outputs.logits, **outputs.unimodal}
-            for name, logits in said.items():
-                rows.setdefault(name, []).append(logits.float())
-            targets.append(batch.target)
-            indices.append(batch.index)
-            there.append(batch.present)
+    found = predict_split(lambda batch: named_logits(model(batch)), batches)
     model.train(was_training)
-    index = torch.cat(indices)
-    logits = {name: torch.cat(parts) for name, parts in rows.items()}
-    present = _joined(there, targets, fabric)
-    target = torch.cat(targets)
     if fabric is not None and fabric.world_size > 1:
-        logits, present, target, index = _gather(fabric, logits, present, target, index)
-    logits = {name: values.cpu() for name, values in logits.items()}
-    present = {name: mask.cpu() for name, mask in present.items()}
-    target = target.cpu()
-    if not bool(torch.isfinite(logits[FUSED]).all()):
+        found = _gather(fabric, found)
+    found = found.cpu()
+    if not bool(torch.isfinite(found.values[FUSED]).all()):
         raise UserError(
             "the model's predictions are not finite; lower training.learning_rate or set "
             "training.clip_norm"
         )
     return Evaluation(
-        logits=logits,
-        target=target,
-        index=index,
-        present=present,
-        metrics=measure(task, logits, present, target),
+        logits=found.values,
+        target=found.target,
+        index=found.index,
+        present=found.present,
+        metrics=measure(task, found.values, found.present, found.target),
     )
 
 
-def _joined(
-    masks: list[Mapping[str, Tensor]], targets: list[Tensor], fabric: Fabric | None
-) -> dict[str, Tensor]:
-    """One mask for each modality that some batch has one for; in other batches all are there."""
-    names = sorted({name for batch in masks for name in batch})
-    if fabric is not None and fabric.world_size > 1:
-        every: list[list[str]] = [[] for _ in range(fabric.world_size)]
-        torch.distributed.all_gather_object(every, names)
-        names = sorted({name for some in every for name in some})
-    everyone = [torch.ones(len(t), dtype=torch.bool, device=t.device) for t in targets]
-    pairs = list(zip(masks, everyone, strict=True))
-    return {name: torch.cat([batch.get(name, ones) for batch, ones in pairs]) for name in names}
-
-
-def _gather(
-    fabric: Fabric,
-    logits: dict[str, Tensor],
-    present: dict[str, Tensor],
-    target: Tensor,
-    index: Tensor,
-) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor, Tensor]:
+def _gather(fabric: Fabric, own: Predictions) -> Predictions:
     """Every process's rows, without the repeats that make the shares equal in size."""
+    every: list[list[str]] = [[] for _ in range(fabric.world_size)]
+    torch.distributed.all_gather_object(every, list(own.present))
+    masked = sorted({name for some in every for name in some})
 
     def whole(rows: Tensor) -> Tensor:
         return cast(Tensor, fabric.all_gather(rows)).flatten(0, 1)
 
-    index, first = _first_of_each(whole(index.to(target.device)).cpu())
+    index, first = _first_of_each(whole(own.index.to(own.target.device)).cpu())
 
     def distinct(rows: Tensor) -> Tensor:
         return whole(rows)[first.to(rows.device)]
 
-    return (
-        {name: distinct(rows) for name, rows in logits.items()},
-        {name: distinct(rows) for name, rows in present.items()},
-        distinct(target),
+    return Predictions(
+        {name: distinct(rows) for name, rows in own.values.items()},
+        distinct(own.target),
         index,
+        {name: distinct(own.mask(name)) for name in masked},
     )
 
 

@@ -30,7 +30,7 @@ from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loggers import open_loggers
 from g2d.engine.progress import Progress, progress_bar
-from g2d.engine.records import RunFolder
+from g2d.engine.records import append_epoch, keep_epochs
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
 from g2d.methods.base import Method
@@ -108,14 +108,13 @@ def fit(
         title: What the progress bar says.
         stop_after: End this session after so many epochs of the whole, to be resumed later.
         probe: Looks at gradients after every epoch and disturbs nothing
-            (`g2d.analysis.gradient_probe`); the answer is recorded beside the epoch's metrics.
+            (`g2d.engine.gradient_probe`); the answer is recorded beside the epoch's metrics.
             Where it fails there is a warning, and training goes on.
 
     Raises:
         UserError: The loss is not finite, or the checkpoint cannot be used.
     """
     fabric = fabric or settings.make_fabric()
-    run = RunFolder(folder) if folder is not None else None
     model = method.student.net
     optimizer = settings.make_optimizer(method.parameter_groups())
     scheduler = settings.make_scheduler(optimizer, method.task.higher_is_better)
@@ -125,9 +124,9 @@ def fit(
         FabricLoop(fabric, student, stepper, settings.clip_norm, settings.epochs, iter_train)
     )
     state = _State()
-    if resume and run is not None and (run.path / "last.ckpt").exists():
+    if resume and folder is not None and (folder / "last.ckpt").exists():
         saved = load_checkpoint(
-            run.path / "last.ckpt",
+            folder / "last.ckpt",
             model=model,
             optimizer=optimizer,
             scheduler=scheduler,
@@ -135,9 +134,9 @@ def fit(
         )
         state = _State(**saved)
         logger.info("%s: going on after epoch %d", title, state.epoch)
-    if run is not None and fabric.is_global_zero:
-        run.keep_epochs(state.epoch)
-        settle_weights(run.path, state.best_epoch)
+    if folder is not None and fabric.is_global_zero:
+        keep_epochs(folder, state.epoch)
+        settle_weights(folder, state.best_epoch)
     best_weights: dict[str, Tensor] = {}
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
     loggers = settings.loggers if fabric.is_global_zero else ()
@@ -176,31 +175,31 @@ def fit(
             state.epoch, state.seconds = epoch + 1, state.seconds + seconds
             if method.task.better(value, state.best):
                 state.best, state.best_epoch = value, epoch
-                if run is None:
+                if folder is None:
                     best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
                 elif fabric.is_global_zero:
-                    save_weights(waiting_weights(run.path, epoch), model)
+                    save_weights(waiting_weights(folder, epoch), model)
             record = _record(epoch, stage, loss, rate, seconds, measured)
             if probe is not None and fabric.is_global_zero:
                 record |= _looked(probe, title)
             logger.info("%s: %s", title, record)
-            if run is not None and fabric.is_global_zero:
-                run.append_epoch(record)
+            if folder is not None and fabric.is_global_zero:
+                append_epoch(folder, record)
                 save_checkpoint(
-                    run.path / "last.ckpt",
+                    folder / "last.ckpt",
                     model=model,
                     optimizer=optimizer,
                     scheduler=scheduler,
                     method=method,
                     progress=vars(state),
                 )
-                settle_weights(run.path, state.best_epoch)
+                settle_weights(folder, state.best_epoch)
             log(record)
     fabric.barrier()
     if best_weights:
         model.load_state_dict(best_weights)
-    elif run is not None and state.best is not None:
-        load_weights(run.path / "model.safetensors", model)
+    elif folder is not None and state.best is not None:
+        load_weights(folder / "model.safetensors", model)
     assert state.best is not None
     return FitResult(state.best_epoch, state.best, state.seconds, state.epoch)
 

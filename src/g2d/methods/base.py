@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from g2d.attach import as_student
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.loop import Loop
+from g2d.student.attach import as_student
 from g2d.student.base import Modulation, Student
 from g2d.tasks import Task
 

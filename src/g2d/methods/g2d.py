@@ -10,7 +10,7 @@ from torch import nn
 from g2d.functional.distillation import FeatureReduction
 from g2d.methods.g2d_loss import DistillTo, G2DLoss
 from g2d.methods.schedule import Schedule
-from g2d.methods.smp import Scope, SequentialPrioritization, Suppression
+from g2d.methods.smp import FrozenFeatures, Scope, SequentialPrioritization, Suppression
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -53,6 +53,7 @@ class G2D(SequentialPrioritization):
         distill_to: `"branch"`, `"fused"` (Eq. 3) or `"ensemble"`; see `G2DLoss`.
         suppression: `"complete"` or `"partial"`.
         scope: `"encoder"`, `"branch"`, or `"auto"`: the branch where the fusion has one.
+        frozen_features: `"keep"` or `"drop"` the features of the frozen encoders in a stage.
 
     Example:
         >>> import torch, g2d
@@ -89,6 +90,7 @@ class G2D(SequentialPrioritization):
         distill_to: DistillTo = "branch",
         suppression: Suppression = "complete",
         scope: Scope = "auto",
+        frozen_features: FrozenFeatures = "keep",
     ) -> None:
         loss = G2DLoss(
             student,
@@ -103,5 +105,11 @@ class G2D(SequentialPrioritization):
         )
         stages = (0,) * len(teachers.modalities) if schedule is None else schedule
         super().__init__(
-            loss, teachers, stages, confidence=confidence, suppression=suppression, scope=scope
+            loss,
+            teachers,
+            stages,
+            confidence=confidence,
+            suppression=suppression,
+            scope=scope,
+            frozen_features=frozen_features,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from g2d.errors import UserError
@@ -91,6 +91,18 @@ class Schedule:
         saved = sum(self.tau[: stage + 1]) - (epoch + 1)
         tau = list(self.tau)
         tau[stage] -= saved
+        tau[-1] += saved
+        return replace(self, tau=tuple(tau))
+
+    def without(self, stages: Collection[int]) -> Schedule:
+        """The same with some stages left out; all together learn longer instead.
+
+        Example:
+            >>> Schedule((2, 1, 3)).without({0}).tau
+            (0, 1, 5)
+        """
+        saved = sum(self.tau[stage] for stage in stages)
+        tau = [0 if stage in stages else length for stage, length in enumerate(self.tau)]
         tau[-1] += saved
         return replace(self, tau=tuple(tau))
 

@@ -18,12 +18,14 @@ from g2d.gates import freeze, scale
 from g2d.methods.base import Method
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
+from g2d.models.fusion.base import Features, Present
 from g2d.student.base import Modulation
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
 
 Suppression = Literal["complete", "partial"]
 Scope = Literal["auto", "encoder", "branch"]
+FrozenFeatures = Literal["keep", "drop"]
 
 
 class SequentialPrioritization(Method):
@@ -42,11 +44,13 @@ class SequentialPrioritization(Method):
             lowest leads first. `None` ranks anew in every training step from the teachers'
             confidence on that very batch, as the paper does; a teacher that has memorised its
             training data then passes for the strongest.
-        suppression: `"complete"` closes the gradient; `"partial"` scales it by 1 - tanh(r), r the
+        suppression: `"complete"` freezes; `"partial"` scales the gradient by 1 - tanh(r), r the
             ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6).
-        scope: What a gate closes: the `"encoder"`, or the `"branch"`, which is the encoder and
-            the modality's own head (late and sum fusion); `"auto"` is the branch where there are
-            such heads, else the encoder.
+        scope: What is frozen: the `"encoder"`, or the `"branch"`: the encoder and its own head
+            (late and sum fusion); `"auto"` is the branch where there are such heads.
+        frozen_features: What a frozen encoder gives to the fusion while another modality learns
+            alone: `"keep"` its features, as in the paper, or `"drop"` them (zeros), since those of
+            an untrained encoder are noise (in an attached model from the second step on).
 
     Example:
         >>> import torch, g2d
@@ -90,10 +94,12 @@ class SequentialPrioritization(Method):
         confidence: Mapping[str, float] | None = None,
         suppression: Suppression = "complete",
         scope: Scope = "auto",
+        frozen_features: FrozenFeatures = "keep",
     ) -> None:
         super().__init__(method.student, method.task)
         check_choice("suppression", suppression, get_args(Suppression))
         check_choice("scope", scope, get_args(Scope))
+        check_choice("frozen_features", frozen_features, get_args(FrozenFeatures))
         if not can_prioritize(type(method)):
             raise UserError(
                 f"{type(method).__name__} takes steps of its own, or orders the modalities by "
@@ -114,6 +120,7 @@ class SequentialPrioritization(Method):
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule))
         self.suppression: Suppression = suppression
         self.scope: Scope = scope
+        self.frozen_features: FrozenFeatures = frozen_features
         self.epoch = 0
         if len(self.schedule.tau) != len(teachers.modalities):
             self.schedule.check(len(teachers.modalities), sum(self.schedule.tau))
@@ -164,8 +171,17 @@ class SequentialPrioritization(Method):
         return active if leading is None else leading if active is None else active & leading
 
     def modulation(self) -> Modulation | None:
-        """The wrapped method's."""
-        return self.method.modulation()
+        """The wrapped method's; features of frozen encoders are dropped where asked for."""
+        inner = self.method.modulation()
+        if self.frozen_features == "keep" or not self.prioritizing:
+            return inner
+
+        def drop(widths: Mapping[str, int], size: int, present: Present | None) -> Features:
+            factors = {} if inner is None else dict(inner(widths, size, present))
+            frozen = set(widths) - (self._leading() or set(widths))
+            return factors | dict.fromkeys(frozen, torch.zeros(1, 1, device=self.student.device))
+
+        return drop
 
     def on_step_start(self, *batches: Batch) -> None:
         """Ranks the modalities by this step's batches, where nothing ranks them for good."""

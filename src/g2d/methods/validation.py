@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from g2d.batch import Batch
+from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method
+from g2d.student.predict_split import Collected
 from g2d.tasks import Task
 
 FUSED = "fused"
@@ -40,9 +41,7 @@ class Validation:
 
     def __init__(self, method: Method) -> None:
         self.method = method
-        self._rows: dict[str, list[Tensor]] = {}
-        self._targets: list[Tensor] = []
-        self._present: list[Mapping[str, Tensor]] = []
+        self._split = Collected()
 
     def add(
         self,
@@ -53,33 +52,26 @@ class Validation:
     ) -> None:
         """Takes in the last forward pass; the arguments are those of `method.loss`."""
         outputs, batch = self.method.student.observe(prediction, target, present=present)
-        for name, logits in {FUSED: outputs.logits, **outputs.unimodal}.items():
-            self._rows.setdefault(name, []).append(logits.detach().float())
-        self._targets.append(batch.target)
-        self._present.append(batch.present)
+        self._split.add(named_logits(outputs), batch)
 
     @property
     def collected(self) -> bool:
         """Whether there is anything to measure."""
-        return bool(self._targets)
+        return len(self._split) > 0
 
     def read(self) -> Metrics:
         """For every metric of the task, the loss and the confidence: the value of each prediction.
 
         The next split begins anew.
         """
-        names = {name for masks in self._present for name in masks}
-        pairs = list(zip(self._present, self._targets, strict=True))
-        present = {
-            name: torch.cat(
-                [masks.get(name, torch.ones(len(t), device=t.device)).bool() for masks, t in pairs]
-            ).cpu()
-            for name in names
-        }
-        logits = {name: torch.cat(parts).cpu() for name, parts in self._rows.items()}
-        target = torch.cat(self._targets).cpu()
-        self._rows, self._targets, self._present = {}, [], []
-        return measure(self.method.task, logits, present, target)
+        found = self._split.read().cpu()
+        self._split = Collected()
+        return measure(self.method.task, found.values, found.present, found.target)
+
+
+def named_logits(outputs: Outputs) -> dict[str, Tensor]:
+    """The fused prediction under `"fused"`, the unimodal ones under their modality, as float32."""
+    return {n: logits.float() for n, logits in {FUSED: outputs.logits, **outputs.unimodal}.items()}
 
 
 def measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -18,12 +18,13 @@ from g2d.models.fusion import Fusion
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.blueprint import Blueprint, blueprint, build, made
+from g2d.recipes.catalog import ENCODERS
 from g2d.recipes.completing import complete
 from g2d.recipes.components import split_spec, takes_list
 from g2d.recipes.kinds import dataset_class, encoder_class, fusion_class
 from g2d.recipes.missing import hide
 from g2d.recipes.planning import MethodPlan
-from g2d.recipes.recipe import Recipe
+from g2d.recipes.recipe import Component, Recipe
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers
 
@@ -116,6 +117,22 @@ def architecture(recipe: Recipe, modalities: Sequence[str]) -> Architecture:
     name, options = split_spec(recipe.fusion, "fusion")
     fusion = blueprint(fusion_class(name), options, "fusion", ("widths", "outputs"))
     return Architecture(encoders, fusion)
+
+
+def without_pretrained(recipe: Recipe) -> Recipe:
+    """Encoders that begin anew: where the run's own weights follow, no other file is needed.
+
+    What builds a published model without its files stands in a complete recipe (`config`).
+    """
+    encoders: dict[str, Component] = {}
+    for modality, spec in recipe.encoders.items():
+        name, options = split_spec(spec, f"encoders.{modality}")
+        if ENCODERS.get(name, name).startswith("g2d."):
+            options.pop("weights", None)
+            if "config" in options:
+                options.pop("model", None)
+        encoders[modality] = {"name": name, **options}
+    return replace(recipe, encoders=encoders)
 
 
 def build_student(recipe: Recipe, modalities: Sequence[str], task: Task) -> MultimodalModel:

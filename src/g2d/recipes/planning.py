@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from g2d.attach import as_student
 from g2d.errors import UserError
 from g2d.methods.base import Method
 from g2d.methods.schedule import Schedule
@@ -19,6 +18,7 @@ from g2d.recipes.components import check_options, locate, split_spec
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
 from g2d.recipes.staging import schedule_from
+from g2d.student.attach import as_student
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -39,6 +39,7 @@ class MethodPlan:
         options: All options, defaults filled in.
         calibrate: Whether the teachers get a temperature each, fitted on validation.
         init: What the student's weights begin as: random, or the teachers'.
+        schedule: Its stages, where it has any.
         weights: Of the teachers in their ensemble, where the method is that.
     """
 
@@ -47,7 +48,7 @@ class MethodPlan:
     rank_by: RankBy | tuple[str, ...] | None
     options: dict[str, Any]
     _parts: tuple[tuple[type[Method], dict[str, Any]], ...]
-    _schedule: Schedule | None
+    schedule: Schedule | None
     calibrate: bool = False
     init: Init = "random"
     weights: Weights = "equal"
@@ -60,7 +61,7 @@ class MethodPlan:
     @property
     def has_stages(self) -> bool:
         """Whether modalities lead one after the other."""
-        return self._schedule is not None and any(self._schedule.tau[:-1])
+        return self.schedule is not None and any(self.schedule.tau[:-1])
 
     @property
     def scales_gradients(self) -> bool:
@@ -96,7 +97,7 @@ class MethodPlan:
             if target.needs_teachers:
                 given["teachers"] = teachers
             if target.staged:
-                given["schedule"] = self._schedule
+                given["schedule"] = self.schedule
             if target.ranks:
                 given["confidence"] = confidence
             first = (student, task) if method is None else (method,)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from g2d.data.splits import Split
-from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.runs.loaders import evaluation_loader, to_device
+from g2d.runs.run import Run
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers
 from g2d.teachers.calibrated import Calibration, HeldOut
@@ -29,7 +29,7 @@ def ask_teachers(
     return HeldOut(online, to_device(evaluation_loader(split, settings), fabric))
 
 
-def calibration_of(run: RunFolder, heldout: HeldOut) -> Calibration:
+def calibration_of(run: Run, heldout: HeldOut) -> Calibration:
     """That which the run began with, so that a resumed one goes on with the same numbers."""
     if (run.path / CALIBRATION).exists():
         return Calibration(**run.read_json(CALIBRATION))

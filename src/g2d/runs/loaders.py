@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from g2d.batch import Batch
 from g2d.data.loader import Subset, make_loader
 from g2d.data.splits import Split
 from g2d.engine.settings import TrainingSettings
@@ -31,13 +33,18 @@ def train_loader(split: Split, settings: TrainingSettings, seed: int, fabric: Fa
     )
 
 
+def evaluation_batch_size(settings: TrainingSettings) -> int:
+    """Larger than in training: no graph is kept."""
+    return max(settings.batch_size, EVALUATION_BATCH)
+
+
 def evaluation_loader(
     split: Split, settings: TrainingSettings, fabric: Fabric | None = None
 ) -> Any:
     """A split in order; the share of this process where a fabric is given, else all of it."""
     return make_loader(
         split,
-        max(settings.batch_size, EVALUATION_BATCH),
+        evaluation_batch_size(settings),
         shuffle=False,
         rank=fabric.global_rank if fabric else 0,
         world_size=fabric.world_size if fabric else 1,
@@ -59,6 +66,13 @@ def iter_train(
 def to_device(loader: Any, fabric: Fabric) -> Any:
     """The loader's batches, moved to this process's device."""
     return (batch.to(fabric.device) for batch in loader)
+
+
+def without_inputs(split: Split, settings: TrainingSettings) -> Iterator[Batch]:
+    """Targets, indices and masks as `evaluation_loader` gives them; the data is not read."""
+    for index in torch.arange(len(split)).split(evaluation_batch_size(settings)):
+        present = {name: torch.as_tensor(mask)[index] for name, mask in split.present.items()}
+        yield Batch({}, split.target[index], index, present)
 
 
 def having(split: Split, modality: str) -> Split:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment
 from g2d.recipes.moved import current
 from g2d.recipes.planning import MethodPlan
+from g2d.runs.run import Run
 
 # What held before these options were there.
 BEFORE = {
@@ -18,10 +18,11 @@ BEFORE = {
     "calibrate": False,
     "init": "random",
     "weights": "equal",
+    "frozen_features": "keep",
 }
 
 
-def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
+def check_folder(run: Run, experiment: Experiment, resume: bool) -> None:
     """Refuses a folder that a run must not be written into.
 
     Raises:
@@ -35,7 +36,7 @@ def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
             f"{run.path} holds {what} run; add --resume to {keep} it; for a changed recipe give "
             "--name or another --out"
         )
-    then = dict(run.read_json("run.json")["recipe"])
+    then = dict(run.about["recipe"])
     then["data"] = current(then.get("data"))
     now = json.loads(json.dumps(experiment.recipe.as_dict()))
     differ = [key for key in dict.fromkeys([*now, *then]) if now.get(key) != then.get(key)]
@@ -48,13 +49,13 @@ def check_folder(run: RunFolder, experiment: Experiment, resume: bool) -> None:
     check_same_method(run, experiment.plan)
 
 
-def check_same_data(run: RunFolder, fingerprint: str) -> None:
+def check_same_data(run: Run, fingerprint: str) -> None:
     """Refuses a run folder that was made from data which are not those of today.
 
     Raises:
         UserError: The fingerprint is another.
     """
-    known = run.read_json("run.json")["fingerprint"]
+    known = run.about["fingerprint"]
     if known != fingerprint:
         raise UserError(
             f"{run.path} was made from other data (fingerprint {known[:12]}, now "
@@ -62,7 +63,7 @@ def check_same_data(run: RunFolder, fingerprint: str) -> None:
         )
 
 
-def check_same_method(run: RunFolder, plan: MethodPlan, unknown: Sequence[str] = ()) -> None:
+def check_same_method(run: Run, plan: MethodPlan, unknown: Sequence[str] = ()) -> None:
     """Refuses a run of a method whose defaults have changed since.
 
     An option that the run does not have was as `BEFORE` says, or is not compared.
@@ -75,7 +76,7 @@ def check_same_method(run: RunFolder, plan: MethodPlan, unknown: Sequence[str] =
     Raises:
         UserError: An option that the recipe leaves to the default was another.
     """
-    then = {**BEFORE, **run.read_json("run.json")["method"]}
+    then = {**BEFORE, **run.about["method"]}
     now = json.loads(json.dumps(plan.options))
     differ = [key for key in now if key in then and key not in unknown and now[key] != then[key]]
     if differ:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from g2d.engine.records import RunFolder
 from g2d.functional.scores import rank
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.planning import MethodPlan
 from g2d.runs.floors import ask_teachers, calibration_of, measure_floors
-from g2d.runs.teach import make_bank, measure_confidence, measure_speed, teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import make_bank, measure_speed, teach, train_confidence
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut
 from g2d.teachers.confidence import speed_scores
@@ -112,7 +113,7 @@ class Taught:
 
 
 def prepare_teachers(
-    teaching: Teaching, plan: MethodPlan, run: RunFolder, out: Path, fabric: Fabric
+    teaching: Teaching, plan: MethodPlan, run: Run, out: Path, fabric: Fabric
 ) -> Taught:
     """Teachers trained or loaded, calibrated and ranked, as the method wants them.
 
@@ -128,9 +129,9 @@ def prepare_teachers(
     if plan.calibrate:
         calibration = calibration_of(run, heldout)
         bank = CalibratedTeachers(bank, calibration)
-        asked: TeacherBank = CalibratedTeachers(online, calibration)
-    else:
-        asked = online
-    confidence = measure_confidence(bank, asked, teaching, fabric)
+    confidence = {
+        "train": train_confidence(bank, teaching, fabric),
+        "heldout": heldout.confidence(calibration),
+    }
     speed = measure_speed(teaching, out) if plan.rank_by is not None else {}
     return Taught(models, online, bank, confidence, speed, heldout, heldout.weights(), calibration)

@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING, Any
 import torch
 from filelock import FileLock
 
-from g2d.data.splits import Split
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
-from g2d.engine.records import RunFolder
 from g2d.methods.joint import JointTraining
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.build import check_model
 from g2d.recipes.experiment import Teaching
-from g2d.recipes.recipe import digest
 from g2d.runs.environment import environment
-from g2d.runs.loaders import Rest, evaluation_loader, having, to_device, train_loader
+from g2d.runs.loaders import (
+    Rest,
+    evaluation_loader,
+    having,
+    to_device,
+    train_loader,
+    without_inputs,
+)
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
-from g2d.teachers.confidence import batch_confidence, learning_speeds, mean_confidence
+from g2d.teachers.confidence import batch_confidence, learning_speeds
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,42 +56,17 @@ def teach(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, UnimodalMo
     return {name: _teacher(teaching, name, out, fabric) for name in splits.spec.modalities}
 
 
-def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
-    """Where the teacher of a modality is, or will be."""
-    recipe, splits = teaching.recipe, teaching.splits
-    identity = {
-        "data": splits.spec.fingerprint,
-        "protocol": splits.spec.protocol,
-        "encoder": recipe.encoders[modality],
-        "training": {
-            k: v
-            for k, v in asdict(teaching.settings).items()
-            if k not in _PLACE and not (k in _SINCE and v == _SINCE[k])
-        },
-        "seed": recipe.seed,
-    }
-    name = f"{splits.spec.name}-{modality}-seed{recipe.seed}-{digest(identity)}"
-    return out / "teachers" / name
-
-
-# Where and how watched a teacher is trained is not part of what it is. The number of devices is:
-# with it grow the samples of a step.
-_PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
-# Settings that came later, and what held before: teachers trained then are still found.
-_SINCE = {"patience": None}
-
-
 def _teacher(teaching: Teaching, modality: str, out: Path, fabric: Fabric) -> UnimodalModel:
     spec = teaching.splits.spec
     torch.manual_seed(1000 * (teaching.recipe.seed + 1) + spec.modalities.index(modality))
     model = teaching.models.teacher(modality, spec.task)
-    run = RunFolder(teacher_folder(teaching, modality, out))
+    run = Run(teacher_folder(teaching, modality, out))
     with _alone_in(run.path, fabric):
         return _load_or_train(teaching, modality, model, run, fabric)
 
 
 def _load_or_train(
-    teaching: Teaching, modality: str, model: UnimodalModel, run: RunFolder, fabric: Fabric
+    teaching: Teaching, modality: str, model: UnimodalModel, run: Run, fabric: Fabric
 ) -> UnimodalModel:
     recipe, splits, settings = teaching.recipe, teaching.splits, teaching.settings
     task = splits.spec.task
@@ -102,7 +83,7 @@ def _load_or_train(
         load_weights(run.path / "model.safetensors", model)
         logger.info("teacher %s: loaded from %s", modality, run.path)
         model.to(fabric.device)
-        result = run.read_json("result.json")
+        result = run.result
         # Whoever chose between settings had test withheld.
         if missing := [name for name in own if name not in result]:
             more = measured(missing)
@@ -184,36 +165,31 @@ def make_bank(teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fab
     return CachedTeachers(folder, key, splits.spec.task)
 
 
-def measure_confidence(
-    bank: TeacherBank, online: TeacherBank, teaching: Teaching, fabric: Fabric
-) -> dict[str, dict[str, float]]:
-    """Each teacher's confidence on training and on held-out data.
+def train_confidence(bank: TeacherBank, teaching: Teaching, fabric: Fabric) -> dict[str, float]:
+    """Each teacher's confidence on the training split, which is not read where there is a cache.
 
     Args:
-        bank: Answers for the training split, from a cache where there is one.
-        online: The same teachers, for any data.
+        bank: Answers for the training split.
         teaching: The data, and how it is read.
         fabric: The device.
     """
-    splits, settings = teaching.splits, teaching.settings
-
-    # Every process sees the whole split; the sum over processes leaves the mean as it is.
-    def batches(split: Split) -> Any:
-        return to_device(evaluation_loader(split, settings), fabric)
-
+    train, settings = teaching.splits.train, teaching.settings
     if isinstance(bank, CachedTeachers):
-        train = bank.mean_confidence()
-    else:
-        confidence = batch_confidence(bank, batches(splits.train))
-        train = {name: value.item() for name, value in confidence.items()}
-    return {"train": train, "heldout": mean_confidence(online, batches(splits.val))}
+        return bank.mean_confidence()
+    # Every process sees the whole split; the sum over processes leaves the mean as it is.
+    batches = (
+        to_device(evaluation_loader(train, settings), fabric)
+        if bank.any_data
+        else without_inputs(train, settings)
+    )
+    return {name: value.item() for name, value in batch_confidence(bank, batches).items()}
 
 
 def measure_speed(teaching: Teaching, out: Path) -> dict[str, float]:
     """How early each teacher learned what it knows, from the records of its training."""
     curves, splits = {}, teaching.splits
     for name in splits.spec.modalities:
-        records = RunFolder(teacher_folder(teaching, name, out)).epochs()
+        records = Run(teacher_folder(teaching, name, out)).epochs
         curves[name] = [record["val"]["confidence"][FUSED] for record in records]
     return learning_speeds(curves, splits.spec.task, splits.val.target, splits.val.present)
 

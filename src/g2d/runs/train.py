@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from g2d.analysis.gradient_probe import PROBED, GradientProbe
 from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import save_weights
 from g2d.engine.evaluate import Evaluation, evaluate
+from g2d.engine.gradient_probe import PROBED, GradientProbe
 from g2d.engine.loop import FitResult, fit
 from g2d.engine.names import check_run_name
-from g2d.engine.records import RunFolder
+from g2d.engine.records import write_predictions
 from g2d.engine.settings import TrainingSettings
 from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
@@ -32,7 +33,9 @@ from g2d.runs.environment import environment
 from g2d.runs.floors import CALIBRATION
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
+from g2d.runs.run import Run
 from g2d.runs.same import check_folder
+from g2d.runs.stages import fit_stages
 from g2d.runs.taught import Taught, prepare_teachers
 
 if TYPE_CHECKING:
@@ -85,13 +88,13 @@ def train(
         experiment.splits.train.without_augmentation()  # refuses what has no such view
     if plan.scales_gradients and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
-    run = RunFolder(out / (name or run_name(experiment)))
+    run = Run(out / (name or run_name(experiment)), out=out)
     with alone_in(run.path):
         return _train_into(run, experiment, out, resume, fabric)
 
 
 def _train_into(
-    run: RunFolder, experiment: Experiment, out: Path, resume: bool, fabric: Fabric | None
+    run: Run, experiment: Experiment, out: Path, resume: bool, fabric: Fabric | None
 ) -> Path:
     """Teachers and student, with nobody else in the run's folder."""
     recipe, splits = experiment.recipe, experiment.splits
@@ -172,7 +175,14 @@ def _new_student(experiment: Experiment, taught: Taught | None) -> tuple[Multimo
     student = experiment.models.student(task)
     if taught is None:
         return student, plan.make(student, task, None, None)
-    method = plan.make(student, task, taught.bank, taught.ranking(plan))
+    ranking = taught.ranking(plan)
+    training = experiment.training
+    steps = math.ceil(
+        len(experiment.splits.train)
+        / (training.batch_size * training.accumulate * training.devices)
+    )
+    plan = fit_stages(plan, ranking, taught.heldout.at_chance(), steps)
+    method = plan.make(student, task, taught.bank, ranking)
     if plan.init == "teachers":
         taught.begin(student)
     return student, method
@@ -192,7 +202,7 @@ def _gradient_probe(
 
 
 def _measure(
-    run: RunFolder,
+    run: Run,
     student: MultimodalModel,
     splits: Splits,
     settings: TrainingSettings,
@@ -206,7 +216,7 @@ def _measure(
         batches = to_device(evaluation_loader(split, settings), fabric)
         evaluation = evaluate(student, batches, splits.spec.task)
         evaluation = by_pattern(evaluation, splits, name)
-        run.write_predictions(name, evaluation)
+        write_predictions(run.path, name, evaluation)
         measured[name] = evaluation
         logger.info("%s %s: %s", run.path.name, name, evaluation.metrics[splits.spec.task.metric])
     return measured

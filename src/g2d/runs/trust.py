@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.files import read_json
 from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
 from g2d.recipes.components import split_spec
 from g2d.recipes.dataset_catalog import DATASETS
@@ -31,7 +31,7 @@ def recipe_of(folder: Path, trust: Trust = False) -> Recipe:
     Raises:
         UserError: The folder names code outside g2d that is not trusted.
     """
-    recipe = recipe_from(RunFolder(folder).read_json("run.json")["recipe"])
+    recipe = recipe_from(read_json(folder / "run.json")["recipe"])
     _check(folder, _outside(recipe), trust)
     return recipe
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.files import atomic, read_json
-from g2d.runs.loading import load_run
+from g2d.files import atomic
+from g2d.runs.run import Run
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.source import Row, iterate_table
 from g2d.table.spreadsheet import harmless
@@ -58,16 +58,15 @@ class Predictor:
     """
 
     def __init__(self, folder: str | Path, *, trust: bool = False) -> None:
-        folder = Path(folder)
-        self.model, self.recipe = load_run(folder, trust)
-        file = folder / "preprocessing.json"
-        if not file.exists():
+        run = Run(folder, trust=trust)
+        self.model, self.recipe = run.model, run.recipe
+        if not (run.path / "preprocessing.json").exists():
             raise UserError(
                 f"{folder} was not trained on a table, so it cannot read one; expected a run made "
                 "from a recipe of g2d data inspect"
             )
-        self.preprocessing = Preprocessing.from_dict(read_json(file))
-        self.task = task_from(read_json(folder / "model.json")["task"])
+        self.preprocessing = Preprocessing.from_dict(run.read_json("preprocessing.json"))
+        self.task = task_from(run.description["task"])
 
     def rows(self, rows: Sequence[Row], folder: str | Path = ".") -> list[Prediction]:
         """Predictions of some rows.

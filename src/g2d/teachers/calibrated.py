@@ -11,7 +11,9 @@ from torch import Tensor
 from g2d import functional as F
 from g2d.batch import Batch
 from g2d.errors import UserError
-from g2d.functional.present import Masks
+from g2d.functional.present import Masks, sum_over_present
+from g2d.functional.scores import confidence_of_sums
+from g2d.student.predict_split import predict_split
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank, TeacherOutputs, as_batch
 
@@ -47,19 +49,17 @@ class HeldOut:
                 "OnlineTeachers, and give CalibratedTeachers(cached, calibration) what was found"
             )
         self.task: Task = teachers.task
-        rows: dict[str, list[Tensor]] = {name: [] for name in teachers.modalities}
-        masks: dict[str, list[Tensor]] = {name: [] for name in teachers.modalities}
-        targets: list[Tensor] = []
-        for batch in map(as_batch, batches):
-            for name, said in teachers.outputs(batch).items():
-                rows[name].append(said.logits.detach().float().cpu())
-                masks[name].append(batch.mask(name).cpu())
-            targets.append(batch.target.cpu())
-        if not targets:
+        self._sizes: list[int] = []
+
+        def logits_of(batch: Batch) -> dict[str, Tensor]:
+            self._sizes.append(len(batch))
+            return {name: each.logits.float() for name, each in teachers.outputs(batch).items()}
+
+        found = predict_split(logits_of, map(as_batch, batches)).cpu()
+        if not found.values:
             raise UserError("there are no held-out batches to calibrate the teachers on")
-        self.logits = {name: torch.cat(parts) for name, parts in rows.items()}
-        self.present = {name: torch.cat(parts) for name, parts in masks.items()}
-        self.target = torch.cat(targets)
+        self.logits, self.target = found.values, found.target
+        self.present = {name: found.mask(name) for name in teachers.modalities}
 
     @property
     def masks(self) -> Masks | None:
@@ -75,12 +75,43 @@ class HeldOut:
         }
         return Calibration(temperatures, self.weights())
 
+    def confidence(self, calibration: Calibration | None = None) -> dict[str, float]:
+        """Mean confidence of every teacher, to the last digit that of `mean_confidence`.
+
+        Args:
+            calibration: Whose temperatures divide the logits; raw logits when not given.
+        """
+        found = {}
+        for name, logits in self.logits.items():
+            scale = 1.0 if calibration is None else calibration.temperatures[name]
+            values = self.task.confidence(logits / scale, self.target).split(self._sizes)
+            masks = self.present[name].split(self._sizes)
+            sums = torch.zeros(2)
+            for part, mask in zip(values, masks, strict=True):
+                sums = sums + sum_over_present(part, mask)
+            found[name] = confidence_of_sums(sums[0], sums[1]).item()
+        return found
+
     def weights(self) -> dict[str, float]:
         """Of the fitted ensemble, by modality."""
         fitted = F.fit_ensemble_weights(
             self.task, list(self.logits.values()), self.target, self.masks
         )
         return dict(zip(self.logits, fitted.tolist(), strict=True))
+
+    def at_chance(self) -> tuple[str, ...]:
+        """The teachers that know no more than how targets are distributed.
+
+        Their mean confidence, Eq. 5, is not above the chance level by two standard errors.
+        """
+        found = []
+        for name, logits in self.logits.items():
+            target = self.target[self.present[name]]
+            confidence = self.task.confidence(logits[self.present[name]], target).double()
+            error = confidence.std() / len(confidence) ** 0.5
+            if not confidence.mean() - 2 * error > self.task.chance(target):
+                found.append(name)
+        return tuple(found)
 
     def ensemble(self, weights: Mapping[str, float] | None = None) -> Tensor:
         """The ensemble's logits, `(N, C)`: their mean where no weights are given."""

@@ -11,7 +11,7 @@ from g2d.benchmark.compare.launchers.lines import Lines
 from g2d.benchmark.compare.launchers.local import InThisProcess
 from g2d.benchmark.compare.launchers.running import run_jobs
 from g2d.benchmark.compare.reading import grid_from
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 from toy import toy_recipe
 
 
@@ -38,10 +38,10 @@ def left_behind(out):
     """All that must not depend on where, when and in how many pieces a grid was run."""
     found = {}
     for path in sorted([*out.glob("*/result.json"), *out.glob("teachers/*/result.json")]):
-        run, name = RunFolder(path.parent), str(path.parent.relative_to(out))
-        found[name, "result"] = {**run.read_json("result.json"), "seconds": 0}
+        run, name = Run(path.parent), str(path.parent.relative_to(out))
+        found[name, "result"] = {**run.result, "seconds": 0}
         found[name, "weights"] = (run.path / "model.safetensors").read_bytes()
-        found[name, "epochs"] = [{**epoch, "seconds": 0} for epoch in run.epochs()]
+        found[name, "epochs"] = [{**epoch, "seconds": 0} for epoch in run.epochs]
         for file in run.path.glob("predictions-*.npz"):
             with np.load(file) as arrays:
                 found[name, file.name] = {key: arrays[key].tobytes() for key in arrays.files}

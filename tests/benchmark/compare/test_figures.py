@@ -7,13 +7,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from g2d.analysis.subject import Subject
 from g2d.benchmark.analyses import ANALYSES
 from g2d.benchmark.compare.figures import analysis_of, draw_figures
 from g2d.benchmark.compare.jobs import attempt, plan_jobs
 from g2d.benchmark.compare.reading import grid_from
 from g2d.benchmark.compare.record import record_of
 from g2d.errors import UserError
-from g2d.runs.opening import open_subject
+from g2d.runs.run import Run
 from toy import toy_recipe
 
 
@@ -63,7 +64,7 @@ def test_the_numbers_are_those_of_the_analysis_asked_by_hand(drawn):
     _, out, (here, _) = drawn
     numbers = json.loads(here.drawing.with_suffix(".json").read_text())
     subjects = [
-        open_subject(out / run, label=label, trust=True) for label, run in numbers["runs"].items()
+        Subject.of(Run(out / run, trust=True), label) for label, run in numbers["runs"].items()
     ]
     by_hand = ANALYSES["confidence-ratio"].run(subjects)
     assert here.finding.table() == by_hand.table()

@@ -11,8 +11,8 @@ import pytest
 from benchmark.compare.small import run_grid
 from g2d.benchmark.compare.jobs import attempt, plan_jobs
 from g2d.benchmark.compare.reading import grid_from
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.runs.run import Run
 
 METHODS = {"joint": {"method": "joint"}, "UMT": {"method": "umt"}}
 
@@ -64,7 +64,7 @@ def test_encoders_left_to_the_data_are_those_of_teachers_students_and_baselines(
     outcomes = run_grid(grid, tmp_path / "runs")
     assert [outcome.reason for outcome in outcomes.values()] == [""] * 4
     for cell in grid.cells():
-        made = RunFolder(tmp_path / "runs" / cell.name).read_json("run.json")["recipe"]
+        made = Run(tmp_path / "runs" / cell.name).about["recipe"]
         assert set(made["encoders"]) == {"body", "habits"}
         assert all(encoder["name"] for encoder in made["encoders"].values())
 

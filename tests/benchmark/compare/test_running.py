@@ -19,7 +19,7 @@ from g2d.benchmark.compare.jobs import Job, Outcome, attempt, plan_jobs, write_f
 from g2d.benchmark.compare.launchers.local import InThisProcess, Processes
 from g2d.benchmark.compare.launchers.running import run_jobs
 from g2d.benchmark.compare.record import record_of
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 from toy import toy_recipe
 
 METHODS = {"joint": {"method": "joint"}, "UMT": {"method": "umt"}, "G²D": {"method": "g2d"}}
@@ -63,7 +63,7 @@ def test_teachers_are_trained_once_for_data_and_seed_and_shared_cells_are_one_ru
     assert [job.name in mine for job in plan_jobs(other.cells(), out)] == [False]
     run_grid(other, out)
     for folder in [*teachers, *(out / name for name in mine)]:
-        assert len(RunFolder(folder).read_json("run.json")["sessions"]) == 1
+        assert len(Run(folder).about["sessions"]) == 1
     assert not plan_jobs([*grid.cells(), *other.cells()], out)
     assert not list(out.glob("*/last.ckpt"))
 
@@ -165,7 +165,7 @@ def test_a_worker_killed_in_the_middle_fails_its_job_alone_and_the_next_goes_on(
         "its process was killed (signal 9); memory may have run out: try fewer --jobs"
     )
     assert reasons[1:] == [""] * 3
-    assert RunFolder(out / grid.cells()[0].name).epochs()  # it was in the middle
+    assert Run(out / grid.cells()[0].name).epochs  # it was in the middle
     assert mark.exists()
     assert list((out / "logs").glob("*.log"))
     assert list(run_grid(grid, out)) == [grid.cells()[0].name]

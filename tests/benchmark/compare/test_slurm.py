@@ -12,8 +12,8 @@ import pytest
 from benchmark.compare.small import left_behind, run_grid, toy_grid
 from g2d.benchmark.compare.jobs import Job, plan_jobs
 from g2d.benchmark.compare.launchers.launching import make_launcher
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.runs.run import Run
 
 pytest.importorskip("submitit")
 from g2d.benchmark.compare.launchers.slurm import Slurm
@@ -67,12 +67,12 @@ def test_a_preempted_job_goes_back_into_the_queue_and_ends_alike(tmp_path):
     (job,) = plan_jobs(grid.cells(), out)
     launcher = cluster(out)
     launcher.submit(job)
-    until(lambda: RunFolder(out / job.name).epochs())
+    until(lambda: Run(out / job.name).epochs)
     (pid,) = children(launcher._running[job.name][1]._process.pid)
     os.kill(pid, signal.SIGUSR2)
     assert finish(launcher).reason == ""
-    run = RunFolder(out / job.name)
-    assert len(run.read_json("run.json")["sessions"]) == 2
+    run = Run(out / job.name)
+    assert len(run.about["sessions"]) == 2
     run_grid(grid, tmp_path / "whole")
     assert left_behind(out) == left_behind(tmp_path / "whole")
 
@@ -83,7 +83,7 @@ def test_a_job_killed_from_outside_fails_with_its_place_and_goes_on_when_run_aga
     (job,) = plan_jobs(grid.cells(), out)
     launcher = cluster(out)
     launcher.submit(job)
-    until(lambda: RunFolder(out / job.name).epochs())
+    until(lambda: Run(out / job.name).epochs)
     (pid,) = children(launcher._running[job.name][1]._process.pid)
     os.kill(pid, signal.SIGKILL)
     outcome = finish(launcher)
@@ -103,11 +103,11 @@ def test_jobs_outlive_whoever_submitted_them_and_are_never_done_twice_at_once(tm
     (job,) = plan_jobs(grid.cells(), out)
     first = cluster(out)
     first.submit(job)
-    until(lambda: RunFolder(out / job.name).epochs())
+    until(lambda: Run(out / job.name).epochs)
     first.close()
     # The local executor forgets its jobs, so this one is handed over again, and waits its turn.
     assert run_grid(grid, out, cluster(out))[job.name].reason == ""
-    assert len(RunFolder(out / job.name).read_json("run.json")["sessions"]) == 1
+    assert len(Run(out / job.name).about["sessions"]) == 1
     assert not plan_jobs(grid.cells(), out)
 
 

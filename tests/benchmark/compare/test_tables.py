@@ -13,7 +13,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score
 
 from g2d.analysis.comparison import mcnemar
-from g2d.benchmark.compare.finished import open_finished
+from g2d.benchmark.compare.finished import selected_on_test
 from g2d.benchmark.compare.jobs import plan_jobs
 from g2d.benchmark.compare.launchers.local import InThisProcess
 from g2d.benchmark.compare.launchers.running import run_jobs
@@ -26,7 +26,7 @@ from g2d.benchmark.compare.rendering.text import blocks
 from g2d.benchmark.compare.tables import read_table
 from g2d.checksums import sealed
 from g2d.cli.main import main
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 
 GRID = {
     "title": "Two methods & one that is not there",
@@ -99,7 +99,7 @@ def runs_of(table, row):
 
 
 def right(out, run):
-    said = RunFolder(out / run).read_predictions("test")
+    said = Run(out / run).predictions("test")
     return said["logits/fused"].argmax(1) == said["target"]
 
 
@@ -116,7 +116,7 @@ def test_numbers_are_those_of_the_predictions(trained):
         for column, number in zip(table.columns, row.numbers, strict=True):
             expected = []
             for run in number.runs:
-                said = RunFolder(trained / run).read_predictions("test")
+                said = Run(trained / run).predictions("test")
                 answers = said[f"logits/{column.read}"].argmax(1)
                 expected.append(100 * accuracy_score(said["target"], answers))
             assert number.values == pytest.approx(expected)
@@ -200,7 +200,7 @@ def test_what_was_not_measured_alike_is_marked(out, file, changes, mark):
 
 def test_validation_that_is_test_is_found_out(out):
     run = runs_of(table_of(out), 0)[0]
-    result = RunFolder(out / run).read_json("result.json")
+    result = Run(out / run).result
     edited(out / run / "result.json", val=result["test"])
     assert "weights selected on the test split" in table_of(out).rows[0].numbers[0].marks
 
@@ -210,13 +210,13 @@ def test_validation_that_is_test_is_found_out(out):
     ["paper", "paper-selects-on-test", "random-turns-leaky-selects-on-test, missing 0.2 both"],
 )
 def test_runs_from_before_data_said_so_are_known_by_their_protocol(out, protocol):
-    run = RunFolder(out / runs_of(table_of(out), 0)[0])
+    run = Run(out / runs_of(table_of(out), 0)[0])
     edited(run.path / "result.json", protocol=protocol)
-    assert not open_finished(run.path).test_selected
-    about = run.read_json("run.json")
+    assert not selected_on_test(Run(run.path))
+    about = run.about
     assert about.pop("selects_on_test") is False
     run.write_json("run.json", about)
-    assert open_finished(run.path).test_selected
+    assert selected_on_test(Run(run.path))
 
 
 def test_a_table_without_any_run_is_a_table(out):

@@ -9,7 +9,7 @@ import pytest
 
 import toy
 from benchmark.compare.small import run_grid
-from g2d.benchmark.compare.finished import open_finished
+from g2d.benchmark.compare.finished import selected_on_test
 from g2d.benchmark.compare.launchers.lines import Lines
 from g2d.benchmark.compare.launchers.local import InThisProcess
 from g2d.benchmark.compare.launchers.running import run_jobs
@@ -18,11 +18,11 @@ from g2d.benchmark.compare.tuning.space import read_space, space_from
 from g2d.benchmark.compare.tuning.study import ROUND, Plan
 from g2d.benchmark.compare.tuning.study_files import replaced
 from g2d.benchmark.compare.tuning.tuning import tune
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.build import build_splits
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import load_recipe, recipe_from
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import WatchedData, toy_recipe
 
@@ -71,13 +71,13 @@ def test_budgets_are_equal_and_recorded_and_the_best_is_the_best(plan, tmp_path)
         values = []
         for trial in own["trials"]:
             by_seed = [
-                max(epoch["val"]["accuracy"]["fused"] for epoch in RunFolder(runs / name).epochs())
+                max(epoch["val"]["accuracy"]["fused"] for epoch in Run(runs / name).epochs)
                 for name in trial["runs"]
             ]
             assert trial["by_seed"] == pytest.approx(by_seed)
             assert trial["value"] == pytest.approx(sum(by_seed) / 2)
             for name, seed in zip(trial["runs"], (0, 1), strict=True):
-                made = RunFolder(runs / name).read_json("run.json")["recipe"]
+                made = Run(runs / name).about["recipe"]
                 assert made["seed"] == seed
                 rate = trial["changes"]["training.learning_rate"]
                 assert made["training"]["learning_rate"] == rate
@@ -112,7 +112,7 @@ def test_a_withheld_split_answers_nobody(tmp_path):
     recipe = recipe_from(toy_recipe(epochs=1))
     blind = train(recipe, tmp_path / "a", splits=build_splits(recipe).without_test())
     open_ = train(recipe, tmp_path / "b")
-    one, other = (RunFolder(folder).read_json("result.json") for folder in (blind, open_))
+    one, other = (Run(folder).result for folder in (blind, open_))
     assert "test" not in one
     assert one["val"] == other["val"]
     weights = [(folder / "model.safetensors").read_bytes() for folder in (blind, open_)]
@@ -130,8 +130,8 @@ def test_data_that_select_on_test_say_so_and_are_not_tuned(plan, tmp_path):
     with pytest.raises(UserError, match=refused):
         build_splits(hidden).without_test()
     folder = train(hidden, tmp_path / "out")
-    assert RunFolder(folder).read_json("run.json")["selects_on_test"] is True
-    assert open_finished(folder).test_selected
+    assert Run(folder).about["selects_on_test"] is True
+    assert selected_on_test(Run(folder))
 
 
 def test_a_killed_study_goes_through_the_same_trials(plan, tmp_path):
@@ -147,9 +147,7 @@ def test_a_killed_study_goes_through_the_same_trials(plan, tmp_path):
     again = tune(plan, tmp_path / "pieces", run)
     assert told(again.record) == told(whole.record)
     runs = tmp_path / "pieces" / "tuning" / "runs"
-    sessions = [
-        RunFolder(f.parent).read_json("run.json")["sessions"] for f in runs.glob("*/run.json")
-    ]
+    sessions = [Run(f.parent).about["sessions"] for f in runs.glob("*/run.json")]
     assert len(sessions) == 2 * TRIALS
     assert all(len(own) == 1 for own in sessions)
 
@@ -173,7 +171,7 @@ def test_the_best_settings_are_a_grid_that_measures_test_once(plan, tmp_path):
     outcomes = run_grid(grid, tmp_path / "out")
     assert not any(outcome.reason for outcome in outcomes.values())
     for cell in cells:
-        result = RunFolder(tmp_path / "out" / cell.name).read_json("result.json")
+        result = Run(tmp_path / "out" / cell.name).result
         assert {"val", "test"} <= set(result)
         if cell.recipe.seed in plan.seeds:
             trial = tuned.best(cell.labels["method"])

@@ -11,14 +11,14 @@ from matplotlib.image import imread
 from torch import nn
 
 from g2d import Batch, Classification, UserError
+from g2d.analysis.subject import Subject
 from g2d.benchmark.cost.cost import cost, measure_cost
 from g2d.benchmark.cost.finding import Cost, StepCost, batch_bytes, cache_bytes
 from g2d.benchmark.cost.peak_memory import peak_memory
 from g2d.benchmark.cost.step_variants import CACHED, JOINT, ONLINE, Workload
-from g2d.engine.records import RunFolder
 from g2d.recipes.build import build_splits
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_subject
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.teachers.bank import TeacherOutputs
 from toy import toy_recipe
@@ -73,8 +73,8 @@ def test_what_is_frozen_is_not_trained():
 
 
 def test_a_run_is_measured(run, tmp_path):
-    subject = open_subject(run, trust=True)
-    recipe = recipe_from(RunFolder(run).read_json("run.json")["recipe"])
+    subject = Subject.of(Run(run, trust=True))
+    recipe = recipe_from(Run(run).about["recipe"])
     found = measure_cost(
         recipe, build_splits(recipe), subject.teacher_folders, steps=4, warm_up=1, memory=False
     )
@@ -86,10 +86,7 @@ def test_a_run_is_measured(run, tmp_path):
     size = 2 * (6 * 8 + 8 + 2 * 8 + 8 * 3 + 3)
     assert [row.trained for row in found.rows] == [size] * 3
     assert [row.frozen for row in found.rows] == [0, size, 0]
-    seconds = [
-        RunFolder(place).read_json("result.json")["seconds"]
-        for place in subject.teacher_folders.values()
-    ]
+    seconds = [Run(place).result["seconds"] for place in subject.teacher_folders.values()]
     assert joint.teacher_seconds is None
     assert online.teacher_seconds == kept.teacher_seconds == pytest.approx(sum(seconds))
     assert kept.cache_bytes == cache_bytes(96, {"near": 8, "far": 8}, 3)
@@ -134,12 +131,12 @@ def test_augmented_data_is_flagged():
 
 
 def test_what_cannot_be_measured_is_refused(run):
-    subject = open_subject(run, trust=True)
+    subject = Subject.of(Run(run, trust=True))
     with pytest.raises(UserError, match="got no runs"):
         cost([])
     other = train(recipe_from(toy_recipe(epochs=2, batch_size=8)), run.parent, name="other")
     with pytest.raises(UserError, match="has not the data, model and training settings"):
-        cost([subject, open_subject(other, label="other", trust=True)])
+        cost([subject, Subject.of(Run(other, trust=True), "other")])
     with pytest.raises(UserError, match="no run folder"):
         cost([replace(subject, folder=None)])
     recipe = recipe_from(toy_recipe())

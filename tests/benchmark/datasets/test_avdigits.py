@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 
 from g2d.benchmark.datasets.avdigits import ACCENTS, TIMBRES, AVDigits
 from g2d.benchmark.datasets.espeak import Utterance, speak_all, variants
@@ -72,6 +73,20 @@ def test_pictures_are_in_the_subspace_of_train(made):
         assert rank <= made[1].spec.notes["pca_components"]
     # Blurred, but still pictures of the digits: nearer their own class mean than chance.
     assert made[1].spec.notes["pca_components"] == 2
+
+
+def test_pictures_of_test_are_what_scikit_learns_pca_of_train_leaves_of_them(made, sources):
+    """Fitted on the training rows alone: that of all rows leaves something else."""
+    pixels = load_digits().data
+    rows = {name: [entry["row"] for entry in part] for name, part in sources.items()}
+    shown = made[1].test.inputs["image"].reshape(-1, 64)
+
+    def left(fitted):
+        pca = PCA(n_components=2).fit(pixels[fitted])
+        return pca.inverse_transform(pca.transform(pixels[rows["test"]])).clip(0, 16) / 16
+
+    np.testing.assert_allclose(shown, left(rows["train"]), atol=1e-5)
+    assert np.abs(shown - left([row for part in rows.values() for row in part])).max() > 1e-2
 
 
 def test_second_build_has_the_same_bytes(made, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.report.browser import needs_browser
 from benchmark.report.conftest import EVIL
-from g2d.engine.records import RunFolder
+from g2d.runs.run import Run
 
 pytestmark = needs_browser
 
@@ -81,7 +81,7 @@ def test_a_number_leads_to_its_runs(tab, folder):
     )
     assert [seen for _, seen in shown] == [True, True]
     value = tab.ask(f"{COLUMN.format(place=3)}[0]")
-    results = [RunFolder(folder / name).read_json("result.json") for name, _ in shown]
+    results = [Run(folder / name).result for name, _ in shown]
     assert value == f"{100 * np.mean([r['test']['accuracy']['fused'] for r in results]):.1f}"
 
 
@@ -89,7 +89,7 @@ def test_a_link_opens_a_run_and_draws_its_answers(tab, folder):
     (name,) = (
         run.name
         for run in folder.glob("ToyData-g2d-seed1-*")
-        if RunFolder(run).read_json("model.json")["task"]["kind"] == "classification"
+        if Run(run).description["task"]["kind"] == "classification"
     )
     target = f"document.getElementById('run-{name}')"
     tab.ask(f"location.hash = '#run-{name}'")
@@ -99,7 +99,7 @@ def test_a_link_opens_a_run_and_draws_its_answers(tab, folder):
         f"[...{target}.querySelectorAll('.cm tbody tr')]"
         ".map((row) => [...row.cells].slice(1).map((cell) => +cell.textContent || 0))"
     )
-    said = RunFolder(folder / name).read_predictions("test")
+    said = Run(folder / name).predictions("test")
     expected = np.zeros((3, 3), int)
     for right, answered in zip(said["target"], said["logits/fused"].argmax(1), strict=True):
         expected[right, answered] += 1

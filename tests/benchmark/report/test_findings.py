@@ -28,6 +28,7 @@ def table(numbers, best, tests=(), higher=True):
     [
         (True, 3, ", beyond chance (joint follows with 70.0\u00a0%)."),
         (False, 3, "; joint has 70.0\u00a0%: not beyond chance."),
+        (False, 2, "; joint has 70.0\u00a0%: two seeds cannot tell."),
         (False, 1, "; joint has 70.0\u00a0%: one seed cannot tell."),
     ],
 )
@@ -71,7 +72,8 @@ def test_rows_are_counted_against_the_reference():
     numbers = {"joint": number(70.0), "a": number(73.0)}
     (said,) = findings(table(numbers, [Best(1, True)], tests))
     assert said.endswith(
-        "Against joint, over test samples and seeds: 2 better, 1 worse and 2 not told apart."
+        "Against joint, over test samples and seeds: 2 better, 1 worse, 1 better in these runs, "
+        "which others may not repeat and 1 not told apart."
     )
 
 

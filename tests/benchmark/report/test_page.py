@@ -17,8 +17,8 @@ from benchmark.report.reading import read_page
 from g2d.benchmark.compare.record import GridRecord, RecordedCell
 from g2d.benchmark.report.write import write_report
 from g2d.checksums import sealed
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.runs.run import Run
 
 BUDGET = 8000  # bytes a run, so that 250 runs stay far below 3 MB
 
@@ -69,7 +69,7 @@ def test_numbers_are_the_means_of_the_runs_they_lead_to(folder, tree):
                 continue
             target = tree.one(id=links[0].attributes["href"][1:])
             runs = [run.attributes["id"][4:] for run in target.all("details", class_="run")]
-            results = [RunFolder(folder / run).read_json("result.json") for run in runs]
+            results = [Run(folder / run).result for run in runs]
             values = [100 * result["test"]["accuracy"][read] for result in results]
             assert links[0].one("span", class_="v").text == f"{np.mean(values):.1f}"
             assert cell.one("span", class_="s").text == f"± {np.std(values, ddof=1):.1f}"

@@ -10,9 +10,9 @@ from sklearn.datasets import load_digits
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d import UserError
-from g2d.engine.records import RunFolder
+from g2d.files import read_json
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.table.auto import answers
 from g2d.table.auto.auto import train_auto
 from g2d.table.auto.budget import Budget
@@ -48,7 +48,7 @@ def digits(tmp_path):
 
 
 def board(folder):
-    return RunFolder(folder).read_json("leaderboard.json")
+    return read_json(folder / "leaderboard.json")
 
 
 def names(found):
@@ -66,11 +66,10 @@ def test_all_are_compared_and_the_kept_one_is_an_ordinary_run(tmp_path):
     assert scores == sorted(scores, reverse=True)
     floors = {line["name"] for line in found["candidates"] if line["floor"]}
     assert {"guess (floor)", "linear (floor)", "boosting (floor)"} <= floors
-    model, recipe = load_run(folder, trust=True)
-    assert recipe.method == found["kept"]["method"]
-    assert list(model.modalities) == found["kept"]["modalities"]
-    result = RunFolder(folder).read_json("result.json")
-    assert found["test"]["accuracy"] == result["test"]["accuracy"]["fused"]
+    run = Run(folder, trust=True)
+    assert run.recipe.method == found["kept"]["method"]
+    assert list(run.model.modalities) == found["kept"]["modalities"]
+    assert found["test"]["accuracy"] == run.result["test"]["accuracy"]["fused"]
     assert not list((folder / "auto").glob("*/runs"))  # answers are kept, models are not
     with pytest.raises(UserError, match=r"holds a finished run; add --resume"):
         train_auto(made(), tmp_path / "runs")
@@ -84,7 +83,7 @@ def test_test_rows_are_measured_by_the_kept_run_alone(tmp_path, monkeypatch):
     def looked_at(self):
         results.extend(self.runs.rglob("result.json"))
         assert results
-        assert not any("test" in RunFolder(file.parent).read_json(file.name) for file in results)
+        assert not any("test" in read_json(file) for file in results)
         forget(self)
 
     monkeypatch.setattr(answers.RoundFolder, "forget", looked_at)
@@ -197,4 +196,4 @@ def test_options_are_checked_before_anything_is_written(tmp_path, method, line):
 
 
 def test_epochs_that_are_given_are_kept_and_others_follow_the_rows(tmp_path):
-    assert RunFolder(train_auto(made(), tmp_path)).read_json("run.json")["training"]["epochs"] == 2
+    assert Run(train_auto(made(), tmp_path)).about["training"]["epochs"] == 2

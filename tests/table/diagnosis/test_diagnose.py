@@ -14,8 +14,10 @@ from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.data.arrays import ArraySplit
 from g2d.data.splits import Splits
 from g2d.errors import UserError
+from g2d.recipes.build import build_splits
 from g2d.recipes.recipe import recipe_from
-from g2d.table.diagnosis.diagnose import diagnose
+from g2d.recipes.settings import training_settings
+from g2d.table.diagnosis.diagnose import _plan, diagnose
 from g2d.table.selecting import choose_on_train
 from runs.made import MadeData, made_recipe
 from table.diagnosis.test_page import check_alone
@@ -180,6 +182,29 @@ def test_the_rows_that_choose_are_training_rows_of_every_class():
     assert other.val.rows.tolist() != chosen
     assert choose_on_train(whole, 0).val.rows.tolist() == chosen
     assert len({s.spec.fingerprint for s in (whole, own, other)}) == 3
+
+
+def test_the_rows_that_judge_neither_train_nor_choose():
+    whole = MadeData("balanced", train=70, held=10).splits()
+    own = choose_on_train(whole, 0)
+    assert own.train.split is own.val.split is whole.train
+    assert not set(own.train.rows.tolist()) & set(own.val.rows.tolist())
+
+
+def test_the_same_question_has_the_same_plan_and_another_one_of_its_own(tmp_path):
+    recipe = recipe_from(made_recipe("balanced", 0))
+    splits = build_splits(recipe)
+    fabric = training_settings(recipe).make_fabric()
+
+    def epochs(minutes, seeds):
+        return _plan(recipe, splits, tmp_path, minutes, seeds, fabric)
+
+    assert epochs(10, 4).seeds == 4
+    kept = json.loads((tmp_path / "plan.json").read_text())
+    kept.pop("checksum")
+    (tmp_path / "plan.json").write_text(json.dumps({**kept, "epochs": 7}))
+    assert epochs(10, 4).epochs == 7
+    assert epochs(10, 2).seeds == 2
 
 
 def test_a_class_with_few_rows_trains():

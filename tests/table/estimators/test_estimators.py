@@ -7,8 +7,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import g2d
+from g2d.table.estimators.base import _division
 from table.tables import write_table
 
 sklearn = pytest.importorskip("sklearn")
@@ -113,6 +115,32 @@ def test_clone_fits_the_same_and_the_global_random_state_is_left_alone(fitted, t
     assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
     other = clone(fitted).set_params(random_state=1).fit(X[:240], y[:240])
     assert not np.array_equal(other.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_the_random_state_seeds_the_weights(two, tmp_path):
+    """Not the division alone: with a learning rate of nothing, weights are those of the start."""
+
+    def first_weights(seed, name):
+        still = {**QUICK, "epochs": 1, "learning_rate": 1e-30}
+        model = g2d.G2DClassifier(HALVES, **still, random_state=seed, out=tmp_path / name)
+        model.fit(*two)
+        state = load_file(next((tmp_path / name).glob("*/model.safetensors")))
+        return {key: value for key, value in state.items() if key.endswith("weight")}
+
+    one, same, other = (first_weights(*args) for args in ((0, "a"), (0, "b"), (1, "c")))
+    matrices = [key for key, value in one.items() if value.ndim == 2]
+    assert matrices
+    for key in matrices:
+        assert torch.equal(one[key], same[key])
+        assert not torch.allclose(one[key], other[key])
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_random_state_seeds_the_division(task):
+    target = np.arange(40) % 2
+    one, same, other = (_division(target, task, 0.25, seed).val.tolist() for seed in (3, 3, 4))
+    assert one == same != other
+    assert len(one) == 10
 
 
 def test_a_pickled_model_predicts_the_same_bits(fitted, two):

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from g2d import Batch, Classification, MultimodalModel
 from g2d.engine.checkpoint import save_weights
-from g2d.engine.records import RunFolder
 from g2d.methods.heads.di_mml import DetachedFusion
 from g2d.recipes.build import build_student
 from g2d.recipes.recipe import Component, recipe_from
+from g2d.runs.run import Run
 
 TASK = Classification(["no", "maybe", "yes"])
 PAGE = Path(__file__).parents[3] / "docs" / "export.md"
@@ -107,7 +107,7 @@ def pair(encoder: str, fusion: str) -> tuple[MultimodalModel, dict[str, tuple[in
 def run_of(folder: Path, encoder: Component, shape: tuple[int, ...], fusion: str) -> Path:
     """The folder of a run that came to its end."""
     model, shapes = model_of(encoder, shape, fusion)
-    run = RunFolder(folder)
+    run = Run(folder)
     run.write_json("run.json", {"recipe": recipe_from(written_recipe(encoder, fusion)).as_dict()})
     run.write_json(
         "model.json",

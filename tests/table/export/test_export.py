@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d import Batch, LateFusion, MultiLabel, MultimodalModel, Regression, UserError
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.table.export.export import export, export_model
 from g2d.table.export.named_tensors import NamedTensors
 from g2d.table.export.trial import Trials, apart, largest_difference
@@ -73,7 +73,7 @@ def test_the_file_says_what_the_model_says(run, answers, rows):
     batch = batch_of(rows, seed=rows)
     said = answers(named(batch))
     with torch.no_grad():
-        expected = load_run(run)[0](batch)
+        expected = Run(run).model(batch)
     assert list(said) == ["logits", "probabilities", "first_alone", "second_alone"]
     close = {"atol": 1e-5, "rtol": 1e-4}
     torch.testing.assert_close(said["logits"], expected.logits, **close)

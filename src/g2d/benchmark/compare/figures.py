@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from g2d.analysis.finding import Finding
+from g2d.analysis.subject import Subject
 from g2d.benchmark.analyses import ANALYSES, Analysis
 from g2d.benchmark.compare.grid import DATASET
 from g2d.benchmark.compare.record import GridRecord, RecordedCell
 from g2d.errors import UserError
 from g2d.files import write_whole
-from g2d.runs.opening import open_subject
+from g2d.runs.run import Run
 from g2d.runs.trust import Trust
 
 
@@ -93,9 +94,8 @@ def _ask(analysis: Analysis, cells: list[RecordedCell], out: Path, trust: Trust)
     if len(finished) < len(cells):
         left = [_label(cell) for cell in cells if cell not in finished]
         raise UserError(f"no finished run of {', '.join(left)}")
-    return analysis.run(
-        [open_subject(out / cell.run, out, label=_label(cell), trust=trust) for cell in finished]
-    )
+    runs = [Run(out / cell.run, out=out, trust=trust) for cell in finished]
+    return analysis.run([Subject.of(r, _label(c)) for r, c in zip(runs, finished, strict=True)])
 
 
 def _label(cell: RecordedCell) -> str:

@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from g2d.batch import Batch
 from g2d.benchmark import imputation
 from g2d.benchmark.imputation import Views
 from g2d.data.loader import make_loader
 from g2d.data.masked import Masked
 from g2d.data.splits import Split
 from g2d.engine.evaluate import Evaluation
-from g2d.engine.records import RunFolder
+from g2d.engine.records import write_predictions
 from g2d.errors import UserError
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.missing import by_pattern
 from g2d.recipes.recipe import Recipe
 from g2d.runs.environment import environment
-from g2d.runs.teach import teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import teach
+from g2d.student.predict_split import predict_split
 
 # As tables call them, and the classes in g2d.benchmark.imputation.
 BASELINES = {"CRA": "CRA", "MMIN": "MMIN", "CPM-Nets": "CPMNets", "TATE": "TATE"}
@@ -48,7 +53,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
     label = str(baseline["name"])
     if label not in BASELINES:
         raise UserError(f"there is no baseline {label!r}; known: {', '.join(BASELINES)}")
-    run = RunFolder(out / name)
+    run = Run(out / name)
     if run.finished:
         return run.path
     teaching = resolve_teaching(recipe)
@@ -87,7 +92,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
             metrics={k: {"fused": v} for k, v in task.metrics(logits, target).items()},
         )
         evaluation = by_pattern(said, splits, split)
-        run.write_predictions(split, evaluation)
+        write_predictions(run.path, split, evaluation)
         measured[split] = evaluation.record()
     outcome = {
         **{"method": label, "dataset": splits.spec.name, "options": options, "seed": recipe.seed},
@@ -105,17 +110,14 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
 
 def views_of(teachers: Mapping[str, UnimodalModel], split: Split) -> Views:
     """Every sample's features, zero where a modality is absent, and what is present."""
-    features: dict[str, list[Any]] = {name: [] for name in teachers}
-    present: dict[str, list[Any]] = {name: [] for name in teachers}
-    with torch.no_grad():
-        for batch in make_loader(split, BATCH, shuffle=False):
-            for name, teacher in teachers.items():
-                mask = batch.mask(name)
-                feature = teacher.eval()(batch).features[name]
-                features[name].append(torch.where(mask[:, None], feature, 0))
-                present[name].append(mask)
+
+    def features_of(batch: Batch) -> dict[str, Tensor]:
+        return {name: teacher.eval()(batch).features[name] for name, teacher in teachers.items()}
+
+    found = predict_split(features_of, make_loader(split, BATCH, shuffle=False))
+    masks = {name: found.mask(name) for name in teachers}
     return Views(
-        features={name: torch.cat(parts) for name, parts in features.items()},
-        present={name: torch.cat(parts) for name, parts in present.items()},
+        features={n: torch.where(masks[n][:, None], rows, 0) for n, rows in found.values.items()},
+        present=masks,
         target=split.target,
     )

@@ -13,13 +13,13 @@ from filelock import FileLock
 
 from g2d.benchmark.compare.checking import OF_MODALITIES, method_plan
 from g2d.benchmark.compare.grid import Cell
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.files import write_whole
 from g2d.recipes.build import build_splits
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe, digest, recipe_from
 from g2d.recipes.settings import teacher_settings
+from g2d.runs.run import Run
 from g2d.runs.same import check_same_data, check_same_method
 from g2d.runs.teach import teach
 from g2d.runs.train import train
@@ -83,7 +83,7 @@ def plan_jobs(cells: Sequence[Cell], out: Path, *, blind: bool = False) -> list[
     for cell in cells:
         if cell.name in jobs:
             continue
-        if (run := RunFolder(out / cell.name)).finished:
+        if (run := Run(out / cell.name)).finished:
             if fingerprint := _fingerprint(cell.recipe, now):
                 check_same_data(run, fingerprint)
             if cell.imputation is None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from g2d.benchmark.compare.finished import FinishedRun
 from g2d.benchmark.compare.grid import DATASET
 from g2d.benchmark.compare.paper.records import PROTOCOL, inconsistencies
 from g2d.benchmark.compare.protocols import usual
 from g2d.benchmark.compare.record import GridRecord
 from g2d.benchmark.compare.table import Table
+from g2d.runs.run import Run
 
 
-def notes_of(table: Table, record: GridRecord, runs: Mapping[str, FinishedRun]) -> Table:
+def notes_of(table: Table, record: GridRecord, runs: Mapping[str, Run]) -> Table:
     """The table with its notes.
 
     Args:
@@ -28,7 +28,7 @@ def notes_of(table: Table, record: GridRecord, runs: Mapping[str, FinishedRun]) 
     return replace(table, notes=tuple(notes))
 
 
-def _measured(record: GridRecord, runs: Mapping[str, FinishedRun]) -> list[str]:
+def _measured(record: GridRecord, runs: Mapping[str, Run]) -> list[str]:
     """Protocol, data and samples of every dataset."""
     found = []
     for dataset in record.axes[DATASET]:
@@ -36,8 +36,8 @@ def _measured(record: GridRecord, runs: Mapping[str, FinishedRun]) -> list[str]:
         own = [runs[cell.run] for cell in cells if cell.run in runs]
         if own:
             protocol, data, _ = usual(own)
-            size = next(run.size for run in own if run.protocol == protocol)
-            done = f"{len({run.folder for run in own})} of {len({cell.run for cell in cells})}"
+            size = next(run.result["samples"]["test"] for run in own if run.protocol == protocol)
+            done = f"{len({run.path for run in own})} of {len({cell.run for cell in cells})}"
             found.append(
                 f"{dataset}: protocol {protocol}, {size} test samples, data {data[:8]}; "
                 f"{done} runs finished."

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from g2d.benchmark.compare.finished import FinishedRun
+from g2d.benchmark.compare.finished import selected_on_test, version_of
+from g2d.runs.run import Run
 
 SELECTED_ON_TEST = "weights selected on the test split"
 
 
-def usual(runs: Sequence[FinishedRun]) -> tuple[str, str, str]:
+def usual(runs: Sequence[Run]) -> tuple[str, str, str]:
     """Protocol, fingerprint and version of most runs of a column.
 
     Where several are as frequent, one that hides no modalities goes first.
     """
     protocol = _commonest([run.protocol for run in runs])
     data = _commonest([run.fingerprint for run in runs if run.protocol == protocol])
-    return protocol, data, _commonest([run.version for run in runs])
+    return protocol, data, _commonest([version_of(run) for run in runs])
 
 
-def marks_of(runs: Sequence[FinishedRun], column: Sequence[FinishedRun]) -> list[str]:
+def marks_of(runs: Sequence[Run], column: Sequence[Run]) -> list[str]:
     """In what a number differs from its column, and what its reader has to know in any case.
 
     Args:
@@ -30,15 +31,15 @@ def marks_of(runs: Sequence[FinishedRun], column: Sequence[FinishedRun]) -> list
     protocol, data, version = usual(column)
     marks: dict[str, None] = {}
     for run in runs:
-        if run.test_selected:
+        if selected_on_test(run):
             marks[SELECTED_ON_TEST] = None
         if run.protocol != protocol:
             marks[f"another protocol: {run.protocol}, and not {protocol}"] = None
         elif run.fingerprint != data:
             short = f"{run.fingerprint[:8]}, and not {data[:8]}"
             marks[f"other data than most of the column (fingerprint {short})"] = None
-        if run.version != version:
-            marks[f"by another g2d: {_short(run.version)}, and not {_short(version)}"] = None
+        if (own := version_of(run)) != version:
+            marks[f"by another g2d: {_short(own)}, and not {_short(version)}"] = None
     return list(marks)
 
 

@@ -7,14 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from g2d.benchmark.compare.grid import Cell, Grid
 from g2d.benchmark.compare.places import without_places
 from g2d.errors import UserError
 from g2d.files import read_json, write_whole
-
-State = Literal["finished", "failed", "open"]
+from g2d.runs.run import Run, State
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,11 @@ class RecordedCell:
 
     def state(self, out: Path) -> State:
         """How far it is, read from the disk."""
-        if (out / self.run / "result.json").exists():
-            return "finished"
-        return "failed" if (out / "failed" / f"{self.run}.json").exists() else "open"
+        return Run(out / self.run, out=out).state
 
     def reason(self, out: Path) -> str:
         """Why it failed, without the places of the machine it failed on."""
-        return without_places(str(read_json(out / "failed" / f"{self.run}.json")["reason"]))
+        return without_places(Run(out / self.run, out=out).reason)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from g2d.benchmark.compare.finished import FinishedRun, open_finished
 from g2d.benchmark.compare.grid import DATASET
 from g2d.benchmark.compare.metrics import Metric, shown_metrics
 from g2d.benchmark.compare.notes import notes_of
@@ -22,6 +21,7 @@ from g2d.benchmark.compare.table import Column, Number, Ranking, Row, Table
 from g2d.benchmark.compare.testing import Places, best_rows, paired_tests
 from g2d.errors import UserError
 from g2d.methods.validation import FUSED
+from g2d.runs.run import Run
 
 Labels = tuple[str, ...]
 
@@ -92,12 +92,12 @@ def _rows(record: GridRecord) -> list[Labels]:
     return [row for row in product(*others) if row in there]
 
 
-def _open_all(record: GridRecord, out: Path) -> dict[str, FinishedRun]:
+def _open_all(record: GridRecord, out: Path) -> dict[str, Run]:
     finished = dict.fromkeys(c.run for c in record.cells if c.state(out) == "finished")
-    return {run: open_finished(out / run) for run in finished}
+    return {run: Run(out / run, out=out) for run in finished}
 
 
-def _reads(runs: Sequence[FinishedRun], show: str) -> list[str]:
+def _reads(runs: Sequence[Run], show: str) -> list[str]:
     """Modalities, as runs have them, then fused."""
     if show != "all":
         return [FUSED]
@@ -114,7 +114,7 @@ def _number(
     record: GridRecord,
     cells: Sequence[RecordedCell],
     place: Place | None,
-    column: Sequence[FinishedRun],
+    column: Sequence[Run],
     metric: Metric,
     read: str,
     out: Path,
@@ -126,18 +126,17 @@ def _number(
             marks.append(f"no {metric.label} of {read} is recorded")
         return Number(None, None, 0, None, None, (), (), beside, tuple(marks), paper_marks)
     span = place.interval()
-    # One seed says nothing of the others: what is left is the chance of the samples.
-    half = span.half if math.isfinite(span.half) else span.rows
-    known = len(place.runs) > 1 or place.samples is not None
-    least, most = metric.bounds
+    # Of one or two seeds there is no spread to speak of: what is left is the chance of the samples.
+    known = span.known or place.samples is not None
+    span = span if span.known else replace(span, seeds=0.0)
     return Number(
         mean=place.mean,
         std=place.std,
         n=len(place.runs),
-        low=max(least, place.mean - half) if known else None,
-        high=min(most, place.mean + half) if known else None,
+        low=span.low if known else None,
+        high=span.high if known else None,
         values=tuple(float(value) for value in place.values),
-        runs=tuple(run.folder.name for run in place.runs),
+        runs=tuple(run.path.name for run in place.runs),
         paper=beside,
         marks=(*marks, *marks_of(place.runs, column)),
         paper_marks=paper_marks,

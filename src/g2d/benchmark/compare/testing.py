@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from g2d.benchmark.compare.statistics.holm import holm
 from g2d.benchmark.compare.statistics.permutation import least_p, sign_flip
 from g2d.benchmark.compare.statistics.place import Place
 from g2d.benchmark.compare.table import Best, PairedTest
+from g2d.runs.run import Run
 
 Labels = tuple[str, ...]
 
@@ -53,8 +53,9 @@ def paired_tests(column: Places) -> list[PairedTest]:
     over_samples: list[PairedTest] = []
     over_seeds: list[PairedTest] = []
     for rows in column.alike():
-        joint = [row for row in rows if column.places[row].runs[0].method == "joint"]
-        reference = max(joint, key=lambda row: column.places[row].runs[0].epochs, default=rows[0])
+        first = {row: column.places[row].runs[0] for row in rows}
+        joint = [row for row in rows if first[row].result["method"] == "joint"]
+        reference = max(joint, key=lambda row: _planned_epochs(first[row]), default=rows[0])
         for row in rows:
             if row != reference:
                 samples, seeds = _tests(column, reference, row)
@@ -77,7 +78,7 @@ def best_rows(column: Places) -> tuple[Best, ...]:
 
 def _beyond_chance(best: Place, runner_up: Place, sign: int) -> bool:
     seeds = best.shared(runner_up)
-    if len(seeds) < 2:
+    if not seeds:
         return False
     difference = best.only(seeds).less(runner_up.only(seeds))
     return difference.low > 0 if sign > 0 else difference.high < 0
@@ -90,7 +91,6 @@ def _tests(column: Places, reference: int, row: int) -> tuple[list[PairedTest], 
         return [], []
     place, other = place.only(seeds), other.only(seeds)
     difference = place.less(other)
-    known = math.isfinite(difference.half)
     blank = PairedTest(
         column=column.label,
         reference=column.rows[reference],
@@ -102,8 +102,8 @@ def _tests(column: Places, reference: int, row: int) -> tuple[list[PairedTest], 
         p=1.0,
         adjusted=1.0,
         least=least_p(len(seeds)),
-        low=difference.low if known else None,
-        high=difference.high if known else None,
+        low=difference.low if difference.known else None,
+        high=difference.high if difference.known else None,
     )
     over_seeds = []
     if len(seeds) > 1:
@@ -132,3 +132,8 @@ def _corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
         replace(test, adjusted=p, least=bound)
         for test, p, bound in zip(tests, adjusted, least, strict=True)
     ]
+
+
+def _planned_epochs(run: Run) -> int:
+    """Of training, as the recipe has them."""
+    return int(run.about["recipe"].get("training", {}).get("epochs", 0))

@@ -17,15 +17,13 @@ from g2d.benchmark.cost.peak_memory import peak_memory
 from g2d.benchmark.cost.step_variants import CACHED, JOINT, ONLINE, VARIANTS, Workload, synchronise
 from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
-from g2d.recipes.build import build_student
+from g2d.recipes.build import build_student, without_pretrained
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import OLD_LOGGERS
 from g2d.runs.environment import machine
 from g2d.runs.loaders import train_loader
-from g2d.runs.loading import without_pretrained
-from g2d.runs.opening import open_run
+from g2d.runs.run import Run
 from g2d.teachers.bank import OnlineTeachers
 from g2d.teachers.cache import CachedTeachers, cache_key, write_cache
 
@@ -53,22 +51,19 @@ def cost(subjects: Sequence[Subject]) -> Cost:
     """
     if not subjects:
         raise UserError("got no runs to measure with; give one")
-    recipes = []
+    runs = []
     for subject in subjects:
-        if subject.folder is None:
+        if subject.run is None:
             raise UserError(f"{subject.label} has no run folder; use measure_cost with a recipe")
-        recipes.append(RunFolder(subject.folder).read_json("run.json")["recipe"])
-    for subject, recipe in zip(subjects, recipes, strict=True):
-        if _deciding(recipe) != _deciding(recipes[0]):
+        runs.append(subject.run)
+    for subject, run in zip(subjects, runs, strict=True):
+        if _deciding(run.about["recipe"]) != _deciding(runs[0].about["recipe"]):
             raise UserError(
                 f"{subject.label} has not the data, model and training settings of "
                 f"{subjects[0].label}, so their steps cost differently; measure one at a time"
             )
-    first = subjects[0]
-    assert first.folder is not None
-    opened = open_run(first.folder, first.changes, first.trust)
-    folders = next((one.teacher_folders for one in subjects if one.teacher_folders), {})
-    return measure_cost(opened.recipe, opened.splits, folders)
+    folders = next((run.teacher_folders for run in runs if run.teacher_folders), {})
+    return measure_cost(runs[0].recipe, runs[0].splits, folders)
 
 
 def _deciding(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,10 +193,10 @@ def _times(work: Workload, fabric: Fabric, steps: int, warm_up: int) -> dict[str
 
 
 def _teacher_seconds(folders: Mapping[str, Path], modalities: tuple[str, ...]) -> float | None:
-    runs = [RunFolder(folders[name]) for name in modalities if name in folders]
+    runs = [Run(folders[name]) for name in modalities if name in folders]
     if len(runs) < len(modalities) or not all(run.finished for run in runs):
         return None
-    return float(sum(run.read_json("result.json")["seconds"] for run in runs))
+    return float(sum(run.result["seconds"] for run in runs))
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float]:

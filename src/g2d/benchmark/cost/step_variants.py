@@ -15,11 +15,10 @@ from g2d.batch import Batch
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.settings import TrainingSettings
 from g2d.models.unimodal import UnimodalModel
-from g2d.recipes.build import architecture, build_student
+from g2d.recipes.build import architecture, build_student, without_pretrained
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Component, Recipe
 from g2d.recipes.settings import training_settings
-from g2d.runs.loading import without_pretrained
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.cache import CachedTeachers

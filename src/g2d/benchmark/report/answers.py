@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from g2d.benchmark.report.runs import Run
 from g2d.benchmark.report.wording import listed
-from g2d.engine.records import RunFolder
 from g2d.methods.validation import FUSED
+from g2d.runs.run import Run
 from g2d.tasks import Classification, Regression
 
 # A matrix of more classes is no longer read; the sentence beside it says what matters.
@@ -59,9 +58,9 @@ def answers(run: Run) -> Confusion | Scatter | None:
     Returns:
         Nothing where there are no predictions, or several labels a sample.
     """
-    if run.state != "finished" or not (run.path / "predictions-test.npz").is_file():
+    if not run.finished or not (run.path / "predictions-test.npz").is_file():
         return None
-    said = RunFolder(run.path).read_predictions("test")
+    said = run.predictions("test")
     if f"logits/{FUSED}" not in said:
         return None
     logits, target = said[f"logits/{FUSED}"], said["target"]

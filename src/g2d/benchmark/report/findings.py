@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import median
 
+from g2d.analysis.intervals import LEAST_SEEDS
 from g2d.benchmark.compare.metrics import METRICS
 from g2d.benchmark.compare.rendering.words import verdict
 from g2d.benchmark.compare.table import Column, Number, Table
@@ -41,8 +42,10 @@ def _ahead(table: Table, place: int, column: Column) -> str:
     first = table.rows[best.row].numbers[place]
     if best.beyond_chance:
         return f"{said}, beyond chance ({name} follows with {_score(second, column)})."
-    few = first is not None and min(first.n, second.n) < 2
-    why = "one seed cannot tell" if few else "not beyond chance"
+    seeds = min(second.n, second.n if first is None else first.n)
+    why = "not beyond chance"
+    if seeds < LEAST_SEEDS:
+        why = f"{'one seed' if seeds == 1 else 'two seeds'} cannot tell"
     return f"{said}; {name} has {_score(second, column)}: {why}."
 
 
@@ -80,21 +83,24 @@ def _apart(number: Number) -> bool:
 
 
 def _against(table: Table, column: Column) -> str:
-    """How many rows differ from the reference row beyond chance, over samples and seeds."""
+    """How many rows differ from the reference row, and of how many that holds beyond these runs."""
     tests = [t for t in table.tests if t.column == column.label and t.over == "samples"]
     references = {test.reference for test in tests}
     if len(references) != 1 or len(tests) < 2:
         return ""
     verdicts = [verdict(test, column) for test in tests]
-    apart = [(said, holds) for said, holds in verdicts if holds]
-    counts = [
-        (apart.count(("better", True)), "better"),
-        (apart.count(("worse", True)), "worse"),
-        (len(tests) - len(apart), "not told apart"),
-    ]
-    told = listed([f"{count} {verdict}" for count, verdict in counts if count])
+    told = listed([f"{n} {said}" for kind, said in _KINDS.items() if (n := verdicts.count(kind))])
     name = " · ".join(next(iter(references)))
     return f" Against {name}, over test samples and seeds: {told}."
+
+
+_KINDS = {
+    ("better", True): "better",
+    ("worse", True): "worse",
+    ("better", False): "better in these runs, which others may not repeat",
+    ("worse", False): "worse in these runs, which others may not repeat",
+    ("no different", False): "not told apart",
+}
 
 
 def beside_the_paper(tables: Iterable[Table]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from g2d.benchmark.compare.grid import DATASET
 from g2d.benchmark.compare.record import GridRecord
-from g2d.benchmark.report.runs import Run, read_run
 from g2d.recipes.recipe import digest
+from g2d.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -68,23 +69,23 @@ def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
         Group(
             anchor=f"setting-{number}",
             title=titles[names[0]],
-            runs=tuple(read_run(out, name) for name in sorted(names, key=seeds.__getitem__)),
+            runs=tuple(Run(out / name, out=out) for name in sorted(names, key=seeds.__getitem__)),
         )
         for number, names in enumerate(groups.values(), 1)
     ]
-    return [*students, *_teachers(students, out)]
+    return [*students, *_teachers(students)]
 
 
-def _teachers(students: Sequence[Group], out: Path) -> list[Group]:
-    named: dict[str, str] = {}
+def _teachers(students: Sequence[Group]) -> list[Group]:
+    named: dict[str, tuple[str, Run]] = {}
     for group in students:
-        for run in group.runs:
-            named |= {place: modality for modality, place in run.teachers.items()}
+        for student in group.runs:
+            own = student.own_teachers.items()
+            named |= {teacher.name: (modality, teacher) for modality, teacher in own}
     groups: dict[str, list[Run]] = {}
-    for place, modality in named.items():
-        run = read_run(out, place)
+    for modality, run in named.values():
         dataset = str(run.about.get("dataset", ""))
-        key = f"{dataset} · {modality} · {digest(run.resolved())}"
+        key = f"{dataset} · {modality} · {digest(resolved(run))}"
         groups.setdefault(key, []).append(run)
     return [
         Group(
@@ -95,6 +96,17 @@ def _teachers(students: Sequence[Group], out: Path) -> list[Group]:
         )
         for number, (key, runs) in enumerate(groups.items(), 1)
     ]
+
+
+def resolved(run: Run) -> dict[str, Any]:
+    """Everything that decides a run but its seed: the recipe, with defaults filled in."""
+    recipe = {k: v for k, v in run.about.get("recipe", {}).items() if k != "seed"}
+    known = {key: run.about[key] for key in ("method", "training") if key in run.about}
+    if run.about.get("kind") == "teacher":
+        # A teacher has no method or fusion; those of the recipe are fillers.
+        recipe = {k: v for k, v in recipe.items() if k not in {"method", "fusion"}}
+        known["modality"] = run.about.get("modality")
+    return {**recipe, **known}
 
 
 def places(groups: Sequence[Group]) -> Mapping[str, Group]:

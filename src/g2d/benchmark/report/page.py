@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from g2d.benchmark.compare.places import without_places
 from g2d.benchmark.compare.record import GridRecord
 from g2d.benchmark.compare.rendering.words import MEANING
 from g2d.benchmark.compare.table import Table
@@ -71,6 +72,7 @@ def report_page(records: Sequence[GridRecord], tables: Sequence[Table], out: Pat
         called=called,
         counted=counted,
         significant=significant,
+        without_places=without_places,
         style=_part("page.css"),
         script=script,
         script_digest=_digest(script),

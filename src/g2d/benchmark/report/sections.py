@@ -10,10 +10,10 @@ from g2d.benchmark.compare.launchers.lines import duration
 from g2d.benchmark.compare.table import Table
 from g2d.benchmark.report.answers import Confusion, Scatter, answers
 from g2d.benchmark.report.curves import Curves, curves
-from g2d.benchmark.report.groups import Group
-from g2d.benchmark.report.runs import Run
+from g2d.benchmark.report.groups import Group, resolved
 from g2d.benchmark.report.settings import Flat, differing, flat, shared
 from g2d.benchmark.report.wording import IN_PERCENT, called, shown
+from g2d.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def sections_of(groups: Sequence[Group], tables: Sequence[Table]) -> Sections:
 
 
 def _resolved(group: Group) -> dict[str, Any]:
-    return next((run.resolved() for run in group.runs if run.about), {})
+    return next((resolved(run) for run in group.runs if run.about), {})
 
 
 def _run_section(run: Run, classes: dict[tuple[str, ...], int]) -> RunSection:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from g2d.benchmark.compare.places import without_places
 from g2d.benchmark.compare.record import GridRecord
 from g2d.benchmark.report.groups import Group
-from g2d.benchmark.report.runs import Run
 from g2d.benchmark.report.wording import counted, listed
+from g2d.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def troubles(groups: Sequence[Group]) -> list[Trouble]:
     for group in groups:
         for run in group.runs:
             if run.state == "failed":
-                settings = reasons.setdefault(run.reason, {})
+                settings = reasons.setdefault(without_places(run.reason), {})
                 settings.setdefault(group.anchor, []).append(run)
     found = [
         Trouble(reason, tuple((by_anchor[at], tuple(runs)) for at, runs in settings.items()))
@@ -113,7 +114,7 @@ def made_with(groups: Sequence[Group]) -> tuple[list[Made], Mapping[str, str]]:
     of_run: dict[str, list[str]] = {}
     for group in groups:
         for run in group.runs:
-            made_in = {_words(made): _few_words(made) for made in run.environments()}
+            made_in = {_words(made): _few_words(made) for made in _environments(run)}
             short |= made_in
             for words in made_in:
                 counts[words] = counts.get(words, 0) + 1
@@ -124,6 +125,15 @@ def made_with(groups: Sequence[Group]) -> tuple[list[Made], Mapping[str, str]]:
     return made, {
         name: listed([letters[words] for words in words_of]) for name, words_of in of_run.items()
     }
+
+
+def _environments(run: Run) -> Iterator[Mapping[str, Any]]:
+    """What a run was made with, session by session."""
+    sessions = run.about.get("sessions", [])
+    if not sessions and "environment" in run.about:
+        yield run.about["environment"]
+    for session in sessions:
+        yield session["environment"]
 
 
 def _words(made: Mapping[str, Any]) -> str:

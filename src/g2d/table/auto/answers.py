@@ -17,16 +17,16 @@ from torch import Tensor
 from g2d.data.chosen import Chosen, choose
 from g2d.data.splits import Split, Splits
 from g2d.engine.evaluate import evaluate
-from g2d.engine.records import RunFolder
-from g2d.files import atomic
+from g2d.files import atomic, read_json, write_json
 from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
 from g2d.runs.floors import ask_teachers
 from g2d.runs.loaders import evaluation_loader, to_device
-from g2d.runs.loading import load_run
-from g2d.runs.teach import teach, teacher_folder
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import teach
 from g2d.runs.train import train
 from g2d.shallow import fit_floors
 from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, FLOOR, Candidate
@@ -109,8 +109,8 @@ class RoundFolder:
         weights = ask_teachers(online, splits.val, settings, self.fabric).weights()
         compared = ask_teachers(online, self.rows.compared, settings, self.fabric)
         seconds = time.process_time() - began
-        told = [RunFolder(teacher_folder(teaching, m, self.runs)) for m in modalities]
-        taken = [float(run.read_json("result.json")["seconds"]) for run in told]
+        told = [Run(teacher_folder(teaching, m, self.runs)) for m in modalities]
+        taken = [float(run.result["seconds"]) for run in told]
         for name, part in zip(modalities, taken, strict=True):
             share = seconds * part / max(sum(taken), 1e-9)
             logits = _alone(compared, name, task, splits.train.target)
@@ -122,8 +122,8 @@ class RoundFolder:
 
     def floors(self) -> list[Candidate]:
         """Predictors without a network, fitted on the same rows; none without scikit-learn."""
-        file = RunFolder(self.folder)
-        if not (self.folder / _FLOORS).exists():
+        file = self.folder / _FLOORS
+        if not file.exists():
             if find_spec("sklearn") is None:
                 return []
             began = time.process_time()
@@ -133,8 +133,8 @@ class RoundFolder:
                 one = Candidate(FLOOR, found.reads.get(name, ()), predictor=name)
                 self._write(one, said["test"], self.rows.compared.target, seconds, seconds)
             reads = {name: list(found.reads.get(name, ())) for name in found.logits}
-            file.write_json(_FLOORS, {"reads": reads})
-        reads = file.read_json(_FLOORS)["reads"]
+            write_json(file, {"reads": reads})
+        reads = read_json(file)["reads"]
         return [Candidate(FLOOR, tuple(seen), predictor=name) for name, seen in reads.items()]
 
     def train(self, candidate: Candidate) -> None:
@@ -153,7 +153,7 @@ class RoundFolder:
             splits=splits,
             fabric=self.fabric,
         )
-        model = load_run(folder, trust=True)[0].to(self.fabric.device)  # trained just now
+        model = Run(folder, trust=True).model.to(self.fabric.device)  # trained just now
         compared: Split = self.rows.compared
         if candidate.dropped:
             compared = Chosen(compared, candidate.modalities)

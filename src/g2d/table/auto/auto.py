@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from g2d.data.splits import Splits
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.blueprint import build
 from g2d.recipes.build import build_splits
@@ -17,6 +16,7 @@ from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Recipe, digest
 from g2d.recipes.settings import training_settings
 from g2d.runs.lock import alone_in
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.budget import Budget, epochs_within
 from g2d.table.auto.candidates import Candidate, on_modalities
@@ -92,7 +92,7 @@ def train_auto(
     splits = data(recipe)
     splits.without_test()  # refuses data that is selected on test
     named = name or f"{splits.spec.name}-{AUTO}-seed{recipe.seed}"
-    run = RunFolder(out / named)
+    run = Run(out / named)
     with alone_in(run.path / _FOLDER):
         if _to_do(run, recipe, splits, resume):
             _train_into(run, recipe, splits, settings, data, began)
@@ -100,7 +100,7 @@ def train_auto(
 
 
 def _train_into(
-    run: RunFolder,
+    run: Run,
     recipe: Recipe,
     splits: Splits,
     settings: AutoSettings,
@@ -152,12 +152,11 @@ def kept_recipe(recipe: Recipe, kept: Candidate, splits: Splits) -> Recipe:
 
 
 def _record(
-    run: RunFolder, search: Search, lines: list[Line], kept: Candidate, budget: Budget
+    run: Run, search: Search, lines: list[Line], kept: Candidate, budget: Budget
 ) -> dict[str, Any]:
     """What `leaderboard.json` holds."""
-    folds = len(search.done)
-    task, seed = search.splits.spec.task, run.read_json("run.json")["recipe"]["seed"]
-    result = run.read_json("result.json")
+    folds, result = len(search.done), Run(run.path).result
+    task, seed = search.splits.spec.task, result["seed"]
     return {
         "format": _FORM,
         "data": search.splits.spec.name,
@@ -185,7 +184,7 @@ def _record(
     }
 
 
-def _to_do(run: RunFolder, recipe: Recipe, splits: Splits, resume: bool) -> bool:
+def _to_do(run: Run, recipe: Recipe, splits: Splits, resume: bool) -> bool:
     """Whether there is something left to do in the folder, which is of this very recipe.
 
     Raises:

@@ -60,4 +60,4 @@ class Balance:
 
 def _half(value: Interval) -> float:
     """Nothing is drawn of an interval that is not known."""
-    return value.half if np.isfinite(value.half) else 0.0
+    return value.half if value.known else 0.0

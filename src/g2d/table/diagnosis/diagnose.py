@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 from g2d.analysis.attribution import Attribution
 from g2d.analysis.intervals import Interval
 from g2d.data.splits import Splits
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
+from g2d.files import read_json, write_json
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest, with_changes
 from g2d.recipes.settings import training_settings
+from g2d.runs.run import Run
 from g2d.runs.teach import teach
 from g2d.runs.train import train
 from g2d.table.diagnosis.budget import Plan, fit_budget
 from g2d.table.diagnosis.judging import (
-    SeedRuns,
+    SeedFindings,
     find,
     fused_gain,
     mean_attribution,
@@ -170,7 +171,7 @@ def diagnose(
     plan = _plan(recipe, splits, out, budget_minutes, seeds, fabric)
     recipe = with_changes(recipe, [("training.epochs", plan.epochs)])
     recipe = replace(recipe, teachers={k: v for k, v in recipe.teachers.items() if k != "epochs"})
-    done: list[SeedRuns] = []
+    done: list[SeedFindings] = []
     for number in range(plan.seeds):
         before = time.monotonic()
         done.append(_train_seed(recipe, splits, recipe.seed + number, out, fabric))
@@ -201,7 +202,7 @@ def diagnose(
         g2d=g2d,
         gain=gain,
         attribution=mean_attribution(done),
-        runs=(done[0].joint, done[0].g2d),
+        runs=(done[0].joint.path, done[0].g2d.path),
         seconds=time.monotonic() - started,
     )
 
@@ -212,7 +213,9 @@ def _metric(task: Task) -> str:
     return "right labels" if isinstance(task, MultiLabel) else "R²"
 
 
-def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fabric) -> SeedRuns:
+def _train_seed(
+    recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fabric
+) -> SeedFindings:
     """Teachers, joint training and G²D of one seed, and what they say."""
     recipe = replace(recipe, seed=seed)
     own = choose_on_train(splits, seed)
@@ -231,7 +234,8 @@ def _train_seed(recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fa
         for method in ("joint", "g2d")
     ]
     teachers = teach(resolve_teaching(recipe, own), out / "runs", fabric)
-    return measure_seed(own, splits.val, folders, teachers, training_settings(recipe), fabric)
+    runs = [Run(folder, trust=True) for folder in folders]
+    return measure_seed(own, splits.val, runs, teachers, training_settings(recipe), fabric)
 
 
 def _plan(
@@ -245,14 +249,14 @@ def _plan(
     """What fits; kept in a file, so that the same question goes on where it was stopped."""
     asked = [_FORM, recipe.as_dict(), splits.spec.fingerprint, budget_minutes, seeds]
     key = digest(json.loads(json.dumps(asked)))
-    folder = RunFolder(out)
     if (out / "plan.json").exists():
-        known = folder.read_json("plan.json")
+        known = read_json(out / "plan.json")
         if known.get("asked") == key:
             return Plan(known["epochs"], known["seeds"], tuple(known["cut"]))
     epoch = seconds_of_an_epoch(recipe, choose_on_train(splits, recipe.seed), fabric)
     left = 60 * budget_minutes - epoch
     plan = fit_budget(epoch, max(left, 1.0), training_settings(recipe).epochs, seeds)
     logger.info("an epoch takes %.2f s: %s", epoch, plan)
-    folder.write_json("plan.json", {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()})
+    found = {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()}
+    write_json(out / "plan.json", found)
     return plan

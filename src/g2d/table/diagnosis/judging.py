@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +18,13 @@ from g2d.analysis.scores import Skill, offset, score_samples
 from g2d.data.loader import limit
 from g2d.data.splits import Split, Splits
 from g2d.engine.evaluate import Evaluation, evaluate
-from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
 from g2d.runs.loaders import evaluation_loader, to_device
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.table.diagnosis.verdict import Finding
-from g2d.tasks import Task
+from g2d.tasks import Regression, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -38,13 +37,13 @@ _JUDGED_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class SeedRuns:
-    """What the runs of one seed say.
+class SeedFindings:
+    """What the models of one seed answer on held-out rows.
 
     Attributes:
         splits: Training rows, the rows that choose the epoch, test.
-        joint: Run folder of joint training.
-        g2d: Run folder of G²D.
+        joint: The run of joint training.
+        g2d: The run of G²D.
         teachers: Skill of every teacher on the judged rows.
         readouts: Skill of the unimodal logits of the joint model.
         after: The same of the model trained by G²D.
@@ -54,8 +53,8 @@ class SeedRuns:
     """
 
     splits: Splits
-    joint: Path
-    g2d: Path
+    joint: Run
+    g2d: Run
     teachers: Mapping[str, Skill]
     readouts: Mapping[str, Skill]
     after: Mapping[str, Skill]
@@ -67,17 +66,17 @@ class SeedRuns:
 def measure_seed(
     own: Splits,
     judged: Split,
-    folders: Sequence[Path],
+    runs: Sequence[Run],
     teachers: Mapping[str, UnimodalModel],
     settings: TrainingSettings,
     fabric: Fabric,
-) -> SeedRuns:
+) -> SeedFindings:
     """Asks every model of a seed about the judged rows.
 
     Args:
         own: From `choose_on_train`.
         judged: Rows that have trained and chosen nothing.
-        folders: Run folders of joint training and of G²D, made from the caller's own recipe.
+        runs: Of joint training and of G²D, trusted.
         teachers: By modality.
         settings: For loaders.
         fabric: The device.
@@ -95,15 +94,15 @@ def measure_seed(
         return evaluate(model, batches(known), task), evaluate(model, batches(judged), task)
 
     said = {name: ask(model) for name, model in teachers.items()}
-    models = [load_run(folder, trust=True)[0] for folder in folders]
-    joint, g2d = (ask(model) for model in models)
-    owed = attribute(models[0], batches(judged), task, mean_inputs(models[0], batches(known)))
+    model = runs[0].model
+    joint, g2d = (ask(run.model) for run in runs)
+    owed = attribute(model, batches(judged), task, mean_inputs(model, batches(known)))
     ones = torch.ones(len(judged), dtype=torch.bool)
     present = {name: joint[1].present.get(name, ones) for name in teachers}
-    return SeedRuns(
+    return SeedFindings(
         splits=own,
-        joint=folders[0],
-        g2d=folders[1],
+        joint=runs[0],
+        g2d=runs[1],
         teachers={name: _skill(task, name, *said[name], FUSED) for name in teachers},
         readouts={name: _skill(task, name, *joint, name) for name in teachers},
         after={name: _skill(task, name, *g2d, name) for name in teachers},
@@ -130,7 +129,7 @@ def _confidence(task: Task, logits: Tensor, target: Tensor) -> Floats:
     return found
 
 
-def find(runs: Sequence[SeedRuns]) -> tuple[Finding, ...]:
+def find(runs: Sequence[SeedFindings]) -> tuple[Finding, ...]:
     """Means over seeds and their intervals, for every modality."""
     names = list(runs[0].teachers)
     count = len(runs[0].present[names[0]])
@@ -165,7 +164,7 @@ def find(runs: Sequence[SeedRuns]) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def mean_attribution(runs: Sequence[SeedRuns]) -> Attribution:
+def mean_attribution(runs: Sequence[SeedFindings]) -> Attribution:
     """The mean over seeds."""
     found = [run.attribution for run in runs]
     return Attribution(
@@ -205,12 +204,12 @@ def _floor(skill: Skill) -> float:
     return skill.stretch * least_half_width(skill.effective_rows)
 
 
-def fused_gain(runs: Sequence[SeedRuns], task: Task) -> tuple[Interval, Interval, Interval]:
+def fused_gain(runs: Sequence[SeedFindings], task: Task) -> tuple[Interval, Interval, Interval]:
     """Fused test scores of joint training and G²D, and the difference, sample by sample."""
     scores: dict[str, list[Floats]] = {"joint": [], "g2d": []}
     for run in runs:
-        for key, folder in (("joint", run.joint), ("g2d", run.g2d)):
-            said = RunFolder(folder).read_predictions("test")
+        for key, of in (("joint", run.joint), ("g2d", run.g2d)):
+            said = of.predictions("test")
             logits = torch.from_numpy(np.asarray(said[f"logits/{FUSED}"]))
             target = torch.from_numpy(np.asarray(said["target"]))
             scores[key].append(score_samples(task, logits, target))
@@ -218,8 +217,11 @@ def fused_gain(runs: Sequence[SeedRuns], task: Task) -> tuple[Interval, Interval
     count = joint.shape[1]
     draws = resamples(count) / count
     floor = least_half_width(count)
+    # R² has no least value, shares of right answers have one.
+    least, difference = (-math.inf, math.inf) if isinstance(task, Regression) else (0.0, 1.0)
+    gain = g2d - joint
     return (
-        interval(joint.mean(axis=1), joint @ draws.T, floor),
-        interval(g2d.mean(axis=1), g2d @ draws.T, floor),
-        interval((g2d - joint).mean(axis=1), (g2d - joint) @ draws.T, floor),
+        interval(joint.mean(axis=1), joint @ draws.T, floor, (least, 1.0)),
+        interval(g2d.mean(axis=1), g2d @ draws.T, floor, (least, 1.0)),
+        interval(gain.mean(axis=1), gain @ draws.T, floor, (-difference, difference)),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from g2d.analysis.intervals import Interval
-from g2d.doctor.judging import SIGNAL, TOLERATED
+from g2d.monitor.judging import SIGNAL, TOLERATED
 
 # A teacher that is not above SIGNAL and surely below this carries none that anybody would miss.
 NOISE = 0.20
@@ -133,13 +133,13 @@ def _gap(finding: Finding) -> tuple[Interval, float]:
 def rows_needed(finding: Finding) -> int | None:
     """Held-out samples that would make an unclear modality clear, roughly; `None` where as many do.
 
-    The half-width falls with the root of the number of samples. After one seed nothing is said:
+    The half-width falls with the root of the number of samples. Below three seeds nothing is said:
     the next ones may end the doubt.
     """
     if judge(finding) != "unclear":
         return None
     doubted, gap = _gap(finding)
-    if not math.isfinite(doubted.half) or not math.isfinite(gap):
+    if not doubted.known or not math.isfinite(gap):
         return None
     room = _room(gap, doubted.seeds)
     if doubted.half <= gap or doubted.rows <= room:

@@ -107,8 +107,8 @@ def about_help(gain: Interval, metric: str) -> str:
 
 
 def _between(gain: Interval) -> str:
-    if not math.isfinite(gain.half):
-        return " (one seed, so no interval)"
+    if not gain.known:
+        return " (fewer than three seeds, so no interval)"
     return f" (between {100 * gain.low:+.1f} and {100 * gain.high:+.1f})"
 
 
@@ -122,7 +122,7 @@ def percent(value: Interval) -> str:
     if value.mean != value.mean:
         return "an unknown part"
     mean = f"{in_percent(value.mean)} %"
-    if not math.isfinite(value.half):
+    if not value.known:
         return mean
     # an interval that reaches beyond what is possible says no more than that
     low, high = max(value.low, -1.0), min(value.high, 1.0)

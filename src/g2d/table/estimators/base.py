@@ -18,10 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 from g2d.data.partition import stratified_parts
 from g2d.data.policies import Division
 from g2d.data.splits import Splits
-from g2d.engine.records import RunFolder
 from g2d.errors import UserError
 from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Recipe, recipe_from
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.dataset import TableData
@@ -105,12 +105,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             recipe, name = self._recipe(seed), _free(out)
             self.leaderboard_ = None
             if is_auto(recipe):
-                run = RunFolder(train_auto(recipe, out, name=name, data=opened))
+                run = Run(train_auto(recipe, out, name=name, data=opened), trust=True)
                 self.leaderboard_ = run.read_json(LEADERBOARD)
             else:
-                run = RunFolder(train(recipe, out, name=name, splits=opened(recipe)))
-            self.history_ = run.epochs()
-            taught = run.read_json("result.json").get("teachers", {})
+                folder = train(recipe, out, name=name, splits=opened(recipe))
+                run = Run(folder, trust=True)
+            self.history_ = run.epochs
+            taught = run.result.get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from g2d.errors import UserError
 from g2d.files import read_json, room_for, says_full, temporary_folder, write_whole
 from g2d.models.multimodal import MultimodalModel
-from g2d.runs.loading import load_run
+from g2d.runs.run import Run
 from g2d.table.export.formats import BATCH, format_of, quiet, reason, traced
 from g2d.table.export.named_tensors import NamedTensors
 from g2d.table.export.trial import Trials, largest_difference
@@ -80,14 +80,13 @@ def export(
             operation that the format lacks, or the file's answers are not the model's. No file is
             left then.
     """
-    folder, kind = Path(run), format_of(format)
-    model, _ = load_run(folder, trust)
-    about = read_json(folder / "model.json")
-    shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
-    fitted = folder / "preprocessing.json"
+    opened, kind = Run(run, trust=trust), format_of(format)
+    model, description = opened.model, opened.description
+    shapes = {name: tuple(shape) for name, shape in description["shapes"].items()}
+    fitted = opened.path / "preprocessing.json"
     notes = {"preprocessing": read_json(fitted)} if fitted.exists() else {}
-    file = Path(out) if out is not None else folder / f"model{kind.suffix}"
-    return export_model(model, task_from(about["task"]), shapes, file, format, notes)
+    file = Path(out) if out is not None else opened.path / f"model{kind.suffix}"
+    return export_model(model, task_from(description["task"]), shapes, file, format, notes)
 
 
 def export_model(

@@ -53,7 +53,7 @@ def markdown(table: Table) -> str:
 
 
 _INTERVALS = (
-    "95 %, by a bootstrap of test samples and the spread of seeds; of one seed, over samples alone."
+    "95 %, by a bootstrap of samples and the spread of seeds; below three seeds of samples."
 )
 
 

@@ -97,7 +97,7 @@ def difference(test: PairedTest, column: Column) -> str:
 
 
 def span(test: PairedTest, column: Column) -> str:
-    """The interval of a difference; nothing for one seed.
+    """The interval of a difference; nothing below three seeds.
 
     Example:
         >>> column = Column("x, fused", "x", "accuracy", "fused", True, "%")

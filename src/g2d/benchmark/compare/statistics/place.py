@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from g2d.analysis.intervals import Floats, Interval, interval, least_half_width, over_seeds
-from g2d.benchmark.compare.finished import FinishedRun
+from g2d.benchmark.compare.finished import samples_behind, value_of
 from g2d.benchmark.compare.metrics import Metric
 from g2d.benchmark.compare.statistics.samples import Samples, draws
+from g2d.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Place:
     """
 
     metric: Metric
-    runs: tuple[FinishedRun, ...]
+    runs: tuple[Run, ...]
     values: Floats
     samples: tuple[Samples, ...] | None
 
@@ -48,10 +49,10 @@ class Place:
     def interval(self) -> Interval:
         """The mean and its 95 % interval over samples and seeds."""
         if self.samples is None:
-            return over_seeds(self.values)
+            return over_seeds(self.values, self.metric.bounds)
         share = least_half_width(self.samples[0].count) if self.metric.name == "accuracy" else 0.0
         drawn = np.stack([self._drawn(samples) for samples in self.samples])
-        return interval(self.values, drawn, self.metric.scale * share)
+        return interval(self.values, drawn, self.metric.scale * share, self.metric.bounds)
 
     def only(self, seeds: Sequence[int]) -> Place:
         """Of these seeds."""
@@ -67,12 +68,15 @@ class Place:
     def less(self, other: Place) -> Interval:
         """The difference to another place of the same seeds, and its 95 % interval."""
         points = self.values - other.values
+        least, most = self.metric.bounds
+        bounds = least - most, most - least
         if not self.pairs_with(other):
-            return over_seeds(points)
+            return over_seeds(points, bounds)
         assert self.samples is not None
         assert other.samples is not None
         pairs = zip(self.samples, other.samples, strict=True)
-        return interval(points, np.stack([self._drawn(a) - self._drawn(b) for a, b in pairs]))
+        drawn = np.stack([self._drawn(a) - self._drawn(b) for a, b in pairs])
+        return interval(points, drawn, bounds=bounds)
 
     def parts_less(self, other: Place) -> Floats:
         """What each test sample adds to the difference, averaged over seeds, `(N,)`."""
@@ -98,13 +102,14 @@ class Place:
         return self.metric.scale * samples(draws(len(samples.index)))
 
 
-def place_of(runs: Sequence[FinishedRun], metric: Metric, read: str) -> Place | None:
+def place_of(runs: Sequence[Run], metric: Metric, read: str) -> Place | None:
     """Of the runs that have this metric; `None` where none has."""
-    having = sorted((r for r in runs if r.value(metric, read) is not None), key=lambda r: r.seed)
+    measured = [(run, value_of(run, metric, read)) for run in runs]
+    having = sorted((pair for pair in measured if pair[1] is not None), key=lambda p: p[0].seed)
     if not having:
         return None
-    values = np.array([run.value(metric, read) for run in having], np.float64)
-    found = [run.samples(metric, read) for run in having]
+    values = np.array([value for _, value in having], np.float64)
+    found = [samples_behind(run, metric, read) for run, _ in having]
     samples = tuple(each for each in found if each is not None)
     alike = len(samples) == len(found) and all(each.pairs_with(samples[0]) for each in samples)
-    return Place(metric, tuple(having), values, samples if alike else None)
+    return Place(metric, tuple(run for run, _ in having), values, samples if alike else None)

@@ -64,7 +64,7 @@ def samples_of(
     """From what a run predicted.
 
     Args:
-        predictions: As `RunFolder.read_predictions` gives them.
+        predictions: As `Run.predictions` gives them.
         task: Of the run.
         read: `"fused"` or a modality.
         metric: `"accuracy"`, or one of regression.

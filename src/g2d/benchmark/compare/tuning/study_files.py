@@ -9,9 +9,9 @@ from typing import Any
 
 from g2d.benchmark.compare.grid import Change
 from g2d.benchmark.compare.tuning.study import ROUND, Plan, Tuned
-from g2d.engine.records import RunFolder
 from g2d.errors import require
 from g2d.files import read_json, write_whole
+from g2d.runs.run import Run
 
 
 def replaced(plan: Plan, out: Path) -> str:
@@ -59,10 +59,10 @@ def write_record(
     methods = {}
     for method, trials in tuned.trials.items():
         results = [
-            RunFolder(runs / name).read_json("result.json")
+            run.result
             for trial in trials
-            for name in trial.runs
-            if RunFolder(runs / name).finished
+            for run in (Run(runs / name) for name in trial.runs)
+            if run.finished
         ]
         best = tuned.best(method)
         methods[method] = {

@@ -12,17 +12,17 @@ from g2d.benchmark.compare.jobs import Job, Outcome, plan_jobs
 from g2d.benchmark.compare.tuning.space import Space, distribution
 from g2d.benchmark.compare.tuning.study import ROUND, Plan, Trial, Tuned
 from g2d.benchmark.compare.tuning.study_files import write_grid, write_record
-from g2d.engine.records import RunFolder
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.methods.validation import FUSED
 from g2d.recipes.build import build_splits
 from g2d.recipes.recipe import Recipe, load_recipe, with_changes
+from g2d.runs.run import Run
 
-Run = Callable[[Sequence[Job], int], Mapping[str, Outcome]]
+RunJobs = Callable[[Sequence[Job], int], Mapping[str, Outcome]]
 
 
-def tune(plan: Plan, out: Path, run: Run, command: str = "") -> Tuned:
+def tune(plan: Plan, out: Path, run: RunJobs, command: str = "") -> Tuned:
     """Tries settings of every method and writes down which was best on validation.
 
     Trials are run folders under `out/tuning/runs`, found again by what decides them: which trial
@@ -119,11 +119,11 @@ def _tell(
     study: Any, trial: Trial, runs: Path, metric: str, outcomes: Mapping[str, Outcome]
 ) -> None:
     state = require("optuna", "tune").trial.TrialState
-    unfinished = [name for name in trial.runs if not RunFolder(runs / name).finished]
+    of_seeds = [Run(runs / name) for name in trial.runs]
+    unfinished = [run for run in of_seeds if not run.finished]
     if unfinished:
-        trial.reason = outcomes[unfinished[0]].reason
+        trial.reason = outcomes[unfinished[0].name].reason
         study.tell(trial.asked, state=state.FAIL)
         return
-    results = [RunFolder(runs / name).read_json("result.json") for name in trial.runs]
-    trial.by_seed = tuple(result["val"][metric][FUSED] for result in results)
+    trial.by_seed = tuple(run.result["val"][metric][FUSED] for run in of_seeds)
     study.tell(trial.asked, trial.value)

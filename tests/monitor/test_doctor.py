@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 import g2d
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
-from g2d.doctor.sentence import sentence
 from g2d.errors import install_command
+from g2d.monitor.sentence import sentence
 from g2d.teachers.cache import cache_key, write_cache
 from methods import small
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 FIVE = g2d.Classification(5)
 

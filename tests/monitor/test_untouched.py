@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 import g2d
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
 from g2d.models.fusion import Fusion
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from host_reads import Reads
 from methods import small
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 DATA = [samples(seed=seed) for seed in range(4)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from g2d.doctor.judging import State, judge, skill
+from g2d.monitor.judging import State, judge, skill
 from g2d.tasks import Task
 
 

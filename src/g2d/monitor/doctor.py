@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from g2d.attach import student_of
 from g2d.batch import Batch
-from g2d.doctor.figure import draw
-from g2d.doctor.last_pass import LastPass
-from g2d.doctor.measuring import (
+from g2d.errors import UserError
+from g2d.monitor.figure import draw
+from g2d.monitor.last_pass import LastPass
+from g2d.monitor.measuring import (
     FUSED,
     QUANTITIES,
     beside_teachers,
@@ -24,11 +24,11 @@ from g2d.doctor.measuring import (
     teacher_logits,
     values_of,
 )
-from g2d.doctor.sentence import sentence
-from g2d.doctor.tally import Tally
-from g2d.doctor.unimodal import UnimodalReader
-from g2d.errors import UserError
+from g2d.monitor.sentence import sentence
+from g2d.monitor.tally import Tally
+from g2d.monitor.unimodal import UnimodalReader
 from g2d.student.answers import logits_of
+from g2d.student.attach import student_of
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank

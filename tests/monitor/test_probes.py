@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import g2d
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
-from g2d.doctor.probes import Probes
 from g2d.models.fusion import Fusion
+from g2d.monitor.probes import Probes
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 NOISE = {"sharp": 1.0, "blurred": 3.0}
 

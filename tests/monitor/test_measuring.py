@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import g2d
-from doctor.watched import NAMES, TASK, attached, loop, net, samples
+from monitor.watched import NAMES, TASK, attached, loop, net, samples
 
 REGRESSION = g2d.Regression(low=-3.0, high=3.0, std=1.0)
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from g2d import gates
 from g2d.batch import Batch
-from g2d.doctor.gradients import cosine, norm
-from g2d.doctor.tally import if_defined
 from g2d.errors import UserError
 from g2d.functional.present import sum_over_present
 from g2d.models.fusion.base import kept, presence
+from g2d.monitor.gradients import cosine, norm
+from g2d.monitor.tally import if_defined
 from g2d.student.answers import UnindexedBatch
 from g2d.student.base import Student
 from g2d.tasks import Task

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from g2d import gates
 from g2d.batch import Batch
-from g2d.doctor.probes import Probes
 from g2d.methods.unimodal import loss_of_present
 from g2d.models.fusion.base import kept, presence
+from g2d.monitor.probes import Probes
 from g2d.student.base import Student
 from g2d.student.passes import ForwardPass
 from g2d.tasks import Task
