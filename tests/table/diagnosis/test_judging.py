@@ -12,8 +12,9 @@ from g2d import Classification
 from g2d.analysis.attribution import Attribution
 from g2d.analysis.scores import Skill
 from g2d.engine.evaluate import Evaluation
-from g2d.engine.records import RunFolder
-from g2d.table.diagnosis.judging import SeedRuns, find, fused_gain
+from g2d.engine.records import write_predictions
+from g2d.runs.run import Run
+from g2d.table.diagnosis.judging import SeedFindings, find, fused_gain
 
 TASK = Classification(2)
 ROWS = 200
@@ -36,7 +37,7 @@ def runs(**folders):
     own, teacher = np.where(THERE, 0.5, 0.9), np.where(THERE, 0.8, 0.3)
     owed = Attribution({"m": np.full(ROWS, 0.1), "n": np.full(ROWS, 0.3)}, 0.5, 0.9)
     folders = {"joint": Path(), "g2d": Path(), **folders}
-    return SeedRuns(
+    return SeedFindings(
         splits=None,
         **folders,
         **skills,
@@ -62,9 +63,9 @@ def test_a_finding_is_of_the_rows_that_have_the_modality():
 def test_the_gain_is_what_g2d_is_above_joint_training(tmp_path, g2d, sign):
     for name, right in (("joint", 0.76), ("g2d", g2d)):
         said = Evaluation({"fused": logits(right)}, TARGET, torch.arange(ROWS), {}, {})
-        RunFolder(tmp_path / name).path.mkdir()
-        RunFolder(tmp_path / name).write_predictions("test", said)
-    seed = runs(joint=tmp_path / "joint", g2d=tmp_path / "g2d")
+        (tmp_path / name).mkdir()
+        write_predictions(tmp_path / name, "test", said)
+    seed = runs(joint=Run(tmp_path / "joint"), g2d=Run(tmp_path / "g2d"))
     joint, after, gain = fused_gain([seed] * 3, TASK)
     assert (joint.mean, after.mean, gain.mean) == pytest.approx((0.76, g2d, g2d - 0.76))
     assert 0 < sign * (gain.low if sign > 0 else gain.high) < 1

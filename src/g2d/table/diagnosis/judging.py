@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class SeedFindings:
         sure: Confidence `(N,)` of the unimodal logits of the joint model, and of its teacher.
         attribution: Shapley values of the joint model's score.
         present: 1 where a judged row has a modality, `(N,)`.
+        others: The runs of further methods, by key.
     """
 
     splits: Splits
@@ -61,6 +62,7 @@ class SeedFindings:
     sure: Mapping[str, tuple[Floats, Floats]]
     attribution: Attribution
     present: Mapping[str, Floats]
+    others: Mapping[str, Run] = field(default_factory=dict)
 
 
 def measure_seed(
@@ -204,11 +206,14 @@ def _floor(skill: Skill) -> float:
     return skill.stretch * least_half_width(skill.effective_rows)
 
 
-def fused_gain(runs: Sequence[SeedFindings], task: Task) -> tuple[Interval, Interval, Interval]:
-    """Fused test scores of joint training and G²D, and the difference, sample by sample."""
+def fused_gain(
+    runs: Sequence[SeedFindings], task: Task, rival: str = "g2d"
+) -> tuple[Interval, Interval, Interval]:
+    """Fused test scores of joint training and a rival, and the difference, sample by sample."""
     scores: dict[str, list[Floats]] = {"joint": [], "g2d": []}
     for run in runs:
-        for key, of in (("joint", run.joint), ("g2d", run.g2d)):
+        other = run.g2d if rival == "g2d" else run.others[rival]
+        for key, of in (("joint", run.joint), ("g2d", other)):
             said = of.predictions("test")
             logits = torch.from_numpy(np.asarray(said[f"logits/{FUSED}"]))
             target = torch.from_numpy(np.asarray(said["target"]))
@@ -225,3 +230,10 @@ def fused_gain(runs: Sequence[SeedFindings], task: Task) -> tuple[Interval, Inte
         interval(g2d.mean(axis=1), g2d @ draws.T, floor, (least, 1.0)),
         interval(gain.mean(axis=1), gain @ draws.T, floor, (-difference, difference)),
     )
+
+
+def without_weight(runs: Sequence[SeedFindings]) -> tuple[str, ...]:
+    """Modalities that the fitted ensemble of most seeds gives no weight."""
+    weights = [run.g2d.result["floors"]["weights"] for run in runs]
+    zeros = {name: sum(one[name] == 0 for one in weights) for name in weights[0]}
+    return tuple(name for name, count in zeros.items() if count > len(runs) / 2)
