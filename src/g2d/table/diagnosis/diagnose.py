@@ -62,7 +62,7 @@ class Diagnosis:
         g2d: The same of G²D.
         gain: Their difference.
         rivals: G²D and what else may help, on the same rows.
-        dropped: Modalities without weight in the fitted ensemble of most seeds.
+        dropped: Modalities that an ensemble of the teachers gives no weight, for most seeds.
         budget_minutes: That were given.
         attribution: Shapley values of the joint model's score, the mean over seeds.
         runs: Run folders of joint training and of G²D, for the first seed.
@@ -93,8 +93,8 @@ class Diagnosis:
         if self.dropped:
             those = "it" if len(self.dropped) == 1 else "them"
             said.append(
-                f"The fitted ensemble gives no weight to {listed(self.dropped)}: the prediction "
-                f"is as good without {those}."
+                "An ensemble fitted on the rows that judge gives no weight to "
+                f"{listed(self.dropped)}: try it without {those}."
             )
         if self.plan.shortened and any(judge(f) in ("noise", "unclear") for f in self.findings):
             said.append(

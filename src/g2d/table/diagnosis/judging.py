@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from g2d import functional as F
 from g2d.analysis.attribution import Attribution, attribute, mean_inputs
 from g2d.analysis.intervals import Interval, interval, least_half_width, resamples
 from g2d.analysis.scores import Skill, offset, score_samples
@@ -51,6 +52,7 @@ class SeedFindings:
         attribution: Shapley values of the joint model's score.
         present: 1 where a judged row has a modality, `(N,)`.
         others: The runs of further methods, by key.
+        weights: Of the teachers in an ensemble that is fitted on the judged rows.
     """
 
     splits: Splits
@@ -63,6 +65,7 @@ class SeedFindings:
     attribution: Attribution
     present: Mapping[str, Floats]
     others: Mapping[str, Run] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def measure_seed(
@@ -101,6 +104,12 @@ def measure_seed(
     owed = attribute(model, batches(judged), task, mean_inputs(model, batches(known)))
     ones = torch.ones(len(judged), dtype=torch.bool)
     present = {name: joint[1].present.get(name, ones) for name in teachers}
+    weights = F.fit_ensemble_weights(
+        task,
+        [own[1].logits[FUSED] for own in said.values()],
+        joint[1].target,
+        [present[name] for name in said],
+    )
     return SeedFindings(
         splits=own,
         joint=runs[0],
@@ -117,6 +126,7 @@ def measure_seed(
         },
         attribution=owed,
         present={name: mask.double().numpy() for name, mask in present.items()},
+        weights=dict(zip(said, weights.tolist(), strict=True)),
     )
 
 
@@ -233,7 +243,6 @@ def fused_gain(
 
 
 def without_weight(runs: Sequence[SeedFindings]) -> tuple[str, ...]:
-    """Modalities that the fitted ensemble of most seeds gives no weight."""
-    weights = [run.g2d.result["floors"]["weights"] for run in runs]
-    zeros = {name: sum(one[name] == 0 for one in weights) for name in weights[0]}
+    """Modalities that an ensemble of the teachers gives no weight, for most seeds."""
+    zeros = {name: sum(run.weights[name] == 0 for run in runs) for name in runs[0].weights}
     return tuple(name for name, count in zeros.items() if count > len(runs) / 2)

@@ -109,7 +109,11 @@ def fused_rows(found: Mapping[str, Any]) -> list[list[str]]:
     return [
         [f"joint training, {metric}", shown(fused["joint"]), ""],
         *(
-            [f"{one['label']}, {metric}", shown(one["score"]), shown(one["gain"], digits=1)]
+            [
+                f"{one['label']}, {metric}",
+                shown(one["score"]),
+                shown(one["gain"], digits=1).replace(" %", ""),
+            ]
             for one in fused["methods"].values()
         ),
     ]
