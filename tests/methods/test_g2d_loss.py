@@ -319,6 +319,56 @@ def test_a_fusion_without_heads_gets_some_where_branches_are_asked_for(fusion: t
             assert all(p.grad.abs().sum() > 0 for p in heads.parameters())
 
 
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("weight", ["alpha", "beta", "gamma"])
+def test_the_loss_is_linear_in_each_weight_which_has_a_term_of_its_own(
+    weight: str, kind: str
+) -> None:
+    task = TASKS[kind]
+    teachers, data = bank(NAMES[:3], task), batch(NAMES[:3], task)
+    model = student(NAMES[:3], task.outputs)
+
+    def loss(**weights: float) -> torch.Tensor:
+        weights = {"alpha": 0.0, "beta": 0.0, "gamma": 0.0, **weights}
+        return g2d.G2DLoss(model, task, teachers, **weights).loss(model(data), data)
+
+    nothing, once, often = loss(), loss(**{weight: 1.0}), loss(**{weight: 2.5})
+    assert torch.allclose(often - nothing, 2.5 * (once - nothing))
+    others = {name: 0.7 for name in ("alpha", "beta", "gamma") if name != weight}
+    assert torch.allclose(loss(**others, **{weight: 1.0}) - loss(**others), once - nothing)
+    assert once > nothing
+
+
+def test_the_branches_losses_are_added_up() -> None:
+    names = NAMES[:3]
+    model, data = student(names, CLASSES.outputs), batch(names, CLASSES)
+    outputs = model(data)
+    method = g2d.G2DLoss(model, CLASSES, bank(names, CLASSES), alpha=0.0, beta=0.0, gamma=0.5)
+    each = [torch.nn.functional.cross_entropy(z, data.target) for z in outputs.unimodal.values()]
+    fused = torch.nn.functional.cross_entropy(outputs.logits, data.target)
+    assert torch.allclose(method.loss(outputs, data), fused + 0.5 * (each[0] + each[1] + each[2]))
+
+
+def test_the_ensemble_teaches_every_sample_that_has_any_modality() -> None:
+    names = NAMES[:2]
+    whole = batch(names, CLASSES, size=8)
+    there = torch.arange(8) % 3 > 0  # none has both, and one in three has the second alone
+    data = Batch(whole.inputs, whole.target, whole.index, {names[0]: there, names[1]: ~there})
+    model, teachers = student(names, CLASSES.outputs), bank(names, CLASSES)
+    off = {"alpha": 0.0, "gamma": 0.0, "distill_to": "ensemble"}
+    outputs = model(data)
+    plain, taught = (
+        g2d.G2DLoss(model, CLASSES, teachers, **off, beta=beta).loss(outputs, data)
+        for beta in (0.0, 1.0)
+    )
+    said = teachers.outputs(data)
+    right = torch.where(there[:, None], said[names[0]].logits, said[names[1]].logits)
+    divergence = torch.nn.functional.kl_div(
+        outputs.logits.log_softmax(1), right.softmax(1), reduction="batchmean"
+    )
+    assert torch.allclose(taught - plain, divergence, atol=1e-6)
+
+
 def test_a_suppressed_branch_learns_from_its_own_loss_alone() -> None:
     """Where the fused prediction is certain and right, Eq. 1 has no gradient; γ still has."""
     names = NAMES[:2]

@@ -49,6 +49,18 @@ def test_answers_are_the_raw_ones_over_the_temperature(kind: str, missing: bool)
     assert torch.equal(raw.ensemble(data), F.ensemble_logits(logits, masks))
 
 
+def test_an_absent_modality_has_no_say_in_the_weights() -> None:
+    """Whatever stands where it is absent."""
+    task = TASKS["classification"]
+    teachers, whole = bank(MODALITIES, task), heldout("classification", missing=True)
+    found = HeldOut(teachers, whole)
+    assert not all(bool(mask.all()) for mask in found.present.values())
+    before = found.weights()
+    for name, mask in found.present.items():
+        found.logits[name] = torch.where(mask[:, None], found.logits[name], 50.0)
+    assert found.weights() == pytest.approx(before)
+
+
 def test_a_cache_holds_raw_logits_and_serves_both(tmp_path: Path) -> None:
     task, online = TASKS["classification"], bank(MODALITIES, TASKS["classification"])
     data = batch(MODALITIES, task, 20)

@@ -28,6 +28,8 @@ class Split(ABC):
         target: All targets of the split, `(N, ...)`.
         augmented: Whether asking twice may give different inputs.
         present: For modalities that can be missing, which samples have them, bool `(N,)`.
+        weights: How often samples are drawn to train on, in proportion, `(N,)`; each once an epoch
+            where there are none.
 
     Example:
         >>> import torch
@@ -47,6 +49,7 @@ class Split(ABC):
     target: Tensor
     augmented: bool = False
     present: Mapping[str, NDArray[np.bool_]] = MappingProxyType({})
+    weights: Tensor | None = None
 
     @abstractmethod
     def __len__(self) -> int:

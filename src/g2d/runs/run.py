@@ -220,7 +220,10 @@ class Run:
         Raises:
             UserError: It is not what the run was trained on.
         """
-        return open_splits(self.path.name, self.recipe, self.about)
+        splits = open_splits(self.path.name, self.recipe, self.about)
+        if splits.spec.task.unsettled and self.task is not None:  # chosen on validation
+            splits = replace(splits, spec=replace(splits.spec, task=self.task))
+        return splits
 
     @cached_property
     def teacher_folders(self) -> Mapping[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -147,6 +147,7 @@ def _train_into(
     fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", student)
+        splits = _settled(run, recipe, student, splits, settings, fabric)
         measured = _measure(run, student, splits, settings, fabric)
         outcome = {
             "method": plan.label,
@@ -199,6 +200,25 @@ def _gradient_probe(
     with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
         batches = list(make_loader(drawn, min(PROBED, batch_size), shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)
+
+
+def _settled(
+    run: Run,
+    recipe: Recipe,
+    student: MultimodalModel,
+    splits: Splits,
+    settings: TrainingSettings,
+    fabric: Fabric,
+) -> Splits:
+    """The splits with what the task had left open chosen on validation, and the run told of it."""
+    task = splits.spec.task
+    if not task.unsettled:
+        return splits
+    seen = evaluate(student, to_device(evaluation_loader(splits.val, settings), fabric), task)
+    task = task.settled(seen.logits[FUSED], seen.target)
+    splits = replace(splits, spec=replace(splits.spec, task=task))
+    run.write_json("model.json", describe_model(recipe, splits, student))
+    return splits
 
 
 def _measure(
