@@ -21,8 +21,8 @@ STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
 METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
-RECIPES = ENGINE | {"data"}
-RUNS = RECIPES | {"recipes", "shallow", "__init__"}
+RECIPES = ENGINE | {"data", "shallow"}
+RUNS = RECIPES | {"recipes", "__init__"}
 ANALYSIS = RUNS | {"runs", "figures"}
 WING = ANALYSIS | {"analysis"}
 ALLOWED = {
@@ -41,7 +41,7 @@ ALLOWED = {
     "teachers": STUDENT,
     "methods": TEACHERS,
     "data": {"batch", "errors", "checksums", "files", "tasks"},
-    "shallow": {"batch", "errors", "tasks", "functional", "data"},
+    "shallow": BASIS | {"data"},
     "integrations": METHODS,
     "monitor": METHODS | {"figures"},
     "engine": METHODS,

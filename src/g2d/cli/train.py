@@ -10,7 +10,7 @@ from typing import Any
 
 from g2d.cli.command import Command
 from g2d.cli.leaderboard import show_leaderboard
-from g2d.cli.show import show_run
+from g2d.cli.show_run import show_run
 from g2d.errors import UserError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,13 @@ class Fitted:
         task: What is predicted.
         parts: One estimator; for several labels one a label, or the only answer of a label.
         scale: Of regression, the mean and the deviation of the training targets on the unit range.
+        place: Among the candidates that it was chosen from.
     """
 
     task: Task
     parts: Sequence[Any]
     scale: tuple[float, float] = (0.0, 1.0)
+    place: int = 0
 
     def logits(self, matrix: Matrix) -> Tensor:
         """Logits `(N, C)` of some rows."""
@@ -98,7 +100,8 @@ def choose(
         logits = fitted.logits(val[0])
         temperature = fit_temperature(task, logits, val[1])
         losses.append(task.loss(logits / temperature, val[1]).item())
-    return found[int(np.argmin(losses))]
+    best = int(np.argmin(losses))
+    return replace(found[best], place=best)
 
 
 def _boosting(task: Task, rows: int) -> list[Any]:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
-from g2d.data.loader import limit
+from g2d.data.loader import Subset, limit
 from g2d.data.splits import DatasetSpec, Split
 from g2d.errors import require
 
 # (N, d), an array or a sparse matrix of scipy.
 Matrix = Any
+Presence = dict[str, NDArray[np.bool_]]
 # Samples that are read at once, and numbers that are fitted on at most.
 _CHUNK, _NUMBERS = 1024, 5e7
 
@@ -35,7 +36,7 @@ class Rows:
 
     vectors: dict[str, Matrix]
     target: Tensor
-    present: dict[str, NDArray[np.bool_]]
+    present: Presence
 
     def joined(self, names: Sequence[str], missing: Sequence[str] = ()) -> Matrix:
         """Some modalities side by side, `(N, Σ d_m)`.
@@ -69,18 +70,25 @@ class ShortVectors:
         spec: Of the data.
         train: The training split.
         rows: The most training samples to read; drawn with a seed where there are more.
+        names: The modalities to read; all when not given.
 
     Attributes:
         train: The training samples that were read.
+        rows: Their places in the training split.
         columns: Modalities whose input is a vector of numbers already.
         missing: Modalities that some of the training samples lack.
     """
 
-    def __init__(self, spec: DatasetSpec, train: Split, rows: int = 5000) -> None:
-        self._spec = spec
-        few = limit(train.without_augmentation(), min(rows, _CHUNK))
-        width = sum(part.shape[1] for part in self._raw(next(_batches(few))).values())
-        drawn = limit(train.without_augmentation(), min(rows, max(100, int(_NUMBERS / width))))
+    def __init__(
+        self, spec: DatasetSpec, train: Split, rows: int = 5000, names: Sequence[str] | None = None
+    ) -> None:
+        self._spec, self._names = spec, tuple(names or spec.modalities)
+        train = train.without_augmentation()
+        few = self._raw(next(_batches(limit(train, min(rows, _CHUNK)))))
+        width = sum(part.shape[1] for part in few.values() if not _is_sparse(part))
+        most = min(rows, max(100, int(_NUMBERS / max(1, width))))
+        drawn = limit(train, most)
+        self.rows = np.asarray(drawn.rows) if isinstance(drawn, Subset) else np.arange(len(train))
         self._sparse = require("scipy.sparse", "train")
         text = require("sklearn.feature_extraction.text", "tables")
         raw, target, present = self._read(drawn)
@@ -101,22 +109,26 @@ class ShortVectors:
     def read(self, split: Split) -> Iterator[Rows]:
         """The samples of any split in order, a part at a time."""
         for batch in _batches(split.without_augmentation()):
-            yield self._finish(self._raw(batch), batch.target, _present(batch))
+            yield self._finish(self._raw(batch), batch.target, self._present(batch))
 
     def read_all(self, split: Split) -> Rows:
         """The samples of a split at once."""
         return self._finish(*self._read(split.without_augmentation()))
 
-    def _read(self, split: Split) -> tuple[dict[str, Matrix], Tensor, dict[str, NDArray[np.bool_]]]:
-        parts = [(self._raw(batch), batch.target, _present(batch)) for batch in _batches(split)]
+    def _read(self, split: Split) -> tuple[dict[str, Matrix], Tensor, Presence]:
+        batches = _batches(split)
+        parts = [(self._raw(one), one.target, self._present(one)) for one in batches]
         raw = {name: _stack([part[0][name] for part in parts]) for name in parts[0][0]}
         present = {name: np.concatenate([part[2][name] for part in parts]) for name in parts[0][2]}
         return raw, torch.cat([part[1] for part in parts]), present
 
+    def _present(self, batch: Batch) -> Presence:
+        return {name: batch.mask(name).numpy().astype(bool) for name in self._names}
+
     def _raw(self, batch: Batch) -> dict[str, Matrix]:
         """Counts of words, or summaries."""
         found: dict[str, Matrix] = {}
-        for name in self._spec.modalities:
+        for name in self._names:
             inputs = batch.inputs[name].numpy()
             if inputs.dtype.kind in "iu":
                 found[name] = _counts(inputs)
@@ -125,9 +137,7 @@ class ShortVectors:
                 found[name] = np.asarray(summary(inputs), np.float32)
         return found
 
-    def _finish(
-        self, raw: dict[str, Matrix], target: Tensor, present: dict[str, NDArray[np.bool_]]
-    ) -> Rows:
+    def _finish(self, raw: dict[str, Matrix], target: Tensor, present: Presence) -> Rows:
         vectors: dict[str, Matrix] = {}
         for name, matrix in raw.items():
             fitted = self._fitted[name]
@@ -146,10 +156,6 @@ class ShortVectors:
 def _batches(split: Split) -> Iterator[Batch]:
     for start in range(0, len(split), _CHUNK):
         yield split.__getitems__(list(range(start, min(start + _CHUNK, len(split)))))
-
-
-def _present(batch: Batch) -> dict[str, NDArray[np.bool_]]:
-    return {name: batch.mask(name).numpy().astype(bool) for name in batch.inputs}
 
 
 def _flat(inputs: NDArray[np.generic]) -> NDArray[np.generic]:

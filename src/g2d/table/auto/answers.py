@@ -104,7 +104,7 @@ class RoundFolder:
         """Trains the teachers: every modality alone, and their ensemble, have then answered."""
         splits, began = self.rows.splits, time.process_time()
         task, settings = splits.spec.task, training_settings(self.recipe)
-        teaching = resolve_teaching(self.recipe, splits)
+        teaching = resolve_teaching(replace(self.recipe, experts={}), splits)
         online = OnlineTeachers(teach(teaching, self.runs, self.fabric), task)
         weights = ask_teachers(online, splits.val, settings, self.fabric).weights()
         compared = ask_teachers(online, self.rows.compared, settings, self.fabric)
@@ -144,7 +144,8 @@ class RoundFolder:
         recipe = candidate.recipe(self.recipe)
         if candidate.dropped:
             kept = {n: e for n, e in recipe.encoders.items() if n in candidate.modalities}
-            recipe = replace(recipe, encoders=kept)
+            taught = {n: e for n, e in recipe.experts.items() if n in candidate.modalities}
+            recipe = replace(recipe, encoders=kept, experts=taught)
         folder = train(
             recipe,
             self.runs,
@@ -152,6 +153,7 @@ class RoundFolder:
             name=candidate.key,
             splits=splits,
             fabric=self.fabric,
+            floors=False,
         )
         model = Run(folder, trust=True).model.to(self.fabric.device)  # trained just now
         compared: Split = self.rows.compared
@@ -160,11 +162,11 @@ class RoundFolder:
         batches = to_device(evaluation_loader(compared, training_settings(recipe)), self.fabric)
         said = evaluate(model, batches, splits.spec.task)
         own = time.process_time() - began
-        taught = 0.0
+        teaching = 0.0
         if candidate.kind == DISTILLED:
             alone = [Candidate(ALONE, (name,)) for name in candidate.modalities]
-            taught = sum(self.answers(one).seconds for one in alone)
-        self._write(candidate, said.logits[FUSED], said.target, own + taught, own)
+            teaching = sum(self.answers(one).seconds for one in alone)
+        self._write(candidate, said.logits[FUSED], said.target, own + teaching, own)
 
     def forget(self) -> None:
         """Removes the trained models, whose answers are kept."""

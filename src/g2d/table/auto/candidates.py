@@ -76,7 +76,7 @@ class Candidate:
         """The recipe with its method; the ensemble is late fusion, whatever the recipe fuses by."""
         changed = replace(recipe, method=self.method)
         if not self.trains:
-            changed = replace(changed, fusion="late")
+            changed = replace(changed, fusion="late", experts={})
         return changed
 
     def without(self, dropped: Sequence[str]) -> Candidate:
@@ -114,4 +114,5 @@ def on_modalities(recipe: Recipe, names: Sequence[str]) -> Recipe:
     else:
         data["modalities"] = list(names)
     encoders = {name: encoder for name, encoder in recipe.encoders.items() if name in names}
-    return replace(recipe, data=data, encoders=encoders)
+    experts = {name: expert for name, expert in recipe.experts.items() if name in names}
+    return replace(recipe, data=data, encoders=encoders, experts=experts)

@@ -187,6 +187,7 @@ def diagnose(
         raise UserError(f"seeds: got {seeds}, expected 1 to 10")
     splits = build_splits(recipe)
     recipe = with_changes(complete(recipe, splits.spec), [("training.devices", 1)])
+    recipe = replace(recipe, experts={})  # what is judged are networks
     for method in ("joint", "g2d"):
         plan_method(recipe.with_method(method), splits.spec.modalities)
     methods = possible(recipe.with_method("g2d"), splits)
@@ -252,6 +253,7 @@ def _train_seed(
                 name=f"{own.spec.name}-{key}-seed{seed}-epochs{epochs}-{which}",
                 splits=own,
                 fabric=fabric,
+                floors=False,
             ),
             trust=True,
         )

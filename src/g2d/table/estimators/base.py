@@ -21,6 +21,7 @@ from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Recipe, recipe_from
+from g2d.runs.experts import in_words
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
@@ -43,6 +44,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         method: Any = AUTO,
         fusion: Any = "late",
         encoders: Mapping[str, Any] | None = None,
+        experts: Mapping[str, Any] | None = None,
         epochs: int | None = None,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
@@ -57,6 +59,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.method = method
         self.fusion = fusion
         self.encoders = encoders
+        self.experts = experts
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -87,6 +90,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             )
         self.feature_names_in_ = np.array([str(name) for name in frame.columns], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
+        experts = dict(self.experts or {})
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         frame = frame.assign(**{TARGET: target})
         division = _division(target, task, self.validation_fraction, seed)
@@ -102,22 +106,23 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 return data.splits(division)
 
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
-            recipe, name = self._recipe(seed), _free(out)
+            recipe, name = self._recipe(seed, experts), _free(out)
             self.leaderboard_ = None
             if is_auto(recipe):
                 run = Run(train_auto(recipe, out, name=name, data=opened), trust=True)
                 self.leaderboard_ = run.read_json(LEADERBOARD)
             else:
-                folder = train(recipe, out, name=name, splits=opened(recipe))
+                splits = opened(recipe)
+                folder = train(recipe, out, name=name, splits=splits, floors=False, experts=experts)
                 run = Run(folder, trust=True)
             self.history_ = run.epochs
             taught = run.result.get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
 
-    def _recipe(self, seed: int) -> Recipe:
+    def _recipe(self, seed: int, experts: Mapping[str, Any]) -> Recipe:
         """The recipe that `train` and `train_auto` take."""
-        method = self.method
+        method = "g2d" if experts and self.method == AUTO else self.method
         if self.budget_minutes is not None:
             name, options = split_spec(method, "method")
             if name != AUTO:
@@ -130,6 +135,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             {
                 "data": {"name": "table", "target": TARGET},
                 "encoders": dict(self.encoders or {}),
+                "experts": {name: in_words(one) for name, one in experts.items()},
                 "fusion": self.fusion,
                 "method": method,
                 "training": {

@@ -28,6 +28,9 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             or a method of `g2d methods`, or a mapping with its options.
         fusion: A fusion, or a mapping with its options.
         encoders: By modality; what the kind suggests where not given.
+        experts: By modality, what teaches in the place of a network: `boosting`, `linear`, `svm`,
+            or any classifier of scikit-learn (`{"table": HistGradientBoostingClassifier()}`). They
+            teach, so `auto` is then G²D.
         epochs: Of each teacher, and of the student. When not given, `auto` trains until validation
             stops improving, and any other method for 20.
         batch_size: Samples in a step.
