@@ -14,7 +14,7 @@ from g2d.recipes.experiment import resolve
 from g2d.runs.evaluate import evaluate_run
 from g2d.runs.run import Run
 from g2d.runs.train import train
-from runs.test_table_floors import recipe, table
+from runs.test_floors import recipe, table
 
 
 def files(folder):
