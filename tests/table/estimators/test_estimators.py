@@ -56,13 +56,38 @@ def test_two_halves_of_a_digit_and_noise(digits):
             "noise": rng.standard_normal((len(X), 16)),
         }
 
-    model = g2d.G2DClassifier(epochs=12, learning_rate=3e-3).fit(arrays(train), target)
+    model = g2d.G2DClassifier(method="g2d", epochs=12, learning_rate=3e-3)
+    model.fit(arrays(train), target)
     assert model.score(arrays(test), answers) > 0.9
     unimodal = model.predict_unimodal(arrays(test))
     right = {name: np.mean(np.array(said) == answers) for name, said in unimodal.items()}
     assert right["noise"] < 0.25 < min(right["top"], right["bottom"])
     assert set(model.confidence_) == {"top", "bottom", "noise"}
     assert len(model.history_) == 12
+
+
+def test_by_default_several_ways_are_compared_and_noise_is_dropped(two):
+    X, y = two
+    rng = np.random.default_rng(0)
+
+    def views(X):
+        noise = rng.standard_normal((len(X), 4))
+        return {"top": X[:, :32], "bottom": X[:, 32:], "noise": noise}
+
+    model = g2d.G2DClassifier(epochs=3, learning_rate=0.01).fit(views(X[:160]), y[:160])
+    assert model.score(views(X[160:]), y[160:]) > 0.9
+    found = model.leaderboard_
+    assert found["rows"] == 160
+    assert {"top alone", "bottom alone", "noise alone", "ensemble", "joint", "g2d"} <= {
+        line["name"] for line in found["candidates"]
+    }
+    assert "noise" not in found["kept"]["modalities"]
+    assert set(model.predict_unimodal(views(X[:3]))) == set(found["kept"]["modalities"])
+
+
+def test_minutes_are_for_the_comparison_only(two):
+    with pytest.raises(g2d.UserError, match="got budget_minutes=1 and method='joint'"):
+        g2d.G2DClassifier(HALVES, method="joint", budget_minutes=1).fit(*two)
 
 
 def test_probabilities_are_of_the_classes_in_order(fitted, two):
