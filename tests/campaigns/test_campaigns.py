@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from campaigns.counting import RESULTS, Clock, examples
 from campaigns.damaged_files import DOORS
@@ -13,8 +16,16 @@ from campaigns.kills import COMMANDS
 from campaigns.server import served
 from campaigns.world import World, judges
 
+
+def loud():
+    """One sample of 1e30: its loudness is beyond half precision, and the loss was no number."""
+    stream = io.BytesIO()
+    soundfile.write(stream, np.full(1, 1e30), 1, "FLOAT", format="WAV")
+    return stream.getvalue()
+
+
 # Inputs that ended otherwise than they should, by kind.
-FOUND: list[tuple[str, object]] = []
+FOUND = [("media", ("audio", loud()))]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +33,7 @@ def world(tmp_path_factory):
     return World(tmp_path_factory.mktemp("world"))
 
 
-@pytest.mark.parametrize("kind", ["command lines", "recipes", "tables"])
+@pytest.mark.parametrize("kind", ["command lines", "recipes", "tables", "media"])
 def test_a_few_wrong_inputs_end_as_they_should(world, kind):
     ended = []
 
