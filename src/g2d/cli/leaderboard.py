@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import show_table
-from g2d.files import read_json
 
 
 def show_leaderboard(folder: Path) -> None:
     """Prints who was compared, how they did, and who is kept and why."""
     from rich.console import Console
 
+    from g2d.files import read_json
     from g2d.table.auto.auto import LEADERBOARD
 
     found = read_json(folder / LEADERBOARD)
