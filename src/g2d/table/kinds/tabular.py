@@ -136,7 +136,8 @@ class Tabular(Kind):
 
     def finish(self, array: Array) -> Array:
         """The vector, float32."""
-        return self.finish_all([array])[0]
+        vector: Array = self.finish_all([array])[0]
+        return vector
 
     def finish_all(self, arrays: Sequence[Array]) -> Array:
         """The vectors `(n, d)`, float32."""
