@@ -4,7 +4,7 @@
     make fuzz EXAMPLES=100000      # hours
 
 What hypothesis finds it keeps in `.hypothesis` and tries first in the next run. Faults that were
-mended are `FOUND` in `tests/test_found_by_fuzzing.py`.
+mended are `FOUND` in `tests/campaigns/test_campaigns.py`.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ def picture_bytes(path: Path) -> int:
                 stored = _STORED.get(file.mode, 4)
                 turned = stored if file.getexif().get(0x0112) in _TURNED else 0
                 converted = {"RGB": 0, "L": 0, "1": 1}.get(file.mode, 4)
+                if file.has_transparency_data:  # as RGBA, white, and both together
+                    converted = 8 if file.mode == "RGBA" else 12
                 decoder = _PROGRESSIVE if "progressive" in file.info else 0
                 decoder = _DECODER.get(file.format or "", decoder)
                 held = stored + max(turned, converted, decoder)
@@ -92,6 +94,5 @@ def _opaque(picture: Any, pillow: Any) -> Any:
     if not picture.has_transparency_data:
         mode = {"1": "L", "L": "L"}.get(picture.mode, "RGB")
         return picture if picture.mode == mode else picture.convert(mode)
-    seen = picture.convert("RGBA")
-    white = pillow.new("RGBA", seen.size, "white")
-    return pillow.alpha_composite(white, seen).convert("RGB")
+    seen = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    return pillow.alpha_composite(pillow.new("RGBA", seen.size, "white"), seen).convert("RGB")
