@@ -17,7 +17,6 @@ from g2d.data.audio import read_wav
 from g2d.data.pictures import read_picture
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.opening import open_run
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.answers_file import write_predictions
@@ -199,7 +198,7 @@ def test_a_rare_class_is_weighed_selected_by_and_thresholded(tmp_path):
     answers = [row.answer for _, row in Predictor(run).table(tmp_path / "t.csv")]
     shares = [row.probabilities["yes"] for _, row in Predictor(run).table(tmp_path / "t.csv")]
     assert answers == ["yes" if share >= kept["threshold"] else "no" for share in shares]
-    assert open_run(run).splits.spec.task.threshold == kept["threshold"]
+    assert Run(run).splits.spec.task.threshold == kept["threshold"]
 
 
 def test_weights_of_classes_and_rows_are_those_of_the_table(tmp_path):
