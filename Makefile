@@ -4,7 +4,8 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-slow test-conformance fuzz check docs format docs-figure lock clean
+.PHONY: demo test test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format
+.PHONY: docs-figure lock clean
 
 demo: .venv/installed-demo
 	$(BIN)/g2d demo
@@ -14,6 +15,25 @@ test: .venv/installed-dev
 
 test-slow: .venv/installed-dev
 	$(PYTEST) -m slow
+
+# A third of them, another one every day.
+test-slow-part: .venv/installed-dev
+	$(PYTEST) -m slow --shard "$$(date +%j)/3"
+
+# Faults put into a copy of the package, one after the other: every one must fail a test.
+mutants: .venv/installed-dev
+	PYTHONPATH=tests $(BIN)/python -m mutants.run
+
+# timm needs a torchvision of the same build as torch, which the lock file does not promise.
+TIMM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/g2d/timm-venv
+test-timm: $(TIMM)/installed
+	G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
+
+$(TIMM)/installed: pyproject.toml
+	$(PYTHON) -m venv $(TIMM)
+	$(TIMM)/bin/python -m pip install --quiet --disable-pip-version-check \
+		torch==2.14.1 torchvision==0.29.1 pytest hypothesis -e ".[train,tables,vision]"
+	touch $@
 
 test-conformance: .venv/installed-dev
 	$(PYTEST) -m conformance

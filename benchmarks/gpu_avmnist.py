@@ -47,7 +47,8 @@ def pack(store: Path, file: Path, rows: Sequence[int]) -> int:
     Raises:
         UserError: It would be larger than may be carried.
     """
-    splits, arrays = AVMNIST(store).splits().named(), {}
+    splits = AVMNIST(store).splits().named()
+    arrays: dict[str, Any] = {}
     for name, count in zip(SPLITS, rows, strict=True):
         batch = splits[name].__getitems__(list(range(min(count, len(splits[name])))))
         arrays[f"{name}-target"] = batch.target.numpy()

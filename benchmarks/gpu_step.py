@@ -198,7 +198,8 @@ def _engine(method: g2d.Method, batch: g2d.Batch, setting: Setting) -> Step:
     fabric = settings.make_fabric()
     model = method.student.net
     optimizer = settings.make_optimizer(method.parameter_groups())
-    method.on_fit_start(FabricLoop(fabric, *fabric.setup(model, optimizer), epochs=2))
+    wrapped, stepper = fabric.setup(model, optimizer)
+    method.on_fit_start(FabricLoop(fabric, wrapped, stepper, epochs=2))
     bar = Silent()
 
     def step() -> None:

@@ -36,7 +36,8 @@ README_ROWS = (
 
 def accuracy_table(result: dict[str, Any], only: tuple[str, ...] | None = None) -> str:
     """Test accuracy in percent: mean ± standard deviation over seeds."""
-    names = list(result["teachers"])
+    # a contest writes beside them by which rate they were taught
+    names = [name for name in result["teachers"] if name not in ("rate", "tried")]
     lines = [
         f"| | {' | '.join(names)} | fused | fused (val) |",
         f"|---|{'---:|' * (len(names) + 2)}",
@@ -272,6 +273,8 @@ def _table_of(result: dict[str, Any]) -> str:
     if "installed" in result:
         rows = result["installed"].items()
         return "\n".join(f"- {what}: {row['megabytes']} MB" for what, row in rows)
+    if len(result.get("data", ())) == 1:
+        return accuracy_table(*result["data"].values())
     if "data" in result:
         return f"{default_table(result)}\n\n{difference_table(result)}"
     if "teachers_tried" in result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,20 @@ torch.set_num_threads(1)
 # The time of one example depends on what else the machine does; no test is about that.
 settings.register_profile("g2d", deadline=None)
 settings.load_profile("g2d")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--shard", metavar="I/N", help="every N-th test or so, the I-th part of them")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keeps the tests of a shard; which one a test is in depends on its name alone."""
+    if shard := config.getoption("--shard"):
+        part, parts = map(int, shard.split("/"))
+        mine = [zlib.crc32(item.nodeid.encode()) % parts == part % parts for item in items]
+        left = [item for item, chosen in zip(items, mine, strict=True) if not chosen]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item, chosen in zip(items, mine, strict=True) if chosen]
 
 
 @pytest.fixture(scope="session")

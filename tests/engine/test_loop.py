@@ -275,3 +275,18 @@ def test_a_single_epoch_starts_at_the_rate_that_was_asked_for(tmp_path):
     chosen = settings(epochs=1, lr_steps=(0.3,))
     fit(JointTraining(student(), TASK), *loaders(), chosen, folder=tmp_path)
     assert Run(tmp_path).epochs[0]["learning_rate"] == 0.01
+
+
+def test_training_ends_once_validation_has_not_improved_and_stays_ended(tmp_path):
+    still = settings(epochs=20, learning_rate=1e-12, weight_decay=0.0, patience=2)
+    ends = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        method = JointTraining(student(), TASK)
+        found = fit(method, *loaders(), still, folder=tmp_path, resume=True)
+        ends.append((found.best_epoch, found.epochs))
+    assert ends[0] == ends[1]
+    assert ends[0][1] == ends[0][0] + 1 + 2 < 20
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == ends[0][1]
+    with pytest.raises(UserError, match="patience must be 1 or more, or null, got 0"):
+        settings(patience=0)

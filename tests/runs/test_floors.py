@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 
 from g2d import Classification, Regression
+from g2d.cli.show_run import show_run
 from g2d.recipes.experiment import resolve
 from g2d.recipes.recipe import recipe_from
-from g2d.runs.floors import measure_floors, shallow_floors
+from g2d.runs.floors import joint_floor, measure_floors, shallow_floors
+from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.shallow.floors import Floors
 from toy import toy_recipe
@@ -113,3 +116,19 @@ def test_of_a_number_the_lesser_error_is_above():
     found = measure_floors(task, {"test": guess}, {"test": target}, shallow)["test"]
     assert found["above"] == found["clearly"] == ["svm"]
     assert found["guess"]["mae"] == pytest.approx((target - target.mean()).abs().mean().item())
+
+
+def test_joint_training_is_a_floor_where_it_lies_beside_the_run(tmp_path, capsys):
+    file, out = table(tmp_path), tmp_path / "runs"
+    own = Run(train(recipe(file, "mslr"), out))
+    assert joint_floor(own) is None
+    joint = Run(train(recipe(file, "joint"), out))
+    found = joint_floor(own)
+    said, other = own.metrics["accuracy"]["fused"], joint.metrics["accuracy"]["fused"]
+    assert found["accuracy"] == other
+    assert found["above"] == (other > said)
+    assert joint_floor(joint) is None
+    show_run(own.path, out)
+    assert re.search(rf"joint training, same recipe +{other:.4f}", capsys.readouterr().out)
+    train(recipe(file, "joint", seed=1), out)
+    assert joint_floor(Run(train(recipe(file, "mslr", seed=1, fusion="sum"), out))) is None

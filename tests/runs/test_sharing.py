@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
 from g2d.data.loader import make_loader
-from g2d.recipes.recipe import recipe_from
+from g2d.recipes.experiment import resolve_teaching
+from g2d.recipes.recipe import digest, recipe_from
 from g2d.runs.loaders import having
+from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from toy import ToyData, toy_recipe
@@ -76,3 +79,20 @@ def test_two_devices_from_the_command_line_make_one_finished_run(tmp_path):
         assert done.stdout.count("toy, g2d, test split") == 1
     result = Run(tmp_path / "runs" / "toy-g2d-seed0").result
     assert result["samples"] == {"train": 96, "val": 96, "test": 96}
+
+
+def test_a_setting_that_came_later_does_not_rename_teachers(tmp_path):
+    """Teachers of before `patience` are found; those that end early are others."""
+    plain = resolve_teaching(recipe_from(toy_recipe()))
+    place = teacher_folder(plain, "near", tmp_path)
+    watched = ("accelerator", "workers", "loggers", "probe_gradients", "patience")
+    identity = {
+        "data": plain.splits.spec.fingerprint,
+        "protocol": plain.splits.spec.protocol,
+        "encoder": plain.recipe.encoders["near"],
+        "training": {k: v for k, v in asdict(plain.settings).items() if k not in watched},
+        "seed": 0,
+    }
+    assert place.name.endswith(digest(identity))
+    early = replace(plain, settings=replace(plain.settings, patience=3))
+    assert teacher_folder(early, "near", tmp_path) != place

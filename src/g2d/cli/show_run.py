@@ -11,7 +11,7 @@ from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
 # Read where classes are uneven: accuracy alone is high there for who guesses.
 _OF_UNEVEN = ("uar", "macro_f1")
 _WORDS = {"uar": "balanced accuracy", "macro_f1": "macro F1", "f1": "F1", "map": "mAP"}
-_FLOORS = ("guess", "boosting", "linear", "svm", "single", "ensemble")
+_FLOORS = ("guess", "boosting", "linear", "svm", "single", "ensemble", "joint")
 
 
 def shown_metrics(result: Mapping[str, Any]) -> list[str]:
@@ -30,6 +30,7 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
         out: What its teachers are named relative to.
         instead: The command that trains the ensemble of the same teachers.
     """
+    from g2d.runs.floors import joint_floor
     from g2d.runs.run import Run
 
     run = Run(folder, out=out)
@@ -51,12 +52,23 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     show_metrics(shown, ", ".join([title, *hidden]))
     if "patterns" in result["test"]:
         show_patterns(result["test"]["patterns"])
-    if "floors" in result:
-        show_floors(result, metrics, instead)
+    floors, joint = result.get("floors"), joint_floor(run)
+    if joint is not None:
+        floors = with_joint(floors or {"metric": run.metric, "test": {}}, joint)
+    if floors is not None:
+        show_floors({**result, "floors": floors}, metrics, instead)
     figure = folder / "learning_curves.png"
     if figure.exists():
         print(f"  figure      {figure}")
     print(f"  run folder  {folder}")
+
+
+def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str, Any]:
+    """The floors of a run with joint training among them (see `g2d.runs.floors.joint_floor`)."""
+    test = dict(floors["test"])
+    for key in ("above", "clearly"):
+        test[key] = [*test.get(key, ()), *(["joint"] if joint["above"] and joint[key] else [])]
+    return {**floors, "test": {**test, "joint": joint}}
 
 
 def show_floors(
@@ -108,6 +120,8 @@ def _named(name: str, floors: Mapping[str, Any]) -> str:
         return f"best modality alone ({floors['modality']})"
     if name == "ensemble":
         return "fitted ensemble of the teachers"
+    if name == "joint":
+        return "joint training, same recipe"
     if name == "boosting":
         return f"gradient boosting on {', '.join(floors['reads'][name])}"
     return {"linear": "linear model", "svm": "SVM"}[name] + " on everything"

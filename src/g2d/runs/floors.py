@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from g2d.data.splits import Split, Splits
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
+from g2d.methods.validation import FUSED
 from g2d.recipes.recipe import digest
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.run import Run
@@ -125,6 +127,34 @@ def measure_floors(
         clearly = [name for name in above if _clearly(task, *said[name])]
         floors[split] = {**measured, **more, "above": above, "clearly": clearly}
     return floors
+
+
+def joint_floor(run: Run) -> dict[str, Any] | None:
+    """Joint training with the same recipe, seed and data, where it lies beside a run.
+
+    Args:
+        run: Finished, under the name that `g2d train` gives.
+
+    Returns:
+        The metrics of its fused prediction on test, and whether they are `above` the run's, and
+        `clearly`; `None` where there is no such run.
+    """
+    label, task = f"-{run.result.get('method')}-", run.task
+    joint = Run(run.path.with_name(run.path.name.replace(label, "-joint-", 1)))
+    if joint.path == run.path or not joint.finished or task is None:
+        return None
+    own, other = ({**one.about["recipe"], "method": None} for one in (run, joint))
+    if own != other or run.fingerprint != joint.fingerprint:
+        return None
+    model, floor = (
+        torch.from_numpy(one.predictions("test")[f"logits/{FUSED}"]) for one in (run, joint)
+    )
+    target = torch.from_numpy(run.predictions("test")["target"])
+    return {
+        **{metric: values[FUSED] for metric, values in joint.metrics.items()},
+        "above": _above(task, floor, model, target),
+        "clearly": _clearly(task, floor, model, target),
+    }
 
 
 def _best(task: Task, heldout: HeldOut) -> str:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import html
 import re
-import shutil
 import subprocess
 from contextlib import contextmanager
 
@@ -16,11 +15,9 @@ from starlette.applications import Starlette
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.routing import Mount, Route
 
+from benchmark.report.browser import CHROMIUM, needs_browser
 from g2d.table.serve.app import make_app
 from table.serve.conftest import serving
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 
 # What a person does, after the page has built its form.
 HELPERS = """
@@ -62,7 +59,7 @@ def stage(app, folder):
 
         def play(script, *options):
             scenes["now"] = script
-            command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu"]
+            command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu"]
             command += ["--disable-dev-shm-usage", "--no-first-run", *options]
             command += ["--virtual-time-budget=20000", "--dump-dom", f"{address}/scene"]
             said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

@@ -80,7 +80,8 @@ def answers(run: Run) -> Confusion | Scatter | Labels | None:
         return scatter(target.astype(float), answered.astype(float))
     if isinstance(run.task, MultiLabel):
         given = run.task.predict(torch.from_numpy(logits)).numpy()
-        return by_label(target > 0.5, given > 0.5, run.task.label_names)
+        asked = target.astype(float) > 0.5
+        return by_label(asked, given > 0.5, run.task.label_names)
     if target.ndim != 1 or not np.issubdtype(target.dtype, np.integer):
         return None
     named = run.task.class_names if isinstance(run.task, Classification) else None
