@@ -22,6 +22,7 @@ from g2d.table.targets import read_target
 from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
 
 _FOLDS = 5
+_BETWEEN = "|"  # several labels of a row
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) ->
 
 def _said(task: Task, answer: Tensor, names: Sequence[str]) -> str:
     if isinstance(task, MultiLabel):
-        return "|".join(name for name, bit in zip(names, answer, strict=True) if bit)
+        return _BETWEEN.join(name for name, bit in zip(names, answer, strict=True) if bit)
     return names[int(answer)]
 
 
