@@ -24,8 +24,20 @@ def loud():
     return stream.getvalue()
 
 
+def without_an_end():
+    """A .npy file whose header has lost its first bracket: numpy raises `TokenError`."""
+    stream = io.BytesIO()
+    np.save(stream, np.ones(2, np.float32))
+    return stream.getvalue().replace(b"{", b" ")
+
+
 # Inputs that ended otherwise than they should, by kind.
-FOUND = [("media", ("audio", loud()))]
+FOUND = [
+    ("media", ("audio", loud())),
+    ("media", ("features", without_an_end())),
+    # a file separator in the name of a column was printed as it is: two lines
+    ("tables", b"\x03\x1dF"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,9 @@ class World:
             with within(20):
                 kind.unpacked(file)
                 array = kind.decode({"file": "sent"}, self.folder)
+                if array is not None:
+                    kind.fit(lambda: iter([array]))
+                    array = kind.finish(array)
         except UserError as error:
             self.last = "refused"
             return "several lines" if "\n" in str(error) else ""

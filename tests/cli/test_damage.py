@@ -148,3 +148,15 @@ def test_a_changed_value_of_an_epoch_is_named(tmp_path):
     path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 0.4', 1))
     with pytest.raises(UserError, match=r"metrics\.jsonl, line 1, is not as it was written"):
         _ = Run(tmp_path).epochs
+
+
+def test_a_teacher_whose_epochs_are_lost_is_named(g2d, toy_file, tmp_path):
+    """An empty file has no checksum that could differ."""
+    out, recipe = tmp_path / "out", toy_file()
+    assert g2d("train", recipe, "--method", "g2d", "--out", out).status == 0
+    file = sorted(out.glob("teachers/*/metrics.jsonl"))[0]
+    file.write_text("")
+    words = ("train", recipe, "--method", "g2d", "--name", "next", "--out", out)
+    said = g2d(*words)
+    assert (said.status, said.err.count("\n")) == (2, 1), said.err
+    assert said.err.startswith(f"g2d train: {file} holds no epoch; delete {file.parent} and run")

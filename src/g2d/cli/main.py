@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if changes and not command.takes_changes:
         said = f"unexpected argument {changes[0]!r}; see g2d {command.name} --help"
-        print(f"g2d {command.name}: {said}", file=sys.stderr)
+        print(f"g2d {command.name}: {_one_line(said)}", file=sys.stderr)
         return 2
     _set_up_logging(arguments.verbose or arguments.debug)
     try:
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         if arguments.debug:
             raise
-        print(f"g2d {command.name}: {error}", file=sys.stderr)
+        print(f"g2d {command.name}: {_one_line(error)}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt as stop:
         print(f"g2d {command.name}: stopped{_ONWARDS.get(command.name, '')}", file=sys.stderr)
@@ -92,9 +92,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"g2d {command.name}: {where}{error.strerror or error}", file=sys.stderr)
+        print(
+            f"g2d {command.name}: {_one_line(f'{where}{error.strerror or error}')}", file=sys.stderr
+        )
         return 2
     return 0
+
+
+def _one_line(said: object) -> str:
+    r"""A message in which names, which may come from anybody, do not command the terminal.
+
+    Example:
+        >>> _one_line("it has \x1b[2J")
+        'it has \\x1b[2J'
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(said)
+    )
 
 
 class _Terminated(KeyboardInterrupt):

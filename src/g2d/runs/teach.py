@@ -15,6 +15,7 @@ from filelock import FileLock
 from g2d.engine.checkpoint import load_weights, save_weights
 from g2d.engine.evaluate import evaluate
 from g2d.engine.loop import fit
+from g2d.errors import UserError
 from g2d.methods.joint import JointTraining
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
@@ -197,7 +198,12 @@ def measure_speed(
     """
     curves, splits = dict(others), teaching.splits
     for name in teaching.networks:
-        records = Run(teacher_folder(teaching, name, out)).epochs
+        folder = teacher_folder(teaching, name, out)
+        if not (records := Run(folder).epochs):
+            raise UserError(
+                f"{folder / 'metrics.jsonl'} holds no epoch; delete {folder} and run the same "
+                "command again, which trains this teacher anew"
+            )
         curves[name] = [record["val"]["confidence"][FUSED] for record in records]
     return learning_speeds(curves, splits.spec.task, splits.val.target, splits.val.present)
 
