@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-slow test-slow-part test-conformance test-timm mutants check docs format docs-figure lock clean
+.PHONY: demo test test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format docs-figure lock clean
 
 demo: .venv/installed-demo
 	$(BIN)/g2d demo
@@ -36,6 +36,11 @@ $(TIMM)/installed: pyproject.toml
 
 test-conformance: .venv/installed-dev
 	$(PYTEST) -m conformance
+
+# Minutes; EXAMPLES=100000 takes hours.
+EXAMPLES ?= 200
+fuzz: .venv/installed-dev
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m campaigns.fuzz --examples $(EXAMPLES)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "AMCo": {"name": "amco"},
     "G²D, printed (default until now)": {"name": "g2d", "preset": "printed"},
     "G²D, paper": {"name": "g2d", "preset": "paper"},
+    "G²D, released": {"name": "g2d", "preset": "released"},
     "loss + γ, branch, init": {
         "name": "g2d",
         "gamma": 1.0,

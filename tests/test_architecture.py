@@ -21,7 +21,7 @@ STUDENT = MODELS | {"student"}
 TEACHERS = STUDENT | {"teachers"}
 METHODS = TEACHERS | {"methods"}
 ENGINE = METHODS | {"engine"}
-RECIPES = ENGINE | {"data"}
+RECIPES = ENGINE | {"data", "shallow"}
 RUNS = RECIPES | {"recipes", "__init__"}
 ANALYSIS = RUNS | {"runs", "figures"}
 WING = ANALYSIS | {"analysis"}
@@ -41,6 +41,7 @@ ALLOWED = {
     "teachers": STUDENT,
     "methods": TEACHERS,
     "data": {"batch", "errors", "checksums", "files", "tasks"},
+    "shallow": BASIS | {"data"},
     "integrations": METHODS,
     "monitor": METHODS | {"figures"},
     "engine": METHODS,

@@ -147,6 +147,29 @@ def test_accuracy_is_that_of_scikit_learn() -> None:
     assert found["exact_match"] == pytest.approx(sk.accuracy_score(target.numpy(), bits))
 
 
+@given(size=st.integers(2, 12), seed=seeds, levels=st.sampled_from([2, 5, 1000]))
+def test_f1_and_map_of_several_labels_are_those_of_scikit_learn(
+    size: int, seed: int, levels: int
+) -> None:
+    """Also where scores are equal, and where a label has no sample."""
+    logits, _, target = samples("multilabel", size, seed)
+    logits = (levels * logits).round() / levels
+    target[:, 2] *= seed % 2
+    truth, answers = target.numpy(), (logits > 0).int().numpy()
+    found = TASKS["multilabel"].metrics(logits, target)
+    if truth.any() or answers.any():
+        assert found["f1"] == pytest.approx(sk.f1_score(truth, answers, average="micro"))
+        labels = np.flatnonzero(truth.any(axis=0) | answers.any(axis=0))
+        each = sk.f1_score(truth, answers, average=None, labels=labels, zero_division=0)
+        assert found["macro_f1"] == pytest.approx(each.mean())
+    there = truth.any(axis=0)
+    if there.any():
+        expected = sk.average_precision_score(truth[:, there], logits.numpy()[:, there])
+        assert found["map"] == pytest.approx(expected)
+    else:
+        assert math.isnan(found["map"])
+
+
 @given(st.integers(1, 30), st.integers(1, 5), st.integers(1, 5), seeds)
 def test_recalls_and_f1_are_those_of_scikit_learn(
     size: int, truths: int, answers: int, seed: int

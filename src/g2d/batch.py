@@ -138,11 +138,11 @@ class Outputs:
         unimodal: What every modality alone says inside the fused model, `(B, C)` (the
             "Audio"/"Video" rows of the paper's tables). Fusions whose logits are a sum over
             modalities give it always; the others only in eval mode (see `g2d.models.fusion`).
-        fused_from: What the fusion was given: the features, or `(B, N_m, d_m)` tokens where it
+        fusion_inputs: What the fusion was given: the features, or `(B, N_m, d_m)` tokens where it
             attends over tokens.
     """
 
     logits: Tensor
     features: dict[str, Tensor]
     unimodal: dict[str, Tensor] = field(default_factory=dict)
-    fused_from: dict[str, Tensor] = field(default_factory=dict)
+    fusion_inputs: dict[str, Tensor] = field(default_factory=dict)

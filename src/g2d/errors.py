@@ -1,4 +1,4 @@
-"""The error a user can mend."""
+"""The error a user can correct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 class UserError(ValueError):
     """Something in the user's data, recipe or command is not as it must be.
 
-    The message is one line: what was got, what was expected, how to mend it. The command line
+    The message is one line: what was got, what was expected, what to do. The command line
     prints it as it is and ends with status 2.
     """
 

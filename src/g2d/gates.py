@@ -64,7 +64,7 @@ def scale(parameters: Iterable[nn.Parameter], factor: Tensor | float) -> None:
 def scale_with_noise(
     parameters: Iterable[nn.Parameter],
     factor: Tensor | float,
-    room: Tensor,
+    buffer: Tensor,
     generator: torch.Generator | None = None,
 ) -> None:
     """Multiplies the gradients, and adds noise as large as each was: factor g + N(0, std(g)²).
@@ -75,7 +75,7 @@ def scale_with_noise(
     Args:
         parameters: Of two elements or more.
         factor: For all of them.
-        room: A flat tensor, as large as the largest gradient; the noise is drawn into it.
+        buffer: A flat tensor, as large as the largest gradient; the noise is drawn into it.
         generator: Of the noise.
 
     Example:
@@ -87,7 +87,7 @@ def scale_with_noise(
     """
     for parameter in parameters:
         if parameter.grad is not None:
-            noise = room[: parameter.numel()].view(parameter.shape).normal_(generator=generator)
+            noise = buffer[: parameter.numel()].view(parameter.shape).normal_(generator=generator)
             deviation = parameter.grad.std()
             parameter.grad.mul_(factor).addcmul_(noise, deviation)
 

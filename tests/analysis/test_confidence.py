@@ -14,7 +14,7 @@ from g2d import OnlineTeachers, UserError, mean_confidence
 from g2d.analysis.confidence import confidence
 from g2d.analysis.confidence_ratio import confidence_ratio
 from g2d.analysis.subject import Subject
-from g2d.analysis.sureness import HELDOUT, SEEN, SPEED, TRAIN, VIEWS
+from g2d.analysis.teacher_confidence import HELDOUT, SEEN, SPEED, TRAIN, VIEWS
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
@@ -30,7 +30,7 @@ def test_every_view_is_equation_5(task, masked):
     bank = OnlineTeachers(dict(mine.teachers), mine.task)
     for view, split in ((TRAIN, "train"), (HELDOUT, "val")):
         expected = mean_confidence(bank, mine.batches(split))
-        found = {name: sure.mean.value for name, sure in case.sureness[view].items()}
+        found = {name: sure.mean.value for name, sure in case.confidence[view].items()}
         assert found == pytest.approx(expected, rel=1e-5)
         assert list(case.rankings[view]) == sorted(NAMES, key=expected.__getitem__)
     assert not case.augmented
@@ -43,7 +43,7 @@ def test_what_the_student_saw_is_augmented():
     (case,) = found.cases
     assert case.augmented
     assert found == again  # drawn with a seed of its own
-    assert case.sureness[SEEN] != case.sureness[TRAIN]
+    assert case.confidence[SEEN] != case.confidence[TRAIN]
     assert "both views of train are the same" not in found.sentence()
     state = torch.random.get_rng_state()
     confidence([mine])
@@ -52,7 +52,7 @@ def test_what_the_student_saw_is_augmented():
 
 def test_batches_and_interval_are_about_the_same_mean():
     (case,) = confidence([subject()]).cases
-    sure = case.sureness[TRAIN]["a"]
+    sure = case.confidence[TRAIN]["a"]
     assert len(sure.batches) == 90 // 32
     assert sure.mean.low < sure.mean.value < sure.mean.high
     assert np.isnan(sure.band).all()  # two batches have no range worth telling
@@ -78,8 +78,8 @@ def test_a_clear_order_is_found_in_every_resample():
         (case,) = confidence([mine]).cases
         assert set(case.rankings.values()) == {NAMES}
         assert set(case.weakest_share.values()) == {1.0}
-        assert case.sureness[HELDOUT]["a"].mean.value == pytest.approx(1 / 3)
-        assert case.sureness[HELDOUT]["b"].mean.value == pytest.approx(np.e**2 / (np.e**2 + 2))
+        assert case.confidence[HELDOUT]["a"].mean.value == pytest.approx(1 / 3)
+        assert case.confidence[HELDOUT]["b"].mean.value == pytest.approx(np.e**2 / (np.e**2 + 2))
 
 
 def test_runs_with_the_same_teachers_are_one_case():
@@ -108,7 +108,7 @@ def test_memory_is_seen_as_rankings_that_differ(leaky, tmp_path):
     assert case.rankings[HELDOUT] == ("near", "far")
     recorded = Run(leaky).result["teachers"]
     for view, key in ((TRAIN, "train"), (HELDOUT, "heldout")):
-        values = {name: sure.mean.value for name, sure in case.sureness[view].items()}
+        values = {name: sure.mean.value for name, sure in case.confidence[view].items()}
         assert values == pytest.approx(recorded["confidence"][key], rel=1e-5)
     assert dict(case.speed) == pytest.approx(recorded["speed"])
     assert case.rankings[SPEED] == tuple(sorted(case.speed, key=case.speed.__getitem__))

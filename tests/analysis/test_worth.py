@@ -34,10 +34,10 @@ def test_every_way_is_its_definition(task, masked, fusion):
         for row in found.rows:
             there = batch.present.get(row.modality, torch.ones(len(batch), dtype=torch.bool))
             said = outputs.unimodal[row.modality][there]
+            given = outputs.fusion_inputs
             head = score_samples(mine.task, said, batch.target[there]).mean()
             features = {
-                n: means[n].expand(len(batch), -1) if n == row.modality else outputs.fused_from[n]
-                for n in NAMES
+                n: means[n].expand(len(batch), -1) if n == row.modality else given[n] for n in NAMES
             }
             without = mine.model.fusion(features, batch.present or None)[0]
             lost = fused - score_samples(mine.task, without, batch.target).mean()

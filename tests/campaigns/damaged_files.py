@@ -1,18 +1,16 @@
 """Files of runs, teachers, caches and stores, damaged at random, and every command that opens them.
 
-    python tests/campaigns/damaged_files.py --trials 500
+    PYTHONPATH=tests python -m campaigns.damaged_files --trials 500
 
 One file of a copied folder is damaged, and a command opens the folder. It ends in one line that
 names the file and status 1 or 2, or does what it did with the whole folder, to the last byte.
 Anything else is a fault: a traceback, several lines, or another result in silence. The last
-campaign's counts are in `damaged_files.json`.
+campaign's counts are in `results/damaged_files.json`.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import io
 import json
 import os
 import shutil
@@ -24,18 +22,19 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
-from g2d.cli.main import main
+from campaigns import commands, inputs
+from campaigns.counting import Clock, examples, record_of
 from g2d.data.store import Store, new_folder, write_manifest
 from g2d.errors import UserError
 
-HERE = Path(__file__).parent
 EPOCHS = 6
 WORDS = [
     "the",
@@ -67,45 +66,20 @@ class Door:
     open: Callable[[Path], Any]
 
 
-def flip(content: bytes, rng: np.random.Generator) -> bytes:
-    """One bit."""
-    changed = bytearray(content)
-    changed[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
-    return bytes(changed)
-
-
-def cut(content: bytes, rng: np.random.Generator) -> bytes:
-    """The end is missing."""
-    return content[: rng.integers(len(content))]
-
-
-def hole(content: bytes, rng: np.random.Generator) -> bytes:
-    """A block of zeros, as file systems leave it after a power cut."""
-    start, size = int(rng.integers(len(content))), int(rng.integers(1, 512))
-    return content[:start] + bytes(min(size, len(content) - start)) + content[start + size :]
-
-
-def junk(content: bytes, rng: np.random.Generator) -> bytes:
-    """Something else's content."""
-    return rng.bytes(int(rng.integers(300)))
-
-
-DAMAGES = {"flipped": flip, "cut": cut, "hole": hole, "junk": junk}
-
-
 def run(*words: object) -> str:
     """A command of g2d in this process; what it printed.
 
     Raises:
-        UserError: It ended with another status than 0, with what it said.
+        UserError: It refused, with what it said.
+        AssertionError: It ended otherwise.
     """
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        status = main([str(word) for word in words])
-    if status:
-        lines = err.getvalue().splitlines()
+    said = commands.run(words)
+    fault = said.fault()
+    if said.status:
+        assert not fault, fault
+        lines = said.err.splitlines()
         raise UserError("\n".join(line for line in lines if not line.startswith("WARNING: ")))
-    return out.getvalue()
+    return said.out
 
 
 def predict(out: Path) -> str:
@@ -200,57 +174,93 @@ def copied(whole: Path) -> Iterator[Path]:
         yield copy
 
 
-def outcome(name: str, whole: Path, file: Path, damage: str, seed: Any, truth: Any) -> str:
-    """What became of one trial: `refused`, `the same`, or a fault."""
-    with copied(whole) as out:
-        path = out / file
-        path.write_bytes(DAMAGES[damage](path.read_bytes(), np.random.default_rng(seed)))
-        opened = out / "store" if DOORS[name].of == "store" else out
+@dataclass(frozen=True)
+class Damaged:
+    """A file that is not as it was.
+
+    Attributes:
+        door: By which it is opened.
+        file: Which it is, from the folder on.
+        content: What it holds.
+    """
+
+    door: str
+    file: Path
+    content: bytes = field(repr=False)
+
+
+class Damage:
+    """Damaged files of a folder, and what becomes of the commands that open it.
+
+    Args:
+        whole: An empty folder, to be filled.
+
+    Attributes:
+        inputs: Damaged files, made by hypothesis.
+        last: What became of the last: `refused` or `the same`.
+    """
+
+    def __init__(self, whole: Path) -> None:
+        self._whole, self.last = whole, ""
+        make(whole)
+        self._truths = {name: self._opened(door, None) for name, door in DOORS.items()}
+        self.inputs = self._strategy()
+
+    def _strategy(self) -> st.SearchStrategy[Damaged]:
+        @st.composite
+        def one(draw: st.DrawFn) -> Damaged:
+            name = draw(st.sampled_from(list(DOORS)))
+            held = self._whole / DOORS[name].of
+            files = sorted(p for p in held.rglob("*") if p.is_file() and p.stat().st_size)
+            file = draw(st.sampled_from(files))
+            content = draw(inputs.damaged(file.read_bytes()))
+            return Damaged(name, file.relative_to(self._whole), content)
+
+        return one()
+
+    def _opened(self, door: Door, damaged: Damaged | None) -> Any:
+        with copied(self._whole) as out:
+            if damaged is not None:
+                (out / damaged.file).write_bytes(damaged.content)
+            return door.open(out / "store" if door.of == "store" else out)
+
+    def judge(self, damaged: Damaged) -> str:
+        """What is wrong with what becomes of one."""
         try:
-            found = DOORS[name].open(opened)
+            found = self._opened(DOORS[damaged.door], damaged)
         except UserError as error:
+            self.last = "refused"
             if "\n" in str(error):
-                return "fault: several lines"
-            return "refused" if file.name in str(error) else "fault: the file is not named"
-        except BaseException:
-            return f"fault: {traceback.format_exc().splitlines()[-1][:200]}"
-    return "the same" if found == truth else "fault: another result in silence"
+                return "several lines"
+            return "" if damaged.file.name in str(error) else f"the file is not named: {error}"
+        except Exception:
+            return traceback.format_exc().splitlines()[-1][:300]
+        self.last = "the same"
+        return "" if found == self._truths[damaged.door] else "another result in silence"
 
 
-def campaign(trials: int, seed: int) -> dict[str, Any]:
+def campaign(trials: int, seed: int, clock: Clock) -> dict[str, Any]:
     """So many trials, and what became of them."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in DOORS}
     faults = []
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "out"
         whole.mkdir()
-        make(whole)
-        rng = np.random.default_rng(seed)
-        truths = {}
-        for name, door in DOORS.items():
-            with copied(whole) as out:
-                truths[name] = door.open(out / "store" if door.of == "store" else out)
-        for trial in range(trials):
-            name = list(DOORS)[trial % len(DOORS)]
-            files = sorted(
-                p for p in (whole / DOORS[name].of).rglob("*") if p.is_file() and p.stat().st_size
-            )
-            file = files[rng.integers(len(files))].relative_to(whole)
-            damage = str(rng.choice(list(DAMAGES)))
-            said = outcome(name, whole, file, damage, [seed, trial], truths[name])
-            counts[name][said.partition(":")[0]] += 1
-            if said.startswith("fault"):
-                faults.append({"door": name, "file": str(file), "damage": damage, "said": said})
-    return {"trials": trials, "seed": seed, "counts": counts, "faults": faults}
+        damage = Damage(whole)
+
+        def see(value: Damaged, fault: str) -> None:
+            counts[value.door]["fault" if fault else damage.last] += 1
+            if fault:
+                faults.append({"door": value.door, "file": str(value.file), "fault": fault})
+
+        examples(damage.inputs, damage.judge, trials, seed, see, clock)
+    return {
+        "trials": sum(map(Counter.total, counts.values())),
+        "seed": seed,
+        "counts": counts,
+        "faults": faults,
+    }
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--trials", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=HERE / "damaged_files.json")
-    given = parser.parse_args()
-    found = campaign(given.trials, given.seed)
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
-    sys.exit(bool(found["faults"]))
+    record_of("damaged_files", campaign, 500, __doc__ or "")

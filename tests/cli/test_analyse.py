@@ -92,3 +92,11 @@ def test_runs_with_absent_modalities_are_analysed(g2d, toy_file, tmp_path):
     for name in ("confidence", "confidence-ratio", "calibration", "attribution"):
         said = g2d("analyse", name, run, "--trust", "--to", tmp_path)
         assert (said.status, said.err) == (0, "")
+
+
+def test_the_picture_of_features_is_drawn_as_asked(g2d, runs, tmp_path):
+    said = g2d("analyse", "modality-gap", runs[0], "--projection", "tsne", "--to", tmp_path)
+    assert (said.status, said.err) == (0, "")
+    assert "t-SNE" in said.out
+    said = g2d("analyse", "calibration", runs[0], "--projection", "tsne", "--to", tmp_path)
+    assert said.err.endswith("got --projection, which is for modality-gap; leave it out\n")

@@ -41,7 +41,7 @@ def test_misme_is_checked_prepared_and_trained(g2d, root, tmp_path):
     for method in ("joint", "g2d"):
         said = g2d("train", "misme", *run, "--method", method)
         assert said.status == 0
-        folder = tmp_path / "runs" / f"misme-{method}-seed0"
+        folder = tmp_path / "runs" / f"misme-{method}-seed999"
         assert (folder / "learning_curves.png").exists()
         assert_metrics_are_of_the_original_scale(folder, store)
     row = next(line for line in said.out.splitlines() if "rmse, teachers" in line).split()

@@ -41,10 +41,10 @@ def everything(split):
     return split.__getitems__(list(range(len(split))))
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_what_is_absent_is_zero_and_the_rest_as_it_was(told):
+@pytest.mark.parametrize("revealed", [True, False])
+def test_what_is_absent_is_zero_and_the_rest_as_it_was(revealed):
     whole, laid = arrays(), mask()
-    batch = everything(Masked(whole, laid, told))
+    batch = everything(Masked(whole, laid, revealed))
     for i, name in enumerate(NAMES):
         for row in range(N):
             value = batch.inputs[name][row].numpy()
@@ -55,7 +55,7 @@ def test_what_is_absent_is_zero_and_the_rest_as_it_was(told):
         assert batch.inputs[name].dtype == torch.from_numpy(whole.inputs[name]).dtype
     assert torch.equal(batch.target, whole.target)
     assert batch.index.tolist() == list(range(N))
-    if told:
+    if revealed:
         np.testing.assert_array_equal(np.stack(list(batch.present.values()), 1), laid.present)
         assert list(batch.present) == list(NAMES)
     else:
@@ -69,9 +69,9 @@ def test_what_a_split_says_of_itself_is_what_its_batches_say():
     assert torch.equal(split.target, batch.target)
     for name in NAMES:
         np.testing.assert_array_equal(split.present[name], batch.present[name])
-    untold = Masked(arrays(), mask(), told=False)
-    assert untold.present == {}
-    np.testing.assert_array_equal(untold.there["a"], split.present["a"])
+    unrevealed = Masked(arrays(), mask(), revealed=False)
+    assert unrevealed.present == {}
+    np.testing.assert_array_equal(unrevealed.there["a"], split.present["a"])
 
 
 @settings(max_examples=50, deadline=None)
@@ -154,7 +154,7 @@ def test_masked_splits_are_other_data_under_another_protocol():
         n: m.sha256 for n, m in masks.items()
     }
     prints = {hidden.spec.fingerprint, whole().spec.fingerprint}
-    prints.add(mask_splits(whole(), masks, "missing 0.4 both", told=False).spec.fingerprint)
+    prints.add(mask_splits(whole(), masks, "missing 0.4 both", revealed=False).spec.fingerprint)
     prints.add(mask_splits(whole(), {"test": masks["test"]}, "x").spec.fingerprint)
     prints.add(mask_splits(whole(), masks | {"test": mask(seed=1)}, "x").spec.fingerprint)
     assert len(prints) == 5

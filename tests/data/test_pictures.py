@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from g2d.data.pictures import read_picture
 from g2d.data.preparation import UnusableError
@@ -116,3 +121,82 @@ def test_a_damaged_picture_is_read_or_refused_in_words(tmp_path, kind, places, v
     except UnusableError as error:
         said = str(error)
     assert said == "(4, 4, 3)" or said.startswith(file.name)
+
+
+FORMATS = {
+    "JPEG": ("RGB", "JPEG", {}),
+    "JPEG in scans": ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
+    "JPEG, turned": ("RGB", "JPEG", {"turn": 6}),
+    "JPEG, four inks": ("CMYK", "JPEG", {}),
+    "JPEG, grey": ("L", "JPEG", {}),
+    "PNG": ("RGB", "PNG", {}),
+    "PNG, transparent and turned": ("RGBA", "PNG", {"turn": 6}),
+    "PNG, a palette": ("P", "PNG", {}),
+    "PNG, black and white": ("1", "PNG", {}),
+    "WebP": ("RGB", "WEBP", {}),
+    "JPEG 2000": ("L", "JPEG2000", {}),
+    "BMP": ("RGB", "BMP", {}),
+}
+
+MEASURE = """
+import sys
+from pathlib import Path
+from g2d.data.pictures import picture_bytes, read_picture
+
+def kb(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1])
+
+read_picture(Path(sys.argv[1]), 16)
+for file in map(Path, sys.argv[2:]):
+    Path("/proc/self/clear_refs").write_text("5")  # begins the peak anew
+    before = kb("VmRSS")
+    read_picture(file, 16)
+    print(picture_bytes(file), 1024 * (kb("VmHWM") - before))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux measures it")
+def test_a_picture_takes_no_more_memory_than_its_header_says(path, tmp_path):
+    """As the kernel counts it, in a process of its own; 6 million pixels."""
+    small = tmp_path / "small.png"
+    Image.fromarray(PIXELS).save(small)
+    files = []
+    for name, (mode, kind, options) in FORMATS.items():
+        exif = Image.Exif()
+        exif[0x0112] = options.get("turn", 1)
+        more = {key: value for key, value in options.items() if key != "turn"}
+        picture = Image.new(
+            mode, (3000, 2000), 1 if mode in "LP1" else (9, 80, 200, 1)[: len(mode)]
+        )
+        if mode == "P":
+            picture.putpalette(bytes(768))
+        files.append(tmp_path / f"{name}.{kind.lower()}")
+        picture.save(files[-1], kind, **more, **({"exif": exif} if "turn" in options else {}))
+    command = [sys.executable, "-c", MEASURE, small, *files]
+    # what is freed is given back, else the next picture finds it
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "100000"}
+    said = subprocess.run(
+        map(str, command), capture_output=True, text=True, check=True, env=environment
+    )
+    for name, line in zip(FORMATS, said.stdout.splitlines(), strict=True):
+        announced, taken = map(int, line.split())
+        assert taken <= announced + 4e6, name
+        assert announced <= 3 * taken + 4e6, name  # nor is a picture refused that fits well
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "RGBA", "LA", "CMYK"])
+@pytest.mark.parametrize("turn", [1, 3, 6])
+def test_saving_memory_changes_no_pixel(path, mode, turn):
+    """Beside the plain way: turn, make it colour, resize."""
+    picture = Image.fromarray(PIXELS).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    file = path.with_suffix(".tif")  # it holds every mode
+    picture.save(file, exif=exif)
+    with Image.open(file) as stored:
+        assert stored.mode == mode
+        plain = ImageOps.exif_transpose(stored).convert("RGB")
+    resized = plain.resize((7, 7), Image.Resampling.BILINEAR)
+    assert read_picture(file).tolist() == np.asarray(plain).tolist()
+    assert read_picture(file, 7).tolist() == np.asarray(resized).tolist()

@@ -1,4 +1,4 @@
-"""The plateau schedule: when the rate falls, that it resumes, what is refused."""
+"""Schedules: when the rate falls, that the plateau resumes, what is refused."""
 
 from __future__ import annotations
 
@@ -42,6 +42,23 @@ def test_the_rate_falls_when_patience_is_spent(higher: bool, patience: int) -> N
         found.append(optimizer.param_groups[0]["lr"])
     assert found == rates_of(values, higher, patience)
     assert len(set(found)) > 3
+
+
+def test_the_rate_falls_after_shares_and_after_numbers_of_epochs() -> None:
+    def falls(epochs: int, *steps: float) -> list[int]:
+        settings = TrainingSettings(epochs=epochs, lr_steps=steps)
+        optimizer = settings.make_optimizer([nn.Parameter(torch.zeros(1))])
+        scheduler, rates = settings.make_scheduler(optimizer), []
+        for _ in range(epochs):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        return [e for e in range(1, epochs) if rates[e] != rates[e - 1]]
+
+    assert falls(30, 0.5, 2 / 3) == [15, 20]
+    assert falls(30, 20) == falls(30, 20.0) == [20]
+    assert falls(15, 20) == []  # as the paper's runs of 150 epochs never reach its 200
+    assert falls(30, 0.5, 20) == [15, 20]
 
 
 def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> None:

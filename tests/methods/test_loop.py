@@ -91,7 +91,7 @@ def test_looking_leaves_every_module_in_its_mode() -> None:
     model.encoders["image"].eval()
     method = g2d.JointTraining(model, TASK)
     modes = [module.training for module in model.modules()]
-    with method.looking():
+    with method.eval_mode():
         assert not any(module.training for module in model.modules())
         assert not model(batch(PAIR, TASK)).logits.requires_grad
     assert [module.training for module in model.modules()] == modes

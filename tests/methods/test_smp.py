@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import g2d
 from g2d.errors import UserError
-from g2d.methods.smp import partial_factors
+from g2d.methods.suppression import partial_factors
 from methods.small import NAMES, OPTIMIZERS, TASKS, bank, batch, same, step, student, train, weights
 from reference import g2d as paper
 

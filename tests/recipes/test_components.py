@@ -130,6 +130,7 @@ def test_what_is_given_is_never_an_option():
         "gamma",
         "temperature",
         "feature_reduction",
+        "projected",
         "distill_to",
         "suppression",
         "scope",

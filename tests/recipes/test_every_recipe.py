@@ -49,6 +49,7 @@ def run(name: str, method: str, root: Path, out: Path, changes: dict) -> dict:
             ("method", method),
             ("data.root", str(root)),
             ("training.epochs", 2),
+            *MINIATURES[name].needs.items(),
             *changes.items(),
         ],
     )
@@ -87,6 +88,7 @@ def runs(tmp_path_factory):
 @pytest.mark.parametrize("name", RECIPES)
 def test_by_every_method(name, method, stores, runs):
     small = MINIATURES[name].small
+    small = {**MINIATURES[name].needs, **small}
     changes = [("data.root", str(stores(name))), ("method", method), *small.items()]
     recipe = load_recipe(name, changes)
     splits = build_splits(recipe)

@@ -1,54 +1,115 @@
-"""Floors and calibration are chosen on validation, and kept."""
+"""Floors beside the result of a table's run: the same samples, for every method, kept for all."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
 
+import numpy as np
+import pytest
 import torch
 
-from g2d import Batch, Classification, OnlineTeachers, UnimodalModel
-from g2d.runs.floors import CALIBRATION, calibration_of, measure_floors
-from g2d.runs.run import Run
-from g2d.teachers.calibrated import Calibration, HeldOut
-
-TASK = Classification(2)
-TARGET = torch.tensor([0, 1] * 10)
-
-
-def parrot(name):
-    """A teacher that answers with its input."""
-    model = UnimodalModel(name, torch.nn.Identity(), width=2, outputs=2)
-    with torch.no_grad():
-        model.head.weight.copy_(torch.eye(2))
-        model.head.bias.zero_()
-    return model
+from g2d import Classification, Regression
+from g2d.recipes.experiment import resolve
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.floors import measure_floors, shallow_floors
+from g2d.runs.train import train
+from g2d.shallow.floors import Floors
+from toy import toy_recipe
 
 
-def answers(right):
-    """Logits of which so many are right."""
-    said = torch.where(torch.arange(len(TARGET)) < right, TARGET, 1 - TARGET)
-    return 2.0 * torch.nn.functional.one_hot(said, 2)
+def table(folder, rows=120):
+    """Two blocks of numbers, of which the first tells a class of one in four."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, rows, 2))
+    first = first.round(3)
+    label = np.where(first[:, 0] > 0.67, "rare", "common")
+    lines = ["a,b,c,d,label,split"]
+    for row in range(rows):
+        part = "train" if row < 60 else "val" if row < 90 else "test"
+        cells = [f"{value:.3f}" for value in [*first[row], *second[row]]]
+        lines.append(",".join([*cells, label[row], part]))
+    file = folder / "own.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
 
 
-def asked(**right):
-    teachers = OnlineTeachers({name: parrot(name) for name in right}, TASK)
-    inputs = {name: answers(count) for name, count in right.items()}
-    return HeldOut(teachers, [Batch(inputs, TARGET, torch.arange(len(TARGET)))])
+def recipe(file, method, **changes):
+    kinds = {"first": ["a", "b"], "second": ["c", "d"]}
+    modalities = {name: {"kind": "features", "columns": own} for name, own in kinds.items()}
+    data = {"name": "table", "table": str(file), "target": "label", "modalities": modalities}
+    data |= {"split": {"column": "split"}, "cache": str(file.parent / "cache")}
+    training = {**toy_recipe(epochs=1)["training"], "batch_size": 30}
+    return recipe_from({"data": data, "method": method, "training": training, **changes})
 
 
-def test_the_floor_is_the_teacher_that_is_best_on_validation():
-    split = {"val": asked(a=12, b=16), "test": asked(a=18, b=10)}
-    fused = {name: answers(14) for name in split}
-    found = measure_floors(TASK, split, {"a": 0.0, "b": 1.0}, fused)
-    assert found["modality"] == "b"
-    assert [found[name]["single"]["accuracy"] for name in split] == [0.8, 0.5]
-    assert [found[name]["above"] for name in split] == [["single", "ensemble"], []]
+@pytest.mark.parametrize("method", ["joint", "g2d_loss"])
+def test_every_method_of_a_table_has_its_floors_beside_it(tmp_path, method):
+    asked = recipe(table(tmp_path), method)
+    run = train(asked, tmp_path / "runs")
+    result = json.loads((run / "result.json").read_text())
+    splits, floors = resolve(asked).splits, result["floors"]
+    assert result["uneven"] is True
+    assert floors["reads"]["boosting"] == ["first", "second"]
+    for name in ("val", "test"):
+        truth = splits.named()[name].target.numpy()
+        guessed = floors[name]["guess"]["accuracy"]
+        assert guessed == pytest.approx(np.bincount(truth).max() / len(truth))
+        fused = result[name]["accuracy"]["fused"]
+        for floor in ("guess", "boosting", "linear", "svm"):
+            assert (floor in floors[name]["above"]) == (floors[name][floor]["accuracy"] > fused)
+        assert ("ensemble" in floors[name]) == (method == "g2d_loss")
+        assert set(floors[name]["clearly"]) <= set(floors[name]["above"])
+    assert floors["test"]["svm"]["accuracy"] > 0.85
 
 
-def test_a_resumed_run_keeps_the_calibration_that_it_began_with(tmp_path):
-    """Of other threads or another machine the fit may end in other last digits."""
-    heldout = asked(a=12, b=16)
-    kept = Calibration({"a": 2.0, "b": 3.0}, {"a": 0.5, "b": 0.25})
-    assert calibration_of(Run(tmp_path), heldout) == heldout.calibration() != kept
-    Run(tmp_path).write_json(CALIBRATION, asdict(kept))
-    assert calibration_of(Run(tmp_path), heldout) == kept
+def test_floors_are_fitted_once_for_all_runs_and_anew_where_their_file_is_damaged(
+    tmp_path, monkeypatch
+):
+    splits = resolve(recipe(table(tmp_path), "joint")).splits
+    first = shallow_floors(splits, tmp_path)
+    (file,) = (tmp_path / "floors").iterdir()
+    before = file.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("g2d.runs.floors.fit_floors", None)
+        again = shallow_floors(splits, tmp_path)
+    assert again.reads == first.reads
+    assert again.notes == first.notes
+    for name, said in first.logits.items():
+        for split, logits in said.items():
+            torch.testing.assert_close(again.logits[name][split], logits)
+    file.write_bytes(before[:100])
+    assert shallow_floors(splits, tmp_path).logits.keys() == first.logits.keys()
+    assert len(file.read_bytes()) == len(before)
+    assert set(shallow_floors(splits.without_test(), tmp_path).logits["svm"]) == {"val"}
+    assert len(list((tmp_path / "floors").iterdir())) == 2
+
+
+def test_a_lead_of_less_than_its_standard_error_is_not_clear():
+    task, target = Classification(2), torch.zeros(100, dtype=torch.int64)
+    right, wrong = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+
+    def said(share):
+        return torch.stack([right if row < share else wrong for row in range(100)])
+
+    def found(floor, model):
+        shallow = Floors(task, {"linear": {"test": floor}}, {"linear": ("a",)})
+        return measure_floors(task, {"test": model}, {"test": target}, shallow)["test"]
+
+    assert found(said(80), said(80))["above"] == []
+    assert found(said(90), said(80))["clearly"] == ["linear"]
+    # 40 right that the model had wrong, and 39 the other way: 0.01 ± 0.09
+    other = torch.stack([wrong if row < 39 else right if row < 79 else wrong for row in range(100)])
+    model = torch.stack([right if row < 39 else wrong for row in range(100)])
+    assert found(other, model)["above"] == ["linear"]
+    assert found(other, model)["clearly"] == []
+
+
+def test_of_a_number_the_lesser_error_is_above():
+    target = torch.linspace(0, 10, 50)
+    task = Regression.fit(target)
+    guess = task.constant(target)
+    close = ((target.clamp(0.1, 9.9)) / 10).logit()[:, None]
+    shallow = Floors(task, {"guess": {"test": guess}, "svm": {"test": close}}, {})
+    found = measure_floors(task, {"test": guess}, {"test": target}, shallow)["test"]
+    assert found["above"] == found["clearly"] == ["svm"]
+    assert found["guess"]["mae"] == pytest.approx((target - target.mean()).abs().mean().item())

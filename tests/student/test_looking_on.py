@@ -25,7 +25,7 @@ def test_unimodal_logits_are_those_of_a_training_pass(name: str, fusion: str) ->
     outputs = student.net.train()(batch)
     before = {key: value.clone() for key, value in student.net.state_dict().items()}
     modes, random = [part.training for part in student.net.modules()], torch.get_rng_state()
-    found = student.unimodal_logits(outputs.fused_from)
+    found = student.unimodal_logits(outputs.fusion_inputs)
     assert found.keys() == outputs.unimodal.keys()
     if name not in OTHER_IN_TRAINING:
         torch.testing.assert_close(found, outputs.unimodal)

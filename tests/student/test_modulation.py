@@ -144,9 +144,9 @@ def test_tokens_of_a_modality_share_its_factor() -> None:
         {name: torch.randn(3, 5, 3) for name in widths}, torch.zeros(3), torch.arange(3)
     )
     outputs = model(data)
-    masked = outputs.fused_from["north"].clone()
+    masked = outputs.fusion_inputs["north"].clone()
     masked[:, :, 4:] = 0.0
-    expected = fusion.eval()({**outputs.fused_from, "north": masked})[0]
+    expected = fusion.eval()({**outputs.fusion_inputs, "north": masked})[0]
     torch.testing.assert_close(outputs.logits, expected)
 
 

@@ -34,6 +34,8 @@ def tables(draw):
 def as_read(cell):
     """What is left of a text cell: no spaces around it, nothing where a word says so."""
     stripped = None if cell is None else cell.strip()
+    if stripped in {"True", "TRUE", "False", "FALSE"}:
+        return stripped.lower()
     nothing = {"nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "#N/A", "#NA", "N/A", "n/a"}
     return None if not stripped or stripped in nothing | {"\\N"} else stripped
 
@@ -137,7 +139,7 @@ def test_parts_are_the_whole_cut_in_pieces(tmp_path, ending):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"\xef\xbb\xbfname;size\r\nm\xc3\xbc;1,5\r\n", {"name": ["mü"], "size": ["1.5"]}),
+        (b"\xef\xbb\xbfname;size\r\nm\xc3\xbc;1,5\r\n", {"name": ["mü"], "size": ["1,5"]}),
         ("a,b\nü,1\n".encode("utf-16"), {"a": ["ü"], "b": ["1"]}),
         (b"a,b\nM\xfcller,1\nK\xf6hler,2\n", {"a": ["Müller", "Köhler"], "b": ["1", "2"]}),
         (b'a,b\n"x\r\ny",1\n', {"a": ["x\r\ny"], "b": ["1"]}),

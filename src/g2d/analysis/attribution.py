@@ -75,7 +75,7 @@ def mean_inputs(model: MultimodalModel, batches: Iterable[Batch]) -> dict[str, T
     sums: dict[str, Tensor] = {}
     counts: dict[str, Tensor] = {}
     for batch in on_device_of(model, batches):
-        given = model(batch).fused_from
+        given = model(batch).fusion_inputs
         for name, value in model.fusion.pooled(given or {}).items():
             rows = value.double().cpu()
             mask = batch.present.get(name)
@@ -132,7 +132,7 @@ def coalition_scores(
     targets: list[Tensor] = []
     model.eval()
     for batch in on_device_of(model, batches):
-        given = model(batch).fused_from or {}
+        given = model(batch).fusion_inputs or {}
         stand_ins = {
             name: means[name].to(value).expand(len(value), *[1] * (value.ndim - 2), -1)
             for name, value in given.items()

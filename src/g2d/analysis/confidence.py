@@ -18,7 +18,7 @@ from typing import Any
 
 from g2d.analysis.confidence_figure import draw
 from g2d.analysis.subject import Subject
-from g2d.analysis.sureness import HELDOUT, SEEN, SPEED, TRAIN, Teachers, teachers_of
+from g2d.analysis.teacher_confidence import HELDOUT, SEEN, SPEED, TRAIN, Teachers, teachers_of
 from g2d.errors import UserError
 from g2d.figures import known
 
@@ -39,7 +39,7 @@ class Confidence:
         for case in self.cases:
             of = f"{case.label}: " if len(self.cases) > 1 else ""
             for by, ranking in case.rankings.items():
-                for name, sure in case.sureness.get(by, {}).items():
+                for name, sure in case.confidence.get(by, {}).items():
                     cells = [f"{sure.mean.value:.3f}", _range(sure.mean.low, sure.mean.high)]
                     place = str(ranking.index(name) + 1)
                     rows.append([of + by, name, *cells, _range(*sure.band), place])
@@ -99,8 +99,8 @@ def _sentence(case: Teachers) -> str:
         parts.append(f"{weak} by {', '.join(views)}{sure}")
     agree = "the weakest modality is the same by all" if len(by) == 1 else "the rankings differ"
     gaps = [
-        f"{name} {case.sureness[TRAIN][name].mean.value - heldout.mean.value:+.3f}"
-        for name, heldout in case.sureness[HELDOUT].items()
+        f"{name} {case.confidence[TRAIN][name].mean.value - heldout.mean.value:+.3f}"
+        for name, heldout in case.confidence[HELDOUT].items()
     ]
     seen = "" if case.augmented else " Nothing is augmented, so both views of train are the same."
     return (
@@ -124,7 +124,7 @@ def _case_as_dict(case: Teachers) -> dict[str, Any]:
                 }
                 for name, s in found.items()
             }
-            for view, found in case.sureness.items()
+            for view, found in case.confidence.items()
         },
         "rankings": {by: list(ranking) for by, ranking in case.rankings.items()},
         "weakest_share": {view: known(share) for view, share in case.weakest_share.items()},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from g2d.analysis.sureness import HELDOUT, VIEWS, Teachers
+from g2d.analysis.teacher_confidence import HELDOUT, VIEWS, Teachers
 from g2d.errors import require
 from g2d.figures import INK, blank, colours, save, without_box
 
@@ -28,7 +28,7 @@ def draw(cases: Sequence[Teachers], path: Path) -> Path:
     wide = any(case.memory for case in cases)
     figure = blank(9.2 if wide else 5.0, 0.7 + 3.0 * len(cases))
     axes = figure.subplots(len(cases), 2 if wide else 1, squeeze=False)
-    colour_of = colours(name for case in cases for name in case.sureness[HELDOUT])
+    colour_of = colours(name for case in cases for name in case.confidence[HELDOUT])
     for row, case in zip(axes, cases, strict=True):
         _views(row[0], case, colour_of)
         row[0].set_title(f"teachers of {case.label}", fontsize=11)
@@ -61,11 +61,11 @@ def draw(cases: Sequence[Teachers], path: Path) -> Path:
 
 
 def _views(axis: Axes, case: Teachers, colour_of: Mapping[str, str]) -> None:
-    names = list(case.sureness[HELDOUT])
+    names = list(case.confidence[HELDOUT])
     for place, name in enumerate(names):
         shift = (place - (len(names) - 1) / 2) * 0.7 / max(len(names), 2)
         for number, view in enumerate(VIEWS):
-            found = case.sureness[view][name]
+            found = case.confidence[view][name]
             low, high = found.band
             x = number + shift
             axis.vlines(x, low, high, color=colour_of[name], linewidth=9, alpha=0.3)

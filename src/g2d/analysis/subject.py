@@ -14,6 +14,7 @@ from g2d.data.splits import Split
 from g2d.errors import UserError
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.settings import training_settings
 from g2d.runs.loaders import EVALUATION_BATCH
 from g2d.runs.run import Run
 from g2d.runs.trust import recipe_of
@@ -51,7 +52,7 @@ class Subject:
 
     @classmethod
     def of(cls, run: Run, label: str | None = None) -> Subject:
-        """A finished run, with its teachers where there are any.
+        """A finished run, with its teachers where there are any, on the device it was trained on.
 
         A run that used no teachers has those that its recipe would use, if they were trained.
 
@@ -64,6 +65,10 @@ class Subject:
                 names code outside g2d that is not trusted.
         """
         model, splits = run.model, run.splits.named()
+        device = training_settings(run.recipe).device()
+        model.to(device)
+        for teacher in run.teachers.values():
+            teacher.to(device)
         return cls(
             label=label or run.result["method"],
             model=model,

@@ -20,12 +20,14 @@ class Analysis:
         run: Answers for `Sequence[Subject]`; takes `split` too where `splits` names any.
         splits: The splits it can be asked about one at a time, the usual one first; empty where
             the question itself says which it is about.
+        projections: How its picture can be drawn, the usual one first; it takes `projection` then.
     """
 
     what: str
     figure: str
     run: Callable[..., Finding]
     splits: tuple[str, ...] = ()
+    projections: tuple[str, ...] = ()
 
 
 def _later(path: str) -> Callable[..., Finding]:
@@ -75,6 +77,7 @@ ANALYSES: Mapping[str, Analysis] = {
         "Figure 4",
         _later("analysis.modality_gap.modality_gap"),
         _ANY,
+        ("pca", "tsne"),
     ),
     "alignment": Analysis(
         "how close every student's features are to those of its teachers",

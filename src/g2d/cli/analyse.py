@@ -35,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("train", "val", "test"), help="which samples, where that is open"
     )
+    parser.add_argument(
+        "--projection", choices=("pca", "tsne"), help="how modality-gap draws features on a plane"
+    )
     add_trust_argument(parser)
     parser.usage = "%(prog)s WHAT RUN [RUN ...] [options] [--data.OPTION VALUE ...]"
 
@@ -50,7 +53,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if arguments.split and arguments.split not in analysis.splits:
         known = " or ".join(analysis.splits) or "no --split"
         raise UserError(f"{name}: got --split {arguments.split}, expected {known}")
-    options = {"split": arguments.split} if arguments.split else {}
+    if arguments.projection and arguments.projection not in analysis.projections:
+        raise UserError(f"{name}: got --projection, which is for modality-gap; leave it out")
+    asked = {"split": arguments.split, "projection": arguments.projection}
+    options = {key: value for key, value in asked.items() if value}
     runs = [
         Run(folder, out=arguments.out, changes=parse_changes(changes), trust=arguments.trust)
         for folder in arguments.runs

@@ -28,6 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="RECIPE[=DIR]",
         help="on these data instead: recipes, each with the folder of its prepared data",
     )
+    parser.add_argument(
+        "--as",
+        dest="reading",
+        choices=("paper", "released", "default"),
+        help="every row with the paper's options, those of the released code, or g2d's defaults",
+    )
     parser.add_argument("--seeds", nargs="+", type=int, help="in place of the grid's")
     parser.add_argument("--epochs", type=int, help="of training; schedules keep their shares")
     add_launcher_arguments(parser)
@@ -65,6 +71,8 @@ def chosen_grid(arguments: argparse.Namespace, changes: Sequence[tuple[str, Any]
     from g2d.recipes.recipe import check_seed
 
     grid = read_grid(arguments.grid)
+    if arguments.reading is not None:
+        grid = grid.read_as(arguments.reading)
     if arguments.name is not None:
         grid = replace(grid, name=arguments.name)
     check_file_name(grid.name, "--name")
@@ -130,6 +138,8 @@ def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     from g2d.engine.names import check_file_name
 
     name = Path(arguments.grid).stem if arguments.name is None else arguments.name
+    if arguments.reading is not None and arguments.name is None:
+        name = f"{name}-{arguments.reading}"
     check_file_name(name, "--name")
     if changes or arguments.on or arguments.seeds or arguments.epochs:
         raise UserError("--show prints the grid as it was run; leave out what would change it")
@@ -165,6 +175,7 @@ COMMAND = Command(
     example=(
         "  g2d compare table4 --on avdigits --epochs 10 --jobs 2\n"
         "  g2d compare table4 --show\n"
+        "  g2d compare table4 --as released --on avmnist=DIR\n"
         "  g2d compare table1 --on avmnist=DIR cremad=DIR --seeds 0 1 2 --out evidence"
     ),
     configure=configure,

@@ -191,7 +191,7 @@ def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
         if hasattr(dataset, "verify"):
             dataset.verify()
         splits = dataset.splits()
-        report = check_stored(splits, root)
+        report = check_stored(splits, root, getattr(dataset, "shared_inputs", None))
         rows = [[part, str(len(split))] for part, split in splits.named().items()]
         show_table(f"{splits.spec.name}, policy {splits.spec.protocol}", ["split", "samples"], rows)
     for line in report.lines():

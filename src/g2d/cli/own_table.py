@@ -47,7 +47,7 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
             "--target COLUMN"
         )
     from g2d.files import write_whole
-    from g2d.table.dataset import name_of
+    from g2d.table.declared import name_of
     from g2d.table.inspect import as_yaml, inspect_table
 
     recipe, notes = inspect_table(name, target)

@@ -18,15 +18,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("predictions.csv"), help="file to write (CSV)"
     )
+    parser.add_argument(
+        "--keep",
+        nargs="*",
+        metavar="COLUMN",
+        help="columns of the table to write beside the answers (default: all; none after --keep)",
+    )
     add_trust_argument(parser)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Predicts, and says where the predictions are."""
-    from g2d.table.predict import Predictor, write_predictions
+    from g2d.table.answers_file import write_predictions
+    from g2d.table.predict import Predictor
 
     predictor = Predictor(arguments.run, trust=arguments.trust)
-    count, notes = write_predictions(predictor, arguments.data, arguments.out)
+    count, notes = write_predictions(predictor, arguments.data, arguments.out, arguments.keep)
     for note in notes[:_SHOWN]:
         print(f"not used, {note}")
     if len(notes) > _SHOWN:

@@ -10,7 +10,9 @@ from g2d.cli.command import Command
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the --out of g2d compare")
+    parser.add_argument(
+        "folder", metavar="DIR", type=Path, help="the --out of g2d train or g2d compare"
+    )
     parser.add_argument(
         "--to",
         type=Path,
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 COMMAND = Command(
     name="report",
-    summary="Write one offline page of all grids of a folder: tables, figures, runs.",
+    summary="Write one offline page of a folder of runs: tables, figures, runs.",
     example=("  g2d report runs\n  g2d report evidence --to benchmarks/report/report.html"),
     configure=configure,
     run=run,

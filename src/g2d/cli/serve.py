@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from g2d.cli.command import Command, add_trust_argument
 from g2d.errors import UserError, require
 
 _HERE = {"127.0.0.1", "::1", "localhost"}
-# Requests that wait hold their bodies in memory; those beyond are answered with 503.
-_AT_ONCE = 32
+_TOKEN = "G2D_TOKEN"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-rows", type=int, default=256, help="rows of one request (%(default)s)"
     )
-    parser.add_argument("--threads", type=int, help="of torch; at most 4 when not given")
+    parser.add_argument("--threads", type=int, help="of torch; by the model's size when not given")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which the server is called, beside --host and its addresses; repeatable",
+    )
+    parser.add_argument(
+        "--token",
+        default=os.environ.get(_TOKEN),
+        help=f"whoever asks must send it; better in {_TOKEN}, which others cannot list",
+    )
     add_trust_argument(parser)
 
 
@@ -38,9 +50,9 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Serves until it is stopped."""
     for module in ("fastapi", "uvicorn", "python_multipart"):
         require(module, "serve")
-    import uvicorn
-
     from g2d.table.serve.app import make_app
+    from g2d.table.serve.guard import named
+    from g2d.table.serve.server import make_server
 
     app = make_app(
         arguments.run,
@@ -49,21 +61,18 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         max_seconds=arguments.max_seconds,
         max_rows=arguments.max_rows,
         threads=arguments.threads,
+        names=[*named(arguments.host), *arguments.allow_host],
+        token=arguments.token,
     )
     listening = _listen(arguments.host, arguments.port)
     host, port = listening.getsockname()[:2]
     print(f"{arguments.run.name} at http://{f'[{host}]' if ':' in host else host}:{port}")
-    if arguments.host not in _HERE:
-        print("there is no password: whoever reaches this address can ask")
+    if arguments.token is not None:
+        print("whoever asks must send the token")
+    elif arguments.host not in _HERE:
+        print("there is no token: whoever reaches this address can ask")
     print("Ctrl-C stops", flush=True)
-    settings = uvicorn.Config(
-        app,
-        log_level="warning",
-        server_header=False,
-        limit_concurrency=_AT_ONCE,
-        timeout_graceful_shutdown=5,
-    )
-    uvicorn.Server(settings).run(sockets=[listening])
+    make_server(app, arguments.max_seconds).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

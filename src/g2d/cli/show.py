@@ -9,7 +9,7 @@ from typing import Any
 from g2d.errors import require
 
 # Recorded with every run, and left to `g2d evaluate`: a run is read by fewer.
-_DETAILS = ("loss", "uar", "macro_f1", "mpe")
+DETAILS = ("loss", "uar", "macro_f1", "mpe")
 
 
 def show_table(
@@ -51,7 +51,7 @@ def show_metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> None
 
 def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:
     """Prints the fused metrics of the samples that have the same modalities."""
-    hidden = {"n", *_DETAILS}
+    hidden = {"n", *DETAILS}
     columns = [name for name in next(iter(patterns.values())) if name not in hidden]
     rows = [
         [pattern, str(int(values["n"])), *(f"{values[column]:.4f}" for column in columns)]
@@ -60,82 +60,12 @@ def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:
     show_table("fused, by what samples have", ["modalities", "samples", *columns], rows)
 
 
-def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
-    """Prints the result of a run beside its teachers', in its main metrics.
-
-    Args:
-        folder: Of the run.
-        out: What its teachers are named relative to.
-        instead: The command that trains the ensemble of the same teachers.
-    """
-    from g2d.runs.run import Run
-
-    run = Run(folder, out=out)
-    result = run.result
-    taught = {n: teacher.metrics for n, teacher in run.own_teachers.items() if teacher.finished}
-    shown: dict[str, dict[str, float]] = {}
-    for metric, values in result["test"].items():
-        if metric in _DETAILS or metric == "patterns":
-            continue
-        shown[metric] = values
-        if taught:
-            shown[f"{metric}, teachers"] = {name: own[metric][name] for name, own in taught.items()}
-    title = f"{result['dataset']}, {result['method']}, test split"
-    hidden = [part for part in result["protocol"].split(", ") if part.startswith("missing ")]
-    show_metrics(shown, ", ".join([title, *hidden]))
-    if "patterns" in result["test"]:
-        show_patterns(result["test"]["patterns"])
-    if "floors" in result:
-        show_floors(result, instead)
-    figure = folder / "learning_curves.png"
-    if figure.exists():
-        print(f"  figure      {figure}")
-    print(f"  run folder  {folder}")
-
-
-def show_floors(result: Mapping[str, Any], instead: str | None = None) -> None:
-    """Prints what a method with teachers must not be below, and a loud line where it is.
-
-    Args:
-        result: Of the run, with its `floors` (`g2d.runs.floors`).
-        instead: The command that trains the ensemble of the same teachers.
-    """
-    from rich.console import Console
-
-    floors, metric = result["floors"], result["floors"]["metric"]
-    fused, found = result["test"][metric]["fused"], floors["test"]
-    best = floors["modality"]
-    names = {
-        "single": f"best modality alone ({best})",
-        "ensemble": "fitted ensemble of the teachers",
-    }
-    samples = result["samples"]["test"]
-    some = ""
-    if (those := found.get("samples", samples)) < samples:
-        there = found["fused_there"][metric]
-        some = f", on the {those} of {samples} samples that have it; fused on these {there:.4f}"
-    print(
-        f"  {names['single']}, chosen on validation: {metric} {found['single'][metric]:.4f}{some}"
-    )
-    print(f"  {names['ensemble']}: {metric} {found['ensemble'][metric]:.4f}")
-    below = [names[key] for key in floors["test"]["above"]]
-    if below:
-        use = f"; use the ensemble: {instead}" if instead and "ensemble" in found["above"] else ""
-        alone = f"; use {best} alone" if found["above"] == ["single"] else ""
-        console = Console(highlight=False, markup=False, soft_wrap=True)
-        console.print(
-            f"  BELOW ITS TEACHERS: the fused {metric} {fused:.4f} is worse than the "
-            f"{' and the '.join(below)}{use}{alone}",
-            style="bold red",
-        )
-
-
 def show_teachers(folders: Sequence[Path]) -> None:
     """Prints each teacher's main metrics."""
     from g2d.runs.run import Run
 
     results = [Run(folder).result for folder in folders]
-    metrics = [name for name in results[0]["test"] if name not in _DETAILS]
+    metrics = [name for name in results[0]["test"] if name not in DETAILS]
     rows = [
         [
             f"{result['modality']}, {split}",

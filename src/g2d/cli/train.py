@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.command import Command
-from g2d.cli.show import show_run
+from g2d.cli.show_run import show_run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,8 @@ def read_wav(path: str | Path, rate: int, seconds: float | None = None) -> Wavef
         seconds: The most to give, from the beginning; the rest of the file is not read.
 
     Returns:
-        Samples, `(T,)`; several channels are averaged.
+        Samples, `(T,)`; several channels are averaged, but where they cancel each other (their mean
+        has less than a hundredth of their power) the loudest is taken.
 
     Raises:
         UserError: The file is missing or is not sound.
@@ -43,10 +44,29 @@ def read_wav(path: str | Path, rate: int, seconds: float | None = None) -> Wavef
             samples = file.read(frames, dtype="float32", always_2d=True)
     except (sound.LibsndfileError, OSError) as error:
         raise UserError(f"cannot read {path} as sound ({error}); expected a WAV file") from None
-    mono: Waveform = samples.mean(axis=1, dtype=np.float32)
+    mono = _mono(samples)
     if own_rate != rate:
         mono = require("soxr", "audio").resample(mono, own_rate, rate)
     return mono if seconds is None else mono[: round(seconds * rate)]
+
+
+def _mono(samples: NDArray[np.float32]) -> Waveform:
+    mean: Waveform = samples.mean(axis=1, dtype=np.float32)
+    if samples.shape[1] == 1 or not len(samples):
+        return mean
+    powers = np.square(samples, dtype=np.float64).mean(axis=0)
+    if np.square(mean, dtype=np.float64).mean() >= 0.01 * powers.mean():
+        return mean
+    return np.ascontiguousarray(samples[:, int(powers.argmax())])
+
+
+def wave_seconds(path: str | Path) -> float | None:
+    """How long a sound file is, read off its header; `None` where this is no sound file."""
+    sound = require("soundfile", "audio")
+    try:
+        return float(sound.info(str(path)).duration)
+    except (sound.LibsndfileError, OSError):
+        return None
 
 
 def wave_bytes(path: str | Path, seconds: float | None = None) -> int:

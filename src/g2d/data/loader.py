@@ -25,8 +25,11 @@ class EpochSampler(DistributedSampler[Any]):
     The workers' random numbers follow the epoch as well, so a resumed run augments as the
     uninterrupted one would have.
 
+    A split with weights is drawn from with replacement, in proportion to them, as many samples as
+    it has.
+
     Args:
-        dataset: What is sampled from; only its length is used.
+        dataset: What is sampled from; only its length is used, and its weights.
         shuffle: Draw a new order every epoch, or keep the split's own.
         seed: Seed of the order.
         rank: Which of the processes this is.
@@ -49,7 +52,17 @@ class EpochSampler(DistributedSampler[Any]):
             seed=seed * _STRIDE,
         )
         self.generator = torch.Generator()
+        self.weights: Tensor | None = getattr(dataset, "weights", None) if shuffle else None
         self.set_epoch(0)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.weights is None:
+            return super().__iter__()
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        drawn = torch.multinomial(
+            self.weights, self.total_size, replacement=True, generator=generator
+        )
+        return iter(drawn[self.rank : self.total_size : self.num_replicas].tolist())
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch, whose order is then the same however it was come to."""
@@ -168,6 +181,7 @@ class Subset(Split):
         self.split = split
         self.rows = torch.as_tensor(rows, dtype=torch.int64)
         self.target: Tensor = split.target[self.rows]
+        self.weights = None if split.weights is None else split.weights[self.rows]
         self.augmented = split.augmented
         whole = split.present
         self.present = {name: there[self.rows.numpy()] for name, there in whole.items()}

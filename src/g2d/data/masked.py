@@ -28,12 +28,12 @@ class Masked(Split):
     Args:
         split: Any split; its own presence counts.
         mask: For this split.
-        told: Whether batches say what is absent. If not, zeros are all there is to see, as in the
-            code of MLA (Zhang et al., CVPR 2024).
+        revealed: Whether batches say what is absent. If not, zeros are all there is to see, as in
+            the code of MLA (Zhang et al., CVPR 2024).
 
     Attributes:
-        there: For every modality, which samples have it, `(N,)`, told or not.
-        present: What is told of it, as `ArraySplit.present`.
+        there: For every modality, which samples have it, `(N,)`, revealed or not.
+        present: What is revealed of it, as `ArraySplit.present`.
 
     Raises:
         UserError: The mask is for a split of another size.
@@ -47,17 +47,17 @@ class Masked(Split):
         4
     """
 
-    def __init__(self, split: Split, mask: Mask, told: bool = True) -> None:
+    def __init__(self, split: Split, mask: Mask, revealed: bool = True) -> None:
         if len(mask) != len(split):
             raise UserError(
                 f"the mask of {mask.split} is for {len(mask)} samples, and the split has "
                 f"{len(split)}; draw one for this data"
             )
-        self.split, self.mask, self.told = split, mask, told
+        self.split, self.mask, self.revealed = split, mask, revealed
         self.target: Tensor = split.target
-        self.augmented = split.augmented
+        self.augmented, self.weights = split.augmented, split.weights
         self.there = self._both(split.present, np.arange(len(split)))
-        self.present: Presence = self.there if told else dict(split.present)
+        self.present: Presence = self.there if revealed else dict(split.present)
 
     def __len__(self) -> int:
         return len(self.split)
@@ -72,12 +72,12 @@ class Masked(Split):
             inputs={name: hidden.input_of(name) for name in batch.inputs},
             target=batch.target,
             index=batch.index,
-            present=there if self.told else batch.present,
+            present=there if self.revealed else batch.present,
         )
 
     def plain(self) -> Masked:
         """The same mask on the same samples without augmentation."""
-        return Masked(self.split.without_augmentation(), self.mask, self.told)
+        return Masked(self.split.without_augmentation(), self.mask, self.revealed)
 
     def _both(self, own: Mapping[str, NDArray[np.bool_]], rows: NDArray[np.int64]) -> Presence:
         """What mask and split both have of some rows."""
@@ -88,7 +88,9 @@ class Masked(Split):
         return {name: np.where(nothing, had[name], both[name]) for name in had}
 
 
-def mask_splits(splits: Splits, masks: Mapping[str, Mask], label: str, told: bool = True) -> Splits:
+def mask_splits(
+    splits: Splits, masks: Mapping[str, Mask], label: str, revealed: bool = True
+) -> Splits:
     """The splits with masks laid on them, as other data under another protocol.
 
     A mask in which nothing is absent leaves its split as it is.
@@ -97,20 +99,20 @@ def mask_splits(splits: Splits, masks: Mapping[str, Mask], label: str, told: boo
         splits: Complete, or with modalities missing of their own.
         masks: By name of the split; a split without one stays complete.
         label: Added to the name of the protocol.
-        told: As in `Masked`.
+        revealed: As in `Masked`.
 
     Raises:
         UserError: A mask does not fit its split, or leaves a modality to no sample at all.
     """
     spec = splits.spec
     named = splits.named()
-    digest = hashlib.sha256(f"{spec.fingerprint} {told}".encode())
+    digest = hashlib.sha256(f"{spec.fingerprint} {revealed}".encode())
     laid: dict[str, Mask] = {}
     for name, mask in masks.items():
         mask.check(name, len(named[name]), spec.modalities)
         if mask.present.all():
             continue
-        masked = Masked(named[name], mask, told)
+        masked = Masked(named[name], mask, revealed)
         laid[name], named[name] = mask, masked
         for modality, there in masked.there.items():
             if not there.any():
@@ -123,7 +125,7 @@ def mask_splits(splits: Splits, masks: Mapping[str, Mask], label: str, told: boo
         return splits
     about = {
         "label": label,
-        "mode": "masked" if told else "mla",
+        "mode": "masked" if revealed else "mla",
         "masks": {name: mask.describe() for name, mask in laid.items()},
     }
     hidden = replace(

@@ -45,6 +45,7 @@ class PreparedSplit(Split):
         readers: One a modality, in the declared order.
         target: Of the whole store, `(M,)`.
         present: Of the whole store, bool `(M,)`, for modalities that can be missing.
+        weights: Of the whole store, `(M,)`: how often samples are drawn to train on.
 
     Example:
         >>> class Squares:
@@ -63,11 +64,14 @@ class PreparedSplit(Split):
         readers: Mapping[str, Reader],
         target: NDArray[np.generic],
         present: Mapping[str, NDArray[np.bool_]] | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.readers = dict(readers)
         self.target: Tensor = torch.from_numpy(np.array(target)[self.rows])
-        self._store_target, self._store_present = target, present
+        self._store_target, self._store_present, self._store_weights = target, present, weights
+        if weights is not None:
+            self.weights = torch.from_numpy(weights[self.rows])
         masks = present or {}
         self.present = {name: np.asarray(mask)[self.rows] for name, mask in masks.items()}
         self.augmented = any(reader.augments for reader in self.readers.values())
@@ -89,7 +93,8 @@ class PreparedSplit(Split):
             UserError: A reader augments and has no `plain()`.
         """
         readers = {name: _plain(name, reader) for name, reader in self.readers.items()}
-        return PreparedSplit(self.rows, readers, self._store_target, self._store_present)
+        about = (self._store_target, self._store_present, self._store_weights)
+        return PreparedSplit(self.rows, readers, *about)
 
 
 def _plain(modality: str, reader: Reader) -> Reader:

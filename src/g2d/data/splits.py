@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.tasks import Task
+
+Summary = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 
 
 class Split(ABC):
@@ -26,6 +28,8 @@ class Split(ABC):
         target: All targets of the split, `(N, ...)`.
         augmented: Whether asking twice may give different inputs.
         present: For modalities that can be missing, which samples have them, bool `(N,)`.
+        weights: How often samples are drawn to train on, in proportion, `(N,)`; each once an epoch
+            where there are none.
 
     Example:
         >>> import torch
@@ -45,6 +49,7 @@ class Split(ABC):
     target: Tensor
     augmented: bool = False
     present: Mapping[str, NDArray[np.bool_]] = MappingProxyType({})
+    weights: Tensor | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -89,6 +94,8 @@ class DatasetSpec:
         encoders: For each modality an encoder as recipes say it, for recipes that name none.
         selects_on_test: Whether validation is the test split, as in the published protocols: no
             number of such data is one of samples that nothing was chosen by.
+        summaries: For data of the user's own, by modality, what makes short vectors `(B, d)` of
+            inputs `(B, *shape)`: what predictors without a network read.
     """
 
     name: str
@@ -100,6 +107,7 @@ class DatasetSpec:
     preprocessing: dict[str, object] | None = None
     encoders: dict[str, object] = field(default_factory=dict)
     selects_on_test: bool = False
+    summaries: Mapping[str, Summary] | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:

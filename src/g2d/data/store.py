@@ -102,7 +102,7 @@ class Store:
     Args:
         folder: Where it is.
         kind: What dataset is expected there.
-        mend: How to make it, said where it is missing or damaged.
+        hint: How to make it, said where it is missing or damaged.
 
     Attributes:
         manifest: What `write_manifest` was told, and what it found.
@@ -111,24 +111,24 @@ class Store:
         UserError: Nothing is there, it is of another kind or version, or its manifest is damaged.
     """
 
-    def __init__(self, folder: str | Path, kind: str, mend: str) -> None:
-        self.folder, self._mend = Path(folder), mend
+    def __init__(self, folder: str | Path, kind: str, hint: str) -> None:
+        self.folder, self._hint = Path(folder), hint
         file = self.folder / _MANIFEST
         if not file.exists():
-            raise UserError(f"{self.folder} is no prepared {kind} (no {_MANIFEST}); {mend}")
+            raise UserError(f"{self.folder} is no prepared {kind} (no {_MANIFEST}); {hint}")
         try:
             manifest = read_json(file)
             found, version = manifest["kind"], manifest["format"]
             fingerprint, arrays = manifest["fingerprint"], manifest["arrays"]
         except UserError as error:
-            raise UserError(f"{file} is damaged ({error}); {mend}") from None
+            raise UserError(f"{file} is damaged ({error}); {hint}") from None
         if (found, version) != (kind, FORMAT):
             raise UserError(
                 f"{self.folder} holds {found!r} in format {version}, expected {kind!r} in format "
-                f"{FORMAT}; {mend}"
+                f"{FORMAT}; {hint}"
             )
         if fingerprint != _fingerprint(kind, arrays):
-            raise UserError(f"{file} was changed after it was written; {mend}")
+            raise UserError(f"{file} was changed after it was written; {hint}")
         self.manifest: dict[str, Any] = manifest
         self._read: set[str] = set()
 
@@ -147,23 +147,23 @@ class Store:
         file = self.folder / f"{name}.npy"
         about = self.manifest["arrays"].get(name)
         if about is None:
-            raise UserError(f"{self.folder} has no array {name!r}; {self._mend}")
+            raise UserError(f"{self.folder} has no array {name!r}; {self._hint}")
         try:
             array: NDArray[np.generic] = np.load(file, mmap_mode="r")
         except FileNotFoundError:
-            raise UserError(f"{file} is missing; {self._mend}") from None
+            raise UserError(f"{file} is missing; {self._hint}") from None
         except (ValueError, OSError, EOFError, SyntaxError, TokenError):  # a header is Python
             raise UserError(
                 f"{file} is damaged: got {file.stat().st_size} bytes, expected {about['bytes']}; "
-                f"{self._mend}"
+                f"{self._hint}"
             ) from None
         got, expected = (list(array.shape), str(array.dtype)), (about["shape"], about["dtype"])
         if got != expected:
-            raise UserError(f"{file} holds {got}, expected {expected}; {self._mend}")
+            raise UserError(f"{file} holds {got}, expected {expected}; {self._hint}")
         known = self.manifest.get("crc32", {}).get(name)
         if known is not None and name not in self._read and file.stat().st_size < READ_AT_OPENING:
             if checksums.of_file(file) != known:
-                raise UserError(f"{file} is damaged: its checksum differs; {self._mend}")
+                raise UserError(f"{file} is damaged: its checksum differs; {self._hint}")
             self._read.add(name)  # once, also for processes that this store is sent to
         return array
 
@@ -194,7 +194,7 @@ class Store:
             self.array(name)
             file = self.folder / f"{name}.npy"
             if _sha256(file) != about["sha256"]:
-                raise UserError(f"{file} is damaged: its SHA-256 differs; {self._mend}")
+                raise UserError(f"{file} is damaged: its SHA-256 differs; {self._hint}")
 
 
 class StoredArray:

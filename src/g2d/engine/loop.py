@@ -159,7 +159,7 @@ def fit(
             seconds = time.perf_counter() - started
             method.student.train_only(None)  # encoders are frozen while they train, no longer
             measured = evaluate(student, _on_device(val, fabric), method.task, fabric)
-            value = measured.metrics[method.task.metric][FUSED]
+            value = measured.metrics[method.task.selects][FUSED]
             if isinstance(scheduler, ReduceLROnPlateau):
                 scheduler.step(value)
             else:

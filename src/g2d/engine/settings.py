@@ -43,11 +43,11 @@ class TrainingSettings:
         learning_rate: At the start.
         momentum: Of SGD.
         weight_decay: Of either.
-        lr_schedule: `step` multiplies the rate by `lr_factor` after each share of the epochs in
-            `lr_steps`, `cosine` lets it fade to 0, `plateau` multiplies it by `lr_factor` when
-            the metric that selects has not improved on validation for more than `lr_patience`
-            epochs, `constant` leaves it.
-        lr_steps: Shares of the epochs, between 0 and 1.
+        lr_schedule: `step` multiplies the rate by `lr_factor` after each of `lr_steps`, `cosine`
+            lets it fade to 0, `plateau` multiplies it by `lr_factor` when the metric that selects
+            has not improved on validation for more than `lr_patience` epochs, `constant` leaves it.
+        lr_steps: Shares of the epochs, between 0 and 1, or numbers of epochs, 1 or more; one that
+            lies behind the last epoch is never reached.
         lr_factor: See `lr_schedule`.
         lr_patience: See `lr_schedule`.
         clip_norm: Largest gradient norm; none when null.
@@ -105,9 +105,10 @@ class TrainingSettings:
             if name not in get_args(LoggerName):
                 known = ", ".join(get_args(LoggerName))
                 raise UserError(f"loggers: there is no {name!r}; known: {known}")
-        if any(not 0 < share < 1 for share in self.lr_steps):
+        if any(not (0 < step < 1 or is_count(step)) for step in self.lr_steps):
             raise UserError(
-                f"lr_steps are shares of the epochs between 0 and 1, got {list(self.lr_steps)}"
+                "lr_steps are shares of the epochs between 0 and 1, or whole numbers of epochs, "
+                f"got {list(self.lr_steps)}"
             )
 
     def make_optimizer(
@@ -149,10 +150,16 @@ class TrainingSettings:
         if self.lr_schedule == "cosine":
             return CosineAnnealingLR(optimizer, T_max=self.epochs)
         # In so few epochs that a step would fall before the first, there is none.
-        milestones = [m for share in self.lr_steps if (m := round(share * self.epochs)) > 0]
+        steps = [round(step if step >= 1 else step * self.epochs) for step in self.lr_steps]
+        milestones = [step for step in steps if step > 0]
         return MultiStepLR(
             optimizer, milestones if self.lr_schedule == "step" else [], gamma=self.lr_factor
         )
+
+    def device(self) -> torch.device:
+        """Where it trains, as far as this machine has it: the first GPU, or the CPU."""
+        there = self.accelerator != "cpu" and torch.cuda.is_available()
+        return torch.device("cuda", 0) if there else torch.device("cpu")
 
     def make_fabric(self) -> Fabric:
         """The devices, started."""
@@ -178,3 +185,13 @@ class TrainingSettings:
         )
         fabric.launch()
         return fabric
+
+
+def is_count(step: float) -> bool:
+    """Whether a step of the learning rate is a number of epochs, and not a share of them.
+
+    Example:
+        >>> is_count(200), is_count(0.667), is_count(1.5)
+        (True, False, False)
+    """
+    return step >= 1 and float(step).is_integer()

@@ -10,6 +10,7 @@ from torch import Tensor
 from g2d.errors import UserError, check_choice
 from g2d.functional.present import mean_over_present
 from g2d.tasks import Classification, Task
+from g2d.tasks.base import at_least_float32
 
 FeatureReduction = Literal["mean", "sum"]
 
@@ -50,7 +51,7 @@ def feature_distance(
             f"the features are {tuple(features.shape[1:])} in the student and "
             f"{tuple(teacher.shape[1:])} in its teacher; give both encoders the same width"
         )
-    squared = (features.float() - teacher.detach().float()) ** 2
+    squared = (at_least_float32(features) - at_least_float32(teacher.detach())) ** 2
     each = squared.mean(dim=1) if reduction == "mean" else squared.sum(dim=1)
     return mean_over_present(each, present)
 

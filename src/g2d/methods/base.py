@@ -272,12 +272,12 @@ class Method:
         return nullcontext() if self._loop is None else self._loop.precision()
 
     def iter_train(self, fraction: float = 1.0, seed: int = 0) -> Iterator[tuple[Outputs, Batch]]:
-        """The model's answers to a random fraction of the training data; see `looking`."""
+        """The model's answers to a random fraction of the training data; see `eval_mode`."""
         for item in self.loop.iter_train(fraction, seed):
             yield self.student.answer(item)
 
     @contextmanager
-    def looking(self) -> Iterator[None]:
+    def eval_mode(self) -> Iterator[None]:
         """The model in eval mode and without a graph, in the loop's precision."""
         with self.student.eval_mode(), self.precision():
             yield

@@ -37,7 +37,7 @@ def coalition_logits(
     nobody = torch.zeros(len(batch), dtype=torch.bool, device=batch.target.device)
     present = dict(batch.present)
     present |= {name: nobody for name in student.modalities if name not in coalition}
-    return student.fuse(outputs, outputs.fused_from, present)
+    return student.fuse(outputs, outputs.fusion_inputs, present)
 
 
 def anyone(batch: Batch, coalition: Collection[str]) -> Tensor | None:

@@ -34,7 +34,7 @@ def contributions(
     """
     there, absent = {}, {}
     for name in student.modalities:
-        given = outputs.fused_from[name]
+        given = outputs.fusion_inputs[name]
         inputs = batch.input_of(name)
         # an encoder that is frozen in this step is so in this pass as well
         with (

@@ -151,7 +151,7 @@ class DIMML(Method):
 
     def _look(self) -> Any:
         """Modality, features and targets of those who have it, batch after batch, on the CPU."""
-        with self.looking():
+        with self.eval_mode():
             for batch in self.loop.iter_train():
                 for name, value in self._features(batch).items():
                     there = batch.mask(name).cpu()

@@ -37,6 +37,8 @@ def feature_distance(
     terms = []
     for name, said in teachers.items():
         features = outputs.features[name]
+        if said.features.shape[1] == 0:  # it is no network
+            continue
         if features.shape != said.features.shape:
             raise UserError(
                 f"the features of {name!r} are {tuple(features.shape[1:])} in the student and "
@@ -46,7 +48,7 @@ def feature_distance(
         terms.append(
             F.feature_distance(features, said.features, batch.present.get(name), reduction)
         )
-    return torch.stack(terms).sum()
+    return torch.stack(terms).sum() if terms else outputs.logits.new_zeros(())
 
 
 def logit_distance(

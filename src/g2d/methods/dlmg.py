@@ -143,7 +143,7 @@ class DLMG(Method):
             batch = batch.to(self.student.device)
             return self._terms(*self.student.answer(batch), None)
 
-        with self.looking(), torch.enable_grad():
+        with self.eval_mode(), torch.enable_grad():
             labels, matching = map(gradient, terms(self._seen))
             old = [p.detach().clone() for p in weights]
             with torch.no_grad():

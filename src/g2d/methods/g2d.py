@@ -10,7 +10,8 @@ from torch import nn
 from g2d.functional.distillation import FeatureReduction
 from g2d.methods.g2d_loss import DistillTo, G2DLoss
 from g2d.methods.schedule import Schedule
-from g2d.methods.smp import FrozenFeatures, Scope, SequentialPrioritization, Suppression
+from g2d.methods.smp import SequentialPrioritization
+from g2d.methods.suppression import FrozenFeatures, Scope, Suppression
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
@@ -18,6 +19,7 @@ from g2d.teachers.bank import TeacherBank
 # The stages of the presets: half of the epochs to the weaker modalities, as where nothing is said.
 _STAGES: Mapping[str, Mapping[str, Any]] = {
     "paper": {"schedule": "halves"},
+    "released": {"schedule": "halves"},
     "printed": {"schedule": "halves"},
     "off": {},
 }
@@ -31,10 +33,11 @@ class G2D(SequentialPrioritization):
     means, as in the authors' code. Three things are this package's, because they measured better
     (`docs/methods/g2d.md`): every branch has a loss of its own (γ), its prediction and not the
     fused one is compared with its teacher's, and all modalities learn from the first epoch unless
-    a schedule is given. The preset `paper` is the paper's text, with its
-    Eq. 8; the released code multiplies the gradients of convolutions by zero instead, so that
-    momentum and weight decay go on moving them. The preset `printed` was the default until now: no
-    γ, features by the squared norm of Eq. 2, stages ranked by learning speed.
+    a schedule is given. The preset `paper` is the paper's text, with its Eq. 8 to the letter;
+    `released` is what the authors' code does: gradients of convolutions are multiplied by zero, so
+    that batch norm goes on learning and momentum and weight decay go on moving the weights, and all
+    learn together one epoch later. The preset `printed` was the default until now:
+    no γ, features by the squared norm of Eq. 2, stages ranked by learning speed.
 
     Args:
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
@@ -51,7 +54,8 @@ class G2D(SequentialPrioritization):
         feature_reduction: `"mean"` (the authors' code) or `"sum"` (Eq. 2 as printed: the distance
             then grows with the width of the feature; lower alpha if the training loss rises).
         distill_to: `"branch"`, `"fused"` (Eq. 3) or `"ensemble"`; see `G2DLoss`.
-        suppression: `"complete"` or `"partial"`.
+        projected: Whether Eq. 2 is of the projections of a gated fusion; see `G2DLoss`.
+        suppression: `"complete"`, `"partial"` or `"released"`.
         scope: `"encoder"`, `"branch"`, or `"auto"`: the branch where the fusion has one.
         frozen_features: `"keep"` or `"drop"` the features of the frozen encoders in a stage.
 
@@ -71,7 +75,7 @@ class G2D(SequentialPrioritization):
     usual_schedule = 0
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         name: {**_STAGES[name], **SequentialPrioritization.presets[name], **G2DLoss.presets[name]}
-        for name in ("paper", "printed", "off")
+        for name in _STAGES
     }
 
     def __init__(
@@ -88,6 +92,7 @@ class G2D(SequentialPrioritization):
         temperature: float = 1.0,
         feature_reduction: FeatureReduction = "mean",
         distill_to: DistillTo = "branch",
+        projected: bool = False,
         suppression: Suppression = "complete",
         scope: Scope = "auto",
         frozen_features: FrozenFeatures = "keep",
@@ -102,6 +107,7 @@ class G2D(SequentialPrioritization):
             temperature=temperature,
             feature_reduction=feature_reduction,
             distill_to=distill_to,
+            projected=projected,
         )
         stages = (0,) * len(teachers.modalities) if schedule is None else schedule
         super().__init__(

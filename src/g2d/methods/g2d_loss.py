@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -53,11 +54,17 @@ class G2DLoss(Method):
             modality's own logits with its teacher's; `"fused"`: the fused prediction with every
             teacher, Eq. 3; `"ensemble"`: the fused prediction with that of the teachers' ensemble,
             which is one term and not k.
+        projected: Whether Eq. 2 compares what a gated fusion projects the features to, as the
+            authors' code does; other fusions compare the features in any case.
     """
 
     needs_teachers = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"feature_reduction": "mean", "gamma": 0.0, "distill_to": "fused"},
+        "released": {
+            **{"feature_reduction": "mean", "gamma": 0.0, "distill_to": "fused"},
+            "projected": True,
+        },
         "printed": {"feature_reduction": "sum", "gamma": 0.0, "distill_to": "fused"},
         "off": {"alpha": 0.0, "beta": 0.0, "gamma": 0.0},
     }
@@ -74,6 +81,7 @@ class G2DLoss(Method):
         temperature: float = 1.0,
         feature_reduction: FeatureReduction = "mean",
         distill_to: DistillTo = "branch",
+        projected: bool = False,
     ) -> None:
         super().__init__(student, task)
         check_weight("alpha", alpha)
@@ -89,6 +97,7 @@ class G2DLoss(Method):
         self.temperature = temperature
         self.feature_reduction: FeatureReduction = feature_reduction
         self.distill_to: DistillTo = distill_to
+        self.projected = projected
         if gamma or (beta and distill_to == "branch"):
             self.student.need_unimodal_logits(task.outputs)
 
@@ -98,8 +107,11 @@ class G2DLoss(Method):
         if self.alpha or self.beta:
             said = self.teachers.outputs(batch)
         if self.alpha:
+            compared = outputs
+            if self.projected:
+                compared = replace(outputs, features=dict(self.student.projected(outputs.features)))
             loss = loss + self.alpha * feature_distance(
-                outputs, batch, said, self.feature_reduction
+                compared, batch, said, self.feature_reduction
             )
         if self.beta:
             loss = loss + self.beta * self._divergence(outputs, batch, said)

@@ -14,6 +14,7 @@ from g2d.functional.modulation import Ratio, ogm_coefficients
 from g2d.gates import freeze, scale, scale_with_noise
 from g2d.methods.base import Method, check_weight
 from g2d.methods.loop import Loop
+from g2d.methods.suppression import convolutions
 from g2d.methods.unimodal import Scores, unimodal_losses
 from g2d.methods.window import check_window, in_window
 from g2d.student.base import Student
@@ -147,7 +148,7 @@ class OGM(Method):
 
     def _scoped(self, name: str) -> list[nn.Parameter]:
         parameters = self.student.encoder_parameters(name)
-        return [p for p in parameters if self.modulated == "encoder" or p.ndim == 4]
+        return parameters if self.modulated == "encoder" else convolutions(parameters)
 
 
 def modulation(

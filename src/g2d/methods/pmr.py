@@ -135,7 +135,7 @@ class PMR(Method):
         classes = self.task.outputs
         sums: dict[str, Tensor] = {}
         counts: dict[str, Tensor] = {}
-        with self.looking():
+        with self.eval_mode():
             for outputs, batch in self.iter_train(self.share, 1000 * self.seed + epoch):
                 for name in self.student.modalities:
                     feature = outputs.features[name].float()

@@ -139,7 +139,7 @@ class Relearning(Method):
         features: dict[str, list[Tensor]] = {name: [] for name in names}
         there: dict[str, list[Tensor]] = {name: [] for name in names}
         targets, rows = [], []
-        with self.looking():
+        with self.eval_mode():
             for outputs, batch in self.iter_train(1.0):
                 for name in names:
                     features[name].append(outputs.features[name].float())
@@ -161,7 +161,7 @@ class Relearning(Method):
 
     def _accuracy_gaps(self) -> dict[str, float]:
         right: dict[str, Tensor] = {}
-        with self.looking():
+        with self.eval_mode():
             for outputs, batch in self.iter_train(1.0):
                 for name, logits in outputs.unimodal.items():
                     hits = self.task.predict(logits) == batch.target

@@ -94,6 +94,20 @@ class Schedule:
         tau[-1] += saved
         return replace(self, tau=tuple(tau))
 
+    def one_longer(self) -> Schedule:
+        """The same with one epoch more before all learn together, as the authors' code counts.
+
+        Example:
+            >>> Schedule((150, 150)).one_longer().tau, Schedule((0, 300)).one_longer().tau
+            ((151, 149), (0, 300))
+        """
+        tau = list(self.tau)
+        last = max((j for j in range(len(tau) - 1) if tau[j]), default=None)
+        if last is not None:
+            tau[last] += 1
+            tau[-1] = max(0, tau[-1] - 1)
+        return replace(self, tau=tuple(tau))
+
     def without(self, stages: Collection[int]) -> Schedule:
         """The same with some stages left out; all together learn longer instead.
 

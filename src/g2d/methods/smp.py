@@ -5,27 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError, check_choice
-from g2d.functional.modulation import partial_suppression_factors
 from g2d.functional.scores import rank
 from g2d.gates import freeze, scale
 from g2d.methods.base import Method
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
-from g2d.models.fusion.base import Features, Present
+from g2d.methods.suppression import (
+    FrozenFeatures,
+    Scope,
+    Suppression,
+    convolutions,
+    dropping,
+    partial_factors,
+    warn_of_unsuppressed,
+)
 from g2d.student.base import Modulation
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
-
-Suppression = Literal["complete", "partial"]
-Scope = Literal["auto", "encoder", "branch"]
-FrozenFeatures = Literal["keep", "drop"]
 
 
 class SequentialPrioritization(Method):
@@ -45,7 +48,9 @@ class SequentialPrioritization(Method):
             confidence on that very batch, as the paper does; a teacher that has memorised its
             training data then passes for the strongest.
         suppression: `"complete"` freezes; `"partial"` scales the gradient by 1 - tanh(r), r the
-            ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6).
+            ratio of the modality's confidence to the mean of the others', where r > 1 (Table 6);
+            `"released"` multiplies the gradients of the encoder's convolutions by zero, as the
+            authors' code does: batch norm, momentum and weight decay go on changing it.
         scope: What is frozen: the `"encoder"`, or the `"branch"`: the encoder and its own head
             (late and sum fusion); `"auto"` is the branch where there are such heads.
         frozen_features: What a frozen encoder gives to the fusion while another modality learns
@@ -80,6 +85,7 @@ class SequentialPrioritization(Method):
     usual_schedule: ClassVar[int | str] = "halves"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"rank_by": "train_batch", "suppression": "complete", "scope": "encoder"},
+        "released": {"rank_by": "train_batch", "suppression": "released"},
         "printed": {},
         "off": {"schedule": 0},
     }
@@ -158,6 +164,8 @@ class SequentialPrioritization(Method):
         """Passed on to the wrapped method."""
         super().on_fit_start(loop)
         self.method.on_fit_start(loop)
+        if self.suppression == "released" and any(self.schedule.tau[:-1]):
+            warn_of_unsuppressed(self.student)
 
     def begin_epoch(self, epoch: int) -> None:
         """Moves on to the stage of this epoch."""
@@ -167,7 +175,8 @@ class SequentialPrioritization(Method):
 
     def active(self) -> frozenset[str] | None:
         """The prioritized modality while there is one, Eq. 6."""
-        active, leading = self.method.active(), self._leading()
+        active = self.method.active()
+        leading = self._leading() if self.suppression == "complete" else None
         return active if leading is None else leading if active is None else active & leading
 
     def modulation(self) -> Modulation | None:
@@ -175,13 +184,7 @@ class SequentialPrioritization(Method):
         inner = self.method.modulation()
         if self.frozen_features == "keep" or not self.prioritizing:
             return inner
-
-        def drop(widths: Mapping[str, int], size: int, present: Present | None) -> Features:
-            factors = {} if inner is None else dict(inner(widths, size, present))
-            frozen = set(widths) - (self._leading() or set(widths))
-            return factors | dict.fromkeys(frozen, torch.zeros(1, 1, device=self.student.device))
-
-        return drop
+        return dropping(self._leading, inner, self.student.device)
 
     def on_step_start(self, *batches: Batch) -> None:
         """Ranks the modalities by this step's batches, where nothing ranks them for good."""
@@ -210,8 +213,10 @@ class SequentialPrioritization(Method):
                 scale(self._gated(name), factor)
         elif (leading := self._leading()) is not None:
             for name in self.teachers.modalities:
-                if name not in leading:
+                if name not in leading and self.suppression == "complete":
                     freeze(self._gated(name))
+                elif name not in leading:
+                    scale(convolutions(self.student.encoder_parameters(name)), 0.0)
         self._ranked = None
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
@@ -259,11 +264,8 @@ class SequentialPrioritization(Method):
     def state_dict(self) -> dict[str, Any]:
         """The ranking's confidence, how far the stages are, and the wrapped method's state."""
         stages = {"tau": list(self.schedule.tau), "best": self._best, "waited": self._waited}
-        return {
-            "confidence": self._confidence,
-            "method": self.method.state_dict(),
-            **({} if self.schedule.patience is None else {"stages": stages}),
-        }
+        own = {"confidence": self._confidence, "method": self.method.state_dict()}
+        return own if self.schedule.patience is None else {**own, "stages": stages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the ranking and the stages it was saved with."""
@@ -290,9 +292,3 @@ class SequentialPrioritization(Method):
 def can_prioritize(method: type[Method]) -> bool:
     """Whether a method trains all through one loss and the usual step."""
     return method.one_loss and not method.orders_modalities
-
-
-def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """κ of partial suppression, by name."""
-    factors = partial_suppression_factors(torch.stack(list(confidence.values())))
-    return dict(zip(confidence, factors, strict=True))

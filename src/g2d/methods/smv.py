@@ -131,7 +131,7 @@ class SampleValuation(Method):
         values: dict[str, list[Tensor]] = {name: [] for name in names}
         present: dict[str, list[Tensor]] = {name: [] for name in names}
         rows = []
-        with self.looking():
+        with self.eval_mode():
             for outputs, batch in self.iter_train(share, seed):
                 there = {name: batch.mask(name).to(batch.target.device).float() for name in names}
                 for name, value in self._shapley(outputs, batch, there).items():

@@ -115,11 +115,11 @@ class MultimodalModel(nn.Module):
                 f"{list(self.modalities)}; give an input for each"
             )
         features: dict[str, Tensor] = {}
-        fused_from: dict[str, Tensor] = {}
+        fusion_inputs: dict[str, Tensor] = {}
         for name in self.modalities:
-            features[name], fused_from[name] = self.encode(name, batch.input_of(name))
-        logits, unimodal = self.fusion(fused_from, batch.present or None)
-        return Outputs(logits, features, unimodal, fused_from)
+            features[name], fusion_inputs[name] = self.encode(name, batch.input_of(name))
+        logits, unimodal = self.fusion(fusion_inputs, batch.present or None)
+        return Outputs(logits, features, unimodal, fusion_inputs)
 
     def encode(self, modality: str, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one encoder.
@@ -133,12 +133,12 @@ class MultimodalModel(nn.Module):
         encoder = self.encoders[modality]
         if self.fusion.needs_tokens:
             assert isinstance(encoder, TokenEncoder)
-            fused_from = encoder.tokens(inputs)
-            feature = encoder.pool(fused_from)
+            fusion_inputs = encoder.tokens(inputs)
+            feature = encoder.pool(fusion_inputs)
         else:
-            feature = fused_from = encoder(inputs)
-        _check_width(modality, fused_from.shape[-1], self.fusion)
-        return feature, fused_from
+            feature = fusion_inputs = encoder(inputs)
+        _check_width(modality, fusion_inputs.shape[-1], self.fusion)
+        return feature, fusion_inputs
 
     def encoder_parameters(self, modality: str) -> list[nn.Parameter]:
         """Every parameter of one encoder that is trained, norms and biases included."""

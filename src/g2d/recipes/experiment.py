@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from g2d.data.splits import Splits
+from g2d.data.splits import DatasetSpec, Splits
 from g2d.engine.loggers import check_loggers
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
@@ -13,6 +15,7 @@ from g2d.recipes.completing import complete
 from g2d.recipes.planning import MethodPlan, plan_method
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import CacheMode, teacher_settings, training_settings
+from g2d.shallow.experts import check_expert
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Teaching:
         models: Of the recipe.
         settings: How teachers are trained.
         cache: Whether their outputs are kept.
+        experts: By modality, what teaches in the place of a network: a word, or an estimator of
+            scikit-learn.
     """
 
     recipe: Recipe
@@ -32,6 +37,12 @@ class Teaching:
     models: Architecture
     settings: TrainingSettings
     cache: CacheMode
+    experts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The modalities whose teacher is a network."""
+        return tuple(name for name in self.splits.spec.modalities if name not in self.experts)
 
     def check(self) -> None:
         """Looks at what could stop the teachers, before anything is written.
@@ -77,12 +88,15 @@ class Experiment:
         return self.teaching.models
 
 
-def resolve_teaching(recipe: Recipe, splits: Splits | None = None) -> Teaching:
+def resolve_teaching(
+    recipe: Recipe, splits: Splits | None = None, experts: Mapping[str, Any] | None = None
+) -> Teaching:
     """What a recipe says of data, encoders and teachers; its method is not looked at.
 
     Args:
         recipe: As it was read.
         splits: The data, where it is open already.
+        experts: Estimators in the place of the words of the recipe.
 
     Raises:
         UserError: Something in it is not there or not right.
@@ -91,10 +105,13 @@ def resolve_teaching(recipe: Recipe, splits: Splits | None = None) -> Teaching:
     splits = splits or build_splits(recipe)
     recipe = complete(recipe, splits.spec)
     models = architecture(recipe, splits.spec.modalities)
-    return Teaching(recipe, splits, models, settings, cache)
+    experts = check_experts(recipe.experts if experts is None else experts, splits.spec)
+    return Teaching(recipe, splits, models, settings, cache, experts)
 
 
-def resolve(recipe: Recipe, splits: Splits | None = None) -> Experiment:
+def resolve(
+    recipe: Recipe, splits: Splits | None = None, experts: Mapping[str, Any] | None = None
+) -> Experiment:
     """Finds and checks everything that a recipe names, in one pass and before anything is written.
 
     Every option is checked once, the method is made once with untrained teachers, and the student
@@ -103,16 +120,22 @@ def resolve(recipe: Recipe, splits: Splits | None = None) -> Experiment:
     Args:
         recipe: As it was read.
         splits: The data, where it is open already; `without_test()` leaves test unmeasured.
+        experts: Estimators in the place of the words of the recipe.
 
     Raises:
         UserError: Something in it is not there, not right, or does not fit the rest.
     """
     training = training_settings(recipe)
-    teaching = resolve_teaching(recipe, splits)
+    teaching = resolve_teaching(recipe, splits, experts)
     spec, models = teaching.splits.spec, teaching.models
     plan = plan_method(teaching.recipe, spec.modalities, training.epochs)
     plan.check_task(spec.task)
     student = models.student(spec.task)
+    if teaching.experts and not plan.trains:
+        raise UserError(
+            f"experts: {plan.label} is the networks' ensemble, and experts are no networks; leave "
+            "them out (--experts {}), or choose a method that trains"
+        )
     if plan.trains:
         models.adapt(plan, student, spec.task)
     if plan.needs_teachers:
@@ -120,3 +143,24 @@ def resolve(recipe: Recipe, splits: Splits | None = None) -> Experiment:
     check_loggers(training.loggers)
     check_model(student, teaching.splits)
     return Experiment(teaching, training, plan)
+
+
+def check_experts(experts: Mapping[str, Any], spec: DatasetSpec) -> dict[str, Any]:
+    """The experts in the order of the modalities.
+
+    Raises:
+        UserError: One is for no modality of the data, is no expert, or the data cannot have any.
+    """
+    for name, expert in experts.items():
+        if name not in spec.modalities:
+            raise UserError(
+                f"experts.{name}: the data has no such modality; it has "
+                f"{', '.join(spec.modalities)}"
+            )
+        if spec.summaries is None:
+            raise UserError(
+                f"experts.{name}: experts teach from tables of your own, and {spec.name} is none; "
+                "leave experts out"
+            )
+        check_expert(expert, f"experts.{name}")
+    return {name: experts[name] for name in spec.modalities if name in experts}

@@ -132,7 +132,7 @@ def hide(recipe: Recipe, splits: Splits) -> Splits:
         if settings.files:
             hashes = {name: mask.sha256 for name, mask in masks.items()}
             label = label.replace("files", f"files {digest(hashes)}")
-        return mask_splits(splits, masks, label, told=settings.mode == "masked")
+        return mask_splits(splits, masks, label, revealed=settings.mode == "masked")
     except UserError as error:
         raise UserError(f"missing: {error}") from None
 

@@ -156,6 +156,8 @@ def plan_method(
         epochs = training_settings(recipe).epochs if epochs is None else epochs
         usual = "halves" if set(options) & _OF_STAGES else _last(targets).usual_schedule
         schedule = schedule_from(options.pop("schedule", usual), len(modalities), epochs)
+        if options.get("suppression") == "released":
+            schedule = schedule.one_longer()
     rank_by = _rank_by(options, modalities, targets) if ranks else None
     needs = any(target.needs_teachers for target in targets)
     taught = _of_teachers(options) if needs else {}
@@ -254,9 +256,9 @@ def _share_options(
         parts.append((target, check_options(target, mine, "method", _GIVEN)))
     if rest:
         names = {name for target in targets for name in inspect.signature(target).parameters}
-        extra = {"rank_by"} if "confidence" in names else set()
-        extra |= names & {"schedule"}
-        extra |= set(OF_TEACHERS) if "teachers" in names else set()
+        extra = {"rank_by"} if any(target.ranks for target in targets) else set()
+        extra |= {"schedule"} if any(target.staged for target in targets) else set()
+        extra |= set(OF_TEACHERS) if any(target.needs_teachers for target in targets) else set()
         extra |= {"preset"} if any(target.presets for target in targets) else set()
         known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")

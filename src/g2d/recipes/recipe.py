@@ -16,6 +16,7 @@ from g2d.recipes.moved import current
 from g2d.recipes.plain_yaml import read_yaml
 
 Component = dict[str, Any] | str
+_MAPPINGS = ("encoders", "training", "teachers", "experts")
 # A thousand seeds of a run are those of its teachers, and 64 bits hold them.
 SEEDS = 2**53
 
@@ -37,6 +38,8 @@ class Recipe:
         seed: Of weights and order.
         missing: Which modalities are hidden from which samples (`MissingSettings`); `None` for
             the data as it is.
+        experts: Of a table of your own, by modality what teaches in the place of a network:
+            `boosting`, `linear` or `svm`.
     """
 
     data: Component
@@ -47,12 +50,15 @@ class Recipe:
     teachers: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     missing: dict[str, Any] | None = None
+    experts: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON and YAML; `missing` only where there is such a thing."""
+        """Plain values, for JSON and YAML; `missing` and `experts` only where there are any."""
         plain = asdict(self)
         if self.missing is None:
             del plain["missing"]
+        if not self.experts:
+            del plain["experts"]
         return plain
 
     def with_method(self, method: Component) -> Recipe:
@@ -144,7 +150,7 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
     for key, value in content.items():
         if key not in known:
             raise UserError(f"{key}: no such key in a recipe; known: {', '.join(known)}")
-        if key in {"encoders", "training", "teachers"} and not isinstance(value, Mapping):
+        if key in _MAPPINGS and not isinstance(value, Mapping):
             raise UserError(f"{key}: expected keys and values, got {value!r}")
         if key == "missing" and not (value is None or isinstance(value, Mapping)):
             raise UserError(f"missing: expected keys and values (rate: 0.4), got {value!r}")
@@ -167,7 +173,7 @@ def check_seed(seed: Any, where: str) -> None:
 
 
 def _without_unused(recipe: Recipe) -> Recipe:
-    """Where the data is to have some of its modalities only, the encoders of the others go.
+    """Where the data is to have some of its modalities only, what is of the others goes.
 
     Example:
         >>> data = {"name": "urfunny", "modalities": ["b"]}
@@ -178,7 +184,8 @@ def _without_unused(recipe: Recipe) -> Recipe:
     if not isinstance(chosen, list | tuple):
         return recipe
     kept = {name: encoder for name, encoder in recipe.encoders.items() if name in chosen}
-    return replace(recipe, encoders=kept)
+    experts = {name: expert for name, expert in recipe.experts.items() if name in chosen}
+    return replace(recipe, encoders=kept, experts=experts)
 
 
 def parse_changes(arguments: Sequence[str]) -> list[tuple[str, Any]]:

@@ -1,29 +1,39 @@
-"""What a trained model must not be below: the best teacher, and the teachers' fitted ensemble."""
+"""What a model must not be below: predictors without a network, teachers, their ensemble."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from g2d.data.splits import Split
+from g2d.data.splits import Split, Splits
 from g2d.engine.settings import TrainingSettings
+from g2d.errors import UserError, require
+from g2d.recipes.recipe import digest
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.run import Run
+from g2d.shallow.floors import Floors, fit_floors
+from g2d.shallow.store import load_floors, save_floors
 from g2d.tasks import Task
-from g2d.teachers.bank import OnlineTeachers
+from g2d.teachers.bank import TeacherBank
 from g2d.teachers.calibrated import Calibration, HeldOut
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+logger = logging.getLogger(__name__)
+
 CALIBRATION = "calibration.json"
+# Floors of another version are fitted anew.
+_VERSION = 1
 
 
 def ask_teachers(
-    online: OnlineTeachers, split: Split, settings: TrainingSettings, fabric: Fabric
+    online: TeacherBank, split: Split, settings: TrainingSettings, fabric: Fabric
 ) -> HeldOut:
     """The teachers' logits on a whole split."""
     return HeldOut(online, to_device(evaluation_loader(split, settings), fabric))
@@ -36,53 +46,109 @@ def calibration_of(run: Run, heldout: HeldOut) -> Calibration:
     return heldout.calibration()
 
 
+def shallow_floors(splits: Splits, out: Path) -> Floors | None:
+    """Predictors without a network, where the data says what they read; fitted once for all runs.
+
+    Args:
+        splits: The data.
+        out: Folder of runs; what they say is kept under `floors`, as numbers.
+    """
+    spec = splits.spec
+    if spec.summaries is None:
+        return None
+    names = [name for name in splits.measured() if name != "train"]
+    key = digest([_VERSION, spec.fingerprint, spec.protocol, names])
+    file = out / "floors" / f"{spec.name}-{key}.npz"
+    known = load_floors(file, spec.task)
+    if known is not None:
+        return known
+    try:
+        require("sklearn", "tables")
+        found = fit_floors(splits)
+    except UserError as error:
+        logger.warning("no floors beside the result: %s", error)
+        return None
+    save_floors(file, found)
+    return found
+
+
 def measure_floors(
     task: Task,
-    asked: Mapping[str, HeldOut],
-    weights: Mapping[str, float],
     fused: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    shallow: Floors | None = None,
+    asked: Mapping[str, HeldOut] | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """The best modality alone and the fitted ensemble, beside the model, on the same samples.
+    """What the model must not be below, beside the model and on the same samples.
 
     Args:
         task: What is predicted.
-        asked: The teachers' logits on `val`, and on `test` where it is measured.
-        weights: Of the ensemble, fitted on validation.
-        fused: The model's fused logits of the same splits, `(N, C)`.
+        fused: The model's fused logits on `val`, and on `test` where it is measured, `(N, C)`.
+        targets: Of the same splits.
+        shallow: Predictors without a network.
+        asked: The teachers' logits of the same splits, where there are teachers.
+        weights: Of their ensemble, fitted on validation.
 
     Returns:
-        `weights`; `metric`, the task's; `modality`, the one whose teacher is best on validation;
-        and for each split the metrics of `single` and of `fused_there`, both on the `samples` that
-        have that modality, the metrics of `ensemble`, and which of `single` and `ensemble` is
-        `above` the model on its samples.
+        `metric`, the task's; for each split the metrics of every floor, those that are `above` the
+        model on their samples, and of these the ones that are so by more than one standard error
+        of the difference, `clearly`. Of predictors without a network what each `reads`, and
+        `notes`. Of teachers their `weights`, and `modality`, the one whose teacher is best on
+        validation; then floors are also `single`, that teacher, on the `samples` that have the
+        modality, where the model has `fused_there`, and `ensemble`.
     """
-    best: str | None = None
-    for name in asked["val"].logits:
-        if best is None or task.better(_alone(task, asked, name), _alone(task, asked, best)):
-            best = name
-    assert best is not None
-    floors: dict[str, Any] = {"weights": dict(weights), "metric": task.metric, "modality": best}
-    for name, heldout in asked.items():
-        there = heldout.present[best]
-        target = heldout.target[there]
-        found = {
-            "single": task.metrics(heldout.logits[best][there], target),
-            "fused_there": task.metrics(fused[name][there], target),
-            "ensemble": task.metrics(heldout.ensemble(weights), heldout.target),
-        }
-        everywhere = task.metrics(fused[name], heldout.target)
-        model = {"single": found["fused_there"], "ensemble": everywhere}
-        above = [key for key in model if _above(task, found[key], model[key])]
-        floors[name] = {**found, "samples": int(there.sum()), "above": above}
+    floors: dict[str, Any] = {"metric": task.metric}
+    if shallow is not None:
+        reads = {name: list(names) for name, names in shallow.reads.items()}
+        floors |= {"reads": reads, "notes": list(shallow.notes)}
+    if asked is not None and weights is not None:
+        floors |= {"weights": dict(weights), "modality": _best(task, asked["val"])}
+    for split, model in fused.items():
+        target = targets[split]
+        said: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        more: dict[str, Any] = {}
+        if shallow is not None:
+            for name, logits in shallow.logits.items():
+                said[name] = (logits[split], model, target)
+        if asked is not None and weights is not None:
+            there = asked[split].present[floors["modality"]]
+            alone = asked[split].logits[floors["modality"]]
+            said["single"] = (alone[there], model[there], target[there])
+            said["ensemble"] = (asked[split].ensemble(weights), model, target)
+            more = {
+                "fused_there": task.metrics(model[there], target[there]),
+                "samples": int(there.sum()),
+            }
+        measured = {name: task.metrics(logits, t) for name, (logits, _, t) in said.items()}
+        above = [name for name, triple in said.items() if _above(task, *triple)]
+        clearly = [name for name in above if _clearly(task, *said[name])]
+        floors[split] = {**measured, **more, "above": above, "clearly": clearly}
     return floors
 
 
-def _above(task: Task, teachers: Mapping[str, float], model: Mapping[str, float]) -> bool:
-    one, other = teachers[task.metric], model[task.metric]
+def _best(task: Task, heldout: HeldOut) -> str:
+    """The modality whose teacher is best."""
+    best: str | None = None
+    for name in heldout.logits:
+        if best is None or task.better(_alone(task, heldout, name), _alone(task, heldout, best)):
+            best = name
+    assert best is not None
+    return best
+
+
+def _alone(task: Task, heldout: HeldOut, modality: str) -> float:
+    there = heldout.present[modality]
+    return task.metrics(heldout.logits[modality][there], heldout.target[there])[task.metric]
+
+
+def _above(task: Task, floor: Tensor, model: Tensor, target: Tensor) -> bool:
+    one, other = (task.metrics(logits, target)[task.metric] for logits in (floor, model))
     return task.better(one, other) and not math.isclose(one, other, rel_tol=1e-6)
 
 
-def _alone(task: Task, asked: Mapping[str, HeldOut], modality: str) -> float:
-    heldout = asked["val"]
-    there = heldout.present[modality]
-    return task.metrics(heldout.logits[modality][there], heldout.target[there])[task.metric]
+def _clearly(task: Task, floor: Tensor, model: Tensor, target: Tensor) -> bool:
+    """Whether a floor is better by more than one standard error of the difference."""
+    lead = (task.terms(floor, target) - task.terms(model, target)).double()
+    error = lead.std().item() / len(lead) ** 0.5 if len(lead) > 1 else math.inf
+    return abs(lead.mean().item()) > error

@@ -178,7 +178,7 @@ class Run:
 
     @property
     def own_teachers(self) -> dict[str, Run]:
-        """Those that it was trained with, by modality; empty where it was trained without."""
+        """Networks that it was trained with, by modality; empty where it was trained without."""
         places = self.result.get("teachers", {}).get("folders", {})
         return {
             name: Run(self.out / place, out=self.out, trust=self.trust)
@@ -220,11 +220,16 @@ class Run:
         Raises:
             UserError: It is not what the run was trained on.
         """
-        return open_splits(self.path.name, self.recipe, self.about)
+        splits = open_splits(self.path.name, self.recipe, self.about)
+        if splits.spec.task.unsettled and self.task is not None:  # chosen on validation
+            splits = replace(splits, spec=replace(splits.spec, task=self.task))
+        return splits
 
     @cached_property
     def teacher_folders(self) -> Mapping[str, Path]:
         """Of its own teachers, or else of those that its recipe would use, if they are trained."""
+        if self.recipe.experts:  # whoever asks for teachers wants networks, one a modality
+            return {}
         if own := self.own_teachers:
             return {name: teacher.path for name, teacher in own.items()}
         teaching = resolve_teaching(self.recipe, self.splits)

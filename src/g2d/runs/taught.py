@@ -15,7 +15,8 @@ from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.planning import MethodPlan
-from g2d.runs.floors import ask_teachers, calibration_of, measure_floors
+from g2d.runs.experts import expert_folder, teach_experts
+from g2d.runs.floors import ask_teachers, calibration_of
 from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
 from g2d.runs.teach import make_bank, measure_speed, teach, train_confidence
@@ -23,6 +24,7 @@ from g2d.teachers.bank import OnlineTeachers, TeacherBank
 from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut
 from g2d.teachers.confidence import speed_scores
 from g2d.teachers.ensemble import begin_from, ensemble
+from g2d.teachers.experts import ExpertTeachers
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -35,8 +37,9 @@ class Taught:
     """Teachers, as a run uses them.
 
     Attributes:
-        models: One a modality.
-        online: The same, asked batch by batch.
+        models: One a modality, where that is a network.
+        online: The same, asked batch by batch; none where no teacher is a network.
+        experts: The logits of the others, by modality and split.
         bank: As the student asks them: cached where possible, calibrated where the recipe says so.
         confidence: Of every modality on train and on held-out data, Eq. 5.
         speed: How early each learned, where the method ranks modalities.
@@ -46,7 +49,8 @@ class Taught:
     """
 
     models: Mapping[str, UnimodalModel]
-    online: OnlineTeachers
+    online: OnlineTeachers | None
+    experts: Mapping[str, Mapping[str, Tensor]]
     bank: TeacherBank
     confidence: dict[str, dict[str, float]]
     speed: dict[str, float]
@@ -85,30 +89,24 @@ class Taught:
             )
         return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
 
-    def floors(
-        self, teaching: Teaching, fused: Mapping[str, Tensor], fabric: Fabric
-    ) -> dict[str, Any]:
-        """What the trained model must not be below; see `measure_floors`.
-
-        Args:
-            teaching: The data.
-            fused: The model's fused logits on `val`, and on `test` where it is measured.
-            fabric: The device.
-        """
-        asked = {"val": self.heldout}
-        if "test" in fused:
-            split = teaching.splits.test
-            asked["test"] = ask_teachers(self.online, split, teaching.settings, fabric)
-        return measure_floors(teaching.splits.spec.task, asked, self.weights, fused)
+    def asked(self, teaching: Teaching, fabric: Fabric) -> dict[str, HeldOut]:
+        """What the teachers say of validation, and of test where it is measured."""
+        found = {"val": self.heldout}
+        if "test" in teaching.splits.measured():
+            asked = _on(teaching, self.online, self.experts, "test")
+            found["test"] = ask_teachers(asked, teaching.splits.test, teaching.settings, fabric)
+        return found
 
     def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
         """What `result.json` says of them."""
         folders = {name: teacher_folder(teaching, name, out) for name in self.models}
+        experts = {name: expert_folder(teaching, name, out) for name in self.experts}
         return {
             "confidence": self.confidence,
             **({"speed": self.speed} if self.speed else {}),
             **({"calibration": asdict(self.calibration)} if self.calibration else {}),
-            "folders": {name: str(place.relative_to(out)) for name, place in folders.items()},
+            "folders": _relative(folders, out),
+            **({"experts": _relative(experts, out)} if experts else {}),
         }
 
 
@@ -122,9 +120,12 @@ def prepare_teachers(
     """
     splits = teaching.splits
     models = teach(teaching, out, fabric)
-    online = OnlineTeachers(models, splits.spec.task)
-    bank = make_bank(teaching, online, out, fabric) if plan.trains else online
-    heldout = ask_teachers(online, splits.val, teaching.settings, fabric)
+    experts = teach_experts(teaching, out, fabric)
+    online = OnlineTeachers(models, splits.spec.task) if models else None
+    known = make_bank(teaching, online, out, fabric) if online and plan.trains else online
+    bank = _on(teaching, known, experts, "train")
+    asked = _on(teaching, online, experts, "val")
+    heldout = ask_teachers(asked, splits.val, teaching.settings, fabric)
     calibration: Calibration | None = None
     if plan.calibrate:
         calibration = calibration_of(run, heldout)
@@ -133,5 +134,28 @@ def prepare_teachers(
         "train": train_confidence(bank, teaching, fabric),
         "heldout": heldout.confidence(calibration),
     }
-    speed = measure_speed(teaching, out) if plan.rank_by is not None else {}
-    return Taught(models, online, bank, confidence, speed, heldout, heldout.weights(), calibration)
+    speed = {}
+    if plan.rank_by is not None:
+        # an expert that is no network knows what it knows from the first epoch on
+        curves = {name: [confidence["heldout"][name]] for name in experts}
+        speed = measure_speed(teaching, out, curves)
+    weights = heldout.weights()
+    return Taught(models, online, experts, bank, confidence, speed, heldout, weights, calibration)
+
+
+def _on(
+    teaching: Teaching,
+    networks: TeacherBank | None,
+    experts: Mapping[str, Mapping[str, Tensor]],
+    split: str,
+) -> TeacherBank:
+    """The teachers as they answer for one split."""
+    if networks is not None and not experts:
+        return networks
+    spec = teaching.splits.spec
+    logits = {name: said[split] for name, said in experts.items()}
+    return ExpertTeachers(logits, spec.task, networks, spec.modalities, held_out=split != "train")
+
+
+def _relative(folders: Mapping[str, Path], out: Path) -> dict[str, str]:
+    return {name: str(place.relative_to(out)) for name, place in folders.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 def teach(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, UnimodalModel]:
-    """One trained teacher for each modality, selected on validation.
+    """One trained teacher for each modality that has no other expert, selected on validation.
 
     Each has a run folder of its own under `out/teachers`, named by a hash of all that decides
     it; a finished one is loaded, an unfinished one goes on where it stopped.
@@ -51,9 +51,9 @@ def teach(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, UnimodalMo
         UserError: A teacher cannot take the data.
     """
     splits = teaching.splits
-    for name in splits.spec.modalities:
+    for name in teaching.networks:
         check_model(teaching.models.teacher(name, splits.spec.task), splits)
-    return {name: _teacher(teaching, name, out, fabric) for name in splits.spec.modalities}
+    return {name: _teacher(teaching, name, out, fabric) for name in teaching.networks}
 
 
 def _teacher(teaching: Teaching, modality: str, out: Path, fabric: Fabric) -> UnimodalModel:
@@ -61,7 +61,7 @@ def _teacher(teaching: Teaching, modality: str, out: Path, fabric: Fabric) -> Un
     torch.manual_seed(1000 * (teaching.recipe.seed + 1) + spec.modalities.index(modality))
     model = teaching.models.teacher(modality, spec.task)
     run = Run(teacher_folder(teaching, modality, out))
-    with _alone_in(run.path, fabric):
+    with only_writer(run.path, fabric):
         return _load_or_train(teaching, modality, model, run, fabric)
 
 
@@ -123,7 +123,7 @@ def _load_or_train(
 
 
 @contextmanager
-def _alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
+def only_writer(folder: Path, fabric: Fabric) -> Iterator[None]:
     """Keeps runs that share a teacher or a cache from writing it at the same time.
 
     The first process of a run takes the lock and the others of that run wait for it; another run
@@ -158,7 +158,7 @@ def make_bank(teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fab
         rest = Rest(splits.train, start)
         return to_device(evaluation_loader(rest, settings), fabric)
 
-    with _alone_in(folder, fabric):
+    with only_writer(folder, fabric):
         if fabric.is_global_zero:
             write_cache(folder, online, key, batches, len(splits.train))
         fabric.barrier()
@@ -185,10 +185,18 @@ def train_confidence(bank: TeacherBank, teaching: Teaching, fabric: Fabric) -> d
     return {name: value.item() for name, value in batch_confidence(bank, batches).items()}
 
 
-def measure_speed(teaching: Teaching, out: Path) -> dict[str, float]:
-    """How early each teacher learned what it knows, from the records of its training."""
-    curves, splits = {}, teaching.splits
-    for name in splits.spec.modalities:
+def measure_speed(
+    teaching: Teaching, out: Path, others: Mapping[str, Sequence[float]]
+) -> dict[str, float]:
+    """How early each teacher learned what it knows, from the records of its training.
+
+    Args:
+        teaching: The data, and which teachers are networks.
+        out: Folder of runs.
+        others: Held-out confidence after every epoch of those that are none.
+    """
+    curves, splits = dict(others), teaching.splits
+    for name in teaching.networks:
         records = Run(teacher_folder(teaching, name, out)).epochs
         curves[name] = [record["val"]["confidence"][FUSED] for record in records]
     return learning_speeds(curves, splits.spec.task, splits.val.target, splits.val.present)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -30,13 +31,14 @@ from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import by_pattern, save_masks
 from g2d.recipes.recipe import Recipe
 from g2d.runs.environment import environment
-from g2d.runs.floors import CALIBRATION
+from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
 from g2d.runs.run import Run
 from g2d.runs.same import check_folder
 from g2d.runs.stages import fit_stages
 from g2d.runs.taught import Taught, prepare_teachers
+from g2d.tasks import Classification
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -60,6 +62,8 @@ def train(
     name: str | None = None,
     splits: Splits | None = None,
     fabric: Fabric | None = None,
+    floors: bool = True,
+    experts: Mapping[str, Any] | None = None,
 ) -> Path:
     """Trains what a recipe describes: teachers if the method needs them, then the student.
 
@@ -73,6 +77,10 @@ def train(
         name: Of the run's folder; made of dataset, method and seed when not given.
         splits: The data, where it is open already; `without_test()` leaves test unmeasured.
         fabric: The devices, where they are started already.
+        floors: Whether predictors without a network are fitted beside it, where the data is a
+            table of the user's own.
+        experts: By modality estimators of scikit-learn that teach; in the place of those that the
+            recipe says in words.
 
     Returns:
         The run folder.
@@ -82,7 +90,7 @@ def train(
     """
     if name is not None:
         check_run_name(name, "--name")
-    experiment = resolve(recipe, splits)
+    experiment = resolve(recipe, splits, experts)
     settings, plan = experiment.training, experiment.plan
     if settings.probe_gradients:
         experiment.splits.train.without_augmentation()  # refuses what has no such view
@@ -90,11 +98,16 @@ def train(
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     run = Run(out / (name or run_name(experiment)), out=out)
     with alone_in(run.path):
-        return _train_into(run, experiment, out, resume, fabric)
+        return _train_into(run, experiment, out, resume, fabric, floors)
 
 
 def _train_into(
-    run: Run, experiment: Experiment, out: Path, resume: bool, fabric: Fabric | None
+    run: Run,
+    experiment: Experiment,
+    out: Path,
+    resume: bool,
+    fabric: Fabric | None,
+    floors: bool,
 ) -> Path:
     """Teachers and student, with nobody else in the run's folder."""
     recipe, splits = experiment.recipe, experiment.splits
@@ -147,6 +160,7 @@ def _train_into(
     fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", student)
+        splits = _settled(run, recipe, student, splits, settings, fabric)
         measured = _measure(run, student, splits, settings, fabric)
         outcome = {
             "method": plan.label,
@@ -161,8 +175,18 @@ def _train_into(
         }
         if taught is not None:
             outcome["teachers"] = taught.record(experiment.teaching, out)
-            fused = {name: evaluation.logits[FUSED] for name, evaluation in measured.items()}
-            outcome["floors"] = taught.floors(experiment.teaching, fused, fabric)
+        if _uneven(splits):
+            outcome["uneven"] = True
+        shallow = shallow_floors(splits, out) if floors else None
+        if taught is not None or shallow is not None:
+            outcome["floors"] = measure_floors(
+                splits.spec.task,
+                {name: evaluation.logits[FUSED] for name, evaluation in measured.items()},
+                {name: evaluation.target for name, evaluation in measured.items()},
+                shallow,
+                None if taught is None else taught.asked(experiment.teaching, fabric),
+                None if taught is None else taught.weights,
+            )
         run.write_json("result.json", outcome)
     fabric.barrier()
     return run.path
@@ -201,6 +225,25 @@ def _gradient_probe(
     return GradientProbe(student, splits.spec.task, batches)
 
 
+def _settled(
+    run: Run,
+    recipe: Recipe,
+    student: MultimodalModel,
+    splits: Splits,
+    settings: TrainingSettings,
+    fabric: Fabric,
+) -> Splits:
+    """The splits with what the task had left open chosen on validation, and the run told of it."""
+    task = splits.spec.task
+    if not task.unsettled:
+        return splits
+    seen = evaluate(student, to_device(evaluation_loader(splits.val, settings), fabric), task)
+    task = task.settled(seen.logits[FUSED], seen.target)
+    splits = replace(splits, spec=replace(splits.spec, task=task))
+    run.write_json("model.json", describe_model(recipe, splits, student))
+    return splits
+
+
 def _measure(
     run: Run,
     student: MultimodalModel,
@@ -220,6 +263,14 @@ def _measure(
         measured[name] = evaluation
         logger.info("%s %s: %s", run.path.name, name, evaluation.metrics[splits.spec.task.metric])
     return measured
+
+
+def _uneven(splits: Splits) -> bool:
+    """Whether accuracy alone says little: a class has over half as many rows again as another."""
+    if not isinstance(splits.spec.task, Classification):
+        return False
+    counts = splits.train.target.bincount(minlength=splits.spec.task.outputs)
+    return bool(counts.max() > 1.5 * counts.min())
 
 
 def _about(experiment: Experiment) -> dict[str, Any]:

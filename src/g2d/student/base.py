@@ -138,14 +138,11 @@ class Student(ABC):
     # --- which encoders are trainable ------------------------------------------------------------
 
     def train_only(self, active: Collection[str] | None) -> None:
-        """Freezes all encoders but these; `None` freezes none.
+        """Freezes all encoders but those of these modalities; `None` freezes none.
 
         The parameters of a frozen encoder do not require a gradient: no graph is built for it, and
         the optimizer skips it. Its batch norm stays in train mode, so that its statistics are
         there when it is evaluated.
-
-        Args:
-            active: Modalities whose encoders are trainable.
         """
         for name in self.modalities:
             if active is None or name in active:
@@ -194,6 +191,10 @@ class Student(ABC):
     def encode(self, modality: str, inputs: Any) -> Tensor:
         """Runs one encoder: what the fusion would be given of these inputs."""
 
+    def projected(self, features: Features) -> Features:
+        """What a gated fusion projects the features to; the features themselves elsewhere."""
+        return features
+
     @abstractmethod
     def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
         """The fused logits of other features in the place of those of the last forward pass.
@@ -209,11 +210,7 @@ class Student(ABC):
 
     @abstractmethod
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Has somebody told of every forward pass, right after it.
-
-        Returns:
-            Ends that.
-        """
+        """Has somebody told of every forward pass, right after it; what it returns ends that."""
 
     @abstractmethod
     def batch_of(

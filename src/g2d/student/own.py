@@ -139,6 +139,12 @@ class OwnStudent(Student):
         """What the fusion is given: a feature, or tokens."""
         return self.model.encode(modality, inputs)[1]
 
+    def projected(self, features: Features) -> Features:
+        """Asks the fusion."""
+        fusion = self.model.fusion
+        inner = fusion.fusion if isinstance(fusion, UnimodalHeads) else fusion
+        return inner.projected(features)
+
     def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
         """Runs the fusion alone."""
         logits: Tensor = self.model.fusion(features, present)[0]
@@ -148,7 +154,7 @@ class OwnStudent(Student):
         """By a forward hook on the model."""
 
         def ended(net: nn.Module, args: tuple[Any, ...], answer: Outputs) -> None:
-            listener(ForwardPass(answer, answer.fused_from, net.training))
+            listener(ForwardPass(answer, answer.fusion_inputs, net.training))
 
         return self.model.register_forward_hook(ended).remove
 

@@ -17,6 +17,14 @@ _NOTHING = frozenset(
 )
 # Whole numbers up to here are the same as float64.
 _EXACT = 2**53
+# Spreadsheets and pandas write these, JSON and Parquet `true` and `false`.
+_FLAGS = frozenset(["True", "TRUE", "False", "FALSE"])
+
+
+class Exact(str):
+    """A number that came as one and not as text: its point is a decimal point."""
+
+    __slots__ = ()
 
 
 def as_cell(value: Any) -> Cell:
@@ -24,7 +32,8 @@ def as_cell(value: Any) -> Cell:
 
     The words by which programs say that something is missing (`NaN`, `NULL`, `N/A`, ...) are
     nothing, too. Whole numbers are written without a point, so that a column is the same whether
-    or not its format turns numbers with gaps into floats.
+    or not its format turns numbers with gaps into floats. Flags are `true` and `false` in every
+    format.
 
     Raises:
         UserError: It is bytes that are no text.
@@ -32,8 +41,8 @@ def as_cell(value: Any) -> Cell:
     Example:
         >>> as_cell(0.1), as_cell(" "), as_cell(float("nan")), as_cell([1, 2]), as_cell(True)
         ('0.1', None, None, '[1, 2]', 'true')
-        >>> as_cell(3.0), as_cell("3.0")
-        ('3', '3.0')
+        >>> as_cell(3.0), as_cell("3.0"), as_cell("TRUE")
+        ('3', '3.0', 'true')
     """
     if value is None:
         return None
@@ -41,6 +50,8 @@ def as_cell(value: Any) -> Cell:
         cell = value.strip()
         if not cell.isascii():  # half a character, which JSON can spell, cannot be written
             cell = cell.encode("utf-8", errors="surrogatepass").decode("utf-8", errors="replace")
+        if cell in _FLAGS:
+            return cell.lower()
         return None if cell in _NOTHING else cell
     if type(value).__name__ in {"NAType", "NaTType"}:
         return None
@@ -50,7 +61,7 @@ def as_cell(value: Any) -> Cell:
         if math.isnan(value):
             return None
         whole = value.is_integer() and abs(value) < _EXACT
-        return str(int(value)) if whole else repr(float(value))
+        return Exact(int(value) if whole else repr(float(value)))
     if isinstance(value, bytes):
         try:
             return as_cell(value.decode("utf-8"))
@@ -63,6 +74,8 @@ def as_cell(value: Any) -> Cell:
         return value.isoformat()
     if isinstance(value, timedelta):
         return as_cell(value.total_seconds())
+    if isinstance(value, int):
+        return Exact(value)
     if hasattr(value, "tolist"):
         return as_cell(value.tolist())
     if isinstance(value, list | tuple | dict):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +17,20 @@ from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import RaggedArray, Store, StoredArray
 from g2d.errors import UserError
-from g2d.table.division import SplitBy, check_division, divide, unplaced
+from g2d.table.asked import Asked
+from g2d.table.declared import declare
+from g2d.table.division import check_division, divide, unplaced
 from g2d.table.fingerprint import fingerprint_of
 from g2d.table.kinds import Kind
 from g2d.table.kinds.base import Array
+from g2d.table.looks import shortened
+from g2d.table.numbers import Decimal, reading_note, with_plain_numbers
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.reader import KindReader
-from g2d.table.rows import KIND, open_rows
-from g2d.table.schema import infer, make_kinds
+from g2d.table.row_options import copies, weights_of
+from g2d.table.rows import open_rows
 from g2d.table.source import read_table
 from g2d.table.targets import Target, TaskName, read_target, without_classes
-from g2d.tasks import Classification, MultiLabel, Regression, Task
 
 if TYPE_CHECKING:
     import pandas
@@ -50,8 +51,8 @@ class TableData:
         target: The column to predict.
         modalities: By name, `{kind: image, column: photo}`, and the options of the kind; read off
             the table when not given, and of those that are read off it a list of names keeps some.
-        task: `classification`, `multilabel` (labels of a row separated by `|`), `regression`, or
-            `auto`.
+        task: `classification`, `multilabel` (several labels in a cell), `regression`, or `auto`;
+            or a mapping, `{name: regression, scale: log}`, with the options of `Asked`.
         split: How rows are divided: `{column: ...}`, `{group: ...}`, `{time: ...}` with
             `dates`, shares `val` and `test`, `seed`; a column called `split` is followed when
             nothing is said.
@@ -59,6 +60,10 @@ class TableData:
         cache: Where decoded files are kept.
         workers: Processes that decode files; with more than 0, a script of your own has to keep
             its work below `if __name__ == "__main__":`.
+        numbers: The decimal mark of columns, `decimal_point` or `decimal_comma`, where their values
+            do not tell; how the others are written is read off them.
+        weight: A column of numbers: training draws rows in proportion to them.
+        duplicates: `drop` leaves out rows whose modalities and target an earlier one has.
 
     Attributes:
         skipped: Rows that are left out, by number from 1, and why.
@@ -73,42 +78,30 @@ class TableData:
         table: str | Path | pandas.DataFrame,
         target: str,
         modalities: Mapping[str, Any] | Sequence[str] | None = None,
-        task: TaskName = "auto",
+        task: TaskName | Mapping[str, Any] = "auto",
         split: Mapping[str, Any] | None = None,
         folder: str | Path | None = None,
         cache: str | Path | None = None,
         workers: int = 0,
+        numbers: Mapping[str, Decimal] | None = None,
+        weight: str | None = None,
+        duplicates: Literal["keep", "drop"] = "keep",
     ) -> None:
-        self.table = read_table(table, folder)
-        self.target = read_target(self.table.column(target), target, task)
-        self.split = SplitBy.of(split)
-        self.name = name_of(self.table.name)
-        specs, names = (modalities, None) if isinstance(modalities, Mapping) else ({}, modalities)
-        if not specs or split is None:
-            # speakers are told apart by their name: dividing by it, nothing may be learnt from it
-            apart = [name for name in (self.split.column, self.split.group) if name is not None]
-            inferred = infer(self.table, target, apart)
-            if not specs:
-                specs = _some(inferred.modalities, names)
-                if len(specs) < len(inferred.modalities):  # other data, so called as `choose` does
-                    self.name = "-".join([self.name, *specs])
-            if split is None and inferred.split is not None:
-                self.split = SplitBy(column=inferred.split)
-        self.kinds = make_kinds(specs)
-        if not self.kinds:
-            raise UserError(f"{self.table.name}: no column beside {target!r} can be learnt from")
-        for name, kind in self.kinds.items():
-            for column in kind.columns:
-                if column == target:
-                    raise UserError(f"modalities.{name}: {column!r} is the target; leave it out")
-                if column in (self.split.column, self.split.group):
-                    raise UserError(
-                        f"modalities.{name}: rows are divided by {column!r}, so nothing may be "
-                        "learnt from it; leave it out"
-                    )
-                self.table.column(column)
-        self.split = _as_written(self.split, self.kinds)
-        self._unusable = {**unplaced(self.table, self.split), **self.target.unusable}
+        self.table, readings = with_plain_numbers(read_table(table, folder), numbers)
+        self.asked = Asked.of(task)
+        cells = self.asked.cells(self.table.column(target))
+        self.target = read_target(cells, target, self.asked.name)
+        declared = declare(self.table, target, modalities, split, weight)
+        self.kinds, self.split, self.name = declared.kinds, declared.split, declared.name
+        used = {target, *(c for kind in self.kinds.values() for c in kind.columns)}
+        self.numbers = {n: reading.written for n, reading in readings.items() if n in used}
+        for name, reading in readings.items():
+            if name in used and reading.unsure:
+                logger.warning("%s", reading_note(name, reading))
+        self._weights, unweighted = weights_of(self.table, weight)
+        self._unusable = {**unplaced(self.table, self.split), **unweighted, **self.target.unusable}
+        if duplicates == "drop":
+            self._unusable = {**copies(self.table, [*used]), **self._unusable}
         self.target_name, self.workers = target, workers
         self.cache = cache_folder(cache) / "tables"
         self.skipped: dict[int, str] = {}
@@ -146,8 +139,12 @@ class TableData:
         by_store = self._with_any(by_store, present, rows)
         readers = {n: KindReader(k, decoded[n], present[n]) for n, k in self.kinds.items()}
         missing = {name: mask for name, mask in present.items() if not mask.all()}
-        parts = [PreparedSplit(part, readers, target.values[rows], missing) for part in by_store]
-        preprocessing = Preprocessing(self.kinds, self.target_name)
+        weights = None if self._weights is None else self._weights[rows]
+        about = (readers, target.values[rows], missing)
+        parts = [PreparedSplit(part, *about, weights=weights) for part in by_store]
+        for note in shortened(self.table, self.kinds):
+            logger.warning("%s: %s", self.table.name, note)
+        preprocessing = Preprocessing(self.kinds, self.target_name, self.numbers)
         self.absent.sort()
         if self.skipped or self.absent:
             logger.warning(
@@ -159,16 +156,19 @@ class TableData:
             )
         spec = DatasetSpec(
             name=self.name,
-            task=_task(target, parts[0]),
+            task=self.asked.task(target, parts[0].target),
             shapes=preprocessing.shapes,
             protocol=self.split.name,
-            fingerprint=fingerprint_of(store, target, parts, missing, preprocessing),
+            fingerprint=fingerprint_of(
+                store, target, parts, missing, preprocessing, self.asked.options(), weights
+            ),
             notes={
                 "skipped": {str(row): self.skipped[row] for row in sorted(self.skipped)},
                 "absent": [list(entry) for entry in self.absent],
             },
             preprocessing=preprocessing.as_dict(),
             encoders={name: kind.suggested for name, kind in self.kinds.items()},
+            summaries={name: kind.summary for name, kind in self.kinds.items()},
         )
         return Splits(spec, *parts)
 
@@ -183,6 +183,12 @@ class TableData:
             for row in part[~np.isin(values[part], known)].tolist():
                 name = self.target.names[int(values[row])]
                 self.skipped[row + 1] = f"no training row is of class {name!r}"
+            if lost := np.flatnonzero(~np.isin(values[part], known)).size:
+                logger.warning(
+                    "%s: %d of %d rows to measure on (%.0f %%) are of a class that no training row "
+                    "has, so none can be answered right; they are left out",
+                    *(self.table.name, lost, len(part), 100 * lost / len(part)),
+                )
         left = Division(*(part[np.isin(values[part], known)] for part in division))
         check_division(self.table.name, left)
         return without_classes(self.target, gone), left
@@ -245,35 +251,6 @@ class TableData:
                 self.absent.append((int(rows[place]) + 1, name, remark))
 
 
-def _some(found: Mapping[str, Any], names: Sequence[str] | None) -> Mapping[str, Any]:
-    """What was read off a table, or those of it that are named, in the order of the table."""
-    if names is None:
-        return found
-    unknown = [name for name in names if name not in found]
-    if unknown or not names or isinstance(names, str):
-        raise UserError(f"modalities: got {names!r}, expected some of {', '.join(found)}")
-    return {name: found[name] for name in found if name in names}
-
-
-def _as_written(split: SplitBy, kinds: Mapping[str, Kind]) -> SplitBy:
-    """The dates that rows are divided by are written as a modality's option says of that column."""
-    if split.time is None or split.dates is not None:
-        return split
-    given = [kind.options.get("dates", {}) for kind in kinds.values()]
-    said = {dates[split.time] for dates in given if split.time in dates}
-    if len(said) > 1:
-        raise UserError(
-            f"split.time: modalities read the dates of {split.time!r} in different ways "
-            f"({', '.join(sorted(said))}); add dates to split, or mend theirs"
-        )
-    return replace(split, dates=said.pop()) if said else split
-
-
-def name_of(table: str) -> str:
-    """The table's, as part of the names of folders."""
-    return re.sub(r"[^\w-]+", "_", Path(table).stem).strip("_") or KIND
-
-
 def _array(store: Store, name: str, kind: Kind) -> RaggedArray | StoredArray:
     return store.ragged(name) if kind.ragged else StoredArray(store, name)
 
@@ -283,14 +260,6 @@ def _fit(kind: Kind, decoded: RaggedArray | StoredArray, rows: NDArray[np.int64]
         return (decoded[row] for row in rows.tolist())
 
     kind.fit(arrays)
-
-
-def _task(target: Target, train: PreparedSplit) -> Task:
-    if target.task == "classification":
-        return Classification(target.names)
-    if target.task == "multilabel":
-        return MultiLabel(target.names)
-    return Regression.fit(train.target)
 
 
 def _read(file: Path) -> Iterator[list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -21,15 +20,13 @@ _LOOKED_AT = 50
 # Of the csv module, which has 128 kB: a sequence of vectors in one cell is longer.
 _LONGEST_CELL = 2**31 - 1
 _TOGETHER = 1000
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 def delimited(path: Path, separator: str | None = None) -> Iterator[list[str]]:
     """The rows of a file, the header first, all as long as the header.
 
     Encoding and separator are found out. Cells may be quoted, and hold line ends where they are.
-    Rows that end early are filled with empty cells, as spreadsheets cut them. Where the separator
-    is a semicolon, a comma within a number is its decimal point.
+    Rows that end early are filled with empty cells, as spreadsheets cut them.
 
     Args:
         path: A file with something in it.
@@ -54,8 +51,6 @@ def delimited(path: Path, separator: str | None = None) -> Iterator[list[str]]:
                     f"header; put cells that hold {sign!r} in double quotes"
                 )
             del row[width:]
-        if sign == ";":
-            row = [_with_point(cell) for cell in row]
         yield row + [""] * (width - len(row))
 
 
@@ -159,9 +154,3 @@ def _long_cells() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
-
-
-def _with_point(cell: str) -> str:
-    if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()):
-        return cell.replace(",", ".")
-    return cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,17 @@ def fingerprint_of(
     parts: Sequence[PreparedSplit],
     present: Mapping[str, NDArray[np.bool_]],
     preprocessing: Preprocessing,
+    asked: Mapping[str, Any],
+    weights: NDArray[np.float64] | None,
 ) -> str:
     """Of all that decides what the splits hold; the same wherever the table and its files lie."""
     about = [target.task, target.names, list(present), preprocessing.as_dict()]
     digest = hashlib.sha256(store.fingerprint.encode())
     digest.update(json.dumps(about, sort_keys=True).encode())
+    if asked:
+        digest.update(json.dumps(asked, sort_keys=True).encode())
+    if weights is not None:
+        digest.update(weights.tobytes())
     for array in (*(part.rows for part in parts), target.values, *present.values()):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -10,9 +10,14 @@ from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
 from g2d.table.dates import order_of
 from g2d.table.kinds import Kind, Tabular
+from g2d.table.kinds.base import share
 from g2d.table.kinds.tabular import kind_of_column, unsure_note
+from g2d.table.looks import opened, shortened
+from g2d.table.numbers import reading_note, with_plain_numbers
+from g2d.table.offers import offers_for
 from g2d.table.schema import infer, make_kinds
 from g2d.table.source import Table, read_table
+from g2d.table.suspects import copies_in, groups_in, twins_of
 from g2d.table.targets import TaskName, rare, read_target
 
 # Files from which on decoding is worth a second process.
@@ -35,29 +40,42 @@ def inspect_table(
     Raises:
         UserError: The table cannot be read, or holds fewer than two modalities.
     """
-    table = read_table(path)
+    table, readings = with_plain_numbers(read_table(path))
     answer = read_target(table.column(target), target, task)
     found = infer(table, target)
     kinds = make_kinds(found.modalities)
+    used = [column for kind in kinds.values() for column in kind.columns]
+    suspects = [
+        *twins_of(table, used, target, answer),
+        *groups_in(table, target, found.split),
+        *copies_in(table, kinds),
+    ]
+    offers = offers_for(answer, table.column(target), target)
+    written = [reading_note(column, reading) for column, reading in readings.items()]
     if len(kinds) < 2:
         got = ", ".join(f"{name} ({kind.name})" for name, kind in kinds.items()) or "none"
         left = "; ".join(f"{name}: {why}" for name, why in found.unused.items())
         raise UserError(
             f"{table.name}: found modalities: {got}; expected 2 or more beside the target"
             + (f" (not used: {left})" if left else "")
+            + "".join(f"; {note}" for note in [*offers, *written, *suspects])
         )
     notes = [f"{len(table)} rows; {answer.task} of {target!r}" + _classes(answer.names)]
+    notes += offers
     for name, kind in kinds.items():
         empty = sum(
             all(table.columns[column][row] is None for column in kind.columns)
             for row in range(len(table))
         )
         said = f"{name}: {kind.name} in {_columns(kind.columns)}"
-        notes.append(said + (f", empty in {empty} rows" if empty else ""))
+        notes.append(said + (f", empty in {share(empty, len(table))} rows" if empty else ""))
+    notes += written
     notes += _dates_in_doubt(table, kinds)
+    notes += [*opened(table, kinds), *shortened(table, kinds), *suspects]
     notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
     if answer.unusable:
-        notes.append(f"left out: {len(answer.unusable)} rows without a usable target")
+        left_out = share(len(answer.unusable), len(table))
+        notes.append(f"left out: {left_out} rows without a usable target")
     for name, count in rare(answer).items():
         notes.append(f"class {name!r} comes {count} time{'s' * (count > 1)} only")
     data: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +11,9 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.files import atomic
 from g2d.runs.run import Run
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.source import Row, iterate_table
-from g2d.table.spreadsheet import harmless
 from g2d.tasks import Classification, MultiLabel, Task, task_from
 
 if TYPE_CHECKING:
@@ -37,6 +34,7 @@ class Prediction:
         reasons: Why a modality that is in the row could not be used.
         shares: What each modality alone says, in the terms of `probabilities`; empty for
             regression.
+        unseen: Values of categories, by column, that are not known from training.
     """
 
     answer: str | float | None
@@ -44,6 +42,7 @@ class Prediction:
     unimodal: dict[str, str | float]
     reasons: dict[str, str]
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
 
 
 class Predictor:
@@ -111,6 +110,7 @@ class Predictor:
                     {name: alone[name][place] for name in there if name in alone},
                     why,
                     {n: apart[n][place] for n in there if n in apart and apart[n][place]},
+                    self.preprocessing.unseen(rows[place]),
                 )
             )
         return found
@@ -143,58 +143,3 @@ def probabilities(task: Task, logits: Tensor) -> list[dict[str, float]]:
     else:
         return [{} for _ in logits]
     return [dict(zip(names, row, strict=True)) for row in shares.tolist()]
-
-
-def write_predictions(
-    predictor: Predictor, source: str | Path, out: str | Path
-) -> tuple[int, list[str]]:
-    """Predicts a table into a CSV file, in bounded memory.
-
-    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`. What a
-    spreadsheet would take for a formula has an apostrophe before it (see `harmless`).
-
-    Returns:
-        How many rows were predicted, and why parts of some could not be used.
-
-    Raises:
-        UserError: The table cannot be read, or is to be written over.
-    """
-    task = predictor.task
-    names: Sequence[str] = ()
-    if isinstance(task, Classification):
-        names = task.class_names
-    elif isinstance(task, MultiLabel):
-        names = task.label_names
-    modalities = list(predictor.preprocessing.kinds)
-    header = ["row", "prediction", *(f"p({name})" for name in names)]
-    header += [*(f"{name} alone" for name in modalities), "not used"]
-    notes: list[str] = []
-    count = 0
-    out = Path(out)
-    if out.resolve() == Path(source).resolve():
-        raise UserError(f"{out} is the table to predict; give another file to write")
-    # whoever is stopped half-way keeps what was there before
-    with atomic(out) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(map(harmless, header))
-        for _, said in predictor.table(source):
-            count += 1
-            why = "; ".join(f"{name}: {reason}" for name, reason in said.reasons.items())
-            if why:
-                notes.append(f"row {count}: {why}")
-            writer.writerow(
-                [
-                    count,
-                    _cell(said.answer),
-                    *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
-                    *(_cell(said.unimodal.get(name)) for name in modalities),
-                    harmless(why),
-                ]
-            )
-    return count, notes
-
-
-def _cell(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    return harmless(value) if isinstance(value, str) else f"{value:.8g}"

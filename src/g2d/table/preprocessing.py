@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.table.kinds import KINDS, Kind
+from g2d.table.numerals import Written, plain
 from g2d.table.source import Row, Table
 
 
@@ -23,15 +25,19 @@ class Preprocessing:
     Attributes:
         kinds: By modality, in the declared order.
         target: Name of the target's column, which new rows need not have.
+        numbers: How the numbers of columns were written that were not plain.
     """
 
     kinds: dict[str, Kind]
     target: str
+    numbers: Mapping[str, Written] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
+        written = {name: how.as_dict() for name, how in self.numbers.items()}
         return {
             "target": self.target,
+            **({"numbers": written} if written else {}),
             "modalities": {
                 name: {
                     "kind": kind.name,
@@ -58,7 +64,8 @@ class Preprocessing:
             kind = KINDS[spec["kind"]](spec["columns"], **spec["options"])
             kind.load_state(spec["state"])
             kinds[name] = kind
-        return cls(kinds, content["target"])
+        written = {name: Written(**how) for name, how in content.get("numbers", {}).items()}
+        return cls(kinds, content["target"], written)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -83,6 +90,7 @@ class Preprocessing:
         """
         reasons: list[dict[str, str]] = [{} for _ in rows]
         inputs, present = {}, {}
+        rows = [self._plain(row) for row in rows]
         for name, kind in self.kinds.items():
             stacked = np.zeros((len(rows), *kind.shape), kind.dtype)
             there = np.zeros(len(rows), bool)
@@ -102,6 +110,30 @@ class Preprocessing:
             inputs[name], present[name] = torch.from_numpy(stacked), torch.from_numpy(there)
         zeros = torch.zeros(len(rows), dtype=torch.int64)
         return Batch(inputs, zeros, torch.arange(len(rows)), present), reasons
+
+    def unseen(self, row: Row) -> dict[str, str]:
+        """Values of categories, by column, that are none of those known from training."""
+        return {
+            name: cell
+            for name, known in self._categories.items()
+            if (cell := row.get(name)) is not None and cell not in known
+        }
+
+    @cached_property
+    def _categories(self) -> dict[str, frozenset[str]]:
+        fields = [field for kind in self.kinds.values() for field in kind.fields()]
+        return {f.column: frozenset(f.values) for f in fields if f.holds == "category"}
+
+    def _plain(self, row: Row) -> Row:
+        """A row with its numbers as those of the training rows were read."""
+        plainly = {name: plain(row.get(name), how) for name, how in self._written.items()}
+        return {**row, **plainly}
+
+    @cached_property
+    def _written(self) -> dict[str, Written]:
+        fields = [field for kind in self.kinds.values() for field in kind.fields()]
+        numbers = {field.column: Written() for field in fields if field.holds == "number"}
+        return {**numbers, **self.numbers}
 
     def check_columns(self, table: Table) -> list[str]:
         """Columns that a table lacks; all of them absent is an error.

@@ -20,7 +20,7 @@ from g2d.table.source import Table
 
 KIND = "table"
 _MEND = "delete it; it is made again from the table"
-_VERSION = 2  # raise it whenever the same cells and files are decoded otherwise
+_VERSION = 3  # raise it whenever the same cells and files are decoded otherwise
 
 
 @dataclass(frozen=True)

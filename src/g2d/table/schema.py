@@ -22,15 +22,18 @@ from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.tabular import MOST
 from g2d.table.kinds.text import count_words
+from g2d.table.named_files import several_files, unread_files
+from g2d.table.numbers import several_units
 from g2d.table.source import Table
 
 Spec = dict[str, Any]
 
 ENDINGS = {
     "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
-    "audio": (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus"),
+    "audio": (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".m4a", ".aac"),
     "video": (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg"),
     "array": (".npy",),
+    "sequence": (".csv", ".tsv"),
 }
 SPLIT_NAMES = ("split", "part", "fold", "subset", "set")
 SPLIT_VALUES = {
@@ -49,6 +52,8 @@ _LOOKED_AT = 5000
 _MANY = 20
 # Columns that tell rows, people or places apart, by their names.
 _IDENTIFIER = re.compile(r"(.*[\W_])?(id|ids|uuid|guid)|index|idx|row|rowid|nr|no|.*[a-z](Id|ID)")
+# Numbers that are names of places and people.
+_CODE = re.compile(r"(.*[\W_])?(zip|zip[\W_]?code|plz|post(al)?[\W_]?code|phone|tel|telephone|fax)")
 _LIST = re.compile(r"\[\s*(\[?)")
 # So many numbered columns in a row are the dimensions of one vector.
 _BLOCK = 8
@@ -168,7 +173,7 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
         found[_free(prefix, found)] = {"kind": "features", "columns": columns}
     if rest:
         spec: Spec = {"kind": "tabular", "columns": rest}
-        if types := {name: "category" for name in rest if _identifies(name)}:
+        if types := {n: "category" for n in rest if _identifies(n) or _is_code(n, table.column(n))}:
             spec["types"] = types  # a shop's number is a name
         found[_free("tabular", found)] = spec
     return Inferred(found, split, unused)
@@ -198,6 +203,8 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
     if not cells:
         return "", "empty"
     enough = MOST * len(cells)
+    if why := several_files(cells, [end for endings in ENDINGS.values() for end in endings]):
+        return "", why
     for kind, endings in ENDINGS.items():
         paths = [cell for cell in cells if cell.lower().endswith(endings)]
         if len(paths) >= enough:
@@ -215,6 +222,8 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return ("", "counts the rows") if _counts(cells) else ("loose", "")
     if order_of(cells).count >= enough:
         return "loose", ""
+    if why := unread_files(cells):
+        return "", why
     lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
     if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):
         return kind, ""
@@ -224,11 +233,22 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "text", ""
     if repeated or distinct <= 2:
         return "loose", ""
+    if units := several_units(cells):
+        return "", f"numbers in several units ({units}); write them in one to use it"
     return "", "different in nearly every row, as a name is; name it in modalities to use it"
 
 
 def _identifies(name: str) -> bool:
     return any(_IDENTIFIER.fullmatch(spelt) for spelt in (name, name.lower()))
+
+
+def _is_code(name: str, cells: Sequence[str | None]) -> bool:
+    """Whether digits are a name: postal codes, and whatever is filled up with zeros in front."""
+    there = [cell for cell in cells[:_LOOKED_AT] if cell is not None]
+    if not there or not all(cell.isdecimal() for cell in there):
+        return False
+    padded = len({len(cell) for cell in there}) == 1 and len(there[0]) > 1
+    return bool(_CODE.fullmatch(name.lower())) or (padded and any(c[0] == "0" for c in there))
 
 
 def _counts(cells: Sequence[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -16,10 +15,9 @@ from numpy.typing import NDArray
 from g2d.errors import UserError
 from g2d.table.cells import Cell, number_of
 from g2d.table.kinds.tabular import MOST
+from g2d.table.labels import SEPARATORS, separator_of, split_labels
 
 TaskName = Literal["auto", "classification", "multilabel", "regression"]
-# Between the labels of a row with several.
-SEPARATOR = "|"
 # Whole numbers with at most so many values are classes, not quantities.
 _FEW = 20
 # With more rows than this, a class for each row is a mistake.
@@ -48,8 +46,9 @@ class Target:
 def read_target(cells: Sequence[Cell], column: str, task: TaskName = "auto") -> Target:
     """Makes numbers of the target's cells.
 
-    Several labels in one cell are separated by `|`, or are a list. Whole numbers with at most 20
-    different values are classes unless the task is said to be regression.
+    Several labels in one cell are separated by `|`, `;` or commas, or are a list, which the whole
+    column decides (`separator_of`). Whole numbers with at most 20 different values are classes
+    unless the task is said to be regression.
 
     Raises:
         UserError: There are no targets, they do not fit the task, or there is one class only.
@@ -105,7 +104,10 @@ def _numbers(cells: Sequence[Cell], column: str, unusable: dict[int, str]) -> Ta
 
 
 def _label_bits(cells: Sequence[Cell], column: str, unusable: dict[int, str]) -> Target:
-    sets = [frozenset(_labels(cell)) for cell in cells]
+    there = [cell for cell in cells if cell is not None]
+    # where the task is said to be this, a sign that comes at all is enough
+    sign = separator_of(there) or next((s for s in SEPARATORS if any(s in c for c in there)), "|")
+    sets = [frozenset(split_labels(cell, sign)) for cell in cells]
     names = tuple(sorted(frozenset().union(*sets), key=_as_people_sort))
     if not names:
         raise UserError(f"the target {column!r} holds no label in any row; choose another column")
@@ -125,9 +127,7 @@ def _whole(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _task(cells: Sequence[str]) -> Literal["classification", "multilabel", "regression"]:
-    if any(SEPARATOR in cell for cell in cells):
-        return "multilabel"
-    if sum(_is_list(cell) for cell in cells) >= MOST * len(cells):
+    if separator_of(cells):
         return "multilabel"
     numbers = [number_of(cell) for cell in cells]
     known = [number for number in numbers if not math.isnan(number)]
@@ -137,21 +137,6 @@ def _task(cells: Sequence[str]) -> Literal["classification", "multilabel", "regr
     few = distinct <= _FEW and distinct <= max(2, len(known) // 5)
     whole = all(number.is_integer() for number in known)
     return "classification" if (whole and few) or distinct <= 2 else "regression"
-
-
-def _is_list(cell: str) -> bool:
-    return cell.startswith("[") and cell.endswith("]")
-
-
-def _labels(cell: Cell) -> list[str]:
-    """The labels of a cell: between bars, or a list as JSON has it."""
-    if cell is not None and _is_list(cell):
-        try:
-            found = json.loads(cell)
-            return [str(label).strip() for label in found if str(label).strip()]
-        except (ValueError, RecursionError):
-            pass
-    return [part.strip() for part in (cell or "").split(SEPARATOR) if part.strip()]
 
 
 def _as_people_sort(name: str) -> tuple[float, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 
@@ -12,7 +13,7 @@ class Task(ABC):
 
     Attributes:
         outputs: Width of the logits.
-        metric: Name of the metric that models are selected by.
+        metric: Name of the metric that models are compared by.
         higher_is_better: Whether that metric grows with quality.
     """
 
@@ -70,8 +71,34 @@ class Task(ABC):
     def describe(self) -> dict[str, object]:
         """What `task_from` needs to build this task again, as plain JSON values."""
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether there is something that only validation can tell."""
+        return False
+
+    @property
+    def selects(self) -> str:
+        """Name of the metric that chooses the epoch on validation."""
+        return self.metric
+
+    def settled(self, logits: Tensor, target: Tensor) -> Task:
+        """The task with what only validation can tell, chosen there."""
+        return self
+
     def better(self, candidate: float, best: float | None) -> bool:
         """Whether a validation metric beats the best so far (ties go to the earlier)."""
         if best is None or best != best:  # nothing yet, or nan
             return True
         return candidate > best if self.higher_is_better else candidate < best
+
+
+def at_least_float32(value: Tensor) -> Tensor:
+    """A value of half precision in float32, any other as it is: losses are not taken in bf16.
+
+    Example:
+        >>> at_least_float32(torch.ones(1, dtype=torch.bfloat16)).dtype
+        torch.float32
+        >>> at_least_float32(torch.ones(1, dtype=torch.float64)).dtype
+        torch.float64
+    """
+    return value.to(torch.promote_types(value.dtype, torch.float32))

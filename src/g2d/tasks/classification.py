@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.tasks.base import Task
+from g2d.tasks.base import Task, at_least_float32
+
+# Thresholds that are tried.
+_MOST = 2000
 
 
 class Classification(Task):
@@ -16,6 +22,11 @@ class Classification(Task):
 
     Args:
         classes: Their number, or their names.
+        weights: By class, what the loss of its samples is multiplied by; 1 when not given.
+        selects: The metric that chooses the epoch: `accuracy`, `uar` (balanced accuracy) or
+            `macro_f1`.
+        threshold: Of two classes, the least probability at which the second is answered; chosen on
+            validation, so that `selects` is the largest, with `validation`; 1/2 when not given.
 
     Example:
         >>> import torch
@@ -28,9 +39,16 @@ class Classification(Task):
     """
 
     metric = "accuracy"
+    selects: str = "accuracy"
     higher_is_better = True
 
-    def __init__(self, classes: int | Sequence[str]) -> None:
+    def __init__(
+        self,
+        classes: int | Sequence[str],
+        weights: Sequence[float] | None = None,
+        selects: Literal["accuracy", "uar", "macro_f1"] = "accuracy",
+        threshold: float | Literal["validation"] | None = None,
+    ) -> None:
         names = (
             [str(c) for c in range(classes)]
             if isinstance(classes, int)
@@ -38,20 +56,31 @@ class Classification(Task):
         )
         if len(names) < 2:
             raise UserError(f"classification needs 2 classes or more, got {len(names)}")
+        if weights is not None and len(weights) != len(names):
+            raise UserError(f"got {len(weights)} weights, expected one for each of {len(names)}")
+        if selects not in ("accuracy", "uar", "macro_f1"):
+            raise UserError(f"got selects={selects!r}, expected accuracy, uar or macro_f1")
+        if threshold is not None and len(names) != 2:
+            raise UserError(f"got a threshold and {len(names)} classes, expected 2; leave it out")
         self.class_names = tuple(names)
         self.outputs = len(names)
+        self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+        self.selects, self.threshold = selects, threshold
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy."""
-        return F.cross_entropy(logits.float(), target)
+        """Cross-entropy, weighted by class where weights were given."""
+        if self.weights is not None:
+            return self.losses(logits, target).mean()
+        return F.cross_entropy(at_least_float32(logits), target)
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy of each sample."""
-        return F.cross_entropy(logits.float(), target, reduction="none")
+        weights = None if self.weights is None else self.weights.to(logits.device)
+        return F.cross_entropy(at_least_float32(logits), target, weights, reduction="none")
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
         """Softmax probability of the true class, Eq. 5."""
-        return logits.float().softmax(dim=1).gather(1, target[:, None]).squeeze(1)
+        return at_least_float32(logits).softmax(dim=1).gather(1, target[:, None]).squeeze(1)
 
     def constant(self, target: Tensor) -> Tensor:
         """The logarithms of the class frequencies."""
@@ -60,14 +89,39 @@ class Classification(Task):
 
     def divergence(self, logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """T² KL(softmax(teacher / T) || softmax(logits / T)), Eq. 3; T² keeps gradients in size."""
-        student = F.log_softmax(logits.float() / temperature, dim=1)
-        target = F.log_softmax(teacher.detach().float() / temperature, dim=1)
+        student = F.log_softmax(at_least_float32(logits) / temperature, dim=1)
+        target = F.log_softmax(at_least_float32(teacher.detach()) / temperature, dim=1)
         kl = F.kl_div(student, target, reduction="none", log_target=True).sum(dim=1)
         return temperature**2 * kl
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The most likely class."""
+        """The most likely class; of two with a threshold, the second from there on."""
+        if isinstance(self.threshold, float):
+            return (logits.float().softmax(dim=1)[:, 1] >= self.threshold).long()
         return logits.argmax(dim=1)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the threshold is to be chosen."""
+        return self.threshold == "validation"
+
+    def settled(self, logits: Tensor, target: Tensor) -> Classification:
+        """With the threshold, halfway between two probabilities, at which `selects` is largest."""
+        if not self.unsettled:
+            return self
+        found = copy(self)
+        seen = logits.float().softmax(dim=1)[:, 1].unique()
+        candidates = [0.5, *((seen[1:] + seen[:-1]) / 2).tolist()]
+        if len(candidates) > _MOST:
+            candidates = candidates[:: len(candidates) // _MOST + 1]
+        scores = {}
+        for candidate in candidates:
+            found.threshold = candidate
+            scores[candidate] = found.metrics(logits, target)[self.selects]
+        best = max(scores.values())
+        among = [candidate for candidate, score in scores.items() if score == best]
+        found.threshold = float(min(among, key=lambda candidate: abs(candidate - 0.5)))
+        return found
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         """Accuracy, unweighted average recall (UAR) and macro F1.
@@ -92,5 +146,12 @@ class Classification(Task):
         return (self.predict(logits) == target).float()
 
     def describe(self) -> dict[str, object]:
-        """The class names."""
-        return {"kind": "classification", "classes": list(self.class_names)}
+        """The class names, and what differs from the usual."""
+        said: dict[str, object] = {"kind": "classification", "classes": list(self.class_names)}
+        if self.weights is not None:
+            said["weights"] = self.weights.tolist()
+        if self.selects != "accuracy":
+            said["selects"] = self.selects
+        if self.threshold is not None:
+            said["threshold"] = self.threshold
+        return said

@@ -25,7 +25,7 @@ class MultiLabel(Task):
         >>> import torch
         >>> task = MultiLabel(["rain", "wind"])
         >>> task.metrics(torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 1.0]]))
-        {'accuracy': 0.5, 'exact_match': 0.0}
+        {'accuracy': 0.5, 'exact_match': 0.0, 'f1': 0.6666666666666666, 'macro_f1': 0.5, 'map': 1.0}
     """
 
     metric = "accuracy"
@@ -70,11 +70,27 @@ class MultiLabel(Task):
         return (logits > 0).long()
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
-        """Share of right bits, and of samples right in every bit."""
-        right = self.predict(logits) == target.long()
+        """Share of right bits and of samples right in every bit, F1, macro F1 and mAP.
+
+        F1 counts the labels of all samples together; macro F1 is the mean over the labels that the
+        split has or that were answered; mAP that of the average precision of those that it has.
+        """
+        answered, truth = self.predict(logits).bool(), target > 0.5
+        right = answered == truth
+        both = (answered & truth).sum(dim=0).double()
+        either = answered.sum(dim=0).double() + truth.sum(dim=0)
+        nan = float("nan")
+        seen = (2 * both / either)[either > 0]
+        precision = [
+            _average_precision(logits[:, label], truth[:, label])
+            for label in truth.any(dim=0).nonzero().flatten().tolist()
+        ]
         return {
             "accuracy": right.double().mean().item(),
             "exact_match": right.all(dim=1).double().mean().item(),
+            "f1": (2 * both.sum() / either.sum()).item() if either.any() else nan,
+            "macro_f1": seen.mean().item(),
+            "map": torch.stack(precision).mean().item() if precision else nan,
         }
 
     def terms(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -84,3 +100,12 @@ class MultiLabel(Task):
     def describe(self) -> dict[str, object]:
         """The label names."""
         return {"kind": "multilabel", "labels": list(self.label_names)}
+
+
+def _average_precision(logits: Tensor, truth: Tensor) -> Tensor:
+    """Mean over the samples that have the label of the precision among those ranked no lower."""
+    scores, order = logits.double().sort(descending=True)
+    hits = truth[order].double().cumsum(dim=0)
+    # equal scores have one rank
+    last = torch.searchsorted(-scores, -scores, right=True) - 1
+    return (hits[last] / (last + 1))[truth[order]].mean()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,6 +26,9 @@ class Regression(Task):
         low: Smallest training target.
         high: Largest training target.
         std: Standard deviation of the training targets.
+        scale: `log` takes the three, and the loss, of the targets' logarithms: for positive numbers
+            of many sizes.
+        loss: `squared`, or `absolute`, which a few wrong targets do not lead.
 
     Example:
         >>> import torch
@@ -36,27 +41,56 @@ class Regression(Task):
     higher_is_better = False
     outputs = 1
 
-    def __init__(self, low: float, high: float, std: float) -> None:
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        std: float,
+        scale: Literal["linear", "log"] = "linear",
+        loss: Literal["squared", "absolute"] = "squared",
+    ) -> None:
         if not (high > low and std > 0):
             raise UserError(
                 f"regression needs training targets that differ, got minimum {low:g}, "
                 f"maximum {high:g}, standard deviation {std:g}"
             )
         self.low, self.high, self.std = float(low), float(high), float(std)
+        self.log, self.absolute = scale == "log", loss == "absolute"
 
     @classmethod
-    def fit(cls, targets: Tensor) -> Regression:
-        """Reads the scale off the training targets, `(N,)`."""
+    def fit(
+        cls,
+        targets: Tensor,
+        scale: Literal["linear", "log"] = "linear",
+        loss: Literal["squared", "absolute"] = "squared",
+    ) -> Regression:
+        """Reads the scale off the training targets, `(N,)`.
+
+        With `absolute`, the range goes from the first to the ninety-ninth percentile: the largest
+        target may be a slip of the pen, and would leave no room for the others.
+
+        Raises:
+            UserError: Targets are all the same, or have no logarithm.
+        """
         values = targets.double()
-        return cls(
-            low=values.min().item(),
-            high=values.max().item(),
-            std=values.std(unbiased=False).item(),
-        )
+        if scale == "log":
+            if values.min() <= 0:
+                raise UserError(
+                    f"got a target of {values.min():g}, which has no logarithm; leave scale out"
+                )
+            values = values.log()
+        low, high = values.min().item(), values.max().item()
+        if loss == "absolute":
+            ends = torch.tensor([0.01, 0.99], dtype=values.dtype)
+            low, high = values.quantile(ends, interpolation="nearest").tolist()
+        return cls(low, high, values.std(unbiased=False).item(), scale, loss)
 
     def scale(self, target: Tensor) -> Tensor:
         """From the original scale to the unit range of training."""
-        return (target.float() - self.low) / (self.high - self.low)
+        values = target.float()
+        if self.log:  # what has no logarithm, and is in no training split, is the smallest
+            values = values.clamp(min=math.exp(self.low)).log()
+        return (values - self.low) / (self.high - self.low)
 
     def _pair(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions and targets on the unit range, `(B,)` each."""
@@ -70,13 +104,14 @@ class Regression(Task):
         return logits.float().squeeze(1).sigmoid()
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Squared error on the unit range, Eq. 1."""
-        return F.mse_loss(*self._pair(logits, target))
+        """Squared error on the unit range, Eq. 1; or absolute error."""
+        unit, scaled = self._pair(logits, target)
+        return F.l1_loss(unit, scaled) if self.absolute else F.mse_loss(unit, scaled)
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Squared error of each sample on the unit range."""
+        """The error of each sample on the unit range."""
         unit, scaled = self._pair(logits, target)
-        return (unit - scaled) ** 2
+        return (unit - scaled).abs() if self.absolute else (unit - scaled) ** 2
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
         """exp(-|prediction - target| / s), the same on either scale."""
@@ -94,7 +129,8 @@ class Regression(Task):
 
     def predict(self, logits: Tensor) -> Tensor:
         """The number, on the original scale."""
-        return self.low + (self.high - self.low) * self._unit(logits)
+        values = self.low + (self.high - self.low) * self._unit(logits)
+        return values.exp() if self.log else values
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         """MAPE, R², RMSE, MAE and signed MPE on the original scale.
@@ -124,5 +160,11 @@ class Regression(Task):
         return math.sqrt(mean)
 
     def describe(self) -> dict[str, object]:
-        """The scale."""
-        return {"kind": "regression", "low": self.low, "high": self.high, "std": self.std}
+        """The scale, and what differs from the usual."""
+        said: dict[str, object] = {"kind": "regression", "low": self.low, "high": self.high}
+        said["std"] = self.std
+        if self.log:
+            said["scale"] = "log"
+        if self.absolute:
+            said["loss"] = "absolute"
+        return said

@@ -84,11 +84,11 @@ class HeldOut:
         found = {}
         for name, logits in self.logits.items():
             scale = 1.0 if calibration is None else calibration.temperatures[name]
-            values = self.task.confidence(logits / scale, self.target).split(self._sizes)
-            masks = self.present[name].split(self._sizes)
+            parts = (rows.split(self._sizes) for rows in (logits, self.target, self.present[name]))
             sums = torch.zeros(2)
-            for part, mask in zip(values, masks, strict=True):
-                sums = sums + sum_over_present(part, mask)
+            for said, target, mask in zip(*parts, strict=True):
+                values = self.task.confidence(said / scale, target)
+                sums = sums + sum_over_present(values, mask)
             found[name] = confidence_of_sums(sums[0], sums[1]).item()
         return found
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from g2d.benchmark.compare.cell import Cell
 from g2d.benchmark.compare.checking import check_grid, fault
-from g2d.benchmark.compare.grid import Cell
 from g2d.benchmark.compare.reading import grid_from, grid_text, read_grid, shipped_grids
 from g2d.benchmark.compare.tuning.space import read_space
 from g2d.errors import UserError

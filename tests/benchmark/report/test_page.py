@@ -188,7 +188,7 @@ def test_where_data_lies_is_not_told(copied, tmp_path):
 def test_what_cannot_be_reported_is_said(folder, tmp_path):
     with pytest.raises(UserError, match="there is no folder"):
         write_report(tmp_path / "none")
-    with pytest.raises(UserError, match="holds no grids"):
+    with pytest.raises(UserError, match="holds neither grids nor runs"):
         write_report(tmp_path)
     with pytest.raises(UserError, match=r"expected the name of a page, such as .*report\.html"):
         write_report(folder, tmp_path)

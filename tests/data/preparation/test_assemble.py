@@ -178,7 +178,7 @@ def test_what_cannot_be_used_is_left_out_and_named(samples, tmp_path):
         "4 of 10 samples cannot be used, more than the 0.5% tolerated (first: s01: s01.txt is not "
         "made of numbers); all are in "
     )
-    assert str(raised.value).endswith("mend them, or allow more by --tolerance 0.4")
+    assert str(raised.value).endswith("correct them, or allow more by --tolerance 0.4")
     made = make(tmp_path / "out", samples, tolerance=0.4)
     store = Store(made, "numbers", "make it")
     assert store.column("id").tolist() == ["s00", "s02", "s04", "s06", "s08", "s09"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -36,7 +34,7 @@ def runs(**folders):
     skills = {k: {"m": Skill(TASK, logits(v), TARGET, present)} for k, v in shares.items()}
     own, teacher = np.where(THERE, 0.5, 0.9), np.where(THERE, 0.8, 0.3)
     owed = Attribution({"m": np.full(ROWS, 0.1), "n": np.full(ROWS, 0.3)}, 0.5, 0.9)
-    folders = {"joint": Run(Path()), "g2d": Run(Path()), **folders}
+    folders = {"joint": Run("joint"), "g2d": Run("g2d"), **folders}
     return SeedFindings(
         splits=None,
         **folders,
@@ -63,6 +61,7 @@ def test_a_finding_is_of_the_rows_that_have_the_modality():
 def test_the_gain_is_what_g2d_is_above_joint_training(tmp_path, g2d, sign):
     for name, right in (("joint", 0.76), ("g2d", g2d)):
         said = Evaluation({"fused": logits(right)}, TARGET, torch.arange(ROWS), {}, {})
+        (tmp_path / name).mkdir(exist_ok=True)
         write_predictions(tmp_path / name, "test", said)
     seed = runs(joint=Run(tmp_path / "joint"), g2d=Run(tmp_path / "g2d"))
     joint, after, gain = fused_gain([seed] * 3, TASK)

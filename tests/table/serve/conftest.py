@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -9,11 +10,11 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
 
 from g2d.cli.main import main
 from g2d.table.inspect import as_yaml, inspect_table
 from g2d.table.serve.app import make_app
+from g2d.table.serve.server import make_server
 from table.tables import SMALL, write_table
 
 
@@ -37,10 +38,11 @@ def served_run(tmp_path_factory):
 
 
 @contextmanager
-def serving(app):
+def serving(app, seconds=30.0, **options):
     """The address of a server on this machine."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    server = make_server(app, seconds, **options)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
@@ -52,6 +54,23 @@ def serving(app):
         server.should_exit = True
         thread.join()
         listening.close()
+
+
+def connect(address):
+    """A connection on which nothing is said yet."""
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def answer(stream):
+    """The status and the whole body of the next answer on a connection."""
+    with stream.makefile("rb") as file:
+        status = int(file.readline().split()[1])
+        length = 0
+        while line := file.readline().lower().strip():
+            if line.startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        return status, file.read(length)
 
 
 @pytest.fixture(scope="session")

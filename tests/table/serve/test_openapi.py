@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 ENDPOINTS = {
     "/health": "GET",
     "/schema": "GET",
+    "/metrics": "GET",
     "/predict": "POST",
     "/predict/files": "POST",
 }
@@ -41,7 +42,7 @@ def test_every_request_is_answered_as_described(described, path, wanted, data):
     case.call_and_validate(excluded_checks=blurred)
 
 
-@pytest.mark.parametrize("path", ["/health", "/schema"])
+@pytest.mark.parametrize("path", ["/health", "/schema", "/metrics"])
 def test_what_takes_nothing_answers_as_described(described, path):
     described[path]["GET"].Case().call_and_validate()
 

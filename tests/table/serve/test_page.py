@@ -7,11 +7,13 @@ import hashlib
 import html
 import re
 import subprocess
+from contextlib import contextmanager
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.responses import FileResponse, HTMLResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from benchmark.report.browser import CHROMIUM, needs_browser
 from g2d.table.serve.app import make_app
@@ -33,16 +35,15 @@ const done = () => document.body.setAttribute("data-done", "yes");
 """
 
 
-@pytest.fixture(scope="module")
-def played(served_run):
+@contextmanager
+def stage(app, folder):
     """Plays a scene on the page in Chromium; gives what the page holds afterwards."""
-    app = make_app(served_run[0], threads=1)
     scenes = {}
 
     async def scene(request):
         """The page as it is, and a script after its own, which its policy is told of."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-            page = await client.get("http://here/")
+            page = await client.get("http://localhost/")
         script = f"{HELPERS}(async () => {{ {scenes['now']}; done(); }})();"
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         policy = page.headers["content-security-policy"]
@@ -51,11 +52,10 @@ def played(served_run):
         return HTMLResponse(content, headers={"content-security-policy": policy})
 
     async def data(request):
-        return FileResponse(served_run[1] / request.path_params["name"])
+        return FileResponse(folder / request.path_params["name"])
 
-    app.router.routes += [Route("/scene", scene), Route("/data/{name}", data)]
-
-    with serving(app) as address:
+    routes = [Route("/scene", scene), Route("/data/{name}", data), Mount("/", app)]
+    with serving(Starlette(routes=routes)) as address:
 
         def play(script, *options):
             scenes["now"] = script
@@ -66,6 +66,12 @@ def played(served_run):
             assert 'data-done="yes"' in said.stdout, said.stdout + said.stderr
             return said.stdout
 
+        yield play
+
+
+@pytest.fixture(scope="module")
+def played(served_run):
+    with stage(make_app(served_run[0], threads=1), served_run[1]) as play:
         yield play
 
 
@@ -152,10 +158,38 @@ def test_the_page_is_cleared(played):
 @needs_browser
 def test_every_field_has_a_label(played):
     page = played('await wait(() => document.getElementById("ask"))')
-    fields = re.findall(r"<(?:input|textarea)\b[^>]*\bid=\"([^\"]+)\"", page)
+    form = page.partition('id="inputs"')[2]
+    fields = re.findall(r"<(?:input|textarea)\b[^>]*\bid=\"([^\"]+)\"", form)
     assert len(fields) == 7
     for field in fields:
         assert re.search(rf'<label for="{field}"><span[^>]*>\w+</span>[^<]*</label>', page)
+
+
+@needs_browser
+def test_a_token_is_asked_for(served_run):
+    with stage(make_app(served_run[0], threads=1, token="a secret"), served_run[1]) as play:
+        page = play(
+            """const say = (token) => {
+              document.getElementById("token").value = token;
+              document.querySelector("#key button").click();
+            };
+            const key = document.getElementById("key");
+            await wait(() => !key.hidden);
+            say("another");
+            await wait(() => document.getElementById("error").textContent);
+            document.body.setAttribute("data-said", document.getElementById("error").textContent);
+            say("a secret");
+            await wait(() => document.getElementById("ask"));
+            document.querySelector('[name="note"]').value = "the bird sings";
+            document.getElementById("ask").click();
+            await wait(() => document.getElementById("said"))"""
+        )
+    assert 'data-said="That is another token."' in page
+    assert '<p class="big" id="said">bird</p>' in page
+    assert re.search(r'id="key"[^>]*hidden', page)
+    assert re.search(
+        r"Trained \d{4}-\d\d-\d\d with joint, g2d [\d.]+; weights [0-9a-f]{12}\.", page
+    )
 
 
 def test_the_page_needs_nobody_else(client):

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from g2d.benchmark.compare.cell import Cell
 from g2d.benchmark.compare.figures import analysis_of
-from g2d.benchmark.compare.grid import DATASET, Cell, Grid
+from g2d.benchmark.compare.grid import DATASET, Grid
 from g2d.benchmark.compare.impute import BASELINES
 from g2d.errors import UserError
 from g2d.recipes.blueprint import build
@@ -53,6 +54,8 @@ def check_grid(grid: Grid, cells: Sequence[Cell]) -> None:
             if where is not None:
                 said.append(f"{where}: {reason}" if where else reason)
     if said:
+        if grid.paper is not None and any("method.preset: there is no" in one for one in said):
+            said.append("what the paper has for every row: --as paper, or --as released")
         more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
         raise UserError(f"grid {grid.name}: {'; '.join(said[:_SHOWN])}{more}")
 
@@ -136,7 +139,11 @@ def _never_right(cells: Sequence[Cell], reasons: Sequence[str], reason: str) -> 
         if all(labels[axis] == label for labels in own)
         and not any(labels[axis] == label for labels in right)
     ]
-    if not shared and right:
+    if not shared and right:  # several of an axis, each of them at fault wherever it stands
+        for axis in own[0]:
+            labels = dict.fromkeys(labels[axis] for labels in own)
+            if not any(other[axis] in labels for other in right):
+                return f"{axis} {', '.join(map(repr, labels))}"
         return None
     # An axis of one entry tells nothing.
     several = [

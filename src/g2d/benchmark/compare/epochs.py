@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+from g2d.engine.settings import is_count
+from g2d.recipes.recipe import Recipe
 
 Change = tuple[str, Any]
 
@@ -25,6 +29,33 @@ def scaled(changes: Sequence[Change], factor: float) -> list[Change]:
     if factor == 1.0:
         return list(changes)
     return [(key, _scaled(key, value, factor)) for key, value in changes]
+
+
+def with_scaled_steps(recipe: Recipe, factor: float, told: Sequence[Change]) -> Recipe:
+    """The recipe with its `lr_steps` times a factor, those that are numbers of epochs.
+
+    Args:
+        recipe: Of a cell.
+        factor: As for `scaled`.
+        told: Changes that somebody asked for; steps among them are meant as they are.
+
+    Example:
+        >>> recipe = Recipe("cremad", training={"lr_steps": [200], "epochs": 30})
+        >>> with_scaled_steps(recipe, 0.1, []).training["lr_steps"]
+        [20]
+    """
+    keys = {key for key, _ in told}
+    for where in ("training", "teachers"):
+        section = getattr(recipe, where)
+        steps = section.get("lr_steps")
+        if factor != 1.0 and isinstance(steps, list | tuple) and f"{where}.lr_steps" not in keys:
+            new = [max(1, round(step * factor)) if _is_epochs(step) else step for step in steps]
+            recipe = replace(recipe, **{where: {**section, "lr_steps": new}})
+    return recipe
+
+
+def _is_epochs(step: Any) -> bool:
+    return isinstance(step, int | float) and is_count(step)
 
 
 def _scaled(key: str, value: Any, factor: float) -> Any:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-from g2d.benchmark.compare.epochs import scaled
+from g2d.benchmark.compare.cell import Cell
+from g2d.benchmark.compare.epochs import scaled, with_scaled_steps
 from g2d.benchmark.compare.fitting import modalities_of, subsets, why_not, with_modalities
+from g2d.benchmark.compare.paper.readings import (
+    Reading,
+    Row,
+    differences,
+    place_of,
+    read_as,
+    recipe_in_place,
+)
 from g2d.errors import UserError
-from g2d.recipes.recipe import Recipe, digest, load_recipe, recipe_title
+from g2d.recipes.recipe import Recipe, load_recipe, recipe_title, with_changes
 
 Change = tuple[str, Any]
 
@@ -73,6 +80,8 @@ class Grid:
         epochs: Of training, where nothing says otherwise; what the schedules are written for.
         common: Changes of all cells, before those of the axes.
         changes: Changes of all cells, after those of the axes.
+        scale: Epochs that are trained for one that is written.
+        reading: Whose options the rows have, where they are not as the grid is written.
     """
 
     name: str
@@ -89,6 +98,7 @@ class Grid:
     common: tuple[Change, ...] = ()
     changes: tuple[Change, ...] = ()
     scale: float = 1.0
+    reading: Reading | None = None
 
     def cells(self) -> list[Cell]:
         """Every combination with every seed, in the order of the axes; those that can be.
@@ -145,6 +155,17 @@ class Grid:
             return replace(self, common=(*self.common, ("training.epochs", epochs)))
         return replace(self, scale=epochs / self.epochs)
 
+    def read_as(self, reading: Reading) -> Grid:
+        """The same grid, its rows with the paper's options, the released code's, or the defaults.
+
+        Raises:
+            UserError: It is not of the paper.
+        """
+        if self.paper is None and self.figure is None:
+            raise UserError(f"--as {reading}: grid {self.name} is not one of the paper's")
+        name, title = f"{self.name}-{reading}", f"{self.title}, as {reading}"
+        return replace(self, name=name, title=title, reading=reading)
+
     def on(self, datasets: Sequence[tuple[str, str | None]]) -> Grid:
         """The same grid on other data.
 
@@ -157,10 +178,11 @@ class Grid:
         """
         entries = []
         for name, root in datasets:
-            own = [e for e in self.axes[DATASET] if dict(e.changes).get("recipe") == name]
+            beside = place_of(name)
+            own = [e for e in self.axes[DATASET] if dict(e.changes).get("recipe") == beside]
             place = (("data.root", root),) if root is not None else ()
             entries += [
-                replace(entry, changes=(*entry.changes, *place))
+                replace(entry, changes=(("recipe", name), *entry.changes, *place))
                 for entry in own or [Entry(recipe_title(name), (("recipe", name),), paper=None)]
             ]
         labels = [entry.label for entry in entries]
@@ -181,13 +203,13 @@ class Grid:
                 if any(rule.items() <= labels.items() for rule in self.without):
                     continue
                 changes = [change for entry in combination for change in entry.changes]
-                recipe, imputation, impossible = self._recipe(labels, changes)
+                recipe, imputation, impossible, differs = self._recipe(labels, changes)
                 if impossible:
                     yield f"{dataset.label}: {impossible}"
                     continue
                 paper = self._paper(labels, combination)
                 for seed in self.seeds:
-                    yield Cell(labels, replace(recipe, seed=seed), paper, imputation)
+                    yield Cell(labels, replace(recipe, seed=seed), paper, imputation, differs)
 
     def _fitted(self, axis: str, dataset: Entry) -> tuple[Entry, ...]:
         """The entries of an axis on a dataset."""
@@ -199,7 +221,7 @@ class Grid:
                 entries.append(entry)
                 continue
             rest = tuple(change for change in entry.changes if change[0] != "modalities")
-            recipe, _, _ = self._recipe({DATASET: dataset.label}, dataset.changes)
+            recipe, *_ = self._recipe({DATASET: dataset.label}, dataset.changes)
             for names in subsets(modalities_of(recipe)):
                 chosen = (("modalities", names), *rest)
                 entries.append(Entry(" + ".join(names), chosen, entry.paper))
@@ -216,8 +238,8 @@ class Grid:
 
     def _recipe(
         self, labels: Mapping[str, str], changes: Sequence[Change]
-    ) -> tuple[Recipe, Mapping[str, Any] | None, str]:
-        """The recipe of a combination, the baseline it is, and why it cannot be."""
+    ) -> tuple[Recipe, Mapping[str, Any] | None, str, tuple[str, ...]]:
+        """The recipe of a combination, the baseline it is, why it cannot be, how it differs."""
         every = [*self.common, *changes]
         own = {key: value for key, value in reversed(every) if key in _OWN}
         if "recipe" not in own:
@@ -232,8 +254,9 @@ class Grid:
         rest = [change for change in every if change[0] not in _OWN]
         if self.epochs is not None:
             rest = [("training.epochs", self.epochs), *rest]
+        row = Row(self.paper, str(own["recipe"]), dict(rest).get("training.epochs"))
         try:
-            recipe = load_recipe(str(own["recipe"]), [*scaled(rest, self.scale), *self.changes])
+            recipe = self._resolved(row, scaled(rest, self.scale))
             names = _names(own.get("modalities")) or modalities_of(recipe)
             impossible = why_not(recipe, names)
             if "modalities" in own and not impossible:
@@ -241,35 +264,17 @@ class Grid:
         except UserError as error:
             where = ", ".join(f"{axis} {label!r}" for axis, label in labels.items())
             raise UserError(f"grid {self.name}, {where}: {error}") from None
-        return recipe, imputation, impossible
+        differs = () if self.reading is None else differences(recipe, self.reading, row)
+        return recipe, imputation, impossible, differs
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a grid.
-
-    Attributes:
-        labels: Its value on every axis.
-        recipe: What it is made from, resolved.
-        paper: Which records of the paper's results it stands for.
-        imputation: The baseline on teachers' features that it is, and its options, where it is no
-            training of a student.
-    """
-
-    labels: Mapping[str, str]
-    recipe: Recipe
-    paper: Mapping[str, Any] = field(default_factory=dict)
-    imputation: Mapping[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """Of its run folder: what it is in words, and the hash of all that decides it."""
-        data, method = _data_word(self.recipe.data), _word(self.recipe.method)
-        decides: dict[str, Any] = self.recipe.as_dict()
-        if self.imputation is not None:
-            method = str(self.imputation["name"]).lower()
-            decides = {**decides, "imputation": dict(self.imputation)}
-        return f"{data}-{method}-seed{self.recipe.seed}-{digest(decides)}"
+    def _resolved(self, row: Row, changes: Sequence[Change]) -> Recipe:
+        if self.reading is None:
+            recipe = load_recipe(row.data, [*changes, *self.changes])
+        else:
+            name, same_data = recipe_in_place(self.reading, row.data)
+            recipe = read_as(load_recipe(name, [*same_data, *changes]), self.reading, row)
+            recipe = with_changes(recipe, self.changes)
+        return with_scaled_steps(recipe, self.scale, self.changes)
 
 
 def _names(chosen: Any) -> tuple[str, ...]:
@@ -283,15 +288,3 @@ def _names(chosen: Any) -> tuple[str, ...]:
     if not isinstance(chosen, list | tuple) or not all(isinstance(name, str) for name in chosen):
         raise UserError(f"modalities: expected a list of names, or subsets, got {chosen!r}")
     return tuple(chosen)
-
-
-def _data_word(component: Any) -> str:
-    """The name of the data; of a table of one's own, that of its file."""
-    if isinstance(component, Mapping) and component.get("name") == "table":
-        return re.sub(r"[^\w.-]+", "-", Path(str(component.get("table"))).stem)
-    return _word(component)
-
-
-def _word(component: Any) -> str:
-    name = component if isinstance(component, str) else str(component["name"])
-    return name.rpartition(".")[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,7 +60,7 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
     task = splits.spec.task
     kind = getattr(imputation, BASELINES[label])
     options = {key: value for key, value in baseline.items() if key != "name"}
-    if "targets" in inspect.signature(kind).parameters:
+    if kind.restores:
         # Restoring is learned from slots that are there and hidden on purpose; where training data
         # is complete, from all patterns of it.
         options["targets"] = "drop" if isinstance(splits.train, Masked) else "complete"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from g2d.benchmark.compare.cell import Cell
 from g2d.benchmark.compare.checking import OF_MODALITIES, method_plan
-from g2d.benchmark.compare.grid import Cell
 from g2d.errors import UserError
 from g2d.files import write_whole
 from g2d.recipes.build import build_splits
@@ -136,7 +137,8 @@ def attempt(job: Job) -> str:
     try:
         # A note written after the lock is given back could outlive another's success.
         with _alone(job):
-            reason, trace = _tried(job)
+            with _marked(job):
+                reason, trace = _tried(job)
             if reason:
                 write_failure(job, reason, trace)
             else:
@@ -144,6 +146,31 @@ def attempt(job: Job) -> str:
     except OSError as error:  # the folder of runs itself
         return _in_one_line(f"{type(error).__name__}: {error}")
     return reason
+
+
+def has_begun(job: Job) -> bool:
+    """Whether a process is doing it, or was killed while it did; else it waits in a queue."""
+    return _mark(job).exists()
+
+
+def forget_beginning(job: Job) -> None:
+    """Before it is handed over: what a killed process left is not taken for a beginning."""
+    _mark(job).unlink(missing_ok=True)
+
+
+@contextmanager
+def _marked(job: Job) -> Iterator[None]:
+    mark = _mark(job)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _mark(job: Job) -> Path:
+    return Path(job.out) / ".locks" / f"running-{job.name}"
 
 
 def _tried(job: Job) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.benchmark.compare.grid import DATASET, Beside, Change, Entry, Grid
-from g2d.benchmark.compare.paper.records import ROWS
+from g2d.benchmark.compare.paper.records import ROWS, UNKNOWN, UNSURE
 from g2d.errors import UserError, require
 from g2d.recipes.plain_yaml import read_yaml
 
@@ -232,6 +232,9 @@ def _paper(grid: str, where: str, content: Any) -> Mapping[str, Any] | None:
             f"grid {grid}: {where}: paper.rows: expected what the paper calls each modality, such "
             f"as {{near: Near}}, got {rows!r}"
         )
+    if content.get(UNSURE, next(iter(UNKNOWN))) not in UNKNOWN:
+        known = ", ".join(UNKNOWN)
+        raise UserError(f"grid {grid}: {where}: paper.unsure: expected one of {known}")
     return content
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from g2d.benchmark.compare.grid import Cell, Grid
+from g2d.benchmark.compare.cell import Cell
+from g2d.benchmark.compare.grid import Grid
 from g2d.benchmark.compare.places import without_places
 from g2d.errors import UserError
 from g2d.files import read_json, write_whole
@@ -25,12 +26,14 @@ class RecordedCell:
         seed: Of weights and order.
         run: Name of its run folder.
         paper: Which records of the paper's results it stands for.
+        differs: In what it differs from what the paper has, a sentence each.
     """
 
     labels: Mapping[str, str]
     seed: int
     run: str
     paper: Mapping[str, Any] = field(default_factory=dict)
+    differs: Sequence[str] = ()
 
     def state(self, out: Path) -> State:
         """How far it is, read from the disk."""
@@ -76,7 +79,10 @@ class GridRecord:
             **{key: getattr(self, key) for key in ("paper", "figure", "show")},
             "axes": {axis: list(labels) for axis, labels in self.axes.items()},
             "cells": [
-                {"labels": dict(c.labels), "seed": c.seed, "run": c.run, "paper": dict(c.paper)}
+                {
+                    **{"labels": dict(c.labels), "seed": c.seed, "run": c.run},
+                    **{"paper": dict(c.paper), "differs": list(c.differs)},
+                }
                 for c in self.cells
             ],
         }
@@ -104,7 +110,8 @@ def record_of(
             axis: tuple(dict.fromkeys(cell.labels[axis] for cell in cells)) for axis in grid.axes
         },
         cells=tuple(
-            RecordedCell(cell.labels, cell.recipe.seed, cell.name, cell.paper) for cell in cells
+            RecordedCell(cell.labels, cell.recipe.seed, cell.name, cell.paper, cell.differs)
+            for cell in cells
         ),
         paper=grid.paper,
         figure=grid.figure,

@@ -138,9 +138,14 @@ def _number(
         values=tuple(float(value) for value in place.values),
         runs=tuple(run.path.name for run in place.runs),
         paper=beside,
-        marks=(*marks, *marks_of(place.runs, column)),
+        marks=(*marks, *marks_of(place.runs, column), *_differs(cells)),
         paper_marks=paper_marks,
     )
+
+
+def _differs(cells: Sequence[RecordedCell]) -> list[str]:
+    """What cells of several seeds say of themselves, once each."""
+    return list(dict.fromkeys(said for cell in cells for said in cell.differs))
 
 
 def _beside(

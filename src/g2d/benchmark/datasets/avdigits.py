@@ -133,10 +133,10 @@ class AVDigits:
 
     def _open(self) -> Store:
         folder = self.folder
-        mend = f"remove {folder} and it will be made again"
+        hint = f"remove {folder} and it will be made again"
         if folder.exists():
             try:
-                store = Store(folder, KIND, mend)
+                store = Store(folder, KIND, hint)
                 store.verify()
             except UserError as error:
                 logger.warning("making %s again: %s", KIND, error)
@@ -150,7 +150,7 @@ class AVDigits:
             # Another process may have made it in the meantime; it has made the same.
             if not folder.exists():
                 raise
-        return Store(folder, KIND, mend)
+        return Store(folder, KIND, hint)
 
 
 def _make(folder: Path, options: _Options) -> None:

@@ -33,11 +33,13 @@ class PartialViewModel(ABC):
         tasks: The kinds of task that the method is defined for.
         takes_tokens: Whether views may be `(N, T, d)`.
         scaling: How inputs are brought to one scale (see `Scaler`).
+        restores: Whether it learns to restore views, and takes `targets`: of which samples.
     """
 
     tasks: ClassVar[tuple[type[Task], ...]] = (Task,)
     takes_tokens: ClassVar[bool] = False
     scaling: ClassVar[Kind] = "deviation"
+    restores: ClassVar[bool] = False
 
     def __init__(self, task: Task, *, device: torch.device | str = "cpu") -> None:
         if not isinstance(task, self.tasks):

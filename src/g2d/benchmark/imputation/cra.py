@@ -59,6 +59,8 @@ class CRA(PartialViewModel):
         torch.Size([8, 2])
     """
 
+    restores = True
+
     def __init__(
         self,
         task: Task,

@@ -65,6 +65,8 @@ class MMIN(PartialViewModel):
         torch.Size([8, 2])
     """
 
+    restores = True
+
     def __init__(
         self,
         task: Task,

@@ -62,6 +62,7 @@ class TATE(PartialViewModel):
     """
 
     takes_tokens = True
+    restores = True
 
     def __init__(
         self,

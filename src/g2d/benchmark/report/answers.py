@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from g2d.benchmark.report.wording import listed
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
-from g2d.tasks import Classification, Regression
+from g2d.tasks import Classification, MultiLabel, Regression
 
 # A matrix of more classes is no longer read; the sentence beside it says what matters.
 MOST_CLASSES = 30
@@ -52,12 +53,22 @@ class Scatter:
     says: str
 
 
-def answers(run: Run) -> Confusion | Scatter | None:
-    """Reads the fused predictions of a finished run on test.
+@dataclass(frozen=True)
+class Labels:
+    """Several labels a sample, on test.
 
-    Returns:
-        Nothing where there are no predictions, or several labels a sample.
+    Attributes:
+        rows: For every label its name, how many samples have it, how many were given it, and how
+            many of these have it.
+        says: The same in a sentence.
     """
+
+    rows: tuple[tuple[str, int, int, int], ...]
+    says: str
+
+
+def answers(run: Run) -> Confusion | Scatter | Labels | None:
+    """Reads the fused predictions of a finished run on test; nothing where there are none."""
     if not run.finished or not (run.path / "predictions-test.npz").is_file():
         return None
     said = run.predictions("test")
@@ -67,6 +78,9 @@ def answers(run: Run) -> Confusion | Scatter | None:
     if isinstance(run.task, Regression):
         answered = run.task.predict(torch.from_numpy(logits)).numpy()
         return scatter(target.astype(float), answered.astype(float))
+    if isinstance(run.task, MultiLabel):
+        given = run.task.predict(torch.from_numpy(logits)).numpy()
+        return by_label(target > 0.5, given > 0.5, run.task.label_names)
     if target.ndim != 1 or not np.issubdtype(target.dtype, np.integer):
         return None
     named = run.task.class_names if isinstance(run.task, Classification) else None
@@ -100,6 +114,24 @@ def confusion(
     small = len(classes) <= MOST_CLASSES
     matrix = ";".join(" ".join(map(str, row)) for row in counts.tolist()) if small else ""
     return Confusion(classes, matrix, says)
+
+
+def by_label(target: NDArray[np.bool_], given: NDArray[np.bool_], names: Sequence[str]) -> Labels:
+    """Counts every label by itself.
+
+    Example:
+        >>> found = by_label(
+        ...     np.array([[True, False], [True, True]]),
+        ...     np.array([[True, True], [False, True]]),
+        ...     ["crime", "drama"],
+        ... )
+        >>> found.rows, found.says
+        ((('crime', 2, 1, 1), ('drama', 1, 2, 1)), '0 of 2 test samples have all labels right.')
+    """
+    counts = np.stack([target.sum(0), given.sum(0), (target & given).sum(0)], axis=1).tolist()
+    right = int((target == given).all(axis=1).sum())
+    rows = tuple((name, *row) for name, row in zip(names, counts, strict=True))
+    return Labels(rows, f"{right} of {len(target)} test samples have all labels right.")
 
 
 def scatter(target: NDArray[np.float64], answered: NDArray[np.float64]) -> Scatter:

@@ -51,7 +51,7 @@ class ShownTable:
             there are several.
         rows: Labels and numbers.
         footnotes: Letter and text.
-        room: Characters that the widest deviation takes; 0 where there is none.
+        width: Characters that the widest deviation takes; 0 where there is none.
         has_paper: Whether any number of the paper stands beside.
     """
 
@@ -60,7 +60,7 @@ class ShownTable:
     below: tuple[tuple[str, str], ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Shown | None, ...]], ...]
     footnotes: tuple[tuple[str, str], ...]
-    room: int
+    width: int
     has_paper: bool
 
 
@@ -96,7 +96,7 @@ def show_table(table: Table, groups: Mapping[str, Group]) -> ShownTable:
         rows=rows,
         footnotes=tuple((letter, text) for text, letter in letters.items()),
         # A point and two spaces are narrower than a digit.
-        room=max(
+        width=max(
             (len(s.spread) + 2 for _, line in rows for s in line if s and s.spread), default=0
         ),
         has_paper=any(number.paper is not None for number in numbers),

@@ -8,7 +8,7 @@ from typing import Any
 
 from g2d.benchmark.compare.launchers.lines import duration
 from g2d.benchmark.compare.table import Table
-from g2d.benchmark.report.answers import Confusion, Scatter, answers
+from g2d.benchmark.report.answers import Confusion, Labels, Scatter, answers
 from g2d.benchmark.report.curves import Curves, curves
 from g2d.benchmark.report.groups import Group, resolved
 from g2d.benchmark.report.settings import Flat, differing, flat, shared
@@ -27,6 +27,7 @@ class RunSection:
         score: Its fused score on test, as text.
         classes: Position of its class names among those of the page.
         scatter: Of a regression.
+        labels: Of several labels a sample.
         metrics: Heading and rows of the table of metrics.
         clock: When it was run and how long it took: all of the page that hangs on the clock.
     """
@@ -37,6 +38,7 @@ class RunSection:
     confusion: Confusion | None
     classes: int
     scatter: Scatter | None
+    labels: Labels | None
     metrics: tuple[tuple[str, ...], ...]
     clock: str
 
@@ -127,6 +129,7 @@ def _run_section(run: Run, classes: dict[tuple[str, ...], int]) -> RunSection:
         confusion=confusion,
         classes=classes.setdefault(confusion.classes, len(classes)) if confusion else 0,
         scatter=found if isinstance(found, Scatter) else None,
+        labels=found if isinstance(found, Labels) else None,
         metrics=_metrics(run.result),
         clock=_clock(run),
     )

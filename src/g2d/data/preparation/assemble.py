@@ -208,6 +208,6 @@ def _check_skipped(file: Path, skipped: Mapping[str, str], total: int, tolerance
         first, why = min(skipped.items())
         raise UserError(
             f"{len(skipped)} of {total} samples cannot be used, more than the {tolerance:.1%} "
-            f"tolerated (first: {first}: {why}); all are in {file}; mend them, or allow more by "
+            f"tolerated (first: {first}: {why}); all are in {file}; correct them, or allow more by "
             f"--tolerance {np.ceil(1000 * len(skipped) / total) / 1000:g}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,16 @@ from g2d.tasks import Classification, Regression
 _CHUNK = 64
 
 
-def check_stored(splits: Splits, folder: Path | None = None) -> Report:
+def check_stored(
+    splits: Splits, folder: Path | None = None, shared: Mapping[str, str] | None = None
+) -> Report:
     """Targets of every split, what was skipped, and samples that come twice.
 
     Args:
         splits: Of the store.
         folder: Where it is, for the list of what preparation had to skip.
+        shared: Modalities whose inputs a published split is known to have on several sides, and
+            why; that is a fact of the split and no fault of the store.
 
     Returns:
         Facts; and as problems, inputs of one modality that are equal in two splits, or that are
@@ -42,7 +47,10 @@ def check_stored(splits: Splits, folder: Path | None = None) -> Report:
     if not any(split.augmented for split in splits.named().values()):
         for name in splits.spec.modalities:
             found, purity = _twins(splits, name)
-            problems += found
+            if shared and name in shared:
+                facts += [f"{line}: {shared[name]}" for line in found]
+            else:
+                problems += found
             facts.append(f"{name}: label purity of equal inputs {purity:.4f}")
     return Report(tuple(facts), tuple(problems))
 

@@ -85,6 +85,10 @@ class Fusion(nn.Module, ABC):
             for name, value in features.items()
         }
 
+    def projected(self, features: Features) -> Features:
+        """What the fusion gates, where it gates projections; the features themselves elsewhere."""
+        return features
+
     @abstractmethod
     def forward(
         self, features: Features, present: Present | None = None

@@ -17,8 +17,8 @@ class BiGatedFusion(AblationFusion):
     """Projects every feature, h_m = V_m f_m + c_m, and gates with the sigmoid s of the others'.
 
     - `symmetric`: u = Σ_t h_t ⊙ Π_{c ≠ t} s(h_c), every modality gates every other;
-    - `official`: u = s(h_1) ⊙ Σ_{m > 1} h_m, the first declared modality gates the others and is
-      heard in no other way, as in the official code;
+    - `official`: u = s(h_c) ⊙ Σ_{m ≠ c} h_m, one modality gates the others and is heard in no
+      other way, as in the official code;
 
     and z = W u + b. An absent modality leaves the gates it holds open (1) and the sums.
 
@@ -26,10 +26,11 @@ class BiGatedFusion(AblationFusion):
         widths: Feature width of every modality, in the declared order.
         outputs: Width of the logits.
         mode: Who gates whom.
+        gate: The modality c of `official`; the first declared one if `None`.
         width: Width of the projections; the largest feature width if `None`.
 
     Raises:
-        UserError: There is no such mode.
+        UserError: There is no such mode, or no such modality.
 
     Example:
         >>> import torch
@@ -44,27 +45,38 @@ class BiGatedFusion(AblationFusion):
         widths: Mapping[str, int],
         outputs: int,
         mode: Literal["symmetric", "official"] = "symmetric",
+        gate: str | None = None,
         width: int | None = None,
     ) -> None:
         super().__init__(widths, outputs)
         if mode not in ("symmetric", "official"):
             raise UserError(f"got mode {mode!r}, expected 'symmetric' or 'official'; choose one")
+        if gate is not None and (gate not in widths or mode != "official"):
+            raise UserError(
+                f"got gate {gate!r} with mode {mode!r}; expected one of {list(widths)}, with mode "
+                "'official'"
+            )
         self.mode = mode
+        self.gate = self.modalities[0] if gate is None else gate
         width = width or max(widths.values())
         self.projections = linear_heads(widths, width)
         self.head = nn.Linear(width, outputs)
         xavier(self.head)
 
+    def projected(self, features: Features) -> Features:
+        """h_m."""
+        return {name: project(features[name]) for name, project in self.projections.items()}
+
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
         """The fused logits."""
         terms, gates = [], []
-        for name, project in self.projections.items():
-            hidden = project(features[name])
+        for name, hidden in self.projected(features).items():
             gate, mask = torch.sigmoid(hidden), masks.get(name)
             terms.append(hidden if mask is None else hidden.masked_fill(~mask, 0.0))
             gates.append(gate if mask is None else gate.masked_fill(~mask, 1.0))
         if self.mode == "official":
-            fused = gates[0] * torch.stack(terms[1:]).sum(dim=0)
+            gating = self.modalities.index(self.gate)
+            fused = gates[gating] * torch.stack(terms[:gating] + terms[gating + 1 :]).sum(dim=0)
         else:
             fused = torch.stack(
                 [

@@ -169,6 +169,7 @@ def diagnose(
         raise UserError(f"seeds: got {seeds}, expected 1 to 10")
     splits = build_splits(recipe)
     recipe = with_changes(complete(recipe, splits.spec), [("training.devices", 1)])
+    recipe = replace(recipe, experts={})  # what is judged are networks
     for method in ("joint", "g2d"):
         plan_method(recipe.with_method(method), splits.spec.modalities)
     fabric = training_settings(recipe).make_fabric()
@@ -234,6 +235,7 @@ def _train_seed(
             name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}-{which}",
             splits=own,
             fabric=fabric,
+            floors=False,
         )
         for method in ("joint", "g2d")
     ]

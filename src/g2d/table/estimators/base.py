@@ -19,6 +19,7 @@ from g2d.data.partition import stratified_parts
 from g2d.data.policies import Division
 from g2d.errors import UserError
 from g2d.recipes.recipe import recipe_from
+from g2d.runs.experts import in_words
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.dataset import TableData
@@ -40,6 +41,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         method: Any = "g2d",
         fusion: Any = "late",
         encoders: Mapping[str, Any] | None = None,
+        experts: Mapping[str, Any] | None = None,
         epochs: int = 20,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
@@ -53,6 +55,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.method = method
         self.fusion = fusion
         self.encoders = encoders
+        self.experts = experts
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -82,6 +85,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             )
         self.feature_names_in_ = np.array([str(name) for name in frame.columns], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
+        experts = dict(self.experts or {})
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         frame = frame.assign(**{TARGET: target})
         with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng():
@@ -93,6 +97,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 {
                     "data": {"name": "table", "target": TARGET},
                     "encoders": dict(self.encoders or {}),
+                    "experts": {name: in_words(one) for name, one in experts.items()},
                     "fusion": self.fusion,
                     "method": self.method,
                     "training": {
@@ -105,7 +110,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 }
             )
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
-            run = Run(train(recipe, out, name=_free(out), splits=splits), trust=True)
+            folder = train(
+                recipe, out, name=_free(out), splits=splits, floors=False, experts=experts
+            )
+            run = Run(folder, trust=True)
             self.history_ = run.epochs
             taught = run.result.get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})

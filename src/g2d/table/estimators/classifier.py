@@ -26,6 +26,8 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         method: A method of `g2d methods`, or a mapping with its options.
         fusion: A fusion, or a mapping with its options.
         encoders: By modality; what the kind suggests where not given.
+        experts: By modality, what teaches in the place of a network: `boosting`, `linear`, `svm`,
+            or any classifier of scikit-learn (`{"table": HistGradientBoostingClassifier()}`).
         epochs: Of each teacher, and of the student.
         batch_size: Samples in a step.
         learning_rate: Of teachers and student.

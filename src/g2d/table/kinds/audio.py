@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes
+from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes, wave_seconds
+from g2d.data.soundtrack import read_sound
 from g2d.errors import UserError
 from g2d.table.cells import Cell
-from g2d.table.kinds.base import Array, Arrays, Kind, one_column, whole
+from g2d.table.kinds.base import Array, Arrays, Kind, one_column, share, whole
 from g2d.table.kinds.moments import Moments
 from g2d.table.kinds.paths import path_in
+from g2d.table.kinds.summaries import over_time
+
+# What libsndfile does not read, and FFmpeg does.
+_TRACKS = (".m4a", ".aac")
+# Samples that were written as whole numbers of 16 bits are still sound, and anything beyond is not.
+_LOUDEST = 1e5
 
 
 class Audio(Kind):
-    """Paths of recordings, any format that libsndfile reads, as log-mel spectrograms.
+    """Paths of recordings, any format that libsndfile reads, and M4A, as log-mel spectrograms.
 
     Args:
         columns: One column of paths.
@@ -51,11 +59,17 @@ class Audio(Kind):
         cell = cells[self._column]
         if cell is None:
             return None
-        wave = read_wav(path_in(cell, folder), self.rate, self.seconds)
+        path = path_in(cell, folder)
+        if path.suffix.lower() in _TRACKS:
+            wave = read_sound(path, self.rate)
+        else:
+            wave = read_wav(path, self.rate, self.seconds)
         if len(wave) == 0:
             raise UserError(f"{cell!r} has no samples")
         if not np.isfinite(wave).all():
             raise UserError(f"{cell!r} holds samples that are not numbers")
+        if (loudest := float(np.abs(wave).max())) > _LOUDEST:
+            raise UserError(f"{cell!r} holds samples of {loudest:.1g}, full scale being 1")
         length = round(self.seconds * self.rate)
         cut = np.zeros(length, np.float32)
         cut[: min(length, len(wave))] = wave[:length]
@@ -69,9 +83,29 @@ class Audio(Kind):
             moments.add(array.reshape(-1, 1))
         self._mean, self._scale = moments.mean.item(), moments.scale.item()
 
+    def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
+        """How many recordings are longer than `seconds`."""
+        lengths = [
+            length
+            for row in rows
+            for path in self.files(row, folder)
+            if (length := wave_seconds(path)) is not None
+        ]
+        longer = sum(length > self.seconds + 0.05 for length in lengths)
+        if not longer:
+            return []
+        return [
+            f"{share(longer, len(lengths))} recordings looked at are longer than the "
+            f"{self.seconds:g} s that are read; seconds: {math.ceil(max(lengths))} reads them whole"
+        ]
+
     def finish(self, array: Array) -> Array:
         """Standardised, with a channel in front."""
         return ((array.astype(np.float32) - self._mean) / self._scale)[None]
+
+    def summary(self, inputs: Array) -> Array:
+        """Of every band over time: mean, deviation, tenth and ninetieth percentile."""
+        return over_time(np.swapaxes(inputs[:, 0], 1, 2))
 
     def unpacked(self, path: Path) -> int:
         """Of the stretch that is read."""

@@ -104,9 +104,20 @@ class Kind(ABC):
         """What of an array is not used although the rest is; nothing where all is."""
         return ""
 
+    def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
+        """What of the cells of some rows is too long to be read whole, in sentences.
+
+        Fitted or not: of a kind that is not, as it would be by these rows.
+        """
+        return []
+
     @abstractmethod
     def finish(self, array: Array) -> Array:
         """The encoder's input, of shape `shape`."""
+
+    def summary(self, inputs: Array) -> Array:
+        """Short vectors `(B, d)` of inputs `(B, *shape)`, for predictors without a network."""
+        return inputs.reshape(len(inputs), -1)
 
     @property
     @abstractmethod
@@ -147,6 +158,16 @@ def one_column(kind: str, columns: Sequence[str]) -> str:
     if len(columns) != 1:
         raise UserError(f"{kind}: got {len(columns)} columns, expected 1; make a modality of each")
     return columns[0]
+
+
+def share(part: int, total: int) -> str:
+    """A count with its share.
+
+    Example:
+        >>> share(3, 12)
+        '3 of 12 (25 %)'
+    """
+    return f"{part} of {total} ({100 * part / total:.0f} %)"
 
 
 def whole(kind: str, name: str, value: object, least: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.cells import Cell, number_of
+from g2d.table.delimited import delimited
 from g2d.table.kinds.base import Array, Arrays, Field, Kind
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named, path_in
@@ -32,6 +33,21 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
     if not isinstance(array, np.ndarray) or array.dtype.kind == "O":
         raise UserError(f"{cell!r} is no .npy file of numbers")
     return _numbers(array, repr(cell), ndim)
+
+
+def read_csv(cell: str, folder: Path) -> Array:
+    """The numbers of a CSV file, float32 `(T, d)`; `nan` where a cell is no number.
+
+    Raises:
+        UserError: It is missing, no table, or holds no number.
+    """
+    rows = list(delimited(path_in(cell, folder)))
+    array = np.array([[number_of(value) for value in row] for row in rows], np.float64)
+    if len(array) and np.isnan(array[0]).all():  # the names of the columns
+        array = array[1:]
+    if array.ndim != 2 or not np.isfinite(array).any():
+        raise UserError(f"{cell!r} is no CSV file of numbers")
+    return _numbers(array, repr(cell), 2)
 
 
 def listed(cell: str, ndim: int) -> Array | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,17 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.cells import Cell
-from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, whole
-from g2d.table.kinds.features import listed, read_npy
+from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
+from g2d.table.kinds.features import listed, read_csv, read_npy
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
+from g2d.table.kinds.summaries import over_time
 
 
 class SequenceOfVectors(Kind):
-    """Arrays `(T, d)`: paths of `.npy` files, or lists of lists of numbers.
+    """Arrays `(T, d)`: paths of `.npy` or CSV files, or lists of lists of numbers.
+
+    A CSV file has one step a row; its first row may name the columns.
 
     Padded at the end with zeros; a step of zeros alone is padding to the encoders that mask.
 
@@ -49,7 +53,11 @@ class SequenceOfVectors(Kind):
         cell = cells[self._column]
         if cell is None:
             return None
-        return listed(cell, 2) if cell.startswith("[") else read_npy(cell, folder, ndim=2)
+        if cell.startswith("["):
+            return listed(cell, 2)
+        if cell.lower().endswith((".csv", ".tsv")):
+            return read_csv(cell, folder)
+        return read_npy(cell, folder, ndim=2)
 
     def fields(self) -> list[Field]:
         """A file, or the vectors themselves."""
@@ -76,8 +84,27 @@ class SequenceOfVectors(Kind):
         self._mean, self._scale = moments.mean, moments.scale
         self._length = self._given
         if self._length is None:
-            lengths = [shape[0] for shape in shapes]
-            self._length = int(min(512, max(1, np.quantile(lengths, 0.95))))
+            self._length = self._fitting([shape[0] for shape in shapes])
+
+    @staticmethod
+    def _fitting(lengths: Sequence[int]) -> int:
+        return int(min(512, max(1, np.quantile(lengths, 0.95)))) if lengths else 1
+
+    def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
+        """How many sequences are longer than `length`."""
+        lengths = []
+        for row in rows:
+            with suppress(UserError):  # what cannot be read is said elsewhere
+                array = self.decode(row, folder)
+                lengths += [] if array is None else [len(array)]
+        limit = self._length or self._fitting(lengths)
+        longer = sum(length > limit for length in lengths)
+        if not longer:
+            return []
+        return [
+            f"{share(longer, len(lengths))} sequences looked at are longer than the {limit} steps "
+            f"that are read; length: {max(lengths)} reads them whole"
+        ]
 
     def refuses(self, array: Array) -> str:
         """Vectors of another length than those of training."""
@@ -92,6 +119,10 @@ class SequenceOfVectors(Kind):
         kept = array[: self.shape[0]]
         padded[: len(kept)] = standardised(kept, self._mean, self._scale)
         return padded
+
+    def summary(self, inputs: Array) -> Array:
+        """Of every number over time: mean, deviation, tenth and ninetieth percentile."""
+        return over_time(inputs)
 
     @property
     def shape(self) -> tuple[int, ...]:

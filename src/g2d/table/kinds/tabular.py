@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, number_of
+from g2d.table.cells import Cell, as_cell, number_of
 from g2d.table.dates import Written, order_of, read_date
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, whole
 from g2d.table.kinds.moments import Moments
@@ -162,6 +162,9 @@ class Tabular(Kind):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes it up."""
         self._fitted = {name: dict(fitted) for name, fitted in state["fitted"].items()}
+        for fitted in self._fitted.values():  # earlier versions kept `True` as CSV files have it
+            if "values" in fitted:
+                fitted["values"] = [as_cell(value) for value in fitted["values"]]
 
 
 def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:

@@ -12,7 +12,7 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.cells import Cell
-from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, whole
+from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
 from g2d.table.kinds.tokens import Tokens, read_tokens, suggested_for
 
 # Chinese and Japanese are written without spaces: a character is a word.
@@ -134,7 +134,28 @@ class Text(Kind):
         self._know([word for word, _ in known[: self._size]])
         self._length = self._given
         if self._length is None:
-            self._length = int(min(256, max(1, np.quantile(lengths, 0.95)))) if lengths else 1
+            self._length = self._fitting(lengths)
+
+    def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
+        """How many texts are longer than `length`."""
+        cells = [cell for row in rows if (cell := row[self._column]) is not None]
+        lengths = [
+            len(words_of(cell) if self._tokens is None else self._tokens.numbers(cell))
+            for cell in cells
+        ]
+        limit = self._length or self._fitting(lengths)
+        longer = sum(length > limit for length in lengths)
+        if not longer:
+            return []
+        what = "words" if self._tokens is None else "tokens"
+        return [
+            f"{share(longer, len(cells))} texts looked at are longer than the {limit} {what} that "
+            f"are read; length: {max(lengths)} reads them whole"
+        ]
+
+    @staticmethod
+    def _fitting(lengths: Sequence[int]) -> int:
+        return int(min(256, max(1, np.quantile(lengths, 0.95)))) if lengths else 1
 
     def finish(self, array: Array) -> Array:
         """Numbers, `(length,)` int64: 0 is padding, and of words 1 is an unknown one."""

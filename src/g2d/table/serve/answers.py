@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from g2d.files import read_json
 from g2d.table.kinds import Field as Column
 from g2d.table.predict import Prediction
+
+
+class Model(BaseModel):
+    """Which model answers."""
+
+    method: str
+    trained: str = Field(description="when its training last began or resumed (ISO 8601)")
+    trained_with: str = Field(description="the version of g2d that trained it")
+    sha256: str = Field(description="of model.safetensors, as sha256sum gives it")
+
+    @classmethod
+    def of(cls, folder: Path) -> Model:
+        """Of a finished run."""
+        about = read_json(folder / "run.json")
+        last = about["sessions"][-1]
+        with (folder / "model.safetensors").open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(
+            method=about["method"]["name"],
+            trained=last["started"],
+            trained_with=last["environment"]["versions"]["g2d"],
+            sha256=digest,
+        )
 
 
 class Health(BaseModel):
     """The server is there."""
 
     status: str
-    run: str
-    version: str
+    run: str = Field(description="the name of its folder")
+    version: str = Field(description="of g2d that serves")
+    model: Model
 
 
 class Modality(BaseModel):
@@ -38,6 +65,7 @@ class About(BaseModel):
     """What the run reads and what it answers with."""
 
     run: str
+    model: Model
     task: str
     target: str
     classes: list[str]
@@ -85,9 +113,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _WHY = {
     400: "The form cannot be read.",
+    401: "The token is missing or another.",
+    403: "The server is not called so, or a page of another site asks.",
     408: "The request did not arrive in time.",
     413: "The request is too large.",
     415: "The body is of another media type.",
     422: "The rows are not as they must be.",
+    500: "The server failed; its log says why.",
+    503: "Too many requests wait already.",
     504: "The prediction took too long.",
 }

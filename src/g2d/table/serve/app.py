@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -19,14 +17,26 @@ from starlette.exceptions import HTTPException
 import g2d
 from g2d.errors import UserError
 from g2d.table.predict import Predictor
-from g2d.table.serve.answers import About, Answer, Answers, Health, Limits, Modality, problems
-from g2d.table.serve.columns import DATE, NUMBER, Columns, Upload
+from g2d.table.serve.answers import (
+    About,
+    Answer,
+    Answers,
+    Health,
+    Limits,
+    Modality,
+    Model,
+    problems,
+)
+from g2d.table.serve.columns import DATE, NUMBER, Columns, Upload, short
+from g2d.table.serve.guard import Guard, checked_name, checked_token
 from g2d.table.serve.json_rows import JsonRows
 from g2d.table.serve.limits import BodyLimit
+from g2d.table.serve.metrics import MEDIA_TYPE, Metrics
 from g2d.table.serve.page import page
-from g2d.table.serve.worker import MAX_DECODED_MB, TooLongError, Worker
+from g2d.table.serve.worker import MAX_DECODED_MB, TooLongError, Worker, threads_for
 
-logger = logging.getLogger(__name__)
+_PATHS = ("/", "/health", "/schema", "/metrics", "/predict", "/predict/files", "/openapi.json")
+_REFUSED = (401, 403, 408, 413, 415, 422, 500, 503, 504)
 
 
 def make_app(
@@ -37,11 +47,14 @@ def make_app(
     max_seconds: float = 30,
     max_rows: int = 256,
     threads: int | None = None,
+    names: Sequence[str] = (),
+    token: str | None = None,
 ) -> FastAPI:
     """A trained run as a web application.
 
-    `GET /` is a page, `GET /health` and `GET /schema` say what is served, `POST /predict` takes
-    rows as JSON, `POST /predict/files` one row as a form with files. Nothing that is sent is kept.
+    `GET /` is a page, `GET /health` and `GET /schema` say what is served, `GET /metrics` what was
+    asked, `POST /predict` takes rows as JSON, `POST /predict/files` one row as a form with files.
+    Nothing that is sent is kept.
 
     Args:
         run: A finished run on a table.
@@ -49,23 +62,34 @@ def make_app(
         max_mb: Size of one request, in millions of bytes.
         max_seconds: For a request to arrive, and again for it to be answered.
         max_rows: Of one request.
-        threads: Of torch; as many as there are cores, and at most 4, when not given.
+        threads: Of torch; by the size of the model when not given (`threads_for`).
+        names: By which the server may be called beside its addresses and `localhost`.
+        token: What whoever asks must send as `Authorization: Bearer ...`; the page and `/health`
+            are open. Everybody may ask when not given.
 
     Raises:
-        UserError: It is no such run, it names code that is not trusted, or a limit is not above 0.
+        UserError: It is no such run, it names code that is not trusted, or a limit, a name or the
+            token is not as it must be.
     """
-    for name, value in (("max_mb", max_mb), ("max_seconds", max_seconds), ("max_rows", max_rows)):
-        if not value > 0:
-            raise UserError(f"{name}: got {value:g}, expected more than 0")
-    if threads is not None and threads < 1:
-        raise UserError(f"threads: got {threads}, expected 1 or more")
+    for limit, value, most in (
+        ("max_mb", max_mb, 1e6),
+        ("max_seconds", max_seconds, 1e6),
+        ("max_rows", max_rows, 1e6),
+        ("threads", 1 if threads is None else threads, 1024),
+    ):
+        if not 0 < value <= most:
+            raise UserError(f"{limit}: got {value:g}, expected more than 0 and at most {most:,.0f}")
+    names = [checked_name(one) for one in names]
+    token = None if token is None else checked_token(token)
     predictor = Predictor(run, trust=trust)
-    name = Path(run).resolve().name
+    name, model = Path(run).resolve().name, Model.of(Path(run))
     columns = Columns(predictor.preprocessing)
     json_rows = JsonRows(columns, max_rows)
-    worker = Worker(predictor, columns, max_seconds, threads or min(4, os.cpu_count() or 1))
+    worker = Worker(predictor, columns, max_seconds, threads or threads_for(predictor.model))
+    metrics = Metrics(_PATHS, {"run": name, "sha256": model.sha256, "version": g2d.__version__})
     about = About(
         run=name,
+        model=model,
         **_task(predictor),
         target=predictor.preprocessing.target,
         modalities={
@@ -94,6 +118,8 @@ def make_app(
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_bytes=int(max_mb * 1e6), seconds=max_seconds)
+    app.add_middleware(Guard, names=names, token=token)
+    app.add_middleware(metrics.around)
     _errors(app, max_seconds)
     html, policy = page()
 
@@ -102,19 +128,24 @@ def make_app(
         headers = {"content-security-policy": policy, "x-content-type-options": "nosniff"}
         return HTMLResponse(html, headers=headers)
 
-    @app.get("/health")
+    @app.get("/health", responses=problems(403))
     async def health() -> Health:
         """Says that the server is there, and what it serves."""
-        return Health(status="ok", run=name, version=g2d.__version__)
+        return Health(status="ok", run=name, version=g2d.__version__, model=model)
 
-    @app.get("/schema")
+    @app.get("/metrics", responses=problems(401, 403), response_class=PlainTextResponse)
+    async def counts() -> PlainTextResponse:
+        """What was asked and how long it took, for Prometheus."""
+        return PlainTextResponse(metrics.text(), media_type=MEDIA_TYPE)
+
+    @app.get("/schema", responses=problems(401, 403))
     async def schema() -> About:
         """What a row may hold, and the limits."""
         return about
 
     @app.post(
         "/predict",
-        responses=problems(408, 413, 415, 422, 504),
+        responses=problems(*_REFUSED),
         openapi_extra=_body("application/json", {"$ref": "#/components/schemas/Rows"}),
     )
     async def predict(request: Request) -> Answers:
@@ -122,11 +153,12 @@ def make_app(
         _expect(request, "application/json")
         rows = await run_in_threadpool(json_rows.read, await request.body())
         said = await worker.predict(rows)
+        metrics.rows += len(said)
         return Answers(predictions=[Answer.of(one) for one in said])
 
     @app.post(
         "/predict/files",
-        responses=problems(400, 408, 413, 415, 422, 504),
+        responses=problems(400, *_REFUSED),
         openapi_extra=_body("multipart/form-data", _form(columns)),
     )
     async def predict_files(request: Request) -> Answer:
@@ -144,7 +176,9 @@ def make_app(
                     row[column] = Upload(await value.read(), value.filename or "")
                 else:
                     row[column] = None  # what a browser sends where no file was chosen
-        return Answer.of((await worker.predict([columns.checked(row)]))[0])
+        (said,) = await worker.predict([columns.checked(row)])
+        metrics.rows += 1
+        return Answer.of(said)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -186,8 +220,19 @@ def _expect(request: Request, media: str) -> None:
 def _errors(app: FastAPI, seconds: float) -> None:
     """Every error is one line, and none of them tells where anything lies on this machine."""
 
-    def said(status: int, detail: str) -> JSONResponse:
-        return JSONResponse({"detail": detail}, status)
+    def said(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        return JSONResponse({"detail": detail}, status, headers)
+
+    @app.exception_handler(404)
+    async def nowhere(request: Request, error: Exception) -> JSONResponse:
+        there = ", ".join(_PATHS)
+        return said(404, f"there is no {short(request.url.path)}; there are {there}")
+
+    @app.exception_handler(405)
+    async def other_method(request: Request, error: HTTPException) -> JSONResponse:
+        allowed = (error.headers or {}).get("Allow", "")
+        line = f"{request.url.path} takes {allowed}, got {short(request.method)}"
+        return said(405, line, error.headers)
 
     @app.exception_handler(UserError)
     async def wrong(request: Request, error: Exception) -> JSONResponse:

@@ -1,87 +1,95 @@
-"""The size of a request and the time it may take to arrive."""
+"""The size of a request, the time it may take to arrive, and how many may wait."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A connection that is closed while the other side still sends is reset, and the answer is lost on
-# its way; so what comes in this time is thrown away.
-_LINGER_SECONDS = 2.0
+from g2d.table.serve.refusal import refuse
+
+# Of requests that arrive or wait for their answer, and of their bodies together: as many times the
+# size of the largest one.
+MOST_WAITING, MOST_BODIES = 128, 16
 
 
 class BodyLimit:
     """Hands a request on when all of its body is here, and refuses one that is too large.
 
     A body that is announced as too large is refused before any of it is read, one that turns out
-    to be is left at the limit.
+    to be is left at the limit. Requests with a body wait for each other in here, and are refused
+    where too many do or their bodies fill too much memory.
 
     Args:
         app: Who answers.
         max_bytes: Of a body.
         seconds: For a body to arrive.
+        most_waiting: Requests at once.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, seconds: float, most_waiting: int = MOST_WAITING
+    ) -> None:
         self._app, self._max_bytes, self._seconds = app, max_bytes, seconds
+        self._most_waiting = most_waiting
+        self._waiting = self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
-            return
-        if _announced(scope) > self._max_bytes:
-            await _refuse(receive, send, 413, self._too_large)
-            return
-        body = bytearray()
+        elif _announced(scope) > self._max_bytes:
+            await refuse(receive, send, 413, self._too_large)
+        else:
+            body = bytearray()
+            try:
+                refused = await self._arrives(body, receive)
+                if refused is not None:
+                    await refuse(receive, send, *refused)
+                elif self._waiting >= self._most_waiting:
+                    said = f"{self._waiting} requests wait already; try later"
+                    await refuse(receive, send, 503, said)
+                else:
+                    await self._hand_on(body, scope, receive, send)
+            finally:
+                self._held -= len(body)
+
+    async def _arrives(self, body: bytearray, receive: Receive) -> tuple[int, str] | None:
+        """Fills the body; the status and the line of a refusal, where it is not wanted."""
         try:
             async with asyncio.timeout(self._seconds):
                 more = True
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        return
-                    body += message.get("body", b"")
+                        return 400, "the request was not sent to its end"
+                    part = message.get("body", b"")
+                    body += part
+                    self._held += len(part)
                     if len(body) > self._max_bytes:
-                        break
+                        return 413, self._too_large
+                    if self._held > MOST_BODIES * self._max_bytes:
+                        return 503, "too many large requests wait already; try later"
                     more = message.get("more_body", False)
         except TimeoutError:
-            said = f"the request did not arrive within {self._seconds:g} s"
-            await _refuse(receive, send, 408, said)
-            return
-        if len(body) > self._max_bytes:
-            await _refuse(receive, send, 413, self._too_large)
-            return
+            return 408, f"the request did not arrive within {self._seconds:g} s"
+        return None
+
+    async def _hand_on(self, body: bytearray, scope: Scope, receive: Receive, send: Send) -> None:
         waiting: list[Message] = [{"type": "http.request", "body": bytes(body)}]
-        del body
 
         async def again() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        await self._app(scope, again, send)
+        self._waiting += 1
+        try:
+            await self._app(scope, again, send)
+        finally:
+            self._waiting -= 1
 
     @property
     def _too_large(self) -> str:
         return f"the request is too large, expected at most {self._max_bytes / 1e6:g} MB"
-
-
-async def _refuse(receive: Receive, send: Send, status: int, said: str) -> None:
-    content = json.dumps({"detail": said}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"connection", b"close"),  # the rest of the body is not wanted
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content, "more_body": True})
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_SECONDS):
-            while (await receive()).get("more_body", False):
-                pass
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _announced(scope: Scope) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from g2d.errors import UserError
-from g2d.table.predict import Prediction, Predictor
+from g2d.table.predict import BATCH, Prediction, Predictor
 from g2d.table.serve.columns import Columns, Sent, Upload
 from g2d.table.serve.uploads import on_disk
 from g2d.table.source import Row
 
-# Decoded and predicted between two looks at the clock.
-TOGETHER = 16
+# Rows that are decoded and predicted between two looks at the clock: files take long to decode.
+TOGETHER_WITH_FILES = 16
+# Parameters up to which a forward pass is over before a second thread has begun.
+_SMALL = 5_000_000
 # A small file can be a large picture or hours of silence.
 MAX_DECODED_MB = 256
 
@@ -68,10 +72,12 @@ class Worker:
     def _work(self, sent: Sequence[Mapping[str, Sent]], over: threading.Event) -> list[Prediction]:
         found: list[Prediction] = []
         with on_disk(sent) as (rows, folder, told):
-            for start in range(0, len(rows), TOGETHER):
+            files = any(isinstance(cell, Upload) for row in sent for cell in row.values())
+            together = TOGETHER_WITH_FILES if files else BATCH
+            for start in range(0, len(rows), together):
                 if over.is_set():
                     break
-                part = rows[start : start + TOGETHER]
+                part = rows[start : start + together]
                 for row in range(start, start + len(part)):
                     self._refuse_large(row, sent[row], rows[row], folder)
                 for said in self._predictor.rows(part, folder):
@@ -92,9 +98,20 @@ class Worker:
             size = self._columns.decoded_bytes(column, folder / str(cells[column])) / 1e6
             if size > MAX_DECODED_MB:
                 raise UserError(
-                    f"row {row + 1}, {column!r}: the file holds {size:.0f} MB when decoded, "
+                    f"row {row + 1}, {column!r}: the file takes {size:.0f} MB to decode, "
                     f"expected at most {MAX_DECODED_MB} MB"
                 )
+
+
+def threads_for(model: nn.Module) -> int:
+    """Of torch: one for a small model, else as many as there are cores, and at most 4.
+
+    Example:
+        >>> threads_for(nn.Linear(10, 10))
+        1
+    """
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return 1 if parameters <= _SMALL else min(4, os.cpu_count() or 1)
 
 
 def _finite(said: Prediction) -> bool:

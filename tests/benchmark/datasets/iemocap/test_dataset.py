@@ -123,7 +123,7 @@ def test_the_recipe_trains(g2d, root, tmp_path, method):  # noqa: F811
         *("--training.epochs", 3, "--data.fold", 2, *SMALL),
     )
     assert said.status == 0, said.err
-    result = json.loads((tmp_path / f"iemocap-{method}-seed0" / "result.json").read_text())
+    result = json.loads((tmp_path / f"iemocap-{method}-seed999" / "result.json").read_text())
     assert result["protocol"] == "clean-fold2"
     assert result["samples"] == {"train": 64, "val": 8, "test": 8}
 

@@ -215,7 +215,7 @@ def test_planted_faults_are_found_and_nothing_else(copied):
     assert clean.facts[-1] == "100 turns are annotated, 20 of them with something else"
     expected = plant_in_features(copied / "mmin") | plant_in_release(copied / "release")
     assert set(check(copied / "release", **options).problems) == expected
-    with pytest.raises(UserError, match="comes twice; mend it"):
+    with pytest.raises(UserError, match="comes twice; correct it"):
         prepare(copied / "release", copied / "mmin", copied / "out")
 
 

@@ -134,8 +134,14 @@ def test_other_protocols_learn_their_own_statistics(made):
 
 
 def test_a_store_says_which_weather_is_in_two_splits(made):
-    shared = check_stored(MISME(made[0]).splits(), made[0])
+    """A fault of the store by itself; a finding where the published split is known for it."""
+    data = MISME(made[0])
+    shared = check_stored(data.splits(), made[0])
     assert any("tabular" in problem and "train and test" in problem for problem in shared.problems)
+    known = check_stored(data.splits(), made[0], data.shared_inputs)
+    assert any("train and test: the published split" in fact for fact in known.facts)
+    assert not any("tabular" in problem for problem in known.problems)
+    assert not MISME(made[0], "time").shared_inputs
     assert check_stored(MISME(made[0], "time").splits(), made[0]).problems == ()
 
 

@@ -185,7 +185,7 @@ def test_one_punchline_in_two_folds(tmp_path):
     root = write_sdk(tmp_path / "in", twice)
     id = sdk_content()["data_folds"]["train"][3]
     assert check(root).problems == (f"{id} is in train and in test",)
-    with pytest.raises(UserError, match=f"{id} is in train and in test; mend data_folds"):
+    with pytest.raises(UserError, match=f"{id} is in train and in test; correct data_folds"):
         prepare(root, tmp_path / "out")
 
 

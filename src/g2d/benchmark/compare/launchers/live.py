@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from g2d.benchmark.compare.jobs import Job, Outcome
+from g2d.benchmark.compare.jobs import Job, Outcome, has_begun
 from g2d.benchmark.compare.launchers.lines import duration
 from g2d.errors import require
 
@@ -93,7 +93,10 @@ class Live:
         counts = [f"{self._ended - failed} of {self._total} jobs done"]
         if self._done:
             counts.append(f"{self._done} runs there already")
-        counts.append(f"{len(self._running)} running")
+        begun = {name for name, (job, _) in self._running.items() if has_begun(job)}
+        counts.append(f"{len(begun)} running")
+        if queued := len(self._running) - len(begun):
+            counts.append(f"{queued} queued")
         counts.append(f"{waiting} waiting")
         head = Text(", ".join(counts))
         if failed:
@@ -108,9 +111,11 @@ class Live:
             shown = list(self._running.values())[:room]
             width = max(len(job.name) for job, _ in shown)
             for job, began in shown:
-                at = "teachers" if job.teaches else where(job)
+                at = "queued"
+                if job.name in begun:
+                    at = "teachers" if job.teaches else where(job) or "begins"
                 passed = duration(time.monotonic() - began)
-                line = f"{job.name:<{width}}  {at or 'begins':<30}  {passed:>10}"
+                line = f"{job.name:<{width}}  {at:<30}  {passed:>10}"
                 parts.append(Text(line, no_wrap=True, overflow="ellipsis"))
             if len(self._running) > room:
                 parts.append(Text(f"and {len(self._running) - room} more", "dim"))

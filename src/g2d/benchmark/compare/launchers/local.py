@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from g2d.benchmark.compare.jobs import Job, Outcome, attempt, write_failure
+from g2d.benchmark.compare.jobs import Job, Outcome, attempt, forget_beginning, write_failure
 
 _MOMENT = 0.5
 
@@ -67,6 +67,7 @@ class Processes:
         else:
             worker = _Worker(self._threads)
         self._busy.append(worker)
+        forget_beginning(job)
         worker.begin(job)
 
     def wait(self) -> list[Outcome]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from g2d.benchmark.compare.jobs import Job, Outcome, attempt, write_failure
+from g2d.benchmark.compare.jobs import Job, Outcome, attempt, forget_beginning, write_failure
 from g2d.errors import UserError, require
 
 _KNOWN = ("address", "cpus", "gpus")
@@ -56,6 +56,7 @@ class Ray:
 
     def submit(self, job: Job) -> None:
         """Hands a job to Ray."""
+        forget_beginning(job)
         self._running[self._task.remote(job)] = (job, time.monotonic())
 
     def wait(self) -> list[Outcome]:

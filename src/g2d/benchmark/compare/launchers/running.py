@@ -32,7 +32,7 @@ class Watch(Protocol):
         """Before the first job; `done` runs were there already."""
 
     def started(self, job: Job) -> None:
-        """A job begins."""
+        """A job is handed over; whether it has begun is said by `has_begun`."""
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """A job has ended."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from g2d.benchmark.compare.jobs import Job, Outcome, attempt, write_failure
+from g2d.benchmark.compare.jobs import Job, Outcome, attempt, forget_beginning, write_failure
 from g2d.errors import UserError, require
 from g2d.files import write_whole
 
@@ -74,6 +74,7 @@ class Slurm:
         """Hands a job to the cluster, or finds it there."""
         task = self._there_already(job)
         if task is None:
+            forget_beginning(job)
             self._executor.update_parameters(name=job.name[:60])
             task = self._executor.submit(self._task, job)
             self._place.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,12 @@ from g2d.recipes.plain_yaml import read_yaml
 
 MULTI = "Multi"
 ROWS = "rows"
+# A row that may or may not be the one that the paper has: by what is not known of it.
+UNSURE = "unsure"
+UNKNOWN = {
+    "epochs": "unknown: the paper does not say whether this row had 150 epochs or 300; its number "
+    "stands beside both",
+}
 
 # What readers have to know of all of them.
 PROTOCOL = (
@@ -44,8 +50,8 @@ def paper_number(
     Args:
         table: `"T1"` to `"T12"`.
         selectors: Of the cell: keys of records with the value, or a list of possible values, that
-            they must have. `rows` says what the paper calls a modality. Without a `method` nothing
-            is selected.
+            they must have. `rows` says what the paper calls a modality, `unsure` what is not
+            known of the number. Without a `method` nothing is selected.
         read: `"fused"` or a modality.
         metric: As run folders call it.
 
@@ -61,7 +67,7 @@ def paper_number(
     row = MULTI if read == FUSED else rows.get(read) if isinstance(rows, Mapping) else None
     if row is None or "method" not in selectors:
         return None
-    wanted = {key: value for key, value in selectors.items() if key != ROWS}
+    wanted = {key: value for key, value in selectors.items() if key not in (ROWS, UNSURE)}
     found = [
         record
         for record in _content()["results"]
@@ -72,7 +78,10 @@ def paper_number(
     ]
     if len(found) > 1:
         raise UserError(f"{table}: {len(found)} of the paper's numbers fit {wanted}, {row}")
-    return PaperNumber(float(found[0]["value"]), _marks(found[0])) if found else None
+    if not found:
+        return None
+    unknown = (UNKNOWN[selectors[UNSURE]],) if UNSURE in selectors else ()
+    return PaperNumber(float(found[0]["value"]), (*unknown, *_marks(found[0])))
 
 
 def inconsistencies(table: str, datasets: set[str]) -> list[str]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from g2d.benchmark.compare.cell import Cell
 from g2d.benchmark.compare.checking import UNNAMED, fault
-from g2d.benchmark.compare.grid import Cell, Change
+from g2d.benchmark.compare.grid import Change
 from g2d.benchmark.compare.jobs import Job, Outcome, plan_jobs
 from g2d.benchmark.compare.tuning.space import Space, distribution
 from g2d.benchmark.compare.tuning.study import ROUND, Plan, Trial, Tuned

@@ -49,7 +49,7 @@ def prepare(
     """
     release = read_release(root)
     if release.problems:
-        raise UserError(f"{release.problems[0]}; mend it, or obtain the release again")
+        raise UserError(f"{release.problems[0]}; correct it, or obtain the release again")
     found = open_features(features_root, features)
     return assemble(
         out,

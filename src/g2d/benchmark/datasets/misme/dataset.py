@@ -24,6 +24,12 @@ MEAN, STD = (0.507, 0.468, 0.307), (0.194, 0.201, 0.170)
 _MEND = "run: g2d data prepare misme --root DIR --out DIR"
 
 
+_ONE_MOMENT = (
+    "the published split is random over patches, and all patches of a moment have its weather and "
+    "target; protocol time keeps moments apart"
+)
+
+
 class MISME:
     """Image `(3, 224, 224)` and tabular `(8,)`; the target is the volumetric water content.
 
@@ -45,6 +51,11 @@ class MISME:
         if protocol not in PROTOCOLS:
             raise UserError(f"got protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}")
         self.root, self.protocol = Path(root), protocol
+
+    @property
+    def shared_inputs(self) -> dict[str, str]:
+        """What the published split has on several sides, and why."""
+        return {"tabular": _ONE_MOMENT} if self.protocol in ("clean", "paper") else {}
 
     def splits(self) -> Splits:
         """Opens the store.

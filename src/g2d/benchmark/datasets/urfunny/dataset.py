@@ -29,7 +29,8 @@ class URFunny:
 
     Audio `(steps, 81)`, visual `(steps, 371)` and text `(steps, 300)`, one step a word. Numbers
     that are not finite become 0, features are standardised by the training words, clipped at 5
-    standard deviations, and filled up with zeros at the end.
+    standard deviations, and filled up with zeros at the end. Without `standardise` they are only
+    filled up, as in other code; a word whose numbers are all 0 is then taken for padding.
 
     Args:
         root: Folder that `prepare` wrote.
@@ -40,6 +41,7 @@ class URFunny:
         steps: Length of every sequence; of a longer one the last words are kept, which are the
             punchline's.
         modalities: Those wanted, of audio, visual and text; all when not given.
+        standardise: Whether features are standardised and clipped.
 
     Raises:
         UserError: The store is missing or damaged, or an option unknown.
@@ -52,6 +54,7 @@ class URFunny:
         context: bool = False,
         steps: int = 50,
         modalities: list[str] | None = None,
+        standardise: bool = True,
     ) -> None:
         if protocol not in PROTOCOLS:
             raise UserError(f"got protocol {protocol!r}, expected 'clean' or 'paper'")
@@ -63,6 +66,7 @@ class URFunny:
             raise UserError(f"got modalities {wanted}, expected some of {', '.join(WIDTHS)}")
         self.root, self.protocol, self.context, self.steps = Path(root), protocol, context, steps
         self.modalities = [name for name in WIDTHS if name in wanted]
+        self.standardise = standardise
 
     def splits(self) -> Splits:
         """Opens the store, and goes over the training words once for their statistics."""
@@ -78,7 +82,10 @@ class URFunny:
             divided = select_on_test(divided.train, divided.test)
         readers = {
             name: SequenceReader(
-                _sequences(store, name, self.context), self.steps, divided.train, keep="last"
+                _sequences(store, name, self.context),
+                self.steps,
+                divided.train if self.standardise else None,
+                keep="last",
             )
             for name in self.modalities
         }
@@ -107,7 +114,8 @@ class URFunny:
 
     def _fingerprint(self, store: Store) -> str:
         """Of the inputs: the policy decides which words the statistics are of."""
-        options = [self.protocol, self.context, self.steps, self.modalities]
+        options: list[object] = [self.protocol, self.context, self.steps, self.modalities]
+        options += [] if self.standardise else ["as they are"]
         return hashlib.sha256(json.dumps([store.fingerprint, options]).encode()).hexdigest()
 
 

@@ -45,7 +45,7 @@ def prepare(
     """
     source = read_source(root, context)
     if source.problems:
-        raise UserError(f"{source.problems[0]}; mend {FILES['folds']}")
+        raise UserError(f"{source.problems[0]}; correct {FILES['folds']}")
     names = [*WIDTHS, *(f"{name}-context" for name in WIDTHS)] if context else list(WIDTHS)
     return assemble(
         out,

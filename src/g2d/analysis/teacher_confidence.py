@@ -1,4 +1,4 @@
-"""How sure a set of teachers is of each view of the data, and was while it was trained."""
+"""The confidence of a set of teachers on each view of the data, and while they were trained."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _FEW = 5
 
 
 @dataclass(frozen=True)
-class Sureness:
-    """How sure one teacher is of the samples of one view.
+class ConfidenceOn:
+    """The confidence of one teacher in the samples of one view.
 
     Attributes:
         mean: Over samples, Eq. 5 over all of them.
@@ -71,7 +71,7 @@ class Teachers:
 
     Attributes:
         label: Whose.
-        sureness: By view, then by modality.
+        confidence: By view, then by modality.
         rankings: Modalities from the weakest on, by view and by learning speed where it is known.
         weakest_share: By view, the share of resamples with the same weakest modality.
         memory: By modality, where records are there.
@@ -82,7 +82,7 @@ class Teachers:
     """
 
     label: str
-    sureness: Mapping[str, Mapping[str, Sureness]]
+    confidence: Mapping[str, Mapping[str, ConfidenceOn]]
     rankings: Mapping[str, tuple[str, ...]]
     weakest_share: Mapping[str, float]
     memory: Mapping[str, Memory]
@@ -106,7 +106,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
     }
     size = subject.batch_size
     values: dict[str, dict[str, Floats]] = {}
-    sureness, rankings, shares = {}, {}, {}
+    confidence, rankings, shares = {}, {}, {}
     for view, batches in sweeps.items():
         # Augmentation draws from torch's own generator.
         with torch.random.fork_rng(devices=[]):
@@ -115,12 +115,12 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         found = {n: said.confidence(subject.task, n, z) for n, z in said.teachers.items()}
         draws = resamples(len(said.target))
         values[view] = found
-        sureness[view] = {
-            name: Sureness(mean_of(rows, draws), _batch_means(rows, size))
+        confidence[view] = {
+            name: ConfidenceOn(mean_of(rows, draws), _batch_means(rows, size))
             for name, rows in found.items()
         }
         # As in training: who is nowhere has nothing to learn, and so is not the weakest.
-        means_by = {name: s.mean.value for name, s in sureness[view].items()}
+        means_by = {name: s.mean.value for name, s in confidence[view].items()}
         scores = {n: v if np.isfinite(v) else np.inf for n, v in means_by.items()}
         rankings[view] = rank(scores)
         means = np.stack([resampled_means(rows, draws) for rows in found.values()])
@@ -137,7 +137,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         rankings[SPEED] = rank(speed_scores(speed, confident))
     return Teachers(
         label=label,
-        sureness=sureness,
+        confidence=confidence,
         rankings=rankings,
         weakest_share=shares,
         memory=memory,

@@ -1,0 +1,113 @@
+"""The result of a run on the terminal, and what it must not be below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
+
+# Read where classes are uneven: accuracy alone is high there for who guesses.
+_OF_UNEVEN = ("uar", "macro_f1")
+_WORDS = {"uar": "balanced accuracy", "macro_f1": "macro F1", "f1": "F1", "map": "mAP"}
+_FLOORS = ("guess", "boosting", "linear", "svm", "single", "ensemble")
+
+
+def shown_metrics(result: Mapping[str, Any]) -> list[str]:
+    """The metrics of a run that are read first."""
+    hidden = {*DETAILS, "patterns"}
+    if result.get("uneven"):
+        hidden -= set(_OF_UNEVEN)
+    return [metric for metric in result["test"] if metric not in hidden]
+
+
+def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
+    """Prints the result of a run beside its teachers', in its main metrics.
+
+    Args:
+        folder: Of the run.
+        out: What its teachers are named relative to.
+        instead: The command that trains the ensemble of the same teachers.
+    """
+    from g2d.runs.run import Run
+
+    run = Run(folder, out=out)
+    result = run.result
+    experts = result.get("teachers", {}).get("experts", {})
+    teachers = {**run.own_teachers, **{name: Run(out / place) for name, place in experts.items()}}
+    taught = {name: teacher.metrics for name, teacher in teachers.items() if teacher.finished}
+    shown: dict[str, dict[str, float]] = {}
+    metrics = shown_metrics(result)
+    for metric in metrics:
+        word = _WORDS.get(metric, metric)
+        shown[word] = result["test"][metric]
+        if any(metric in own for own in taught.values()):
+            shown[f"{word}, teachers"] = {
+                name: own[metric][name] for name, own in taught.items() if metric in own
+            }
+    title = f"{result['dataset']}, {result['method']}, test split"
+    hidden = [part for part in result["protocol"].split(", ") if part.startswith("missing ")]
+    show_metrics(shown, ", ".join([title, *hidden]))
+    if "patterns" in result["test"]:
+        show_patterns(result["test"]["patterns"])
+    if "floors" in result:
+        show_floors(result, metrics, instead)
+    figure = folder / "learning_curves.png"
+    if figure.exists():
+        print(f"  figure      {figure}")
+    print(f"  run folder  {folder}")
+
+
+def show_floors(
+    result: Mapping[str, Any], metrics: Sequence[str], instead: str | None = None
+) -> None:
+    """Prints what a model must not be below, and a loud line where it is.
+
+    Args:
+        result: Of the run, with its `floors` (`g2d.runs.floors`).
+        metrics: The metrics to show.
+        instead: The command that trains the ensemble of the same teachers.
+    """
+    from rich.console import Console
+
+    floors, found, metric = result["floors"], result["floors"]["test"], result["floors"]["metric"]
+    names = {name: _named(name, floors) for name in _FLOORS if name in found}
+    metrics = [one for one in metrics if all(one in found[name] for name in names)]
+    rows = [[word, *(f"{found[name][one]:.4f}" for one in metrics)] for name, word in names.items()]
+    notes = [note[0].upper() + note[1:] + "." for note in floors.get("notes", ())]
+    samples = result["samples"]["test"]
+    if (those := found.get("samples", samples)) < samples:
+        there = found["fused_there"][metric]
+        notes.append(
+            f"{floors['modality']} is in {those} of the {samples} samples; fused {metric} on these "
+            f"{there:.4f}."
+        )
+    columns = ["floor", *(_WORDS.get(one, one) for one in metrics)]
+    show_table("What it must not be below, same samples", columns, rows, " ".join(notes))
+    if below := found["above"]:
+        sign = 1 if result["test"][metric]["fused"] < found[below[0]][metric] else -1
+        below = sorted(below, key=lambda name: -sign * found[name][metric])
+        named = ", ".join(f"{names[name]} {found[name][metric]:.4f}" for name in below)
+        fused = result["test"][metric]["fused"]
+        chance = "" if found["clearly"] else ", by less than one standard error"
+        use = f"; use the ensemble: {instead}" if instead and "ensemble" in below else ""
+        alone = f"; use {floors['modality']} alone" if below == ["single"] else ""
+        Console(highlight=False, markup=False, soft_wrap=True).print(
+            f"  BELOW ITS FLOORS: the fused {metric} {fused:.4f} is worse than "
+            f"{named}{chance}{use}{alone}",
+            style="bold red",
+        )
+
+
+def _named(name: str, floors: Mapping[str, Any]) -> str:
+    """A floor in words."""
+    if name == "guess":
+        return "guessing"
+    if name == "single":
+        return f"best modality alone ({floors['modality']})"
+    if name == "ensemble":
+        return "fitted ensemble of the teachers"
+    if name == "boosting":
+        return f"gradient boosting on {', '.join(floors['reads'][name])}"
+    return {"linear": "linear model", "svm": "SVM"}[name] + " on everything"

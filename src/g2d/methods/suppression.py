@@ -1,0 +1,66 @@
+"""What is done to the gradients of all others while one modality leads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from g2d.functional.modulation import partial_suppression_factors
+from g2d.models.fusion.base import Features, Present
+from g2d.student.base import Modulation, Student
+
+Suppression = Literal["complete", "partial", "released"]
+Scope = Literal["auto", "encoder", "branch"]
+FrozenFeatures = Literal["keep", "drop"]
+
+logger = logging.getLogger(__name__)
+
+
+def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """κ of partial suppression, by name."""
+    factors = partial_suppression_factors(torch.stack(list(confidence.values())))
+    return dict(zip(confidence, factors, strict=True))
+
+
+def convolutions(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Those of four dimensions, which published codes take for the encoder.
+
+    Example:
+        >>> [tuple(weight.shape) for weight in convolutions(nn.Conv2d(1, 2, 3).parameters())]
+        [(2, 1, 3, 3)]
+    """
+    return [parameter for parameter in parameters if parameter.ndim == 4]
+
+
+def dropping(
+    leading: Callable[[], frozenset[str] | None], inner: Modulation | None, device: torch.device
+) -> Modulation:
+    """A modulation that multiplies the features of frozen encoders by zero.
+
+    Args:
+        leading: Which modality learns alone; `None` where that is not known yet.
+        inner: What changes features besides.
+        device: Where features lie.
+    """
+
+    def drop(widths: Mapping[str, int], size: int, present: Present | None) -> Features:
+        factors = {} if inner is None else dict(inner(widths, size, present))
+        frozen = set(widths) - (leading() or set(widths))
+        return factors | dict.fromkeys(frozen, torch.zeros(1, 1, device=device))
+
+    return drop
+
+
+def warn_of_unsuppressed(student: Student) -> None:
+    """Says which encoders the released gate cannot close, because they have no convolutions."""
+    without = [m for m in student.modalities if not convolutions(student.encoder_parameters(m))]
+    if without:
+        logger.warning(
+            "suppression: released holds convolutions alone, and the encoders of %s have none, so "
+            "they are not suppressed; use complete",
+            " and ".join(map(repr, without)),
+        )

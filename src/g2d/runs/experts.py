@@ -1,0 +1,135 @@
+"""Experts that are no networks, for a recipe: fitted once, and kept as numbers.
+
+What is kept are logits. An estimator could only be pickled, and whoever opens a pickle runs what
+its writer wanted.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.files import atomic
+from g2d.methods.validation import FUSED
+from g2d.recipes.experiment import Teaching
+from g2d.recipes.recipe import digest
+from g2d.runs.environment import environment
+from g2d.runs.run import Run
+from g2d.runs.teach import only_writer
+from g2d.shallow.experts import fit_expert
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+logger = logging.getLogger(__name__)
+
+_LOGITS = "logits.npz"
+# Experts of another version are fitted anew.
+_VERSION = 1
+
+
+def expert_folder(teaching: Teaching, modality: str, out: Path) -> Path:
+    """Where the logits of an expert are, or will be."""
+    spec, seed = teaching.splits.spec, teaching.recipe.seed
+    expert = teaching.experts[modality]
+    identity = {
+        "version": _VERSION,
+        "data": spec.fingerprint,
+        "protocol": spec.protocol,
+        "measured": list(teaching.splits.measured()),
+        "expert": in_words(expert),
+    }
+    word = expert if isinstance(expert, str) else type(expert).__name__
+    return out / "teachers" / f"{spec.name}-{modality}-{word}-seed{seed}-{digest(identity)}"
+
+
+def in_words(expert: Any) -> str:
+    """An expert as a recipe holds it, on one line.
+
+    Example:
+        >>> in_words("boosting")
+        'boosting'
+    """
+    return " ".join(str(expert).split())
+
+
+def teach_experts(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, dict[str, Tensor]]:
+    """By modality the logits of its expert on every split, of training rows out of fold.
+
+    Raises:
+        UserError: One of them cannot be fitted.
+    """
+    found = {}
+    for name in teaching.experts:
+        run = Run(expert_folder(teaching, name, out))
+        with only_writer(run.path, fabric):
+            if fabric.is_global_zero and _load(run) is None:
+                _fit(teaching, name, run)
+            fabric.barrier()
+        known = _load(run)
+        if known is None:
+            raise UserError(f"{run.path} is damaged; delete it, and it is made again")
+        found[name] = known
+    return found
+
+
+def _fit(teaching: Teaching, modality: str, run: Run) -> None:
+    splits, expert = teaching.splits, teaching.experts[modality]
+    task, started = splits.spec.task, time.monotonic()
+    run.begin(
+        {
+            "kind": "expert",
+            "modality": modality,
+            "recipe": teaching.recipe.as_dict(),
+            "dataset": splits.spec.name,
+            "protocol": splits.spec.protocol,
+            "fingerprint": splits.spec.fingerprint,
+            "environment": environment(),
+        }
+    )
+    try:
+        said = fit_expert(splits, modality, expert, teaching.recipe.seed)
+    except UserError as error:
+        raise UserError(f"experts.{modality}: {error}") from None
+    with atomic(run.path / _LOGITS) as temporary, temporary.open("wb") as stream:
+        arrays = {name: logits.numpy() for name, logits in said.items()}
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+    measured: dict[str, Any] = {}
+    for name, logits in said.items():
+        split = splits.named()[name]
+        there = torch.as_tensor(np.asarray(split.present.get(modality, np.ones(len(split), bool))))
+        metrics = task.metrics(logits[there], split.target[there])
+        measured[name] = {one: {FUSED: value, modality: value} for one, value in metrics.items()}
+    run.write_json(
+        "result.json",
+        {
+            "method": "expert",
+            "expert": in_words(expert),
+            "modality": modality,
+            "dataset": splits.spec.name,
+            "seed": teaching.recipe.seed,
+            "protocol": splits.spec.protocol,
+            "seconds": round(time.monotonic() - started, 2),
+            **measured,
+        },
+    )
+    logger.info("expert %s: fitted in %.1f s", modality, time.monotonic() - started)
+
+
+def _load(run: Run) -> dict[str, Tensor] | None:
+    """The logits; `None` where there are none, or a damaged file."""
+    if not run.finished:
+        return None
+    try:
+        with (run.path / _LOGITS).open("rb") as stream, np.load(stream, allow_pickle=False) as said:
+            return {name: torch.from_numpy(said[name]) for name in said.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,101 @@
+"""What a trained model must not be below, of what takes seconds to have."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from g2d.data.loader import limit
+from g2d.data.splits import Splits
+from g2d.shallow.predictors import NAMES, Fitted, choose
+from g2d.shallow.vectors import ShortVectors
+from g2d.tasks import Classification, Task
+
+logger = logging.getLogger(__name__)
+
+# With more classes boosting takes minutes: each has trees of its own.
+_CLASSES = 30
+GUESS = "guess"
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Predictors without a network, and what they say.
+
+    Attributes:
+        task: What is predicted.
+        logits: By name of the predictor (`guess`, `boosting`, `linear`, `svm`) and of the split
+            (`val`, `test` where it is not withheld), `(N, C)`.
+        reads: The modalities that each predictor reads.
+        notes: What was left out or cut, in sentences.
+    """
+
+    task: Task
+    logits: dict[str, dict[str, Tensor]]
+    reads: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    def metrics(self, split: str, target: Tensor) -> dict[str, dict[str, float]]:
+        """The task's metrics of every predictor on a split."""
+        return {name: self.task.metrics(said[split], target) for name, said in self.logits.items()}
+
+
+def fit_floors(splits: Splits, rows: int = 5000) -> Floors:
+    """Guessing, boosting on the columns, linear models and SVMs on everything.
+
+    They see the splits that the model sees: fitted on training rows, chosen on validation.
+
+    Args:
+        splits: The data; `spec.summaries` says what is cheap to have of its modalities.
+        rows: The most training rows to fit on, and validation rows to choose on.
+
+    Example:
+        >>> import numpy as np
+        >>> from g2d.data.arrays import ArraySplit
+        >>> from g2d.data.splits import DatasetSpec
+        >>> x = np.arange(80, dtype=np.float32).reshape(40, 2) % 7
+        >>> y = (x[:, 0] > 3).astype(np.int64)
+        >>> parts = [ArraySplit({"a": x, "b": x[:, :1]}, y) for _ in range(3)]
+        >>> spec = DatasetSpec("d", Classification(2), {"a": (2,), "b": (1,)}, "p", "f")
+        >>> floors = fit_floors(Splits(spec, *parts))
+        >>> list(floors.logits), floors.metrics("val", parts[1].target)["boosting"]["accuracy"]
+        (['guess', 'boosting', 'linear', 'svm'], 1.0)
+    """
+    task = splits.spec.task
+    vectors = ShortVectors(splits.spec, splits.train, rows)
+    train = vectors.train
+    val = vectors.read_all(limit(splits.val, rows))
+    notes = []
+    if len(train.target) < len(splits.train):
+        notes.append(f"fitted on {len(train.target)} of {len(splits.train)} training rows")
+    everything = tuple(splits.spec.modalities)
+    reads = {"linear": everything, "svm": everything}
+    if vectors.columns and isinstance(task, Classification) and task.outputs > _CLASSES:
+        notes.append(f"no boosting: it takes minutes with {task.outputs} classes")
+    elif vectors.columns:
+        reads = {"boosting": tuple(vectors.columns), **reads}
+    fitted: dict[str, Fitted] = {}
+    for name, names in reads.items():
+        missing = [one for one in names if one in vectors.missing]
+        candidates = NAMES[name](task, len(train.target))
+        pairs = [(part.joined(names, missing), part.target) for part in (train, val)]
+        fitted[name] = choose(candidates, task, pairs[0], pairs[1])
+        logger.info("%s on %s is fitted", name, ", ".join(names))
+    logits: dict[str, dict[str, Tensor]] = {name: {} for name in [GUESS, *fitted]}
+    for split_name, split in splits.measured().items():
+        if split_name == "train":
+            continue
+        parts: dict[str, list[Tensor]] = {name: [] for name in fitted}
+        for part in vectors.read(split):
+            for name, names in reads.items():
+                missing = [one for one in names if one in vectors.missing]
+                parts[name].append(fitted[name].logits(part.joined(names, missing)))
+        said: dict[str, Any] = {name: torch.cat(found) for name, found in parts.items()}
+        said[GUESS] = task.constant(splits.train.target)[:1].expand(len(split), -1)
+        for name in logits:
+            logits[name][split_name] = said[name]
+    return Floors(task, logits, reads, tuple(notes))

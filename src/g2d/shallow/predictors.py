@@ -1,0 +1,184 @@
+"""Predictors of scikit-learn that answer with logits, as a task has them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from g2d.errors import UserError, require
+from g2d.functional.calibration import fit_temperature
+from g2d.shallow.vectors import Matrix
+from g2d.tasks import MultiLabel, Regression, Task
+
+# A probability that a predictor says is 0 is taken for this.
+_LEAST = 1e-6
+# Rows, and labels of them, from which on kernels take too long.
+_MANY = 5000
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was fitted for a task.
+
+    Attributes:
+        task: What is predicted.
+        parts: One estimator; for several labels one a label, or the only answer of a label.
+        scale: Of regression, the mean and the deviation of the training targets on the unit range.
+        place: Among the candidates that it was chosen from.
+    """
+
+    task: Task
+    parts: Sequence[Any]
+    scale: tuple[float, float] = (0.0, 1.0)
+    place: int = 0
+
+    def logits(self, matrix: Matrix) -> Tensor:
+        """Logits `(N, C)` of some rows."""
+        if isinstance(self.task, Regression):
+            mean, deviation = self.scale
+            unit = mean + deviation * np.asarray(self.parts[0].predict(matrix), np.float64).ravel()
+            return torch.from_numpy(unit).float().clamp(0, 1).logit(eps=_LEAST)[:, None]
+        if isinstance(self.task, MultiLabel):
+            each = [_one_label(part, matrix) for part in self.parts]
+            return torch.from_numpy(np.stack(each, axis=1)).float()
+        found = np.full((matrix.shape[0], self.task.outputs), np.log(_LEAST))
+        said, classes = _scores(self.parts[0], matrix)
+        found = np.minimum(found, said.min(axis=1, keepdims=True))
+        found[:, classes.astype(np.int64)] = said
+        return torch.from_numpy(found).float()
+
+
+def fit(estimator: Any, task: Task, matrix: Matrix, target: Tensor) -> Fitted:
+    """Fits clones of an estimator of scikit-learn.
+
+    Args:
+        estimator: A classifier with `predict_proba` or `decision_function`; for regression a
+            regressor. It is not changed.
+        task: What is predicted. Numbers are fitted with mean 0 and variance 1.
+        matrix: `(N, d)`.
+        target: As the task has it.
+
+    Raises:
+        UserError: It cannot be fitted, or is of the wrong kind.
+    """
+    clone = require("sklearn.base", "tables").clone
+    if not isinstance(task, Regression):
+        _check_classifier(estimator)
+    try:
+        if isinstance(task, Regression):
+            unit = task.scale(target).double().numpy()
+            mean, deviation = float(unit.mean()), float(unit.std()) or 1.0
+            unit = (unit - mean) / deviation
+            return Fitted(task, [_fit(clone(estimator), matrix, unit)], (mean, deviation))
+        if isinstance(task, MultiLabel):
+            columns = target.numpy().astype(np.int64).T
+            return Fitted(task, [_fit_label(clone(estimator), matrix, bits) for bits in columns])
+        return Fitted(task, [_fit(clone(estimator), matrix, target.numpy())])
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{type(estimator).__name__} cannot be fitted: {reason[:300]}") from None
+
+
+def choose(
+    candidates: Sequence[Any], task: Task, train: tuple[Matrix, Tensor], val: tuple[Matrix, Tensor]
+) -> Fitted:
+    """The estimator whose calibrated loss is least on validation rows.
+
+    A loss tells candidates apart by fewer rows than the share of right answers does, and is fair
+    to those that are no probabilities once each has the temperature that suits it.
+    """
+    found = [fit(candidate, task, *train) for candidate in candidates]
+    losses = []
+    for fitted in found:
+        logits = fitted.logits(val[0])
+        temperature = fit_temperature(task, logits, val[1])
+        losses.append(task.loss(logits / temperature, val[1]).item())
+    best = int(np.argmin(losses))
+    return replace(found[best], place=best)
+
+
+def _boosting(task: Task, rows: int) -> list[Any]:
+    """Of histograms; small trees beside the usual ones, which overfit few rows."""
+    ensemble = require("sklearn.ensemble", "tables")
+    make: Any = ensemble.HistGradientBoostingClassifier
+    if isinstance(task, Regression):
+        make = ensemble.HistGradientBoostingRegressor
+    trees = {"max_iter": max(10, min(100, 1000 // task.outputs)), "random_state": 0}
+    small = {"learning_rate": 0.05, "max_leaf_nodes": 8, "min_samples_leaf": 10}
+    return [make(**trees), make(**trees, **small)]
+
+
+def _linear(task: Task, rows: int) -> list[Any]:
+    models = require("sklearn.linear_model", "tables")
+    if isinstance(task, Regression):
+        return [models.Ridge(alpha=alpha) for alpha in (100.0, 10.0, 1.0, 0.1, 0.01)]
+    return [models.LogisticRegression(C=c, max_iter=300) for c in (0.1, 1.0, 10.0, 100.0)]
+
+
+def _svm(task: Task, rows: int) -> list[Any]:
+    """Linear, and with a Gaussian kernel where there are few enough rows and labels for one."""
+    svm = require("sklearn.svm", "tables")
+    if isinstance(task, Regression):
+        found = [svm.LinearSVR(C=c, random_state=0, max_iter=2000) for c in (0.1, 1.0)]
+        kernels = [svm.SVR(C=c) for c in (1.0, 10.0)]
+    else:
+        found = [svm.LinearSVC(C=c, random_state=0) for c in (0.1, 1.0)]
+        kernels = [svm.SVC(C=c, random_state=0) for c in (1.0, 10.0)]
+    labels = task.outputs if isinstance(task, MultiLabel) else 1
+    return found + (kernels if rows * labels <= _MANY else [])
+
+
+# What may stand as a word in the place of an estimator: candidates for a task and a number of rows.
+NAMES: Mapping[str, Callable[[Task, int], list[Any]]] = {
+    "boosting": _boosting,
+    "linear": _linear,
+    "svm": _svm,
+}
+
+
+def _check_classifier(estimator: Any) -> None:
+    if not (hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")):
+        raise UserError(
+            f"got {type(estimator).__name__}, expected a classifier with predict_proba or "
+            "decision_function"
+        )
+
+
+def _fit(estimator: Any, matrix: Matrix, target: NDArray[np.generic]) -> Any:
+    with warnings.catch_warnings():
+        # a candidate that has not converged is judged like the others
+        warnings.simplefilter("ignore")
+        return estimator.fit(matrix, target)
+
+
+def _fit_label(estimator: Any, matrix: Matrix, bits: NDArray[np.int64]) -> Any:
+    only = np.unique(bits)
+    return bool(only[0]) if len(only) == 1 else _fit(estimator, matrix, bits)
+
+
+def _one_label(part: Any, matrix: Matrix) -> NDArray[np.float64]:
+    """The logit of one label."""
+    if isinstance(part, bool):
+        sure = -np.log(_LEAST)
+        return np.full(matrix.shape[0], sure if part else -sure)
+    said, _ = _scores(part, matrix)
+    difference: NDArray[np.float64] = said[:, 1] - said[:, 0]
+    return difference
+
+
+def _scores(estimator: Any, matrix: Matrix) -> tuple[NDArray[np.float64], NDArray[np.generic]]:
+    """Logits `(N, c)` and the classes that they are of."""
+    if hasattr(estimator, "predict_proba"):
+        shares = np.asarray(estimator.predict_proba(matrix), np.float64)
+        return np.log(shares.clip(_LEAST, 1)), estimator.classes_
+    said = np.asarray(estimator.decision_function(matrix), np.float64)
+    if said.ndim == 1:
+        said = np.stack([np.zeros_like(said), said], axis=1)
+    return said, estimator.classes_

@@ -1,0 +1,141 @@
+"""Predictions of a table in a CSV file, beside the table's own columns."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from g2d.errors import UserError
+from g2d.files import atomic
+from g2d.table.kinds.base import share
+from g2d.table.predict import Prediction, Predictor
+from g2d.table.source import Row
+from g2d.table.spreadsheet import harmless
+from g2d.tasks import Classification, MultiLabel
+
+
+def write_predictions(
+    predictor: Predictor, source: str | Path, out: str | Path, keep: Sequence[str] | None = None
+) -> tuple[int, list[str]]:
+    """Predicts a table into a CSV file, in bounded memory.
+
+    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`, and the
+    table's own, whose names get ` (table)` where they are among these. What a spreadsheet would
+    take for a formula has an apostrophe before it (see `harmless`).
+
+    Args:
+        predictor: A trained run.
+        source: The table.
+        out: The file.
+        keep: The table's own columns to write; all when not given.
+
+    Returns:
+        How many rows were predicted, and what could not be used: columns that are not there and
+        values that training never saw with their share first, then row by row.
+
+    Raises:
+        UserError: The table cannot be read, lacks a column to keep, or is to be written over.
+    """
+    task = predictor.task
+    names: Sequence[str] = ()
+    if isinstance(task, Classification):
+        names = task.class_names
+    elif isinstance(task, MultiLabel):
+        names = task.label_names
+    modalities = list(predictor.preprocessing.kinds)
+    header = ["row", "prediction", *(f"p({name})" for name in names)]
+    header += [*(f"{name} alone" for name in modalities), "not used"]
+    out = Path(out)
+    if out.resolve() == Path(source).resolve():
+        raise UserError(f"{out} is the table to predict; give another file to write")
+    unused = _Unused(predictor)
+    own = list(keep or ())
+    # whoever is stopped half-way keeps what was there before
+    with atomic(out) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        for row, said in predictor.table(source):
+            if not unused.count:
+                own = _kept(row, keep)
+                titles = [f"{name} (table)" if name in header else name for name in own]
+                writer.writerow(map(harmless, [*header, *titles]))
+            why = unused.of(row, said)
+            writer.writerow(
+                [
+                    unused.count,
+                    _cell(said.answer),
+                    *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
+                    *(_cell(said.unimodal.get(name)) for name in modalities),
+                    harmless(why),
+                    *(_cell(row[name]) for name in own),
+                ]
+            )
+        if not unused.count:
+            writer.writerow(map(harmless, [*header, *own]))
+    return unused.count, [*unused.about(), *unused.notes]
+
+
+class _Unused:
+    """Counts what of the rows is not used."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._wanted = predictor.preprocessing.columns
+        self._lacking: list[str] = []
+        self._there: list[str] = []
+        self._unseen: Counter[str] = Counter()
+        self._values: dict[str, dict[str, None]] = {}
+        self.count = 0
+        self.notes: list[str] = []
+
+    def of(self, row: Row, said: Prediction) -> str:
+        """Counts a row; what of it is not used, in words."""
+        if not self.count:
+            self._lacking = [name for name in self._wanted if name not in row]
+            self._there = [name for name in row if name not in self._wanted]
+        self.count += 1
+        why = [f"{name}: {reason}" for name, reason in said.reasons.items()]
+        if why:
+            self.notes.append(f"row {self.count}: {'; '.join(why)}")
+        for name, value in said.unseen.items():
+            self._unseen[name] += 1
+            self._values.setdefault(name, {})
+            if len(self._values[name]) < 3:
+                self._values[name][value] = None
+            why.append(f"{name}: {value!r} is not known from training")
+        return "; ".join([*(f"{name}: no such column" for name in self._lacking), *why])
+
+    def about(self) -> list[str]:
+        """What concerns many rows, with its share."""
+        said = []
+        if self._lacking:
+            others = ", ".join(islice(self._there, 12)) or "no others"
+            said.append(
+                f"in all {self.count} rows: {', '.join(self._lacking)} (no such columns; beside "
+                f"those it reads, the table has {others})"
+            )
+        for name, count in self._unseen.items():
+            values = ", ".join(map(repr, self._values[name]))
+            said.append(
+                f"in {share(count, self.count)} rows: {name} (not known from training: {values})"
+            )
+        return said
+
+
+def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:
+    """The table's own columns to write.
+
+    Raises:
+        UserError: It lacks one of them.
+    """
+    for name in keep or ():
+        if name not in row:
+            raise UserError(f"--keep: the table has no column {name!r}; it has {', '.join(row)}")
+    return list(row if keep is None else keep)
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    return harmless(value) if isinstance(value, str) else f"{value:.8g}"

@@ -1,0 +1,114 @@
+"""What a recipe asks of a table's target: `task: regression`, or a mapping with options."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, get_args
+
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.table.cells import Cell
+from g2d.table.targets import Target, TaskName
+from g2d.tasks import Classification, MultiLabel, Regression, Task
+
+_OF: dict[str, tuple[str, ...]] = {
+    "classification": ("class_weight", "selects", "threshold", "ignore_case"),
+    "multilabel": ("ignore_case",),
+    "regression": ("scale", "loss"),
+}
+_VALUES: dict[str, tuple[Any, ...]] = {
+    "class_weight": ("balanced",),
+    "selects": ("accuracy", "uar", "macro_f1"),
+    "threshold": ("validation",),
+    "ignore_case": (True, False),
+    "scale": ("linear", "log"),
+    "loss": ("squared", "absolute"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A task and its options.
+
+    Attributes:
+        name: The task; `auto` reads it off the cells.
+        class_weight: `balanced` weighs every class the same in the loss, however rare it is.
+        selects: The metric that chooses the epoch: `accuracy`, `uar`, `macro_f1`.
+        threshold: `validation` chooses the threshold of two classes there.
+        ignore_case: Whether labels that differ in capitals only are one, written as the commonest.
+        scale: `log` for positive numbers of many sizes.
+        loss: `squared` or `absolute`.
+    """
+
+    name: TaskName = "auto"
+    class_weight: str | None = None
+    selects: str = "accuracy"
+    threshold: str | None = None
+    ignore_case: bool = False
+    scale: str = "linear"
+    loss: str = "squared"
+
+    @classmethod
+    def of(cls, task: str | Mapping[str, Any]) -> Asked:
+        """From a recipe.
+
+        Raises:
+            UserError: A task, an option or a value is unknown.
+
+        Example:
+            >>> Asked.of({"name": "regression", "scale": "log"}).scale
+            'log'
+        """
+        given: dict[str, Any] = {"name": task} if isinstance(task, str) else dict(task)
+        known = [field.name for field in fields(cls)]
+        for option, value in given.items():
+            if option not in known:
+                raise UserError(f"task.{option}: no such option; known: {', '.join(known)}")
+            expected = get_args(TaskName) if option == "name" else _VALUES[option]
+            if value is not None and value not in expected:
+                words = ", ".join(str(word).lower() for word in expected)
+                raise UserError(f"task.{option}: got {value!r}, expected {words}")
+        return cls(**{option: value for option, value in given.items() if value is not None})
+
+    def options(self) -> dict[str, Any]:
+        """Those that are not as usual."""
+        usual = Asked(self.name)
+        return {n: v for n, v in asdict(self).items() if v != getattr(usual, n)}
+
+    def cells(self, cells: Sequence[Cell]) -> list[Cell]:
+        """The target's cells, those alike but for capitals as the commonest is written."""
+        if not self.ignore_case:
+            return list(cells)
+        spelt: dict[str, Counter[str]] = {}
+        for cell in cells:
+            if cell is not None:
+                spelt.setdefault(cell.casefold(), Counter())[cell] += 1
+        commonest = {low: seen.most_common(1)[0][0] for low, seen in spelt.items()}
+        return [cell if cell is None else commonest[cell.casefold()] for cell in cells]
+
+    def task(self, target: Target, train: Tensor) -> Task:
+        """The task, of the classes and of the targets of training.
+
+        Raises:
+            UserError: An option is of another task, or the targets do not fit it.
+        """
+        usual = Asked()
+        for options in _OF.values():
+            for option in set(options) - set(_OF[target.task]):
+                if getattr(self, option) != getattr(usual, option):
+                    raise UserError(
+                        f"task.{option}: the target is one of {target.task}, which has no such "
+                        f"option; it has {', '.join(_OF[target.task])}"
+                    )
+        if target.task == "multilabel":
+            return MultiLabel(target.names)
+        if target.task == "regression":
+            return Regression.fit(train, self.scale, self.loss)  # type: ignore[arg-type]
+        weights = None
+        if self.class_weight == "balanced":
+            counts = train.bincount(minlength=len(target.names)).double()
+            weights = (len(train) / (len(counts) * counts)).tolist()
+        return Classification(target.names, weights, self.selects, self.threshold)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""A look at some of a table's cells: files that open, and what of long ones is not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from g2d.errors import UserError
+from g2d.table.kinds import Kind
+from g2d.table.source import Table
+
+_FILES, _CELLS = 20, 400
+
+
+def opened(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
+    """Opens twenty files of every column of paths; what cannot be used, in sentences."""
+    notes = []
+    for name, kind in kinds.items():
+        failed: dict[int, str] = {}
+        looked = 0
+        for row in _spread(table, kind, _FILES):
+            cells = table.row(row)
+            if not kind.files(cells, table.folder):
+                continue
+            looked += 1
+            try:
+                kind.decode(cells, table.folder)
+            except UserError as error:
+                failed[row] = str(error)
+        if failed:
+            row, why = next(iter(failed.items()))
+            notes.append(
+                f"{name}: of {looked} files opened, {len(failed)} cannot be used "
+                f"(first: row {row + 1}: {why})"
+            )
+    return notes
+
+
+def shortened(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
+    """What of long cells is not read, with its share, in sentences; of some hundred cells."""
+    notes = []
+    for name, kind in kinds.items():
+        rows = [table.row(row) for row in _spread(table, kind, _CELLS)]
+        notes += [f"{name}: {said}" for said in kind.shortened(rows, table.folder)]
+    return notes
+
+
+def _spread(table: Table, kind: Kind, count: int) -> list[int]:
+    """So many rows that have a modality, evenly spread over a table."""
+    columns = [table.column(name) for name in kind.columns]
+    places = np.linspace(0, len(table) - 1, min(10 * count, len(table))).round().astype(int)
+    rows = [row for row in places.tolist() if any(cells[row] is not None for cells in columns)]
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    return [rows[place] for place in chosen.tolist()]

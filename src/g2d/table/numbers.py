@@ -1,0 +1,203 @@
+"""Numbers as people write them: what a column's values say of marks, currencies and units."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from g2d.errors import UserError
+from g2d.table.cells import Cell, Exact, number_of
+from g2d.table.numerals import (
+    CURRENCY,
+    GROUPED,
+    Written,
+    decimal_mark,
+    parts_of,
+    plain,
+    same_unit,
+    singular,
+)
+from g2d.table.source import Table
+
+Decimal = Literal["decimal_point", "decimal_comma"]
+_MARKS: dict[str, str] = {"decimal_point": ".", "decimal_comma": ","}
+_NAMES = {".": "point", ",": "comma"}
+
+# Of how many cells a column's reading is found out.
+_LOOKED_AT = 5000
+_ENOUGH = 0.8
+# With fewer different values, what ends in letters (`4WD`) is a name.
+_FEW = 10
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a column's values say.
+
+    Attributes:
+        written: How its numbers are written.
+        bare: How many of the cells looked at lack the unit.
+        unsure: A value that may be read in two ways, where nothing tells which is meant.
+    """
+
+    written: Written
+    bare: int = 0
+    unsure: str = ""
+
+
+def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading | None:
+    """How the numbers of a column are written; `None` where it holds none.
+
+    Args:
+        cells: Of the column.
+        decimal: Its decimal mark, where its owner has said so.
+
+    Example:
+        >>> reading_of(["1,688", "600", "2,004", "35", "7,100", "812"]).written
+        Written(decimal='.', thousands=',', unit='')
+        >>> reading_of(["1.5", "2", "0.25"]), reading_of(["red", "3", "blue"])
+        (Reading(written=Written(decimal='.', thousands='', unit=''), bare=0, unsure=''), None)
+        >>> reading_of(["1,500", "2,250"]).unsure
+        '1,500'
+    """
+    there = [cell for cell in cells if cell is not None][:_LOOKED_AT]
+    if not there:
+        return None
+    if decimal is None and _all_plain(there):
+        return Reading(Written())
+    found = [(cell, parts) for cell in there if (parts := parts_of(cell)) is not None]
+    if len(found) < _ENOUGH * len(there):
+        return None
+    units = Counter(singular(parts.unit) for _, parts in found if parts.unit)
+    unit, bare = "", 0
+    if units:
+        unit = units.most_common(1)[0][0]
+        alike = [pair for pair in found if same_unit(pair[1].unit, unit)]
+        named = any(letter.isalpha() for letter in unit) and not re.fullmatch(CURRENCY, unit)
+        if len(alike) < _ENOUGH * len(there) or (named and len(set(there)) <= _FEW):
+            return None
+        found, bare = alike, sum(not parts.unit for _, parts in alike)
+    texts = [parts.digits for cell, parts in found if not isinstance(cell, Exact)]
+    written, unsure = _marks(texts, decimal, money=re.fullmatch(CURRENCY, unit) is not None)
+    written = replace(written, unit=unit)
+    sample = next((cell for cell, parts in found if parts.digits == unsure), "") if unsure else ""
+    return Reading(written, bare, sample)
+
+
+def with_plain_numbers(
+    table: Table, given: Mapping[str, Decimal] | None = None
+) -> tuple[Table, dict[str, Reading]]:
+    """A table with all its numbers plain, and how those columns were written that were not.
+
+    Args:
+        table: As it was read.
+        given: The decimal mark of columns whose owner has said so.
+
+    Raises:
+        UserError: A mark is given of a column that is not there, or by an unknown word.
+    """
+    for name, word in (given or {}).items():
+        if name not in table.columns or word not in _MARKS:
+            raise UserError(
+                f"numbers: got {word!r} for {name!r}, expected decimal_point or decimal_comma for "
+                "a column of the table"
+            )
+    plainly, readings = dict(table.columns), {}
+    for name, cells in table.columns.items():
+        reading = reading_of(cells, (given or {}).get(name))
+        if reading is None:
+            continue
+        plainly[name] = [plain(cell, reading.written) for cell in cells]
+        if reading != Reading(Written()):
+            readings[name] = reading
+    return replace(table, columns=plainly), readings
+
+
+def reading_note(column: str, reading: Reading) -> str:
+    """How a column's numbers are read, and what to write where that is a guess."""
+    how = reading.written
+    away = [how.unit] if how.unit else []
+    if how.thousands:
+        away.append(f"the {_NAMES[how.thousands]}s between thousands")
+    said = f"{column}: numbers"
+    if how.decimal == ",":
+        said += " with a decimal comma"
+    if away:
+        said += f", without {' and '.join(away)}"
+    if reading.bare:
+        said += f" ({reading.bare} cells lack {how.unit} and are taken as the others)"
+    if reading.unsure:
+        value = number_of(plain(reading.unsure, reading.written))
+        said += (
+            f"; {reading.unsure!r} is read as {value:g}, which is a guess: if that is wrong, add "
+            f"numbers: {{{column}: decimal_comma}} to data"
+        )
+    return said
+
+
+def several_units(cells: Sequence[str]) -> str:
+    """The units of a column that holds numbers in several; nothing where it holds none.
+
+    Example:
+        >>> several_units(["170 cm", "1.8 m", "181 cm"]), several_units(["red", "blue"])
+        ('cm, m', '')
+    """
+    units = Counter(parts.unit for cell in cells if (parts := parts_of(cell)) is not None)
+    named = [unit for unit, _ in units.most_common() if unit]
+    enough = sum(units.values()) >= _ENOUGH * len(cells) and 1 < len(named) <= _FEW
+    return ", ".join(named) if enough else ""
+
+
+def _marks(numbers: Sequence[str], decimal: Decimal | None, money: bool) -> tuple[Written, str]:
+    """Decimal and thousands marks of a column, and a number that may be read either way."""
+    certain: Counter[str] = Counter()
+    open_: dict[str, list[str]] = {".": [], ",": []}
+    bare = [0, 0, 0]  # whole numbers without a mark: below 100, to 999, from 1000
+    for digits in numbers:
+        mark, sure = decimal_mark(digits)
+        if digits.isdecimal():
+            bare[0 if len(digits) < 3 else 1 if len(digits) == 3 else 2] += 1
+        elif sure:
+            certain[mark] += "." in digits or "," in digits
+        else:
+            open_[mark].append(digits)
+    if decimal is not None:
+        return _with_thousands(_MARKS[decimal], numbers), ""
+    if certain["."] or certain[","]:
+        return _with_thousands("." if certain["."] >= certain[","] else ",", numbers), ""
+    # Numbers below 1000 without a mark, and none above: the mark parts thousands.
+    parts_thousands = sum(bare) >= 3 and bare[1] > 0 and not bare[2]
+    if money and bool(open_["."]) != bool(open_[","]):  # nobody counts thousandths of a dollar
+        return (Written(",", ".") if open_["."] else Written(".", ",")), ""
+    if open_["."] and not open_[","]:
+        if parts_thousands and len(open_["."]) >= 3:
+            return Written(",", "."), ""
+        unsure = open_["."][0] if sum(bare) and not bare[1] and not bare[2] else ""
+        return Written(), unsure
+    if open_[","]:
+        sure = parts_thousands and not open_["."]
+        return Written(".", ","), "" if sure else open_[","][0]
+    return Written(), ""
+
+
+def _with_thousands(decimal: str, numbers: Sequence[str]) -> Written:
+    other = "," if decimal == "." else "."
+    return Written(decimal, other if any(other in digits for digits in numbers) else "")
+
+
+def _all_plain(cells: Sequence[str]) -> bool:
+    """Whether all numbers are written as programs do, and none may be meant otherwise."""
+    if all(isinstance(cell, Exact) for cell in cells):
+        return True
+    doubtful = dotted = 0
+    for cell in cells:
+        if math.isnan(number_of(cell)):
+            return False
+        if "." in cell and not isinstance(cell, Exact):
+            dotted += 1
+            doubtful += GROUPED["."].fullmatch(cell) is not None
+    return doubtful < dotted or not dotted

@@ -1,0 +1,107 @@
+"""What a recipe could ask of a target such as this: named where it is likely to help."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from g2d.table.cells import Cell
+from g2d.table.kinds.base import share
+from g2d.table.labels import odd_cells
+from g2d.table.targets import Target
+
+# The commonest class has so many times the rows of the rarest.
+_UNEVEN = 4
+# A target whose logarithm is less skewed than itself by so much.
+_SKEWED = 2.0
+
+
+def offers_for(answer: Target, cells: Sequence[Cell], column: str) -> list[str]:
+    """Options for a target, in sentences."""
+    usable = np.array([row not in answer.unusable for row in range(len(answer.values))])
+    if answer.task == "regression":
+        return _of_numbers(answer.values[usable].astype(np.float64), column)
+    if answer.task == "multilabel":
+        return [
+            f"{column}: several labels a row ({len(answer.names)} in all); if a cell is one label, "
+            "write task: classification"
+        ]
+    return [
+        *_uneven(answer, usable),
+        *_ordered(answer, column),
+        *_spelt(cells),
+        *_odd(cells, column),
+    ]
+
+
+def _of_numbers(values: np.ndarray[tuple[int], np.dtype[np.float64]], column: str) -> list[str]:
+    if len(values) < 20 or values.min() <= 0 or values.std() == 0:
+        return []
+    skews = _skew(values), _skew(np.log(values))
+    if abs(skews[0]) < _SKEWED or abs(skews[1]) > abs(skews[0]) / 2:
+        return []
+    return [
+        f"{column}: positive and skewed (median {np.median(values):.3g}, largest "
+        f"{values.max():.3g}); task: {{name: regression, scale: log}} predicts it on a log scale, "
+        "and loss: absolute keeps a few wrong values from leading"
+    ]
+
+
+def _skew(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    standard = (values - values.mean()) / values.std()
+    return float((standard**3).mean())
+
+
+def _uneven(answer: Target, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[str]:
+    counts = np.bincount(answer.values[usable].astype(np.int64), minlength=len(answer.names))
+    rarest, commonest = int(counts.argmin()), int(counts.argmax())
+    if counts[commonest] < _UNEVEN * max(counts[rarest], 1):
+        return []
+    threshold = ", threshold: validation" if len(counts) == 2 else ""
+    return [
+        f"classes are uneven: {answer.names[rarest]!r} is {share(counts[rarest], counts.sum())} "
+        f"rows, and who always says {answer.names[commonest]!r} is right in "
+        f"{100 * counts[commonest] / counts.sum():.1f} %; if the rare matter as much, write task: "
+        f"{{name: classification, class_weight: balanced, selects: uar{threshold}}}"
+    ]
+
+
+def _ordered(answer: Target, column: str) -> list[str]:
+    names = answer.names
+    if len(names) < 4 or not all(name.lstrip("-").isdecimal() for name in names):
+        return []
+    numbers = [int(name) for name in names]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        return []
+    return [
+        f"{column}: its {len(names)} classes are numbers in order ({names[0]} to {names[-1]}); "
+        "where 4 for a 5 is less wrong than 1 for a 5, write task: regression"
+    ]
+
+
+def _spelt(cells: Sequence[Cell]) -> list[str]:
+    counts = Counter(cell for cell in cells if cell is not None)
+    alike: dict[str, list[str]] = {}
+    for name in counts:
+        alike.setdefault(name.casefold(), []).append(name)
+    pairs = [names for names in alike.values() if len(names) > 1]
+    if not pairs:
+        return []
+    shown = ", ".join(f"{name!r} ({counts[name]} rows)" for name in pairs[0])
+    return [
+        f"classes that differ in capitals only: {shown}; if they are one, add ignore_case: true to "
+        "task, as task: {name: classification, ignore_case: true}"
+    ]
+
+
+def _odd(cells: Sequence[Cell], column: str) -> list[str]:
+    rows = odd_cells(cells)
+    if not rows:
+        return []
+    return [
+        f"{column}, row {rows[0] + 1}: {cells[rows[0]]!r} looks like several labels, as in "
+        f"{len(rows)} of {len(cells)} rows; it is a class of its own, as the column's cells are "
+        "one label each; mend it, or write task: multilabel"
+    ]

@@ -1,0 +1,55 @@
+"""A refusal from below the endpoints, in the form that theirs have."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+
+from starlette.types import Receive, Send
+
+Headers = list[tuple[bytes, bytes]]
+
+# A connection that is closed while the other side still sends is reset, and the answer is lost on
+# its way; so what comes in this time is thrown away.
+LINGER_SECONDS = 2.0
+
+
+def refusal(
+    status: int, said: str, more: Sequence[tuple[bytes, bytes]] = ()
+) -> tuple[Headers, bytes]:
+    """The headers and the body of an answer `{"detail": ...}` after which the connection is closed.
+
+    Args:
+        status: Of HTTP.
+        said: One line.
+        more: Headers.
+    """
+    content = json.dumps({"detail": said}).encode()
+    headers: Headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"connection", b"close"),  # the rest of a body is not wanted
+        *([(b"retry-after", b"1")] if status == 503 else []),
+        *more,
+    ]
+    return headers, content
+
+
+async def refuse(
+    receive: Receive,
+    send: Send,
+    status: int,
+    said: str,
+    more: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Answers a request with a refusal, whether its body is here or not."""
+    headers, content = refusal(status, said, more)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+    await send({"type": "http.response.body", "body": b""})
