@@ -4,7 +4,8 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format docs-figure lock clean
+.PHONY: demo test test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format
+.PHONY: docs-figure lock clean
 
 demo: .venv/installed-demo
 	$(BIN)/g2d demo

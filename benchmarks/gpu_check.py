@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -164,11 +165,9 @@ def _made(
     )
     fabric = settings.make_fabric()
     optimizer = settings.make_optimizer(method.parameter_groups())
+    wrapped, stepper = fabric.setup(model, optimizer)
     loop = FabricLoop(
-        fabric,
-        *fabric.setup(model, optimizer),
-        epochs=EPOCHS,
-        iter_train=lambda fraction, seed: batches,
+        fabric, wrapped, stepper, epochs=EPOCHS, iter_train=lambda fraction, seed: batches
     )
     method.on_fit_start(loop)
     return model.train(), method, batches
@@ -188,4 +187,4 @@ def _weights(model: torch.nn.Module) -> dict[str, Tensor]:
 
 
 def _norm(tensors: Iterable[Tensor]) -> float:
-    return sum(float(tensor.double().square().sum()) for tensor in tensors) ** 0.5
+    return math.sqrt(sum(float(tensor.double().square().sum()) for tensor in tensors))

@@ -15,7 +15,7 @@ from test_docs import ROOT, blocks_of, commands_of
 
 FOLDER = ROOT / "docs" / "tutorials"
 # The same commands on the least work.
-LEAST = {"--training.epochs": "1", "--epochs": "1", "--seeds": "0"}
+LEAST = {"--training.epochs": "1", "--epochs": "1", "--seeds": "0", "--budget-minutes": "0.01"}
 TINY = ["--encoders.image.width", "4", "--encoders.audio.width", "4"]
 
 

@@ -61,14 +61,14 @@ class Said:
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises `HangError` after some seconds of the processor, or ten times as long."""
+    """Raises `HangError` after some seconds of the processor, or 30 times as long."""
 
     def over(number: int, frame: object) -> None:
         raise HangError(f"longer than {seconds:g} s")
 
     timers = {signal.SIGPROF: signal.ITIMER_PROF, signal.SIGALRM: signal.ITIMER_REAL}
     before = {number: signal.signal(number, over) for number in timers}
-    for times, timer in zip((1, 10), timers.values(), strict=True):
+    for times, timer in zip((1, 30), timers.values(), strict=True):
         signal.setitimer(timer, times * seconds)
     try:
         yield

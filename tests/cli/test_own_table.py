@@ -28,9 +28,10 @@ def test_a_table_is_trained_by_the_recipe_that_inspect_writes(g2d, table, tmp_pa
     assert "80 rows" in said.err
     assert "plants-kind.yaml" in said.err
     (run,) = [Run(file.parent) for file in out.glob("*/result.json")]
-    recipe = run.about["recipe"]
+    recipe = run.read_json("auto.json")["recipe"]
     assert recipe["data"] == yaml.safe_load(written)["data"]
     assert recipe["training"]["epochs"] == 1
+    assert "plants: accuracy on 68 rows (5 folds of train and validation)" in said.out
 
 
 def test_a_recipe_that_was_edited_is_not_overwritten(g2d, table, tmp_path):

@@ -54,7 +54,7 @@ def test_sound_data_passes():
     ("wrong", "said"),
     [
         (lambda: splits(val=part(0)), "toy, val: got 0 samples"),
-        (lambda: splits(shapes={"a": (2,)}), "expected 2 or more"),
+        (lambda: splits(shapes={"a": (2,)}), "got modalities a, b, expected a"),
         (lambda: splits(shapes={"b": (1, 4), "a": (2,)}), "got modalities a, b, expected b, a"),
         (lambda: splits(shapes={"a": (3,), "b": (1, 4)}), r"'a' has shape \(2,\), expected \(3,\)"),
         (

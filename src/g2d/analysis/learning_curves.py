@@ -20,6 +20,9 @@ from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
 from g2d.tasks import task_from
 
+# Panels; on a page more would be too small to read.
+_IN_A_ROW = 3
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -74,8 +77,13 @@ class LearningCurves:
         from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-        figure = blank(3.6 * len(self.panels), 3.4)
-        axes = figure.subplots(1, len(self.panels), sharey=True, squeeze=False)[0]
+        rows = math.ceil(len(self.panels) / _IN_A_ROW)
+        columns = math.ceil(len(self.panels) / rows)
+        figure = blank(3.6 * columns, 3.0 * rows + 0.4)
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+        axes = grid.flatten()[: len(self.panels)]
+        for unused in grid.flatten()[len(self.panels) :]:
+            unused.remove()
         colour_of = colours(curve.label for curve in self.curves if not curve.teacher)
         for axis, panel in zip(axes, self.panels, strict=True):
             for boundary in self.boundaries:
@@ -101,7 +109,8 @@ class LearningCurves:
             axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         if not self.higher_is_better:
             axes[0].set_ylim(bottom=0)  # how far an error still is from none
-        axes[0].set_ylabel(self.label)
+        for axis in grid[:, 0]:
+            axis.set_ylabel(self.label)
         handles: dict[str, Any] = {}
         if self.boundaries:
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")

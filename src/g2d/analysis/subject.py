@@ -14,6 +14,7 @@ from g2d.data.splits import Split
 from g2d.errors import UserError
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
+from g2d.recipes.recipe import flat
 from g2d.recipes.settings import training_settings
 from g2d.runs.loaders import EVALUATION_BATCH
 from g2d.runs.run import Run
@@ -124,25 +125,17 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 def _settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
     """The method of every run and the settings in which it differs from the others."""
-    flat = [_flat(about.get("recipe", {})) for about in abouts]
-    keys = dict.fromkeys(key for one in flat for key in one)
-    differ = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    recipes = [flat(about.get("recipe", {})) for about in abouts]
+    keys = dict.fromkeys(key for one in recipes for key in one)
+    differ = [key for key in keys if len({str(one.get(key)) for one in recipes}) > 1]
     return [
         ", ".join(
             str(one[key]) if key == "method" else f"{key.rpartition('.')[2]} {one[key]}"
             for key in differ
             if key in one
         )
-        for one in flat
+        for one in recipes
     ]
-
-
-def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in content.items():
-        dotted = above if key == "name" and above else f"{above}.{key}" if above else key
-        found |= _flat(value, dotted) if isinstance(value, Mapping) else {dotted: value}
-    return found
 
 
 def _sweep(split: Split) -> Any:

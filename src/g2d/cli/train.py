@@ -9,14 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.command import Command
+from g2d.cli.leaderboard import show_leaderboard
 from g2d.cli.show_run import show_run
+from g2d.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     add_recipe_arguments(parser)
     parser.add_argument("--target", help="the column to predict, where a table is trained on")
-    parser.add_argument("--method", help="a method of `g2d methods`, or a dotted path")
+    parser.add_argument(
+        "--method",
+        help="a method of `g2d methods`, a dotted path, or auto: the best of several (of a table, "
+        "the default)",
+    )
+    parser.add_argument(
+        "--budget-minutes",
+        type=float,
+        help="process time to stay within, with --method auto (default: as long as it takes)",
+    )
     parser.add_argument("--fusion", help="a fusion of the paper, or a dotted path")
     parser.add_argument(
         "--resume", action="store_true", help="go on with an unfinished run, or show a finished one"
@@ -51,19 +62,32 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.analysis.learning_curves import learning_curves
     from g2d.cli.own_table import recipe_file
     from g2d.ranks import first_process
-    from g2d.recipes.recipe import load_recipe
+    from g2d.recipes.recipe import load_recipe, with_changes
     from g2d.runs.train import train
+    from g2d.table.auto.auto import is_auto, train_auto
 
     arguments.recipe = recipe_file(arguments.recipe, arguments.target, arguments.out)
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
-    folder = train(recipe, arguments.out, resume=arguments.resume, name=arguments.name)
+    auto = is_auto(recipe)
+    if arguments.budget_minutes is not None:
+        if not auto:
+            raise UserError("--budget-minutes: one method takes as long as it takes; leave it out")
+        recipe = with_changes(recipe, [("method.budget_minutes", arguments.budget_minutes)])
+    if auto:
+        folder = train_auto(
+            recipe, arguments.out, resume=arguments.resume, name=arguments.name, began=0.0
+        )
+    else:
+        folder = train(recipe, arguments.out, resume=arguments.resume, name=arguments.name)
     if not first_process():
         return
     figure = folder / "learning_curves.png"
     curves = learning_curves([folder], arguments.out)
     if curves.curves:
         curves.plot(figure)
-    show_run(folder, arguments.out, _ensemble_command(arguments, changes, folder))
+    if auto:
+        show_leaderboard(folder)
+    show_run(folder, arguments.out, None if auto else _ensemble_command(arguments, changes, folder))
 
 
 def _ensemble_command(arguments: argparse.Namespace, changes: list[str], folder: Path) -> str:

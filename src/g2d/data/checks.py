@@ -38,9 +38,8 @@ def check_splits(splits: Splits) -> None:
         g2d.errors.UserError: toy: no training sample of class 'dog'; add some, or declare fewer
     """
     name, spec = splits.spec.name, splits.spec
-    if len(spec.modalities) < 2:
-        got = ", ".join(spec.modalities) or "none"
-        raise UserError(f"{name}: got modalities: {got}; expected 2 or more, declare another")
+    if not spec.modalities:
+        raise UserError(f"{name}: got no modalities; expected 1 or more, declare them")
     for part, split in splits.named().items():
         where = f"{name}, {part}"
         if not isinstance(split, Split):

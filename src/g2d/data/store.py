@@ -218,6 +218,10 @@ class StoredArray:
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredArray, self._origin
 
+    def many(self, rows: NDArray[np.integer]) -> list[NDArray[np.generic]]:
+        """Some rows."""
+        return list(np.asarray(self._array[rows]))
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the whole array."""
@@ -237,7 +241,7 @@ class RaggedArray:
 
     def __init__(self, store: Store, name: str) -> None:
         self._origin = (store, name)
-        self._values = store.array(name)
+        self._values = np.asarray(store.array(name))  # a plain view is cut several times as fast
         self._offsets = np.array(store.array(f"{name}-offsets"))
         self.shapes: NDArray[np.int64] = np.array(store.array(f"{name}-shapes"))
 
@@ -247,6 +251,15 @@ class RaggedArray:
     def __getitem__(self, row: int) -> NDArray[np.generic]:
         values = self._values[self._offsets[row] : self._offsets[row + 1]]
         return np.asarray(values).reshape(self.shapes[row])
+
+    def many(self, rows: NDArray[np.integer]) -> list[NDArray[np.generic]]:
+        """Some samples, as one by one and several times as fast."""
+        starts, ends = self._offsets[rows].tolist(), self._offsets[rows + 1].tolist()
+        flat = [self._values[start:end] for start, end in zip(starts, ends, strict=True)]
+        if self.shapes.shape[1] == 1:
+            return flat
+        shapes = self.shapes[rows].tolist()
+        return [values.reshape(shape) for values, shape in zip(flat, shapes, strict=True)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RaggedArray, self._origin

@@ -53,7 +53,7 @@ class FitResult:
         best_epoch: The epoch, from 0, that was best on validation; its weights are in the model.
         best: The selection metric there.
         seconds: Time spent in training steps, over all sessions of the run.
-        epochs: How many there were; fewer than set where the method ended training.
+        epochs: How many there were; fewer than set where training ended early.
     """
 
     best_epoch: int
@@ -70,6 +70,10 @@ class _State:
     best_epoch: int = -1
     best: float | None = None
     seconds: float = 0.0
+
+    def stalled_for(self, patience: int | None) -> bool:
+        """Whether the best epoch lies so many epochs back."""
+        return patience is not None and self.epoch - 1 - self.best_epoch >= patience
 
 
 def fit(
@@ -145,6 +149,9 @@ def fit(
         for epoch in range(state.epoch, last):
             if method.finished():
                 logger.info("%s: the method has ended training after epoch %d", title, epoch)
+                break
+            if state.stalled_for(settings.patience):
+                logger.info("%s: no improvement; training ended after epoch %d", title, epoch)
                 break
             student.train()
             method.on_epoch_start(epoch)

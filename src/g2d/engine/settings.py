@@ -37,6 +37,8 @@ class TrainingSettings:
 
     Attributes:
         epochs: Passes over the training split.
+        patience: Training ends early once the metric that selects has not improved on validation
+            for so many epochs; never when null. A schedule in stages counts on all epochs.
         batch_size: Samples of one forward pass, on each device.
         accumulate: Batches that make one optimizer step.
         optimizer: `sgd` or `adamw`.
@@ -62,6 +64,7 @@ class TrainingSettings:
     """
 
     epochs: int = 20
+    patience: int | None = None
     batch_size: int = 32
     accumulate: int = 1
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -86,6 +89,8 @@ class TrainingSettings:
         for name in ("epochs", "batch_size", "accumulate", "devices"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.patience is not None and self.patience < 1:
+            raise UserError(f"patience must be 1 or more, or null, got {self.patience}")
         for name, most in _MOST.items():
             value = getattr(self, name)
             if value is not None and value > most:

@@ -126,6 +126,11 @@ def plan_method(
         UserError: An option is unknown, of the wrong type, or does not fit.
     """
     label, options = split_spec(recipe.method, "method")
+    if label == "auto":
+        raise UserError(
+            "method: auto compares several methods, and only g2d train does so; give one, such as "
+            "--method g2d"
+        )
     if label == "ume":
         weights = _check_ensemble(recipe, options)
         return MethodPlan(label, True, None, {"weights": weights}, (), None, weights=weights)

@@ -273,3 +273,17 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
         here[last] = {"name": value} if isinstance(value, str) else value
     else:
         here[last] = value
+
+
+def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The settings of a recipe by dotted keys; a component is called by its name.
+
+    Example:
+        >>> flat({"method": {"name": "g2d", "alpha": 1.0}, "seed": 0})
+        {'method': 'g2d', 'method.alpha': 1.0, 'seed': 0}
+    """
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        dotted = above if key == "name" and above else f"{above}.{key}" if above else key
+        found |= flat(value, dotted) if isinstance(value, Mapping) else {dotted: value}
+    return found

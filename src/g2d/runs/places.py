@@ -11,6 +11,8 @@ from g2d.recipes.recipe import digest
 # Where and how watched a teacher is trained is not part of what it is. The number of devices is:
 # with it grow the samples of a step.
 _PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
+# Settings that came later, and what held before: teachers trained then are still found.
+_SINCE = {"patience": None}
 
 
 def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
@@ -20,7 +22,11 @@ def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
         "data": splits.spec.fingerprint,
         "protocol": splits.spec.protocol,
         "encoder": recipe.encoders[modality],
-        "training": {k: v for k, v in asdict(teaching.settings).items() if k not in _PLACE},
+        "training": {
+            k: v
+            for k, v in asdict(teaching.settings).items()
+            if k not in _PLACE and not (k in _SINCE and v == _SINCE[k])
+        },
         "seed": recipe.seed,
     }
     name = f"{splits.spec.name}-{modality}-seed{recipe.seed}-{digest(identity)}"

@@ -112,7 +112,7 @@ def _load_or_train(
             "dataset": splits.spec.name,
             "seed": recipe.seed,
             "protocol": splits.spec.protocol,
-            "epochs": settings.epochs,
+            "epochs": fitted.epochs,
             "best_epoch": fitted.best_epoch,
             "seconds": round(fitted.seconds, 2),
             **values,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ _NOTHING = frozenset(
 _EXACT = 2**53
 # Spreadsheets and pandas write these, JSON and Parquet `true` and `false`.
 _FLAGS = frozenset(["True", "TRUE", "False", "FALSE"])
+_SPECIAL = _NOTHING | _FLAGS
 
 
 class Exact(str):
@@ -85,6 +87,29 @@ def as_cell(value: Any) -> Cell:
 
 def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else as_cell(value)
+
+
+def cells_of_text(values: Sequence[str]) -> list[Cell]:
+    """As `as_cell`, of many texts at once."""
+    cells: list[Cell] = [value.strip() for value in values]
+    if _SPECIAL.isdisjoint(cells) and "".join(cells).isascii():  # type: ignore[arg-type]
+        return cells
+    return [as_cell(value) for value in values]
+
+
+def numbers_of(cells: Sequence[Cell]) -> list[float] | None:
+    """As `number_of`, of many cells, all of which hold plain numbers; `None` where one does not.
+
+    Example:
+        >>> numbers_of(["3", "4.5"]), numbers_of(["3", None]), numbers_of(["3", "1_0"])
+        ([3.0, 4.5], None, None)
+    """
+    try:
+        found = [float(cell) for cell in cells]  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return None
+    plain = all(map(math.isfinite, found)) and not any("_" in cell for cell in cells if cell)
+    return found if plain else None
 
 
 def number_of(cell: Cell) -> float:

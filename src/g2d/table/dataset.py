@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pandas
 
 logger = logging.getLogger(__name__)
+# Rows that are looked through at once.
+_TOGETHER = 4096
 
 
 class TableData:
@@ -119,7 +121,8 @@ class TableData:
         """
         store = self._store()
         rows = store.column("id").astype(np.int64) - 1  # of the table, by row of the store
-        place = {row: position for position, row in enumerate(rows.tolist())}
+        place = np.zeros(len(self.table), np.int64)
+        place[rows] = np.arange(len(rows))
         usable = np.zeros(len(self.table), bool)
         usable[rows] = True
         if division is None:
@@ -127,7 +130,7 @@ class TableData:
         else:
             division = Division(*(part[usable[part]] for part in division))
         target, division = self._known_classes(division)
-        by_store = Division(*(np.array([place[r] for r in part]) for part in division))
+        by_store = Division(*(place[part] for part in division))
         present = {name: self._present(store, name) for name in self.kinds}
         decoded = {name: _array(store, name, kind) for name, kind in self.kinds.items()}
         for name, kind in self.kinds.items():
@@ -168,6 +171,7 @@ class TableData:
             },
             preprocessing=preprocessing.as_dict(),
             encoders={name: kind.suggested for name, kind in self.kinds.items()},
+            exchangeable=self.split.by is None,
             summaries={name: kind.summary for name, kind in self.kinds.items()},
         )
         return Splits(spec, *parts)
@@ -240,15 +244,15 @@ class TableData:
         rows: NDArray[np.int64],
     ) -> None:
         """What does not fit what was fitted is absent, or in part unused."""
-        if not kind.ragged:
+        if not kind.ragged or not kind.judges:
             return
-        for place in np.flatnonzero(present).tolist():
-            array = decoded[place]
-            why_not = kind.refuses(array)
-            present[place] = not why_not
-            remark = why_not or kind.remark(array)
-            if remark:
-                self.absent.append((int(rows[place]) + 1, name, remark))
+        there = np.flatnonzero(present)
+        for part in np.split(there, range(_TOGETHER, len(there), _TOGETHER)):
+            arrays = decoded.many(part)
+            refused = kind.refused(arrays)
+            present[part[list(refused)]] = False
+            for place, remark in {**kind.remarks(arrays), **refused}.items():
+                self.absent.append((int(rows[part[place]]) + 1, name, remark))
 
 
 def _array(store: Store, name: str, kind: Kind) -> RaggedArray | StoredArray:
@@ -257,7 +261,8 @@ def _array(store: Store, name: str, kind: Kind) -> RaggedArray | StoredArray:
 
 def _fit(kind: Kind, decoded: RaggedArray | StoredArray, rows: NDArray[np.int64]) -> None:
     def arrays() -> Iterator[Array]:
-        return (decoded[row] for row in rows.tolist())
+        parts = np.split(rows, range(_TOGETHER, len(rows), _TOGETHER))
+        return (array for part in parts for array in decoded.many(part))
 
     kind.fit(arrays)
 

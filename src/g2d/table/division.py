@@ -225,7 +225,9 @@ def _draw(
         return np.setdiff1d(rows, drawn), drawn
     labels = target.values[rows]
     classes, sizes = np.unique(labels, return_counts=True)
-    pools = {label: rng.permutation(rows[labels == label]) for label in classes.tolist()}
+    # sorted once, in the place of looking through all rows for every class
+    by_class = np.split(rows[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
+    pools = dict(zip(classes.tolist(), map(rng.permutation, by_class), strict=True))
     counts: dict[int, int] = {}
     carried = 0.0  # what rounding left over goes to the next class
     for label, size in zip(classes.tolist(), sizes.tolist(), strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError, require
-from g2d.table.cells import Cell, as_cell
+from g2d.table.cells import Cell, as_cell, cells_of_text
 from g2d.table.delimited import delimited, encoding_of
 
 # A header, and below it the cells, column by column.
@@ -21,9 +21,15 @@ def delimited_parts(path: Path, rows: int) -> Iterator[Part]:
     lines = delimited(path, "\t" if path.suffix.lower() == ".tsv" else None)
     header = next(lines, [])
     part = list(islice(lines, rows))
-    yield header, _turned(part, len(header))
+    yield header, _of_text(part, len(header))
     while part := list(islice(lines, rows)):
-        yield header, _turned(part, len(header))
+        yield header, _of_text(part, len(header))
+
+
+def _of_text(rows: Sequence[Sequence[str]], width: int) -> list[list[Cell]]:
+    if not rows:
+        return [[] for _ in range(width)]
+    return [cells_of_text(column) for column in zip(*rows, strict=True)]
 
 
 def _turned(rows: Sequence[Sequence[object]], width: int) -> list[list[Cell]]:

@@ -92,9 +92,8 @@ def inspect_table(
         "data": data,
         "encoders": dict.fromkeys(kinds, AUTO),
         "fusion": "late",
-        "method": "g2d",
+        "method": "auto",
         "training": {
-            "epochs": 20,
             "batch_size": 32 if len(table) >= 400 else 16,
             "optimizer": "adamw",
             "learning_rate": 0.001,

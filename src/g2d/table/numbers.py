@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, Exact, number_of
+from g2d.table.cells import Cell, Exact, number_of, numbers_of
 from g2d.table.numerals import (
     CURRENCY,
     GROUPED,
@@ -109,7 +109,7 @@ def with_plain_numbers(
     plainly, readings = dict(table.columns), {}
     for name, cells in table.columns.items():
         reading = reading_of(cells, (given or {}).get(name))
-        if reading is None:
+        if reading is None or (reading == Reading(Written()) and numbers_of(cells) is not None):
             continue
         plainly[name] = [plain(cell, reading.written) for cell in cells]
         if reading != Reading(Written()):

@@ -12,6 +12,8 @@ from g2d.table.kinds import Kind
 
 # Finished inputs of at most this size are kept in memory, in the place of being made every time.
 _SMALL = 256 * 2**20
+# Rows that are finished at once.
+_TOGETHER = 4096
 
 
 class KindReader:
@@ -42,7 +44,8 @@ class KindReader:
 
     def _finish(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
         stacked = np.zeros((len(rows), *self.kind.shape), self.kind.dtype)
-        for place, row in enumerate(rows.tolist()):
-            if self.present[row]:
-                stacked[place] = self.kind.finish(self.decoded[row])
+        there = np.flatnonzero(self.present[rows])
+        for part in np.split(there, range(_TOGETHER, len(there), _TOGETHER)):
+            if len(part):
+                stacked[part] = self.kind.finish_all(self.decoded.many(rows[part]))
         return stacked

@@ -74,12 +74,16 @@ def open_rows(
     Raises:
         UserError: No row can be used, or the cache cannot be written.
     """
-    samples = _samples(table, kinds, without)
     about = {n: [k.name, list(k.columns), k.options] for n, k in kinds.items()}
     options = {"kinds": about, "version": _VERSION}
     digest = hashlib.sha256(json.dumps([options, str(table.folder.resolve())]).encode())
-    for sample in samples:
-        digest.update(json.dumps(sample.state()).encode())
+    columns = list(dict.fromkeys(c for kind in kinds.values() for c in kind.columns))
+    for column in columns:
+        digest.update(json.dumps(table.columns[column]).encode())
+    digest.update(json.dumps(sorted(without)).encode())
+    if of_files := {name: kind for name, kind in kinds.items() if kind.names_files}:
+        for sample in _samples(table, of_files, without):
+            digest.update(json.dumps(sample.state()).encode())
     folder = cache / digest.hexdigest()[:16]
     if folder.exists():
         return Store(folder, KIND, _MEND)
@@ -94,7 +98,7 @@ def open_rows(
             assemble(
                 folder,
                 KIND,
-                samples,
+                _samples(table, kinds, without),
                 DecodeRow(kinds, table.folder),
                 ragged=[name for name, kind in kinds.items() if kind.ragged],
                 options=options,

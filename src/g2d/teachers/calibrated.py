@@ -108,6 +108,8 @@ class HeldOut:
         for name, logits in self.logits.items():
             target = self.target[self.present[name]]
             confidence = self.task.confidence(logits[self.present[name]], target).double()
+            if len(confidence) < 2:  # of one sample nothing is known
+                continue
             error = confidence.std() / len(confidence) ** 0.5
             if not confidence.mean() - 2 * error > self.task.chance(target):
                 found.append(name)

@@ -82,7 +82,12 @@ def found(headline="slow is suppressed"):
         "words": ["One <i>sentence</i>.", "Another."],
         "next": {"command": "g2d train 'a b.yaml' --method g2d", "why": "Because."},
         "modalities": {finding.modality: finding.as_dict() for finding in FINDINGS},
-        "fused": {"joint": SURE.as_dict(), "g2d": SURE.as_dict(), "gain": SURE.as_dict()},
+        "fused": {
+            "joint": SURE.as_dict(),
+            "g2d": SURE.as_dict(),
+            "gain": SURE.as_dict(),
+            "methods": {},
+        },
         "plan": {"epochs": 3, "seeds": 1, "cut": ["3 epochs instead of 20"]},
         "data": {
             "name": "$pets",

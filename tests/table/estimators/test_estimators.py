@@ -18,6 +18,7 @@ pandas = pytest.importorskip("pandas")
 
 from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
+from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: E402
 from sklearn.model_selection import cross_val_score, train_test_split  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer  # noqa: E402
@@ -55,13 +56,38 @@ def test_two_halves_of_a_digit_and_noise(digits):
             "noise": rng.standard_normal((len(X), 16)),
         }
 
-    model = g2d.G2DClassifier(epochs=12, learning_rate=3e-3).fit(arrays(train), target)
+    model = g2d.G2DClassifier(method="g2d", epochs=12, learning_rate=3e-3)
+    model.fit(arrays(train), target)
     assert model.score(arrays(test), answers) > 0.9
     unimodal = model.predict_unimodal(arrays(test))
     right = {name: np.mean(np.array(said) == answers) for name, said in unimodal.items()}
     assert right["noise"] < 0.25 < min(right["top"], right["bottom"])
     assert set(model.confidence_) == {"top", "bottom", "noise"}
     assert len(model.history_) == 12
+
+
+def test_by_default_several_ways_are_compared_and_noise_is_dropped(two):
+    X, y = two
+    rng = np.random.default_rng(0)
+
+    def views(X):
+        noise = rng.standard_normal((len(X), 4))
+        return {"top": X[:, :32], "bottom": X[:, 32:], "noise": noise}
+
+    model = g2d.G2DClassifier(epochs=3, learning_rate=0.01).fit(views(X[:160]), y[:160])
+    assert model.score(views(X[160:]), y[160:]) > 0.9
+    found = model.leaderboard_
+    assert found["rows"] == 160
+    assert {"top alone", "bottom alone", "noise alone", "ensemble", "joint", "g2d"} <= {
+        line["name"] for line in found["candidates"]
+    }
+    assert "noise" not in found["kept"]["modalities"]
+    assert set(model.predict_unimodal(views(X[:3]))) == set(found["kept"]["modalities"])
+
+
+def test_minutes_are_for_the_comparison_only(two):
+    with pytest.raises(g2d.UserError, match="got budget_minutes=1 and method='joint'"):
+        g2d.G2DClassifier(HALVES, method="joint", budget_minutes=1).fit(*two)
 
 
 def test_probabilities_are_of_the_classes_in_order(fitted, two):
@@ -231,3 +257,16 @@ def test_what_is_kept_of_one_fit_is_not_in_the_way_of_the_next(two, tmp_path):
     model = g2d.G2DClassifier(HALVES, **{**QUICK, "epochs": 1}, out=tmp_path)
     assert len(cross_val_score(model, X, y, cv=2)) == 2
     assert len(list(tmp_path.glob("model*/result.json"))) == 2
+
+
+def test_any_estimator_of_scikit_learn_may_teach(tmp_path):
+    rng = np.random.default_rng(0)
+    X = {"table": rng.normal(size=(160, 3)), "other": rng.normal(size=(160, 3))}
+    y = np.where(X["table"][:, 0] > 0, "yes", "no")
+    experts = {"table": HistGradientBoostingClassifier(max_iter=20)}
+    model = g2d.G2DClassifier(experts=experts, epochs=20, learning_rate=0.01, out=tmp_path)
+    assert clone(model).fit(X, y).score(X, y) > 0.9
+    assert not hasattr(experts["table"], "classes_")
+    (kept,) = (tmp_path / "teachers").glob("*HistGradientBoostingClassifier*")
+    assert not list(kept.glob("*.pkl"))
+    assert sorted(file.name for file in kept.glob("*.np*")) == ["logits.npz"]

@@ -50,7 +50,8 @@ def with_scaled_steps(recipe: Recipe, factor: float, told: Sequence[Change]) -> 
         steps = section.get("lr_steps")
         if factor != 1.0 and isinstance(steps, list | tuple) and f"{where}.lr_steps" not in keys:
             new = [max(1, round(step * factor)) if _is_epochs(step) else step for step in steps]
-            recipe = replace(recipe, **{where: {**section, "lr_steps": new}})
+            changed: dict[str, Any] = {where: {**section, "lr_steps": new}}
+            recipe = replace(recipe, **changed)
     return recipe
 
 

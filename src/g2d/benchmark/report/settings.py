@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from g2d.benchmark.compare.places import without_places
+from g2d.recipes.recipe import flat as recipe_flat
 
 Flat = dict[str, str]
 
 NOT_SET = "not set"
 
 
-def flat(content: Mapping[str, Any], above: str = "") -> Flat:
+def flat(content: Mapping[str, Any]) -> Flat:
     """Dotted keys and their values as text.
 
     Where files lie on a machine is no part of what a run is: of an absolute path only the last part
@@ -24,15 +25,10 @@ def flat(content: Mapping[str, Any], above: str = "") -> Flat:
         >>> flat({"method": {"name": "g2d", "alpha": 1.0}, "data": {"root": "/home/me/mnist"}})
         {'method': 'g2d', 'method.alpha': '1.0', 'data.root': '…/mnist'}
     """
-    found: Flat = {}
-    for key, value in content.items():
-        # A component is called by its name, its options stand below it.
-        dotted = above if key == "name" and above else f"{above}.{key}" if above else key
-        if isinstance(value, Mapping):
-            found |= flat(value, dotted)
-        else:
-            found[dotted] = without_places(value if isinstance(value, str) else json.dumps(value))
-    return found
+    return {
+        key: without_places(value if isinstance(value, str) else json.dumps(value))
+        for key, value in recipe_flat(content).items()
+    }
 
 
 def shared(all_of_them: Sequence[Flat]) -> Flat:

@@ -36,6 +36,7 @@ class Fusion(nn.Module, ABC):
         needs_tokens: Whether `forward` wants token sequences instead of pooled features.
         has_own_heads: Whether each modality has a head that serves it alone.
         additive: Whether the logits are a sum over modalities, and the unimodal logits its terms.
+        least_modalities: How many it needs.
         padded: Modalities of whose tokens those that are all zero are padding. A model says which
             when it is built with encoders that pad (`expect_padding`).
     """
@@ -43,12 +44,15 @@ class Fusion(nn.Module, ABC):
     needs_tokens = False
     has_own_heads = False
     additive = False
+    least_modalities = 2
     padded: frozenset[str] = frozenset()
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
-        if len(widths) < 2:
-            raise UserError(f"a fusion needs 2 modalities or more, got {list(widths)}")
+        if len(widths) < self.least_modalities:
+            raise UserError(
+                f"a fusion needs {self.least_modalities} modalities or more, got {list(widths)}"
+            )
         check_names(widths)
         self.widths = dict(widths)
         self.outputs = outputs

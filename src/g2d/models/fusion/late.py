@@ -35,6 +35,7 @@ class LateFusion(Fusion):
 
     has_own_heads = True
     additive = True
+    least_modalities = 1  # of one, the mean is what it says
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__(widths, outputs)

@@ -44,7 +44,7 @@ class Balance:
                 [value.mean for value in values],
                 height=0.24,
                 xerr=[_half(value) for value in values],
-                error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "0.5"},
+                error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "0.15"},
                 color=colour,
                 label=label,
             )

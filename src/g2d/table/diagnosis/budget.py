@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# In epochs of joint training: teachers 1, joint 1, G²D 1 and its questions to the teachers.
-_EPOCHS_A_SEED = 3.5
+# In epochs of joint training: teachers 1, joint 1, AMCo 1, G²D 1 and its questions to the teachers.
+_EPOCHS_A_SEED = 4.6
 # Starting, evaluating and writing the runs of a seed.
 _SECONDS_A_SEED = 1.0
 MOST_SEEDS, ENOUGH_SEEDS = 5, 3

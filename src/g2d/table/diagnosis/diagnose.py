@@ -5,41 +5,41 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from g2d.analysis.attribution import Attribution
 from g2d.analysis.intervals import Interval
 from g2d.data.splits import Splits
-from g2d.engine.loop import fit
 from g2d.errors import UserError
 from g2d.files import read_json, write_json
-from g2d.methods.joint import JointTraining
-from g2d.recipes.build import build_splits, build_student
+from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest, with_changes
 from g2d.recipes.settings import training_settings
-from g2d.runs.loaders import evaluation_loader, train_loader
 from g2d.runs.run import Run
 from g2d.runs.teach import teach
 from g2d.runs.train import train
+from g2d.table.auto.leaderboard import score_name
 from g2d.table.diagnosis.budget import Plan, fit_budget
 from g2d.table.diagnosis.judging import (
     SeedFindings,
-    choose_on_train,
     find,
     fused_gain,
     mean_attribution,
     measure_seed,
+    without_weight,
 )
+from g2d.table.diagnosis.rivals import Rival, possible, recipe_for, winner, worth
 from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
-from g2d.table.diagnosis.wording import headline, round_up, sentences
-from g2d.tasks import Classification, MultiLabel, Task
+from g2d.table.diagnosis.wording import headline, listed, round_up, sentences
+from g2d.table.pace import seconds_of_an_epoch
+from g2d.table.selecting import choose_on_train
+from g2d.tasks import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -47,12 +47,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Plans and results of another form are made anew.
-_FORM = 1
-_WHY = {
-    "helps": "Train with G²D: it helps here.",
-    "no difference": "G²D did not change the fused prediction in so few epochs; train it longer.",
-    "cannot tell": "Train with G²D for as long as it takes, and compare it with --method joint.",
-}
+_FORM = 2
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,9 @@ class Diagnosis:
         joint: Fused score of joint training on test.
         g2d: The same of G²D.
         gain: Their difference.
+        rivals: G²D and what else may help, on the same rows.
+        dropped: Modalities that an ensemble of the teachers gives no weight, for most seeds.
+        budget_minutes: That were given.
         attribution: Shapley values of the joint model's score, the mean over seeds.
         runs: Run folders of joint training and of G²D, for the first seed.
         seconds: That this took, in this session.
@@ -80,6 +78,9 @@ class Diagnosis:
     attribution: Attribution
     runs: tuple[Path, ...]
     seconds: float
+    rivals: tuple[Rival, ...] = ()
+    dropped: tuple[str, ...] = ()
+    budget_minutes: float = 10
 
     @property
     def sentences(self) -> list[str]:
@@ -87,6 +88,14 @@ class Diagnosis:
         rows = self.data["rows"]
         share = rows["judged"] / sum(rows.values())
         said = sentences(self.findings, self.gain, share, self.data["metric"])
+        suppressed = [f.modality for f in self.findings if judge(f) == "suppressed"]
+        said += [s for s in (worth(self.rivals, suppressed, self.data["metric"]),) if s]
+        if self.dropped:
+            those = "it" if len(self.dropped) == 1 else "them"
+            said.append(
+                "An ensemble fitted on the rows that judge gives no weight to "
+                f"{listed(self.dropped)}: try it without {those}."
+            )
         if self.plan.shortened and any(judge(f) in ("noise", "unclear") for f in self.findings):
             said.append(
                 f"All this is after {self.plan.epochs} epochs: the time was too short for more, "
@@ -110,7 +119,10 @@ class Diagnosis:
                 "joint": self.joint.as_dict(),
                 "g2d": self.g2d.as_dict(),
                 "gain": self.gain.as_dict(),
+                "methods": {rival.key: rival.as_dict() for rival in self.rivals},
             },
+            "winner": best.key if (best := winner(self.rivals)) else "joint",
+            "drop": list(self.dropped),
             "seconds": round(self.seconds, 1),
         }
 
@@ -131,13 +143,19 @@ class Diagnosis:
             if any(map(needs_seeds, self.findings)):
                 more = min(10, max(5, 2 * self.plan.seeds))
                 return f"{again} --seeds {more}", "Train more often, so that luck evens out."
+        best = winner(self.rivals)
+        if best is not None:
+            return (
+                f"g2d train {recipe} {best.options} --out runs",
+                f"{best.label[:1].upper()}{best.label[1:]} helps here.",
+            )
         if kind in ("balanced", "noise"):
             return f"g2d train {recipe} --method joint --out runs", "Joint training is enough."
-        helped = helps(self.gain)
-        if helped == "hurts":
-            options = "--method ogm --training.optimizer sgd --training.learning_rate 0.01"
-            return f"g2d train {recipe} {options} --out runs", "G²D did harm; try another remedy."
-        return f"g2d train {recipe} --method g2d --out runs", _WHY[helped]
+        minutes = f"--budget-minutes {self.budget_minutes:g}"
+        return (
+            f"g2d train {recipe} --method auto {minutes} --out runs",
+            "No method is surely better here; compare them on more rows, and keep the simplest.",
+        )
 
 
 def diagnose(
@@ -172,6 +190,7 @@ def diagnose(
     recipe = replace(recipe, experts={})  # what is judged are networks
     for method in ("joint", "g2d"):
         plan_method(recipe.with_method(method), splits.spec.modalities)
+    methods = possible(recipe.with_method("g2d"), splits)
     fabric = training_settings(recipe).make_fabric()
     plan = _plan(recipe, splits, out, budget_minutes, seeds, fabric)
     recipe = with_changes(recipe, [("training.epochs", plan.epochs)])
@@ -179,7 +198,7 @@ def diagnose(
     done: list[SeedFindings] = []
     for number in range(plan.seeds):
         before = time.monotonic()
-        done.append(_train_seed(recipe, splits, recipe.seed + number, out, fabric))
+        done.append(_train_seed(recipe, splits, recipe.seed + number, methods, out, fabric))
         now = time.monotonic()
         left = 60 * budget_minutes - (now - started)
         if seeds is None and number + 1 < plan.seeds and now - before > left:
@@ -187,12 +206,13 @@ def diagnose(
             plan = replace(plan, seeds=number + 1, cut=(*plan.cut, cut))
             break
     joint, g2d, gain = fused_gain(done, splits.spec.task)
+    rivals = _rivals(done, methods, splits.spec.task)
     own = done[0].splits
     return Diagnosis(
         data={
             "name": splits.spec.name,
             "task": splits.spec.task.describe()["kind"],
-            "metric": _metric(splits.spec.task),
+            "metric": score_name(splits.spec.task),
             "protocol": splits.spec.protocol,
             "rows": {
                 "train": len(own.train),
@@ -209,39 +229,45 @@ def diagnose(
         attribution=mean_attribution(done),
         runs=(done[0].joint.path, done[0].g2d.path),
         seconds=time.monotonic() - started,
+        rivals=rivals,
+        dropped=without_weight(done),
+        budget_minutes=budget_minutes,
     )
 
 
-def _metric(task: Task) -> str:
-    if isinstance(task, Classification):
-        return "accuracy"
-    return "right labels" if isinstance(task, MultiLabel) else "R²"
-
-
 def _train_seed(
-    recipe: Recipe, splits: Splits, seed: int, out: Path, fabric: Fabric
+    recipe: Recipe, splits: Splits, seed: int, methods: Sequence[str], out: Path, fabric: Fabric
 ) -> SeedFindings:
-    """Teachers, joint training and G²D of one seed, and what they say."""
+    """Teachers, joint training and the other methods of one seed, and what they say."""
     recipe = replace(recipe, seed=seed)
     own = choose_on_train(splits, seed)
     epochs = training_settings(recipe).epochs
     # of other data or with other options it is another run, and not in the way of this one
     which = digest([replace(recipe, seed=0).as_dict(), own.spec.fingerprint])[:8]
-    folders = [
-        train(
-            recipe.with_method(method),
-            out / "runs",
-            resume=True,
-            name=f"{own.spec.name}-{method}-seed{seed}-epochs{epochs}-{which}",
-            splits=own,
-            fabric=fabric,
-            floors=False,
+    runs = {
+        key: Run(
+            train(
+                recipe.with_method("joint") if key == "joint" else recipe_for(key, recipe),
+                out / "runs",
+                resume=True,
+                name=f"{own.spec.name}-{key}-seed{seed}-epochs{epochs}-{which}",
+                splits=own,
+                fabric=fabric,
+                floors=False,
+            ),
+            trust=True,
         )
-        for method in ("joint", "g2d")
-    ]
+        for key in ("joint", *methods)
+    }
     teachers = teach(resolve_teaching(recipe, own), out / "runs", fabric)
-    runs = [Run(folder, trust=True) for folder in folders]
-    return measure_seed(own, splits.val, runs, teachers, training_settings(recipe), fabric)
+    both = [runs.pop("joint"), runs.pop("g2d")]
+    settings = training_settings(recipe)
+    return replace(measure_seed(own, splits.val, both, teachers, settings, fabric), others=runs)
+
+
+def _rivals(done: Sequence[SeedFindings], methods: Sequence[str], task: Task) -> tuple[Rival, ...]:
+    measured = {key: fused_gain(done, task, key) for key in methods}
+    return tuple(Rival(key, score, gain) for key, (_, score, gain) in measured.items())
 
 
 def _plan(
@@ -259,36 +285,10 @@ def _plan(
         known = read_json(out / "plan.json")
         if known.get("asked") == key:
             return Plan(known["epochs"], known["seeds"], tuple(known["cut"]))
-    epoch = _seconds_of_an_epoch(recipe, splits, fabric)
+    epoch = seconds_of_an_epoch(recipe, choose_on_train(splits, recipe.seed), fabric)
     left = 60 * budget_minutes - epoch
     plan = fit_budget(epoch, max(left, 1.0), training_settings(recipe).epochs, seeds)
     logger.info("an epoch takes %.2f s: %s", epoch, plan)
     found = {"asked": key, "seconds_of_an_epoch": epoch, **plan.as_dict()}
     write_json(out / "plan.json", found)
     return plan
-
-
-def _seconds_of_an_epoch(recipe: Recipe, splits: Splits, fabric: Fabric) -> float:
-    """One epoch of joint training, validation included; the second where the first is short.
-
-    The first pays for what is set up once, which in short epochs is most of it.
-    """
-    settings = replace(training_settings(recipe), epochs=1, loggers=())
-    own = choose_on_train(splits, recipe.seed)
-    seconds = 0.0
-    for _ in range(2):
-        torch.manual_seed(recipe.seed)
-        model = build_student(recipe.with_method("joint"), splits.spec.modalities, splits.spec.task)
-        before = time.monotonic()
-        fit(
-            JointTraining(model, splits.spec.task),
-            train_loader(own.train, settings, recipe.seed, fabric),
-            evaluation_loader(own.val, settings, fabric),
-            settings,
-            fabric=fabric,
-            title="how long an epoch takes",
-        )
-        seconds = time.monotonic() - before
-        if seconds > 5:
-            break
-    return seconds

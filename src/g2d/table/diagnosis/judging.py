@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,29 +12,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from g2d import functional as F
 from g2d.analysis.attribution import Attribution, attribute, mean_inputs
 from g2d.analysis.intervals import Interval, interval, least_half_width, resamples
 from g2d.analysis.scores import Skill, offset, score_samples
-from g2d.data.loader import Subset, limit
+from g2d.data.loader import limit
 from g2d.data.splits import Split, Splits
 from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError
 from g2d.methods.validation import FUSED
 from g2d.models.unimodal import UnimodalModel
-from g2d.recipes.recipe import digest
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.run import Run
 from g2d.table.diagnosis.verdict import Finding
-from g2d.tasks import Classification, Regression, Task
+from g2d.tasks import Regression, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Floats = NDArray[np.float64]
 
-# Training rows that choose the epoch.
-_CHOOSE = 1 / 7
 # Training rows that offsets are read off, and rows that are judged, at most: more say nothing new.
 _OFFSET_ROWS = 2000
 _JUDGED_ROWS = 20_000
@@ -54,6 +51,8 @@ class SeedFindings:
         sure: Confidence `(N,)` of the unimodal logits of the joint model, and of its teacher.
         attribution: Shapley values of the joint model's score.
         present: 1 where a judged row has a modality, `(N,)`.
+        others: The runs of further methods, by key.
+        weights: Of the teachers in an ensemble that is fitted on the judged rows.
     """
 
     splits: Splits
@@ -65,38 +64,8 @@ class SeedFindings:
     sure: Mapping[str, tuple[Floats, Floats]]
     attribution: Attribution
     present: Mapping[str, Floats]
-
-
-def choose_on_train(splits: Splits, seed: int) -> Splits:
-    """The same data with some training rows in the place of validation; test as it is.
-
-    Raises:
-        UserError: There are fewer than two training rows.
-    """
-    target = splits.train.target
-    if len(target) < 2:
-        raise UserError(f"{splits.spec.name}: got {len(target)} training rows, expected 2 or more")
-    rng = np.random.default_rng(seed)
-    labels = target if isinstance(splits.spec.task, Classification) else torch.zeros(len(target))
-    # In an order in which every class comes evenly spread, each seventh row chooses; a class
-    # comes first where it trains.
-    places = np.empty(len(target))
-    for label in labels.unique():
-        own = np.flatnonzero((labels == label).numpy())
-        places[rng.permutation(own)] = np.arange(len(own)) % round(1 / _CHOOSE)
-    chooses = places == round(1 / _CHOOSE) - 1
-    if not chooses.any():
-        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
-        own = np.flatnonzero((labels == biggest).numpy())
-        chooses[own[-1] if len(own) > 1 else -1] = True
-    parts = [np.flatnonzero(mask).tolist() for mask in (~chooses, chooses)]
-    mark = digest([splits.spec.fingerprint, "choose on train", seed])
-    return Splits(
-        replace(splits.spec, fingerprint=mark, selects_on_test=False),
-        train=Subset(splits.train, parts[0]),
-        val=Subset(splits.train, parts[1]),
-        test=splits.test,
-    )
+    others: Mapping[str, Run] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def measure_seed(
@@ -135,6 +104,12 @@ def measure_seed(
     owed = attribute(model, batches(judged), task, mean_inputs(model, batches(known)))
     ones = torch.ones(len(judged), dtype=torch.bool)
     present = {name: joint[1].present.get(name, ones) for name in teachers}
+    weights = F.fit_ensemble_weights(
+        task,
+        [own[1].logits[FUSED] for own in said.values()],
+        joint[1].target,
+        [present[name] for name in said],
+    )
     return SeedFindings(
         splits=own,
         joint=runs[0],
@@ -151,6 +126,7 @@ def measure_seed(
         },
         attribution=owed,
         present={name: mask.double().numpy() for name, mask in present.items()},
+        weights=dict(zip(said, weights.tolist(), strict=True)),
     )
 
 
@@ -240,11 +216,14 @@ def _floor(skill: Skill) -> float:
     return skill.stretch * least_half_width(skill.effective_rows)
 
 
-def fused_gain(runs: Sequence[SeedFindings], task: Task) -> tuple[Interval, Interval, Interval]:
-    """Fused test scores of joint training and G²D, and the difference, sample by sample."""
+def fused_gain(
+    runs: Sequence[SeedFindings], task: Task, rival: str = "g2d"
+) -> tuple[Interval, Interval, Interval]:
+    """Fused test scores of joint training and a rival, and the difference, sample by sample."""
     scores: dict[str, list[Floats]] = {"joint": [], "g2d": []}
     for run in runs:
-        for key, of in (("joint", run.joint), ("g2d", run.g2d)):
+        other = run.g2d if rival == "g2d" else run.others[rival]
+        for key, of in (("joint", run.joint), ("g2d", other)):
             said = of.predictions("test")
             logits = torch.from_numpy(np.asarray(said[f"logits/{FUSED}"]))
             target = torch.from_numpy(np.asarray(said["target"]))
@@ -261,3 +240,9 @@ def fused_gain(runs: Sequence[SeedFindings], task: Task) -> tuple[Interval, Inte
         interval(g2d.mean(axis=1), g2d @ draws.T, floor, (least, 1.0)),
         interval(gain.mean(axis=1), gain @ draws.T, floor, (-difference, difference)),
     )
+
+
+def without_weight(runs: Sequence[SeedFindings]) -> tuple[str, ...]:
+    """Modalities that an ensemble of the teachers gives no weight, for most seeds."""
+    zeros = {name: sum(run.weights[name] == 0 for run in runs) for name in runs[0].weights}
+    return tuple(name for name, count in zeros.items() if count > len(runs) / 2)

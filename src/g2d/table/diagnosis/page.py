@@ -84,7 +84,7 @@ MODALITY_COLUMNS = (
     "confidence ratio",
     "Shapley share",
 )
-FUSED_COLUMNS = ("on the test rows", "score")
+FUSED_COLUMNS = ("on the test rows", "score", "over joint training, in points")
 
 
 def modality_rows(found: Mapping[str, Any]) -> list[list[str]]:
@@ -107,9 +107,15 @@ def fused_rows(found: Mapping[str, Any]) -> list[list[str]]:
     """The table of fused scores."""
     fused, metric = found["fused"], found["data"]["metric"]
     return [
-        [f"joint training, {metric}", shown(fused["joint"])],
-        [f"G²D, {metric}", shown(fused["g2d"])],
-        ["difference, in points", shown(fused["gain"], digits=1)],
+        [f"joint training, {metric}", shown(fused["joint"]), ""],
+        *(
+            [
+                f"{one['label']}, {metric}",
+                shown(one["score"]),
+                shown(one["gain"], digits=1).replace(" %", ""),
+            ]
+            for one in fused["methods"].values()
+        ),
     ]
 
 

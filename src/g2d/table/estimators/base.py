@@ -17,11 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from g2d.data.partition import stratified_parts
 from g2d.data.policies import Division
+from g2d.data.splits import Splits
 from g2d.errors import UserError
-from g2d.recipes.recipe import recipe_from
+from g2d.recipes.components import split_spec
+from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.runs.experts import in_words
 from g2d.runs.run import Run
 from g2d.runs.train import train
+from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
 from g2d.table.predict import Prediction, Predictor
@@ -38,11 +41,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self,
         modalities: Mapping[str, Any] | None = None,
         *,
-        method: Any = "g2d",
+        method: Any = AUTO,
         fusion: Any = "late",
         encoders: Mapping[str, Any] | None = None,
         experts: Mapping[str, Any] | None = None,
-        epochs: int = 20,
+        epochs: int | None = None,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
         optimizer: str = "adamw",
@@ -50,6 +53,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         random_state: Any = 0,
         folder: str | Path | None = None,
         out: str | Path | None = None,
+        budget_minutes: float | None = None,
     ) -> None:
         self.modalities = modalities
         self.method = method
@@ -64,6 +68,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.folder = folder
         self.out = out
+        self.budget_minutes = budget_minutes
 
     def predict_unimodal(self, X: Any) -> dict[str, list[str | float | None]]:
         """What each modality alone says of every row, `None` where it is absent."""
@@ -88,36 +93,60 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         experts = dict(self.experts or {})
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         frame = frame.assign(**{TARGET: target})
+        division = _division(target, task, self.validation_fraction, seed)
         with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng():
-            data = TableData(
-                frame, TARGET, modalities, task, {}, self.folder, Path(temporary) / "cache"
-            )
-            splits = data.splits(_division(target, task, self.validation_fraction, seed))
-            recipe = recipe_from(
-                {
-                    "data": {"name": "table", "target": TARGET},
-                    "encoders": dict(self.encoders or {}),
-                    "experts": {name: in_words(one) for name, one in experts.items()},
-                    "fusion": self.fusion,
-                    "method": self.method,
-                    "training": {
-                        "epochs": self.epochs,
-                        "batch_size": self.batch_size,
-                        "learning_rate": self.learning_rate,
-                        "optimizer": self.optimizer,
-                    },
-                    "seed": seed,
-                }
-            )
+
+            def opened(recipe: Recipe) -> Splits:
+                names = _modalities_of(recipe)
+                some: Any = modalities
+                if names is not None:
+                    some = names if modalities is None else {n: modalities[n] for n in names}
+                cache = Path(temporary) / "cache"
+                data = TableData(frame, TARGET, some, task, {}, self.folder, cache)
+                return data.splits(division)
+
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
-            folder = train(
-                recipe, out, name=_free(out), splits=splits, floors=False, experts=experts
-            )
-            run = Run(folder, trust=True)
+            recipe, name = self._recipe(seed, experts), _free(out)
+            self.leaderboard_ = None
+            if is_auto(recipe):
+                run = Run(train_auto(recipe, out, name=name, data=opened), trust=True)
+                self.leaderboard_ = run.read_json(LEADERBOARD)
+            else:
+                splits = opened(recipe)
+                folder = train(recipe, out, name=name, splits=splits, floors=False, experts=experts)
+                run = Run(folder, trust=True)
             self.history_ = run.epochs
             taught = run.result.get("teachers", {})
             self.confidence_ = taught.get("confidence", {}).get("heldout", {})
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
+
+    def _recipe(self, seed: int, experts: Mapping[str, Any]) -> Recipe:
+        """The recipe that `train` and `train_auto` take."""
+        method = "g2d" if experts and self.method == AUTO else self.method
+        if self.budget_minutes is not None:
+            name, options = split_spec(method, "method")
+            if name != AUTO:
+                raise UserError(
+                    f"got budget_minutes={self.budget_minutes:g} and method={name!r}, which takes "
+                    "as long as it takes; leave one of them out"
+                )
+            method = {"name": name, **options, "budget_minutes": self.budget_minutes}
+        return recipe_from(
+            {
+                "data": {"name": "table", "target": TARGET},
+                "encoders": dict(self.encoders or {}),
+                "experts": {name: in_words(one) for name, one in experts.items()},
+                "fusion": self.fusion,
+                "method": method,
+                "training": {
+                    **({} if self.epochs is None else {"epochs": self.epochs}),
+                    "batch_size": self.batch_size,
+                    "learning_rate": self.learning_rate,
+                    "optimizer": self.optimizer,
+                },
+                "seed": seed,
+            }
+        )
 
     def _predictions(self, X: Any) -> list[Prediction]:
         check_is_fitted(self, "predictor_")
@@ -129,6 +158,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 "modality by modality"
             )
         return [said for _, said in self.predictor_.table(frame, self.folder)]
+
+
+def _modalities_of(recipe: Recipe) -> list[str] | None:
+    """Those of its data, where it is on some of them only."""
+    names = recipe.data.get("modalities") if isinstance(recipe.data, Mapping) else None
+    return None if names is None else list(names)
 
 
 def _free(out: Path) -> str:

@@ -23,12 +23,16 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     Args:
         modalities: As recipes have them, `{"face": {"kind": "image", "column": "photo"}}`, or read
             off the DataFrame when not given; for an array, columns by modality.
-        method: A method of `g2d methods`, or a mapping with its options.
+        method: `auto` compares each modality alone, their ensemble, joint training and G²D on rows
+            that chose nothing else, and keeps the simplest within one standard error of the best;
+            or a method of `g2d methods`, or a mapping with its options.
         fusion: A fusion, or a mapping with its options.
         encoders: By modality; what the kind suggests where not given.
         experts: By modality, what teaches in the place of a network: `boosting`, `linear`, `svm`,
-            or any classifier of scikit-learn (`{"table": HistGradientBoostingClassifier()}`).
-        epochs: Of each teacher, and of the student.
+            or any classifier of scikit-learn (`{"table": HistGradientBoostingClassifier()}`). They
+            teach, so `auto` is then G²D.
+        epochs: Of each teacher, and of the student. When not given, `auto` trains until validation
+            stops improving, and any other method for 20.
         batch_size: Samples in a step.
         learning_rate: Of teachers and student.
         optimizer: `sgd` or `adamw`.
@@ -37,10 +41,13 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         random_state: Seed, or a source of one.
         folder: What relative paths in cells are relative to; the working directory when not given.
         out: Where to keep the run folder; it is not kept when not given.
+        budget_minutes: Of process time, which `auto` stays within; no limit when not given.
 
     Attributes:
         classes_: The classes, sorted.
-        history_: One record an epoch of the student.
+        history_: One record an epoch of the student; empty where none was trained.
+        leaderboard_: Of `auto`, as plain values: every candidate's score, its standard error and
+            its seconds, and which one is kept; else `None`.
         confidence_: Of each teacher on held-out rows.
         predictor_: The model with its preprocessing.
 
@@ -48,7 +55,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         >>> from sklearn.datasets import load_digits
         >>> X, y = load_digits(n_class=2, return_X_y=True)
         >>> halves = {"top": slice(0, 32), "bottom": slice(32, 64)}
-        >>> model = G2DClassifier(halves, epochs=8, learning_rate=0.01).fit(X[:200], y[:200])
+        >>> model = G2DClassifier(halves, epochs=4, learning_rate=0.01).fit(X[:200], y[:200])
         >>> bool(model.score(X[200:], y[200:]) > 0.9)
         True
     """

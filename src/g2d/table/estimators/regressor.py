@@ -21,7 +21,7 @@ class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         >>> rng = np.random.default_rng(0)
         >>> X = {"a": rng.random((120, 4)), "b": rng.random((120, 4))}
         >>> y = X["a"].sum(axis=1) + X["b"].sum(axis=1)
-        >>> model = G2DRegressor(epochs=20, learning_rate=0.01).fit(X, y)
+        >>> model = G2DRegressor(epochs=10, learning_rate=0.01).fit(X, y)
         >>> bool(model.score(X, y) > 0.5)
         True
     """

@@ -80,6 +80,11 @@ class Kind(ABC):
             UserError: It is not there, or cannot be used.
         """
 
+    @property
+    def names_files(self) -> bool:
+        """Whether cells may name files."""
+        return self.paths or (type(self).files is not Kind.files and len(self.columns) == 1)
+
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The files that the array of a row is made of, whether they are there or not."""
         cell = cells[self.columns[0]] if self.paths else None
@@ -111,9 +116,36 @@ class Kind(ABC):
         """
         return []
 
+    @property
+    def judges(self) -> bool:
+        """Whether there are arrays that it refuses or has something to say of."""
+        own = type(self)
+        return own.refuses is not Kind.refuses or own.remark is not Kind.remark
+
+    def refused(self, arrays: Sequence[Array]) -> dict[int, str]:
+        """As `refuses`, of many rows: why not, by their places."""
+        if type(self).refuses is Kind.refuses:
+            return {}
+        said = {place: self.refuses(array) for place, array in enumerate(arrays)}
+        return {place: why for place, why in said.items() if why}
+
+    def remarks(self, arrays: Sequence[Array]) -> dict[int, str]:
+        """As `remark`, of many rows: what there is to say, by their places."""
+        if type(self).remark is Kind.remark:
+            return {}
+        said = {place: self.remark(array) for place, array in enumerate(arrays)}
+        return {place: remark for place, remark in said.items() if remark}
+
     @abstractmethod
     def finish(self, array: Array) -> Array:
         """The encoder's input, of shape `shape`."""
+
+    def finish_all(self, arrays: Sequence[Array]) -> Array:
+        """The inputs of some rows, `(n, *shape)`."""
+        finished = np.zeros((len(arrays), *self.shape), self.dtype)
+        for place, array in enumerate(arrays):
+            finished[place] = self.finish(array)
+        return finished
 
     def summary(self, inputs: Array) -> Array:
         """Short vectors `(B, d)` of inputs `(B, *shape)`, for predictors without a network."""

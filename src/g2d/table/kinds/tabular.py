@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, as_cell, number_of
+from g2d.table.cells import Cell, as_cell, number_of, numbers_of
 from g2d.table.dates import Written, order_of, read_date
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, whole
 from g2d.table.kinds.moments import Moments
@@ -94,14 +95,17 @@ class Tabular(Kind):
 
     def fit(self, arrays: Arrays) -> None:
         """What each column is, and what it takes to make numbers of it."""
-        rows = [json.loads(array.tobytes()) for array in arrays()]
-        for place, name in enumerate(self.columns):
-            cells = [row[place] for row in rows]
+        for name, cells in zip(self.columns, self._cells(arrays()), strict=True):
             kind = self._types.get(name) or kind_of_column(cells)
             if kind == "date":
                 self._fitted[name] = {"type": kind, **_fit_date(cells, self._written(name, cells))}
             else:
                 self._fitted[name] = {"type": kind, **_FITS[kind](cells, self._categories)}
+
+    def _cells(self, arrays: Iterable[Array]) -> list[Sequence[Cell]]:
+        """The cells of some rows, column by column."""
+        rows = json.loads(b"[" + b",".join(array.tobytes() for array in arrays) + b"]")
+        return list(zip(*rows, strict=True)) if rows else [() for _ in self.columns]
 
     def _written(self, name: str, cells: Sequence[Cell]) -> Written:
         """How the dates of a column are written; says so where that is a guess."""
@@ -114,23 +118,34 @@ class Tabular(Kind):
 
     def remark(self, array: Array) -> str:
         """Cells that are no number or no date, where the column's are; they count as empty."""
-        said = []
-        for name, cell in zip(self.columns, json.loads(array.tobytes()), strict=True):
+        return self.remarks([array]).get(0, "")
+
+    def remarks(self, arrays: Sequence[Array]) -> dict[int, str]:
+        """As `remark`, of many rows, by their places."""
+        said: dict[int, list[str]] = defaultdict(list)
+        for name, cells in zip(self.columns, self._cells(arrays), strict=True):
             fitted = self._fitted[name]
             kind = fitted["type"]
-            if cell is not None and not _READS[kind](cell, fitted):
-                shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
-                said.append(f"{name}: {shown!r} is no {kind}, taken as empty")
-        return "; ".join(said)
+            if kind == "category" or (kind == "number" and numbers_of(cells) is not None):
+                continue
+            for place, cell in enumerate(cells):
+                if cell is not None and not _READS[kind](cell, fitted):
+                    shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
+                    said[place].append(f"{name}: {shown!r} is no {kind}, taken as empty")
+        return {place: "; ".join(parts) for place, parts in said.items()}
 
     def finish(self, array: Array) -> Array:
         """The vector, float32."""
-        cells = json.loads(array.tobytes())
-        parts: list[float] = []
-        for name, cell in zip(self.columns, cells, strict=True):
-            fitted = self._fitted[name]
-            parts += _MAKES[fitted["type"]](cell, fitted)
-        return np.array(parts, np.float32)
+        return self.finish_all([array])[0]
+
+    def finish_all(self, arrays: Sequence[Array]) -> Array:
+        """The vectors `(n, d)`, float32."""
+        parts = [
+            _MAKES[self._fitted[name]["type"]](cells, self._fitted[name])
+            for name, cells in zip(self.columns, self._cells(arrays), strict=True)
+        ]
+        vectors: Array = np.concatenate(parts, axis=1, dtype=np.float32)
+        return vectors
 
     @property
     def names(self) -> list[str]:
@@ -141,7 +156,7 @@ class Tabular(Kind):
             if fitted["type"] == "category":
                 found += [f"{name} is {value}" for value in fitted["values"]]
             else:
-                count = len(_MAKES[fitted["type"]](None, fitted))
+                count = _MAKES[fitted["type"]]([None], fitted).shape[1]
                 found += [name] if count == 1 else [f"{name} {i}" for i in range(count)]
         return found
 
@@ -176,7 +191,10 @@ def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
     """
     there = [cell for cell in cells if cell is not None]
     enough = MOST * len(there)
-    if there and sum(not math.isnan(number_of(cell)) for cell in there) >= enough:
+    if there and (
+        numbers_of(there) is not None
+        or sum(not math.isnan(number_of(cell)) for cell in there) >= enough
+    ):
         return "number"
     if there and order_of(there).count >= enough:
         return "date"
@@ -192,7 +210,7 @@ def unsure_note(column: str, value: str) -> str:
 
 
 def _fit_number(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
-    values = np.array([number_of(cell) for cell in cells], np.float64)
+    values = _numbers(cells)
     moments = Moments(1)
     moments.add(values[:, None])
     return {
@@ -202,12 +220,20 @@ def _fit_number(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
     }
 
 
-def _make_number(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
-    value = number_of(cell)
-    missing = math.isnan(value)
-    standard = 0.0 if missing else (value - fitted["mean"]) / fitted["scale"]
-    standard = max(-10.0, min(10.0, standard))  # a slip of the pen must not drown the others
-    return [standard, float(missing)] if fitted["gaps"] else [standard]
+def _numbers(cells: Sequence[Cell]) -> NDArray[np.float64]:
+    """Of a column; `nan` where there is none."""
+    quick = numbers_of(cells)
+    if quick is not None:
+        return np.array(quick, np.float64)
+    return np.array([number_of(cell) for cell in cells], np.float64)
+
+
+def _make_number(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
+    values = _numbers(cells)
+    missing = np.isnan(values)
+    standard = np.where(missing, 0.0, (values - fitted["mean"]) / fitted["scale"])
+    standard = standard.clip(-10.0, 10.0)  # a slip of the pen must not drown the others
+    return np.stack([standard, missing] if fitted["gaps"] else [standard], axis=1)
 
 
 def _fit_category(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
@@ -216,8 +242,11 @@ def _fit_category(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
     return {"values": sorted(common)}
 
 
-def _make_category(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
-    return [float(cell == value) for value in fitted["values"]]
+def _make_category(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
+    places = {value: place for place, value in enumerate(fitted["values"])}
+    found = np.array([-1 if cell is None else places.get(cell, -1) for cell in cells])
+    bits: NDArray[np.bool_] = found[:, None] == np.arange(len(places))
+    return bits.astype(np.float64)
 
 
 def _fit_date(cells: Sequence[Cell], written: Written) -> dict[str, Any]:
@@ -225,6 +254,10 @@ def _fit_date(cells: Sequence[Cell], written: Written) -> dict[str, Any]:
     stamps = [found.timestamp() for found in dates if found is not None]
     mean = float(np.mean(stamps)) if stamps else 0.0
     return {"mean": mean} if written == "iso" else {"mean": mean, "written": written}
+
+
+def _make_dates(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
+    return np.array([_make_date(cell, fitted) for cell in cells])
 
 
 def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
@@ -245,4 +278,4 @@ _READS: dict[str, Callable[[str, Mapping[str, Any]], bool]] = {
     "category": lambda cell, fitted: True,
 }
 _FITS = {"number": _fit_number, "category": _fit_category}
-_MAKES = {"number": _make_number, "category": _make_category, "date": _make_date}
+_MAKES = {"number": _make_number, "category": _make_category, "date": _make_dates}

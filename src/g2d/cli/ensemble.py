@@ -1,0 +1,99 @@
+"""`g2d ensemble`: separate models, fused by their predictions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from g2d.cli.command import Command
+from g2d.cli.show import show_table
+from g2d.errors import UserError
+
+if TYPE_CHECKING:
+    from g2d.table.fusing.ensemble import Fused
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="NAME=FILE",
+        help="a table of probabilities or logits of each model: one column a class, one row a "
+        "sample; of numbers one column",
+    )
+    parser.add_argument(
+        "--labels", type=Path, help="fit: the table of labels of rows no model was trained on"
+    )
+    parser.add_argument("--target", help="the column of the labels; the only one if not given")
+    parser.add_argument(
+        "--id", help="the column that says which sample a row is of (default: id, or their order)"
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="predict: an ensemble that was fitted before (JSON)"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write (default: ensemble.json, or fused.csv)"
+    )
+
+
+def run(arguments: argparse.Namespace, changes: list[str]) -> None:
+    """Fits and shows, or predicts."""
+    from g2d.files import read_json, write_json
+    from g2d.table.fusing.answers import read_answers
+    from g2d.table.fusing.ensemble import Fused, fit_ensemble, write_fused
+
+    if (arguments.labels is None) == (arguments.weights is None):
+        raise UserError("give --labels FILE to fit weights, or --weights FILE to predict with them")
+    models = {}
+    for word in arguments.models:
+        name, equals, file = word.partition("=")
+        if not (name and equals and file) or name in models:
+            raise UserError(f"got {word!r}, expected NAME=FILE, a name of its own for each model")
+        models[name] = read_answers(Path(file), arguments.id)
+    if arguments.labels is None:
+        fused = Fused.from_dict(read_json(arguments.weights))
+        ids, logits = fused.predict(models)
+        out = arguments.out or Path("fused.csv")
+        write_fused(out, fused, ids, logits)
+        print(f"{len(ids)} rows predicted, in {out}")
+        return
+    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id)
+    out = arguments.out or Path("ensemble.json")
+    write_json(out, fused.as_dict())
+    show_fused(fused)
+    print(f"  weights  {out}")
+    files = " ".join(f"{name}=NEW" for name in fused.weights)
+    print(f"  predict  g2d ensemble {files} --weights {out}")
+
+
+def show_fused(fused: Fused) -> None:
+    """Prints what each model brings."""
+    metric, measured = fused.task.metric, fused.measured
+    whole = measured[""][metric]
+    sign = 1 if fused.task.higher_is_better else -1
+    rows = []
+    for name, weight in fused.weights.items():
+        without = measured[f"without {name}"][metric]
+        kind = "probabilities" if fused.probabilities[name] else "as they are"
+        alone, lost = measured[name][metric], sign * (whole - without)
+        rows.append([name, kind, f"{alone:.4f}", f"{weight:.3f}", f"{without:.4f}", f"{lost:+.4f}"])
+    columns = ["model", "read as", f"{metric} alone", "weight", "without it", "it brings"]
+    show_table(f"Fitted on {fused.rows} labelled rows", columns, rows)
+    print(f"  the ensemble: {metric} {whole:.4f} (each fold by weights of the others)")
+    useless = [name for name, weight in fused.weights.items() if weight == 0]
+    if useless:
+        print(f"  of weight 0, so you can do without: {', '.join(useless)}")
+
+
+COMMAND = Command(
+    name="ensemble",
+    summary="Fuse models that you have by their predictions: fitted weights, what each brings.",
+    example=(
+        "  g2d ensemble image=image.csv text=text.csv --labels labels.csv --target species\n"
+        "  g2d ensemble image=new_image.csv text=new_text.csv --weights ensemble.json"
+    ),
+    configure=configure,
+    run=run,
+)

@@ -1,0 +1,72 @@
+"""The leaderboard of `--method auto` on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from g2d.cli.show import show_table
+from g2d.files import read_json
+
+
+def show_leaderboard(folder: Path) -> None:
+    """Prints who was compared, how they did, and who is kept and why."""
+    from rich.console import Console
+
+    from g2d.table.auto.auto import LEADERBOARD
+
+    found = read_json(folder / LEADERBOARD)
+    kept = found["kept"]["name"]
+    rows = [[*_row(line), _mark(line, found)] for line in found["candidates"]]
+    rows += [[name, "-", "-", "-", why] for name, why in found["left_out"].items()]
+    how = (
+        f"{found['folds']} folds of train and validation"
+        if found["folds"] > 1
+        else "validation, which chose nothing else"
+    )
+    show_table(
+        f"{found['data']}: {found['score']} on {found['rows']} rows ({how})",
+        ["", found["score"], "behind the best", "seconds", ""],
+        rows,
+        "± is one standard error; seconds are process time, teachers included. Kept is the "
+        "simplest within one standard error of the best.",
+    )
+    above = [
+        line["name"]
+        for line in found["candidates"]
+        if line["floor"] and line["behind"] + line["behind_error"] < 0
+    ]
+    if above:
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"  BELOW A FLOOR: {' and '.join(above)} did better than every model here by more than "
+            "one standard error",
+            style="bold red",
+        )
+    for name in found["useless"]:
+        print(f"  {name} brings nothing: it has no weight in the ensemble")
+    for cut in found["cut"]:
+        print(f"  cut  {cut}")
+    print(f"  kept  {kept}, trained again with all training rows\n")
+
+
+def _row(line: Mapping[str, Any]) -> list[str]:
+    return [
+        line["name"],
+        _around(line["score"], line["error"]),
+        _around(line["behind"], line["behind_error"]),
+        f"{line['seconds']:.1f}",
+    ]
+
+
+def _around(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" ± {error:.3f}" if error is not None else "")
+
+
+def _mark(line: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    if line["name"] == found["kept"]["line"]:
+        return "kept"
+    return "" if line["floor"] or line["keepable"] else "some rows lack it"

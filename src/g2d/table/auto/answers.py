@@ -1,0 +1,213 @@
+"""What the candidates answer on the rows that compare, trained round by round, kept in files."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from g2d.data.chosen import Chosen, choose
+from g2d.data.splits import Split, Splits
+from g2d.engine.evaluate import evaluate
+from g2d.files import atomic, read_json, write_json
+from g2d.methods.validation import FUSED
+from g2d.recipes.experiment import resolve_teaching
+from g2d.recipes.recipe import Recipe
+from g2d.recipes.settings import training_settings
+from g2d.runs.floors import ask_teachers
+from g2d.runs.loaders import evaluation_loader, to_device
+from g2d.runs.places import teacher_folder
+from g2d.runs.run import Run
+from g2d.runs.teach import teach
+from g2d.runs.train import train
+from g2d.shallow import fit_floors
+from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, FLOOR, Candidate
+from g2d.table.auto.rounds import Round
+from g2d.tasks import Task
+from g2d.teachers.bank import OnlineTeachers
+from g2d.teachers.calibrated import HeldOut
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_FLOORS = "floors.json"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of one candidate in one round.
+
+    Attributes:
+        logits: On the rows that compare, `(N, C)`.
+        target: Of these rows.
+        seconds: Process time of what it needed, teachers included.
+        own: The same without teachers that others use too.
+        weights: Of the modalities, where it is the ensemble.
+        raw: Of a modality alone, its logits also where it is absent and `logits` are a guess.
+        present: Which rows have the modality, bool `(N,)`.
+    """
+
+    logits: Tensor
+    target: Tensor
+    seconds: float
+    own: float
+    weights: dict[str, float]
+    raw: Tensor | None = None
+    present: Tensor | None = None
+
+
+class RoundFolder:
+    """Trains the candidates of one round, and keeps what they answer.
+
+    Args:
+        number: Of the round.
+        rows: What trains, what chooses, what compares.
+        recipe: With the length of training in it.
+        folder: Of all rounds.
+        fabric: The devices.
+    """
+
+    def __init__(
+        self, number: int, rows: Round, recipe: Recipe, folder: Path, fabric: Fabric
+    ) -> None:
+        self.rows, self.recipe, self.fabric = rows, recipe, fabric
+        self.folder = folder / f"round-{number}"
+        self.runs = self.folder / "runs"
+
+    def has(self, candidates: Iterable[Candidate]) -> bool:
+        """Whether all of them have answered."""
+        return all(self._file(candidate).exists() for candidate in candidates)
+
+    def answers(self, candidate: Candidate) -> Answers:
+        """Of a candidate that has answered."""
+        with np.load(self._file(candidate), allow_pickle=False) as file:
+            names, weights = file["names"].tolist(), file["weights"].tolist()
+            return Answers(
+                torch.from_numpy(file["logits"]),
+                torch.from_numpy(file["target"]),
+                float(file["seconds"]),
+                float(file["own"]),
+                dict(zip(names, weights, strict=True)),
+                torch.from_numpy(file["raw"]) if "raw" in file else None,
+                torch.from_numpy(file["present"]) if "present" in file else None,
+            )
+
+    def teach(self, modalities: tuple[str, ...]) -> None:
+        """Trains the teachers: every modality alone, and their ensemble, have then answered."""
+        splits, began = self.rows.splits, time.process_time()
+        task, settings = splits.spec.task, training_settings(self.recipe)
+        teaching = resolve_teaching(replace(self.recipe, experts={}), splits)
+        online = OnlineTeachers(teach(teaching, self.runs, self.fabric), task)
+        weights = ask_teachers(online, splits.val, settings, self.fabric).weights()
+        compared = ask_teachers(online, self.rows.compared, settings, self.fabric)
+        seconds = time.process_time() - began
+        told = [Run(teacher_folder(teaching, m, self.runs)) for m in modalities]
+        taken = [float(run.result["seconds"]) for run in told]
+        for name, part in zip(modalities, taken, strict=True):
+            share = seconds * part / max(sum(taken), 1e-9)
+            logits = _alone(compared, name, task, splits.train.target)
+            kept = {"raw": compared.logits[name], "present": compared.present[name]}
+            one = Candidate(ALONE, (name,))
+            self._write(one, logits, compared.target, share, share, also=kept)
+        together = Candidate(ENSEMBLE, modalities)
+        self._write(together, compared.ensemble(weights), compared.target, seconds, 0.0, weights)
+
+    def floors(self) -> list[Candidate]:
+        """Predictors without a network, fitted on the same rows; none without scikit-learn."""
+        file = self.folder / _FLOORS
+        if not file.exists():
+            if find_spec("sklearn") is None:
+                return []
+            began = time.process_time()
+            found = fit_floors(replace(self.rows.splits, test=self.rows.compared))
+            seconds = (time.process_time() - began) / len(found.logits)
+            for name, said in found.logits.items():
+                one = Candidate(FLOOR, found.reads.get(name, ()), predictor=name)
+                self._write(one, said["test"], self.rows.compared.target, seconds, seconds)
+            reads = {name: list(found.reads.get(name, ())) for name in found.logits}
+            write_json(file, {"reads": reads})
+        reads = read_json(file)["reads"]
+        return [Candidate(FLOOR, tuple(seen), predictor=name) for name, seen in reads.items()]
+
+    def train(self, candidate: Candidate) -> None:
+        """Trains joint training or G²D."""
+        began = time.process_time()
+        splits = _some(self.rows.splits, candidate.modalities)
+        recipe = candidate.recipe(self.recipe)
+        if candidate.dropped:
+            kept = {n: e for n, e in recipe.encoders.items() if n in candidate.modalities}
+            taught = {n: e for n, e in recipe.experts.items() if n in candidate.modalities}
+            recipe = replace(recipe, encoders=kept, experts=taught)
+        folder = train(
+            recipe,
+            self.runs,
+            resume=True,
+            name=candidate.key,
+            splits=splits,
+            fabric=self.fabric,
+            floors=False,
+        )
+        model = Run(folder, trust=True).model.to(self.fabric.device)  # trained just now
+        compared: Split = self.rows.compared
+        if candidate.dropped:
+            compared = Chosen(compared, candidate.modalities)
+        batches = to_device(evaluation_loader(compared, training_settings(recipe)), self.fabric)
+        said = evaluate(model, batches, splits.spec.task)
+        own = time.process_time() - began
+        teaching = 0.0
+        if candidate.kind == DISTILLED:
+            alone = [Candidate(ALONE, (name,)) for name in candidate.modalities]
+            teaching = sum(self.answers(one).seconds for one in alone)
+        self._write(candidate, said.logits[FUSED], said.target, own + teaching, own)
+
+    def forget(self) -> None:
+        """Removes the trained models, whose answers are kept."""
+        shutil.rmtree(self.runs, ignore_errors=True)
+
+    def _file(self, candidate: Candidate) -> Path:
+        return self.folder / f"{candidate.key}.npz"
+
+    def _write(
+        self,
+        candidate: Candidate,
+        logits: Tensor,
+        target: Tensor,
+        seconds: float,
+        own: float,
+        weights: dict[str, float] | None = None,
+        also: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        content: dict[str, Any] = {
+            "logits": logits.float().numpy(),
+            "target": target.numpy(),
+            "seconds": seconds,
+            "own": own,
+            "names": np.array(list(weights or {}), dtype=str),
+            "weights": np.array(list((weights or {}).values()), float),
+            **{name: tensor.numpy() for name, tensor in (also or {}).items()},
+        }
+        with atomic(self._file(candidate)) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **content)
+
+
+def _alone(compared: HeldOut, name: str, task: Task, train: Tensor) -> Tensor:
+    """What a teacher says; of rows without its modality, what is right most often."""
+    guessed = task.constant(train).float()[:1].expand(len(compared.target), -1)
+    return torch.where(compared.present[name][:, None], compared.logits[name], guessed)
+
+
+def _some(splits: Splits, modalities: Sequence[str]) -> Splits:
+    """The splits with some modalities, under their own name, so that teachers are shared."""
+    if tuple(modalities) == splits.spec.modalities:
+        return splits
+    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be looked at
+    spec = replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
+    return replace(some, spec=spec, test=splits.test)

@@ -1,0 +1,118 @@
+"""What is compared: every modality alone, the ensemble, joint training, G²D."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from g2d.recipes.recipe import Component, Recipe, digest
+
+# What is compared with and never kept: a predictor without a network.
+FLOOR = -1
+# From the simplest to the least simple, which is also the order of training.
+ALONE, ENSEMBLE, JOINT, DISTILLED = range(4)
+_METHODS: dict[int, Component] = {
+    ALONE: {"name": "ume", "weights": "equal"},
+    ENSEMBLE: {"name": "ume", "weights": "fitted"},
+    JOINT: "joint",
+    DISTILLED: "g2d",
+}
+_NAMES = {ENSEMBLE: "ensemble", JOINT: "joint", DISTILLED: "g2d"}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to train, on some of the modalities.
+
+    Attributes:
+        kind: `ALONE`, `ENSEMBLE`, `JOINT` or `DISTILLED`; `FLOOR` for what is compared with.
+        modalities: Those it sees.
+        dropped: Those it leaves out because they bring nothing.
+        predictor: Of a floor, its name.
+    """
+
+    kind: int
+    modalities: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    predictor: str = ""
+
+    @property
+    def name(self) -> str:
+        """As the leaderboard has it.
+
+        Example:
+            >>> Candidate(ALONE, ("photo",)).name, Candidate(JOINT, ("a", "b"), ("c",)).name
+            ('photo alone', 'joint without c')
+        """
+        if self.kind == FLOOR:
+            return f"{self.predictor} (floor)"
+        if self.kind == ALONE:
+            return f"{self.modalities[0]} alone"
+        without = f" without {', '.join(self.dropped)}" if self.dropped else ""
+        return f"{_NAMES[self.kind]}{without}"
+
+    @property
+    def key(self) -> str:
+        """As files are called after it, whatever its modalities are called."""
+        return digest([self.kind, self.modalities, self.predictor])
+
+    @property
+    def method(self) -> Component:
+        """What a recipe says of it."""
+        return _METHODS[self.kind]
+
+    @property
+    def simplicity(self) -> tuple[int, int]:
+        """Smaller is simpler: what one model predicts, then fewer modalities."""
+        return self.kind, len(self.modalities)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a student to train beside the teachers."""
+        return self.kind in (JOINT, DISTILLED)
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The recipe with its method; the ensemble is late fusion, whatever the recipe fuses by."""
+        changed = replace(recipe, method=self.method)
+        if not self.trains:
+            changed = replace(changed, fusion="late", experts={})
+        return changed
+
+    def without(self, dropped: Sequence[str]) -> Candidate:
+        """The same with fewer modalities; one that is left is that modality alone."""
+        left = tuple(name for name in self.modalities if name not in dropped)
+        if len(left) == 1:
+            return Candidate(ALONE, left)
+        gone = tuple(name for name in self.modalities if name in dropped)
+        return replace(self, modalities=left, dropped=(*self.dropped, *gone))
+
+
+def candidates_of(modalities: tuple[str, ...]) -> list[Candidate]:
+    """All that are compared at first, the simplest first."""
+    alone = [Candidate(ALONE, (name,)) for name in modalities]
+    if len(modalities) == 1:
+        return alone
+    return [*alone, *(Candidate(kind, modalities) for kind in (ENSEMBLE, JOINT, DISTILLED))]
+
+
+def on_modalities(recipe: Recipe, names: Sequence[str]) -> Recipe:
+    """The recipe on some of its data's modalities.
+
+    Example:
+        >>> data = {"name": "table", "modalities": {"a": {"kind": "text"}, "b": {"kind": "image"}}}
+        >>> short = on_modalities(Recipe(data, {"a": "auto", "b": "auto"}), ["b"])
+        >>> short.data["modalities"], short.encoders
+        ({'b': {'kind': 'image'}}, {'b': 'auto'})
+    """
+    data: dict[str, Any] = (
+        {"name": recipe.data} if isinstance(recipe.data, str) else {**recipe.data}
+    )
+    known = data.get("modalities")
+    if isinstance(known, Mapping):
+        data["modalities"] = {name: spec for name, spec in known.items() if name in names}
+    else:
+        data["modalities"] = list(names)
+    encoders = {name: encoder for name, encoder in recipe.encoders.items() if name in names}
+    experts = {name: expert for name, expert in recipe.experts.items() if name in names}
+    return replace(recipe, data=data, encoders=encoders, experts=experts)

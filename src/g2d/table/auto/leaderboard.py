@@ -1,0 +1,138 @@
+"""Who is best on the rows that compare, how sure that is, and who is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from g2d.analysis.scores import score_samples
+from g2d.table.auto.answers import Answers
+from g2d.table.auto.candidates import FLOOR, Candidate
+from g2d.tasks import Classification, MultiLabel, Task
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A candidate on the leaderboard.
+
+    Attributes:
+        candidate: Who.
+        score: Mean over the rows that compare.
+        error: Standard error of that mean, over rows.
+        behind: How far it is behind the best that can be kept, sample by sample.
+        behind_error: Standard error of that difference.
+        seconds: Process time of all its rounds, teachers included.
+        keepable: Whether every row has one of its modalities.
+        weights: Of the modalities, the mean over rounds, where it is the ensemble.
+    """
+
+    candidate: Candidate
+    score: float
+    error: float
+    behind: float
+    behind_error: float
+    seconds: float
+    keepable: bool = True
+    weights: Mapping[str, float] | None = None
+
+    @property
+    def tied(self) -> bool:
+        """Whether it is within one standard error of the best."""
+        return self.behind <= self.behind_error
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.candidate.name,
+            "floor": self.candidate.kind == FLOOR,
+            "modalities": list(self.candidate.modalities),
+            "score": _plain(self.score),
+            "error": _plain(self.error),
+            "behind": _plain(self.behind),
+            "behind_error": _plain(self.behind_error),
+            "seconds": round(self.seconds, 2),
+            "keepable": self.keepable,
+            **({"weights": dict(self.weights)} if self.weights is not None else {}),
+        }
+
+
+def score_name(task: Task) -> str:
+    """What the score of a task is called."""
+    if isinstance(task, Classification):
+        return "accuracy"
+    return "right labels" if isinstance(task, MultiLabel) else "R²"
+
+
+def rank(
+    task: Task,
+    answers: Mapping[Candidate, Sequence[Answers]],
+    unkeepable: Sequence[Candidate] = (),
+) -> list[Line]:
+    """The leaderboard, the best first; ties in score go to the simpler one.
+
+    Args:
+        task: Of the answers.
+        answers: Of every candidate in all rounds, on the same rows.
+        unkeepable: Candidates that cannot answer for some rows.
+    """
+    scores = {candidate: _scores(task, said) for candidate, said in answers.items()}
+    order = sorted(scores, key=lambda one: (-float(scores[one].mean()), one.simplicity))
+    best = scores[next(one for one in order if one not in unkeepable)]
+    lines = []
+    for candidate in order:
+        own, said = scores[candidate], answers[candidate]
+        lost = best - own
+        weights = {
+            name: float(np.mean([one.weights[name] for one in said])) for name in said[0].weights
+        }
+        lines.append(
+            Line(
+                candidate,
+                score=float(own.mean()),
+                error=_error(own),
+                behind=float(lost.mean()),
+                behind_error=_error(lost),
+                seconds=sum(one.seconds for one in said),
+                keepable=candidate not in unkeepable,
+                weights=weights or None,
+            )
+        )
+    return lines
+
+
+def choose(lines: Sequence[Line]) -> Line:
+    """The one that is kept: the simplest within one standard error of the best.
+
+    Example:
+        >>> one, two = Candidate(0, ("a",)), Candidate(2, ("a", "b"))
+        >>> best = Line(two, 0.90, 0.02, 0.0, 0.0, 9.0)
+        >>> choose([best, Line(one, 0.89, 0.02, 0.01, 0.02, 1.0)]).candidate.name
+        'a alone'
+        >>> choose([best, Line(one, 0.80, 0.02, 0.10, 0.02, 1.0)]).candidate.name
+        'joint'
+    """
+    near = [line for line in lines if line.keepable and line.tied]
+    return min(near, key=lambda line: (line.candidate.simplicity, -line.score))
+
+
+def _scores(task: Task, said: Sequence[Answers]) -> Floats:
+    logits = torch.cat([one.logits for one in said])
+    return score_samples(task, logits, torch.cat([one.target for one in said]))
+
+
+def _error(values: Floats) -> float:
+    if len(values) < 2:
+        return math.inf
+    return float(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def _plain(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None

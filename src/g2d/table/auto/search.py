@@ -1,0 +1,172 @@
+"""The comparison itself: round by round, as far as the budget reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from g2d.data.splits import Splits
+from g2d.recipes.recipe import Recipe
+from g2d.table.auto.answers import Answers, RoundFolder
+from g2d.table.auto.budget import Budget
+from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, Candidate, candidates_of
+from g2d.table.auto.leaderboard import Line, choose, rank
+from g2d.table.auto.rounds import Round
+from g2d.table.auto.stacking import stacked, useless
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+# A step of G²D beside one of joint training, the teachers' answers read from a cache.
+_DISTILLING = 1.2
+
+
+class Search:
+    """Compares the candidates.
+
+    Args:
+        recipe: Complete, with the length of training in it.
+        splits: The data.
+        rounds: How its rows are used.
+        budget: What there is.
+        folder: For what the candidates answer.
+        fabric: The devices.
+        remember: Called after every training, to note what was spent.
+
+    Attributes:
+        left_out: Candidates that did not fit into the budget, and why, in words.
+        cuts: What else was left out, in sentences.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        splits: Splits,
+        rounds: Sequence[Round],
+        budget: Budget,
+        folder: Path,
+        fabric: Fabric,
+        remember: Callable[[], None],
+    ) -> None:
+        self.splits, self.rounds, self.budget, self.remember = splits, rounds, budget, remember
+        self.folders = [
+            RoundFolder(number, rows, recipe, folder, fabric) for number, rows in enumerate(rounds)
+        ]
+        self.candidates = candidates_of(splits.spec.modalities)
+        self.floors: list[Candidate] = []
+        self.done: list[RoundFolder] = []
+        self.left_out: dict[str, str] = {}
+        self.cuts: list[str] = []
+
+    def compare(self) -> list[Line]:
+        """Trains what fits; the best comes first."""
+        for folder in self.folders:
+            if self.done and not self._room_for(folder):
+                self.cuts.append(
+                    f"{len(self.done)} of {len(self.folders)} folds compare: the budget was used"
+                )
+                break
+            self._round(folder)
+        self._without_useless()
+        return self._lines()
+
+    def keep(self, lines: Sequence[Line]) -> Candidate:
+        """Who is kept, without modalities that its ensemble gives no weight."""
+        kept = choose(lines).candidate
+        if kept.kind == ENSEMBLE and self.dropped:
+            smaller = kept.without(self.dropped)
+            return smaller if self._answers_all(smaller) else kept
+        return kept
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Modalities that bring nothing to the ensemble."""
+        if len(self.splits.spec.modalities) < 2:
+            return ()
+        return useless(self.splits.spec.task, self._alone())
+
+    def _alone(self) -> list[dict[str, Answers]]:
+        names = self.splits.spec.modalities
+        return [{n: done.answers(Candidate(ALONE, (n,))) for n in names} for done in self.done]
+
+    def _round(self, folder: RoundFolder) -> None:
+        apart = [one for one in self.candidates if not one.trains]
+        if not folder.has(apart):
+            folder.teach(self.splits.spec.modalities)
+            self.remember()
+        if not self.done or self.floors:
+            self.floors = folder.floors()
+            self.remember()
+        taught = sum(folder.answers(one).seconds for one in apart if one.kind == ALONE)
+        cost = taught  # of joint training, until it is known
+        for one in [one for one in self.candidates if one.trains]:
+            foreseen = cost * (_DISTILLING if one.kind == DISTILLED else 1.0)
+            then = self._grown(foreseen + (taught if one.kind == DISTILLED else 0.0))
+            if not self.done and not folder.has([one]) and not self.budget.has(foreseen, then):
+                self._leave_out(one)
+                continue
+            if not folder.has([one]):
+                folder.train(one)
+                self.remember()
+            cost = max(cost, folder.answers(one).own)
+        self.done.append(folder)
+
+    def _room_for(self, folder: RoundFolder) -> bool:
+        """Whether one more round fits, and after it the training of any that may be kept."""
+        if folder.has(self.candidates):
+            return True
+        said = [[past.answers(one) for one in self.candidates] for past in self.done]
+        rounds = [sum(a.own for a in answers) for answers in said]
+        dearest = max(a.seconds for answers in said for a in answers)
+        return self.budget.has(max(rounds), self._grown(dearest))
+
+    def _grown(self, seconds: float) -> float:
+        """What takes so long on the rows of a round, on all training rows."""
+        return seconds * len(self.splits.train) / len(self.rounds[0].splits.train)
+
+    def _without_useless(self) -> None:
+        """Adds the best student without the modalities that bring nothing, where there are any."""
+        dropped = self.dropped
+        best = next((line.candidate for line in self._lines() if line.keepable), None)
+        if not dropped or best is None or not best.trains:
+            return
+        one = best.without(dropped)
+        if not one.trains or not self._answers_all(one):
+            return
+        cost = sum(folder.answers(best).own for folder in self.done)
+        then = self._grown(max(folder.answers(best).seconds for folder in self.done))
+        if not all(folder.has([one]) for folder in self.done) and not self.budget.has(cost, then):
+            self._leave_out(one)
+            return
+        for folder in self.done:
+            if not folder.has([one]):
+                folder.train(one)
+                self.remember()
+        self.candidates.append(one)
+
+    def _leave_out(self, one: Candidate) -> None:
+        self.candidates = [other for other in self.candidates if other != one]
+        self.left_out[one.name] = "did not fit into the budget"
+
+    def _lines(self) -> list[Line]:
+        compared = [*self.candidates, *self.floors]
+        answers = {one: [folder.answers(one) for folder in self.done] for one in compared}
+        for one in compared:
+            if one.kind == ENSEMBLE:
+                answers[one] = stacked(self.splits.spec.task, self._alone(), answers[one])
+        unkeepable = [one for one in self.candidates if not self._answers_all(one)] + self.floors
+        return rank(self.splits.spec.task, answers, unkeepable)
+
+    def _answers_all(self, one: Candidate) -> bool:
+        """Whether every row has one of its modalities."""
+        if one.modalities == self.splits.spec.modalities:
+            return True
+        for split in self.splits.named().values():
+            masks = [split.present.get(name) for name in one.modalities]
+            there = [mask for mask in masks if mask is not None]
+            if len(there) == len(masks) and not np.any(there, axis=0).all():
+                return False
+        return True

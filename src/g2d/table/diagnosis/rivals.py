@@ -1,0 +1,108 @@
+"""What else may mend a suppressed modality, and what that is worth in the fused prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from g2d.analysis.intervals import Interval
+from g2d.data.splits import Splits
+from g2d.errors import UserError
+from g2d.recipes.experiment import resolve
+from g2d.recipes.recipe import Component, Recipe
+from g2d.table.diagnosis.verdict import SMALL, helps
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A method beside joint training, on the test rows.
+
+    Attributes:
+        key: As `METHODS` has it.
+        score: Of its fused prediction.
+        gain: That score less that of joint training.
+    """
+
+    key: str
+    score: Interval
+    gain: Interval
+
+    @property
+    def label(self) -> str:
+        """As sentences and tables call it."""
+        return METHODS[self.key][0]
+
+    @property
+    def options(self) -> str:
+        """What the command line says for it."""
+        return METHODS[self.key][1]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "label": self.label,
+            "score": self.score.as_dict(),
+            "gain": self.gain.as_dict(),
+            "verdict": helps(self.gain),
+        }
+
+
+# By key: what it is called, how it is asked for on the command line, and in a recipe.
+METHODS: dict[str, tuple[str, str, Component]] = {
+    "g2d": ("G²D", "--method g2d", "g2d"),
+    "ensemble": (
+        "the fitted ensemble",
+        "--fusion late --method ume --method.weights fitted",
+        {"name": "ume", "weights": "fitted"},
+    ),
+    "amco": ("AMCo", "--method amco", "amco"),
+}
+
+
+def recipe_for(key: str, recipe: Recipe) -> Recipe:
+    """The recipe with this method; the ensemble is late fusion."""
+    changed = recipe.with_method(METHODS[key][2])
+    return replace(changed, fusion="late") if key == "ensemble" else changed
+
+
+def possible(recipe: Recipe, splits: Splits) -> list[str]:
+    """The methods that are defined for the task and the fusion; G²D always is among them."""
+    found = ["g2d"]
+    for key in METHODS:
+        if key in found:
+            continue
+        try:
+            resolve(recipe_for(key, recipe), splits)
+        except UserError:
+            continue
+        found.append(key)
+    return found
+
+
+def winner(rivals: Sequence[Rival]) -> Rival | None:
+    """The method whose gain over joint training is surely above 0, the largest first.
+
+    Example:
+        >>> sure, none = Interval(0.05, 0.01, 0.01), Interval(0.2, 0.3, 0.1)
+        >>> winner([Rival("g2d", sure, sure), Rival("amco", none, none)]).key
+        'g2d'
+        >>> winner([Rival("amco", none, none)]) is None
+        True
+    """
+    sure = [rival for rival in rivals if helps(rival.gain) == "helps"]
+    return max(sure, key=lambda rival: rival.gain.mean, default=None)
+
+
+def worth(rivals: Sequence[Rival], suppressed: Sequence[str], metric: str) -> str:
+    """What mending is worth, in a sentence or two; empty where there are no rivals."""
+    if not rivals:
+        return ""
+    best = winner(rivals)
+    gains = ", ".join(f"{one.label} {100 * one.gain.mean:+.1f}" for one in rivals)
+    said = f"Over joint training, in points of {metric} on the test rows: {gains}."
+    if best is not None:
+        return f"{said} {best.label[:1].upper()}{best.label[1:]} wins."
+    if suppressed and max(one.gain.high for one in rivals) < SMALL:
+        return f"{said} Mending is worth nothing here: the fused prediction loses nothing."
+    return f"{said} None of them is surely better."

@@ -1,0 +1,1 @@
+"""Predictions of models that somebody has already, fused by fitted weights."""

@@ -1,0 +1,100 @@
+"""What somebody's model says, read from a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.table.cells import number_of
+from g2d.table.source import Table, read_table
+from g2d.tasks import MultiLabel, Regression, Task
+
+ID = "id"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model says.
+
+    Attributes:
+        ids: Of the rows: of their id column, or their numbers from 1.
+        columns: Classes or labels, in order; one column for a number.
+        values: `(N, C)`, as they are written.
+        probabilities: Whether they are (from 0 to 1, and of classes with a sum of 1), or logits.
+    """
+
+    ids: list[str]
+    columns: tuple[str, ...]
+    values: Tensor
+    probabilities: bool
+
+    def logits(self, task: Task, probabilities: bool | None = None) -> Tensor:
+        """As the task has them."""
+        if isinstance(task, Regression):
+            return task.scale(self.values[:, 0]).logit(eps=1e-6)[:, None]
+        if not (self.probabilities if probabilities is None else probabilities):
+            return self.values
+        shares = self.values.clamp(1e-6, 1 - 1e-6)
+        return shares.logit() if isinstance(task, MultiLabel) else shares.log()
+
+
+def read_answers(file: Path, id_column: str | None = None) -> Answers:
+    """One table of probabilities or logits: a column a class, a row a sample.
+
+    Args:
+        file: The table.
+        id_column: That which says what sample a row is of; `id` where there is one, else rows are
+            in one order in all tables.
+
+    Raises:
+        UserError: A cell is no number, or an id comes twice.
+    """
+    table = read_table(file)
+    ids = ids_of(table, id_column)
+    columns = tuple(name for name in table.columns if name not in (id_column, ID))
+    if not columns:
+        raise UserError(f"{file} has no column of predictions; expected one a class")
+    values = torch.tensor(
+        [[number_of(cell) for cell in table.columns[name]] for name in columns], dtype=torch.float64
+    ).T
+    if not values.isfinite().all():
+        row, place = (~values.isfinite()).nonzero()[0].tolist()
+        cell = table.columns[columns[place]][row]
+        raise UserError(f"{file}, row {row + 1}: {columns[place]!r} is {cell!r}, expected a number")
+    inside = bool(((values >= 0) & (values <= 1)).all())
+    return Answers(ids, columns, values.float(), inside)
+
+
+def ids_of(table: Table, id_column: str | None) -> list[str]:
+    """What tells the rows of a table apart; their numbers where it has no column of ids.
+
+    Raises:
+        UserError: An id comes twice.
+    """
+    name = id_column or (ID if ID in table.columns else None)
+    if name is None:
+        return [str(row + 1) for row in range(len(table))]
+    ids = [str(cell) for cell in table.column(name)]
+    if len(set(ids)) < len(ids):
+        twice = next(one for one in ids if ids.count(one) > 1)
+        raise UserError(f"{table.name}: {name!r} is {twice!r} in several rows; expected one each")
+    return ids
+
+
+def only_column(table: Table, id_column: str | None) -> str:
+    """The name of the only column beside the ids.
+
+    Raises:
+        UserError: There are several, or none.
+    """
+    others = [name for name in table.columns if name not in (id_column, ID)]
+    if len(others) != 1:
+        raise UserError(
+            f"{table.name} has the columns {', '.join(others)}; say which holds the labels: "
+            "--target COLUMN"
+        )
+    return others[0]

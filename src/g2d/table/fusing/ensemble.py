@@ -1,0 +1,248 @@
+"""Weights of several models, fitted on rows whose labels are known."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from g2d import functional as F
+from g2d.errors import UserError
+from g2d.files import atomic
+from g2d.table.cells import number_of
+from g2d.table.fusing.answers import ID, Answers, ids_of, only_column
+from g2d.table.source import Table, read_table
+from g2d.table.targets import SEPARATOR, read_target
+from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A fitted ensemble of models.
+
+    Attributes:
+        task: What is predicted.
+        weights: By model, 0 or more, of its logits.
+        probabilities: By model, whether its table holds probabilities.
+        measured: By model, `""` for the ensemble and `without <model>`: metrics on labelled rows,
+            the ensembles' by weights of the other folds.
+        rows: Labelled rows that the weights were fitted on.
+    """
+
+    task: Task
+    weights: dict[str, float]
+    probabilities: dict[str, bool]
+    measured: dict[str, dict[str, float]]
+    rows: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "format": 1,
+            "task": self.task.describe(),
+            "weights": self.weights,
+            "probabilities": self.probabilities,
+            "measured": self.measured,
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Fused:
+        """Restores what `as_dict` gave.
+
+        Raises:
+            UserError: It is something else.
+        """
+        try:
+            return cls(
+                task_from(content["task"]),
+                {name: float(weight) for name, weight in content["weights"].items()},
+                {name: bool(content["probabilities"][name]) for name in content["weights"]},
+                dict(content["measured"]),
+                int(content["rows"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UserError("this is no ensemble; fit one with g2d ensemble --labels") from None
+
+    def predict(self, models: Mapping[str, Answers]) -> tuple[list[str], Tensor]:
+        """Ids of all rows that any model knows, and their fused logits `(N, C)`.
+
+        Raises:
+            UserError: The models, or their columns, are not those of the fit.
+        """
+        if set(models) != set(self.weights):
+            raise UserError(
+                f"got the models {', '.join(models)}, expected {', '.join(self.weights)}; "
+                "a model without answers is a table of its header alone"
+            )
+        models = {name: models[name] for name in self.weights}
+        _check_columns(models, _names(self.task))
+        ids = list(dict.fromkeys(one for said in models.values() for one in said.ids))
+        logits, present = _lined_up(self.task, models, ids, self.probabilities)
+        return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
+
+
+def fit_ensemble(
+    models: Mapping[str, Answers], labels: Path, target: str | None, id_column: str | None = None
+) -> Fused:
+    """Weights of several models, fitted on rows whose labels are known.
+
+    Those must be rows that none of the models was trained on. What the ensemble is worth, with and
+    without each model, is measured in five folds: by weights that are fitted on the others.
+
+    Args:
+        models: What each says of these rows; a row that a model lacks is missing there.
+        labels: The table of the labels.
+        target: Its column; the only one beside the id when not given.
+        id_column: See `read_answers`.
+
+    Raises:
+        UserError: The tables do not fit each other.
+    """
+    if len(models) < 2:
+        raise UserError("expected the predictions of 2 models or more, as NAME=FILE")
+    table = read_table(labels)
+    ids = ids_of(table, id_column)
+    target = target or only_column(table, id_column)
+    columns = next(iter(models.values())).columns
+    _check_columns(models, columns)
+    task, truth = _truth(table, target, columns)
+    probabilities = {name: _as_probabilities(task, said) for name, said in models.items()}
+    logits, present = _lined_up(task, models, ids, probabilities)
+    known = torch.stack(present).any(dim=0)
+    if int(known.sum()) < _FOLDS:
+        raise UserError(
+            f"{int(known.sum())} labelled rows have predictions, expected {_FOLDS} or more; name "
+            "the column that tells rows apart: --id COLUMN"
+        )
+    logits = [said[known] for said in logits]
+    present, truth = [there[known] for there in present], truth[known]
+    weights = F.fit_ensemble_weights(task, logits, truth, present)
+    measured = {"": _cross_fitted(task, logits, truth, present)}
+    for place, name in enumerate(models):
+        there = present[place]
+        measured[name] = task.metrics(logits[place][there], truth[there])
+        rest = [m for m in range(len(models)) if m != place]
+        without = [[part[m] for m in rest] for part in (logits, present)]
+        measured[f"without {name}"] = _cross_fitted(task, without[0], truth, without[1])
+    named = dict(zip(models, weights.tolist(), strict=True))
+    return Fused(task, named, probabilities, measured, len(truth))
+
+
+def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) -> None:
+    """A table of the fused predictions: id, prediction, and a probability a class."""
+    task, names = fused.task, _names(fused.task)
+    if isinstance(task, Regression):
+        rows = [[id, f"{value:.6g}"] for id, value in zip(ids, task.predict(logits), strict=True)]
+        header = [ID, "prediction"]
+    else:
+        shares = logits.sigmoid() if isinstance(task, MultiLabel) else logits.softmax(dim=1)
+        header = [ID, "prediction", *names]
+        rows = [
+            [id, _said(task, one, names), *(f"{share:.6g}" for share in row.tolist())]
+            for id, one, row in zip(ids, task.predict(logits), shares, strict=True)
+        ]
+    with atomic(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+
+
+def _said(task: Task, answer: Tensor, names: Sequence[str]) -> str:
+    if isinstance(task, MultiLabel):
+        return SEPARATOR.join(name for name, bit in zip(names, answer, strict=True) if bit)
+    return names[int(answer)]
+
+
+def _cross_fitted(
+    task: Task, logits: list[Tensor], target: Tensor, present: list[Tensor]
+) -> dict[str, float]:
+    """Metrics of the ensemble, each fold by weights that are fitted on the others."""
+    order = np.random.default_rng(0).permutation(len(target))
+    fold_of = torch.from_numpy(order % _FOLDS)
+    fused = torch.zeros(len(target), logits[0].shape[1])
+    for fold in range(_FOLDS):
+        fit, held = fold_of != fold, fold_of == fold
+        weights = F.fit_ensemble_weights(
+            task, [said[fit] for said in logits], target[fit], [there[fit] for there in present]
+        )
+        parts = [said[held] for said in logits], [there[held] for there in present]
+        fused[held] = F.ensemble_logits(parts[0], parts[1], weights)
+    return task.metrics(fused, target)
+
+
+def _lined_up(
+    task: Task,
+    models: Mapping[str, Answers],
+    ids: Sequence[str],
+    probabilities: Mapping[str, bool],
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Logits in the order of some ids, and who has which of them."""
+    logits, present = [], []
+    for name, said in models.items():
+        place = {one: row for row, one in enumerate(said.ids)}
+        rows = torch.tensor([place.get(one, -1) for one in ids])
+        own = said.logits(task, probabilities[name])
+        order = [said.columns.index(column) for column in next(iter(models.values())).columns]
+        found = torch.zeros(len(ids), own.shape[1])
+        found[rows >= 0] = own[rows[rows >= 0]][:, order]
+        logits.append(found)
+        present.append(rows >= 0)
+    return logits, present
+
+
+def _truth(table: Table, target: str, columns: Sequence[str]) -> tuple[Task, Tensor]:
+    """The task and the labels, in the order of the columns of predictions."""
+    cells = table.column(target)
+    if len(columns) == 1:
+        numbers = torch.tensor([number_of(cell) for cell in cells])
+        if not numbers.isfinite().all():
+            raise UserError(f"{table.name}: {target!r} holds cells that are no number")
+        return Regression.fit(numbers), numbers
+    found = read_target(cells, target)
+    if found.unusable:
+        row, why = next(iter(found.unusable.items()))
+        raise UserError(f"{table.name}, row {row + 1}: {why}; leave out rows without a label")
+    unknown = [name for name in found.names if name not in columns]
+    if found.task == "regression" or unknown:
+        what = ", ".join(map(repr, unknown[:5])) or "numbers"
+        raise UserError(
+            f"{table.name}: {target!r} holds {what}, and the columns of predictions are "
+            f"{', '.join(columns)}; expected one column for each label"
+        )
+    values = torch.from_numpy(np.array(found.values)).long()
+    order = torch.tensor([columns.index(name) for name in found.names])
+    if found.task == "multilabel":
+        bits = torch.zeros(len(values), len(columns), dtype=torch.int64)
+        bits[:, order] = values
+        return MultiLabel(columns), bits
+    return Classification(columns), order[values]
+
+
+def _as_probabilities(task: Task, said: Answers) -> bool:
+    if isinstance(task, Classification):
+        return said.probabilities and bool(((said.values.sum(dim=1) - 1).abs() < 0.02).all())
+    return said.probabilities and isinstance(task, MultiLabel)
+
+
+def _names(task: Task) -> tuple[str, ...]:
+    if isinstance(task, Classification):
+        return task.class_names
+    return task.label_names if isinstance(task, MultiLabel) else ()
+
+
+def _check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:
+    for name, said in models.items():
+        if len(columns) > 1 and set(said.columns) != set(columns):
+            raise UserError(
+                f"{name}: the columns are {', '.join(said.columns)}, expected "
+                f"{', '.join(columns)}, the same in every table"
+            )
+        if len(columns) <= 1 < len(said.columns):
+            raise UserError(f"{name}: got {len(said.columns)} columns, expected one number a row")

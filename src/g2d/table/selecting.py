@@ -1,0 +1,49 @@
+"""Training rows set apart to choose epochs and weights, so that validation is left to compare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from g2d.data.loader import Subset
+from g2d.data.splits import Splits
+from g2d.errors import UserError
+from g2d.recipes.recipe import digest
+from g2d.tasks import Classification
+
+# Training rows that choose the epoch.
+_CHOOSE = 1 / 7
+
+
+def choose_on_train(splits: Splits, seed: int) -> Splits:
+    """The same data with some training rows in the place of validation; test as it is.
+
+    Raises:
+        UserError: There are fewer than two training rows.
+    """
+    target = splits.train.target
+    if len(target) < 2:
+        raise UserError(f"{splits.spec.name}: got {len(target)} training rows, expected 2 or more")
+    rng = np.random.default_rng(seed)
+    labels = target if isinstance(splits.spec.task, Classification) else torch.zeros(len(target))
+    # In an order in which every class comes evenly spread, each seventh row chooses; a class
+    # comes first where it trains.
+    places = np.empty(len(target))
+    for label in labels.unique():
+        own = np.flatnonzero((labels == label).numpy())
+        places[rng.permutation(own)] = np.arange(len(own)) % round(1 / _CHOOSE)
+    chooses = places == round(1 / _CHOOSE) - 1
+    if not chooses.any():
+        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
+        own = np.flatnonzero((labels == biggest).numpy())
+        chooses[own[-1] if len(own) > 1 else -1] = True
+    parts = [np.flatnonzero(mask).tolist() for mask in (~chooses, chooses)]
+    mark = digest([splits.spec.fingerprint, "choose on train", seed])
+    return Splits(
+        replace(splits.spec, fingerprint=mark, selects_on_test=False),
+        train=Subset(splits.train, parts[0]),
+        val=Subset(splits.train, parts[1]),
+        test=splits.test,
+    )

@@ -1,0 +1,199 @@
+"""`method: auto` on little tables: who is kept, what is shared, what resumes, what it costs."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from cli.conftest import g2d  # noqa: F401 (a fixture)
+from g2d import UserError
+from g2d.files import read_json
+from g2d.recipes.recipe import recipe_from
+from g2d.runs.run import Run
+from g2d.table.auto import answers
+from g2d.table.auto.auto import train_auto
+from g2d.table.auto.budget import Budget
+from runs.made import made_recipe
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("G2D_CACHE", str(tmp_path / "cache"))
+
+
+def made(case="balanced", **options):
+    recipe = made_recipe(case, epochs=2, train=120, held=80, **options)
+    return recipe_from({**recipe, "method": "auto"})
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """A table of two views of digits and one of noise, which is read as `tabular`."""
+    X, y = load_digits(n_class=4, return_X_y=True)
+    X, y = X[:360], y[:360]
+    noise = np.random.default_rng(0).normal(size=(len(X), 6))
+    columns = [f"left{i}" for i in range(16)] + [f"right{i}" for i in range(16)]
+    columns += [f"noise{i}" for i in range(6)]
+    views = np.concatenate([X[:, 16:32], X[:, 32:48], noise], axis=1)
+    lines = [",".join([*columns, "digit"])]
+    lines += [
+        ",".join([*(f"{v:.3g}" for v in row), "abcd"[k]]) for row, k in zip(views, y, strict=True)
+    ]
+    file = tmp_path / "digits.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def board(folder):
+    return read_json(folder / "leaderboard.json")
+
+
+def names(found):
+    return [line["name"] for line in found["candidates"] if not line["floor"]]
+
+
+def test_all_are_compared_and_the_kept_one_is_an_ordinary_run(tmp_path):
+    folder = train_auto(made(), tmp_path / "runs")
+    found = board(folder)
+    assert sorted(names(found)) == ["ensemble", "g2d", "joint", "quick alone", "slow alone"]
+    assert found["rows"] == 80
+    best = next(line for line in found["candidates"] if not line["floor"])
+    assert best["behind"] == 0
+    scores = [line["score"] for line in found["candidates"]]
+    assert scores == sorted(scores, reverse=True)
+    floors = {line["name"] for line in found["candidates"] if line["floor"]}
+    assert {"guess (floor)", "linear (floor)", "boosting (floor)"} <= floors
+    run = Run(folder, trust=True)
+    assert run.recipe.method == found["kept"]["method"]
+    assert list(run.model.modalities) == found["kept"]["modalities"]
+    assert found["test"]["accuracy"] == run.result["test"]["accuracy"]["fused"]
+    assert not list((folder / "auto").glob("*/runs"))  # answers are kept, models are not
+    with pytest.raises(UserError, match=r"holds a finished run; add --resume"):
+        train_auto(made(), tmp_path / "runs")
+    assert train_auto(made(), tmp_path / "runs", resume=True) == folder
+
+
+def test_test_rows_are_measured_by_the_kept_run_alone(tmp_path, monkeypatch):
+    forget = answers.RoundFolder.forget
+    results = []
+
+    def looked_at(self):
+        results.extend(self.runs.rglob("result.json"))
+        assert results
+        assert not any("test" in read_json(file) for file in results)
+        forget(self)
+
+    monkeypatch.setattr(answers.RoundFolder, "forget", looked_at)
+    train_auto(made(), tmp_path)
+    assert len(results) == 4  # two teachers, which all share, joint and G²D
+
+
+@pytest.mark.parametrize("after", ["teach", "train"])
+def test_what_has_answered_is_not_trained_again(tmp_path, monkeypatch, after):
+    whole = board(train_auto(made(), tmp_path / "whole"))
+    trained: list[str] = []
+
+    def counting(kind, stop):
+        run = getattr(answers.RoundFolder, kind)
+
+        def wrapped(self, *arguments):
+            run(self, *arguments)
+            trained.append(kind)
+            if stop:
+                raise KeyboardInterrupt
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(answers.RoundFolder, after, counting(after, stop=True))
+        with pytest.raises(KeyboardInterrupt):
+            train_auto(made(), tmp_path / "halves")
+    with pytest.raises(UserError, match=r"holds an unfinished run; add --resume to go on with"):
+        train_auto(made(), tmp_path / "halves")
+    trained.clear()
+    for kind in ("teach", "train"):
+        monkeypatch.setattr(answers.RoundFolder, kind, counting(kind, stop=False))
+    folder = train_auto(made(), tmp_path / "halves", resume=True)
+    assert trained == (["train", "train"] if after == "teach" else ["train"])
+    resumed = board(folder)
+    for found in (whole, resumed):
+        del found["seconds"]
+        for one in found["candidates"]:
+            del one["seconds"]
+    assert resumed == whole
+
+
+def test_noise_is_found_useless_and_left_out(g2d, digits, tmp_path):  # noqa: F811
+    out = tmp_path / "runs"
+    said = g2d(
+        "train",
+        digits,
+        "--target",
+        "digit",
+        "--out",
+        out,
+        "--training.epochs",
+        "8",
+        "--training.learning_rate",
+        "0.01",
+        "--method.folds",
+        "2",
+    )
+    assert said.status == 0, said.err
+    assert "2 folds of train and validation" in said.out
+    found = board(out / "digits-auto-seed0")
+    assert found["useless"] == ["tabular"]
+    assert found["rows"] == 306  # train and validation, each row once
+    scores = {line["name"]: line["score"] for line in found["candidates"]}
+    assert scores["tabular alone"] < 0.45 < 0.8 < min(scores["ensemble"], scores["joint"])
+    assert "tabular" not in found["kept"]["modalities"]
+    row = digits.read_text().splitlines()[:4]
+    (tmp_path / "new.csv").write_text("\n".join(row) + "\n")
+    run = out / "digits-auto-seed0"
+    for words in (
+        ("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "said.csv"),
+        ("evaluate", run, "--split", "val"),
+        ("export", run, "--format", "torch", "--out", tmp_path / "model.pt2"),
+    ):
+        done = g2d(*words)
+        assert done.status == 0, done.err
+    assert len((tmp_path / "said.csv").read_text().splitlines()) == 4
+
+
+def test_what_does_not_fit_is_left_out_and_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(Budget, "has", lambda self, *seconds: False)
+    recipe = made()
+    method = {"name": "auto", "budget_minutes": 0.01}
+    found = board(train_auto(recipe.with_method(method), tmp_path))
+    assert set(found["left_out"]) == {"joint", "g2d"}
+    assert sorted(names(found)) == ["ensemble", "quick alone", "slow alone"]
+
+
+def test_a_budget_is_of_process_time_and_of_all_sessions():
+    budget = Budget(10.0, before=4.0)
+    time.sleep(0.05)
+    assert budget.spent == pytest.approx(4.0, abs=0.04)  # who sleeps spends nothing
+    assert budget.has(4.0)
+    assert not budget.has(6.0)
+    assert Budget(None).has(1e9)
+
+
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [
+        ({"name": "auto", "folds": 0}, "folds must be from 1 to 20, got 0"),
+        ({"name": "auto", "budget_minutes": -1}, "budget_minutes must be above 0, got -1"),
+        ({"name": "auto", "weights": "fitted"}, "method.weights: no such option"),
+    ],
+)
+def test_options_are_checked_before_anything_is_written(tmp_path, method, line):
+    with pytest.raises(UserError, match=line):
+        train_auto(made().with_method(method), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_epochs_that_are_given_are_kept_and_others_follow_the_rows(tmp_path):
+    assert Run(train_auto(made(), tmp_path)).about["training"]["epochs"] == 2

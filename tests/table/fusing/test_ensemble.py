@@ -1,0 +1,141 @@
+"""Models that somebody has already, fused by `g2d ensemble`."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+
+from g2d.cli.main import main
+
+RNG = np.random.default_rng(1)  # noise gets a weight in one of forty
+CLASSES = ["cat", "dog", "owl"]
+TRUTH = RNG.integers(0, 3, 200)
+
+
+def logits(strength: float) -> np.ndarray:
+    return strength * np.eye(3)[TRUTH] + RNG.normal(size=(200, 3))
+
+
+def write(file, columns, rows, ids=None):
+    with file.open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow([*(["id"] if ids is not None else []), *columns])
+        for place, row in enumerate(rows):
+            table.writerow([*([ids[place]] if ids is not None else []), *row])
+    return file
+
+
+def labels(folder, ids=None):
+    return write(folder / "labels.csv", ["kind"], [[CLASSES[one]] for one in TRUTH], ids)
+
+
+def rows_of(file):
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_probabilities_and_logits_are_fused_and_noise_has_no_weight(tmp_path, capsys):
+    good, fair, noise = logits(1.8), logits(1.2), logits(0)
+    names = {"good": good, "fair": softmax(fair, axis=1), "noise": softmax(noise, axis=1)}
+    said = [f"{n}={write(tmp_path / f'{n}.csv', CLASSES, rows)}" for n, rows in names.items()]
+    out = tmp_path / "ensemble.json"
+    assert main(["ensemble", *said, "--labels", str(labels(tmp_path)), "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    found = json.loads(out.read_text())
+    assert found["probabilities"] == {"good": False, "fair": True, "noise": True}
+    assert found["weights"]["noise"] == 0
+    assert "so you can do without: noise" in told
+    measured = {name: one["accuracy"] for name, one in found["measured"].items()}
+    assert measured["good"] == pytest.approx((good.argmax(axis=1) == TRUTH).mean())
+    assert measured["fair"] == pytest.approx((fair.argmax(axis=1) == TRUTH).mean())
+    assert measured[""] >= measured["good"] > measured["fair"]
+    assert measured["without good"] < measured[""]
+    fused = tmp_path / "fused.csv"
+    assert main(["ensemble", *said, "--weights", str(out), "--out", str(fused)]) == 0
+    weights = found["weights"]
+    expected = softmax(weights["good"] * good + weights["fair"] * np.log(names["fair"]), axis=1)
+    got = np.array([[float(row[name]) for name in CLASSES] for row in rows_of(fused)])
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+    assert [row["prediction"] for row in rows_of(fused)] == [
+        CLASSES[place] for place in expected.argmax(axis=1)
+    ]
+
+
+def test_rows_are_found_by_id_columns_by_name_and_a_row_may_be_missing(tmp_path):
+    first, second = logits(3), logits(3)
+    ids = np.array([f"s{row}" for row in range(200)])
+    order, kept = RNG.permutation(200), np.arange(150)
+    a = write(tmp_path / "a.csv", CLASSES[::-1], first[order][:, ::-1], ids[order])
+    b = write(tmp_path / "b.csv", CLASSES, second[kept], ids[kept])
+    out = tmp_path / "ensemble.json"
+    words = [f"a={a}", f"b={b}"]
+    truth = labels(tmp_path, ids)
+    assert main(["ensemble", *words, "--labels", str(truth), "--out", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["measured"]["a"]["accuracy"] == (first.argmax(axis=1) == TRUTH).mean()
+    assert found["measured"]["b"]["accuracy"] == (second[kept].argmax(axis=1) == TRUTH[kept]).mean()
+    fused = tmp_path / "fused.csv"
+    assert main(["ensemble", *words[::-1], "--weights", str(out), "--out", str(fused)]) == 0
+    said = {row["id"]: row["prediction"] for row in rows_of(fused)}
+    assert set(said) == set(ids)
+    alone = {ids[row]: CLASSES[first[row].argmax()] for row in range(150, 200)}
+    assert {one: said[one] for one in alone} == alone
+
+
+def test_several_labels_and_numbers(tmp_path):
+    bits = RNG.integers(0, 2, (200, 2))
+    strong = [3 * (2 * bits - 1) + RNG.normal(size=(200, 2)) for _ in range(2)]
+    cells = [["|".join(np.array(["wet", "cold"])[row > 0])] for row in bits]
+    known = [place for place, cell in enumerate(cells) if cell[0]]
+    files = [
+        write(tmp_path / f"{n}.csv", ["wet", "cold"], rows[known])
+        for n, rows in (("a", strong[0]), ("b", expit(strong[1])))
+    ]
+    truth = write(tmp_path / "labels.csv", ["state"], [cells[row] for row in known])
+    out = tmp_path / "e.json"
+    words = [f"a={files[0]}", f"b={files[1]}", "--labels", str(truth), "--out", str(out)]
+    assert main(["ensemble", *words]) == 0
+    assert json.loads(out.read_text())["task"]["kind"] == "multilabel"
+    number = RNG.normal(50, 10, 200)
+    files = [
+        write(tmp_path / f"{n}.csv", ["price"], (number + RNG.normal(0, 3, 200))[:, None])
+        for n in "ab"
+    ]
+    truth = write(tmp_path / "prices.csv", ["price"], number[:, None])
+    words = [f"a={files[0]}", f"b={files[1]}"]
+    assert main(["ensemble", *words, "--labels", str(truth), "--out", str(out)]) == 0
+    measured = json.loads(out.read_text())["measured"]
+    assert measured[""]["mae"] < min(measured["a"]["mae"], measured["b"]["mae"])
+    assert main(["ensemble", *words, "--weights", str(out), "--out", str(tmp_path / "f.csv")]) == 0
+    said = np.array([float(row["prediction"]) for row in rows_of(tmp_path / "f.csv")])
+    assert np.abs(said - number).mean() == pytest.approx(measured[""]["mae"], rel=0.1)
+
+
+def test_what_does_not_fit_is_said_in_one_line(tmp_path, capsys):
+    a = write(tmp_path / "a.csv", CLASSES, logits(1))
+    b = write(tmp_path / "b.csv", ["cat", "dog", "emu"], logits(1))
+    truth = labels(tmp_path)
+
+    def said(*words):
+        assert main(["ensemble", *map(str, words)]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    assert "b: the columns are cat, dog, emu, expected cat, dog, owl" in said(
+        f"a={a}", f"b={b}", "--labels", truth
+    )
+    assert "2 models or more" in said(f"a={a}", "--labels", truth)
+    assert "give --labels FILE" in said(f"a={a}", f"b={a}")
+    assert "expected NAME=FILE" in said(a, "--labels", truth)
+    broken = write(tmp_path / "c.csv", CLASSES, [["1", "x", "2"]])
+    assert "row 1: 'dog' is 'x', expected a number" in said(
+        f"a={a}", f"c={broken}", "--labels", truth
+    )
+    ids = write(tmp_path / "d.csv", CLASSES, logits(1)[:2], ["s", "s"])
+    assert "'id' is 's' in several rows" in said(f"a={a}", f"d={ids}", "--labels", truth)
+    (tmp_path / "no.json").write_text("{}")
+    assert "this is no ensemble" in said(f"a={a}", f"b={a}", "--weights", tmp_path / "no.json")
