@@ -62,6 +62,18 @@ def test_features_inputs_and_logits_of_the_last_pass_are_recorded() -> None:
     assert batch.target is target
 
 
+def test_labels_that_come_again_are_those_of_the_last_pass() -> None:
+    """The same tensor of labels for other inputs, as where all have one class."""
+    model = net()
+    student = g2d.attach(model, model.encoders())
+    target = torch.zeros(6, dtype=torch.long)
+    for seed in (1, 2):
+        sound, image, _ = samples(seed=seed)
+        _, batch = student.observe(model(sound, image=image), target)
+        assert batch.inputs["sound"] is sound
+        assert student.batch_of(target) is batch
+
+
 class Batches(nn.Module):
     """Called with a mapping: `net(**batch)`, and answers with one."""
 

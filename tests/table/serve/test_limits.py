@@ -26,7 +26,7 @@ def asked(parts, headers=()):
         body = (await receive())["body"]
         await send({"type": "http.response.start", "status": 200, "length": len(body)})
 
-    scope = {"type": "http", "headers": list(headers)}
+    scope = {"type": "http", "method": "POST", "headers": list(headers)}
     asyncio.run(BodyLimit(app, 10, 5.0)(scope, receive, send))
     return sent[0][0]["status"], sent[0][1]
 
