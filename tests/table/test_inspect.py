@@ -135,7 +135,9 @@ def test_predictions_of_rows_with_holes(trained, tmp_path):
     )
     count, notes = write_predictions(Predictor(trained), table, tmp_path / "out.csv")
     assert count == 4
-    assert notes == [f"row 3: picture: there is no file 'nowhere.png' in {table.parent}"]
+    lacking, broken = notes
+    assert lacking.startswith("in all 4 rows: seen, age (no such columns")
+    assert broken == f"row 3: picture: there is no file 'nowhere.png' in {table.parent}"
     with (tmp_path / "out.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["prediction"] for row in rows] == ["bird", "bird", "dog", ""]

@@ -91,8 +91,8 @@ COMMAND = Command(
     name="ensemble",
     summary="Fuse models that you have by their predictions: fitted weights, what each brings.",
     example=(
-        "  g2d ensemble image=image.csv text=text.csv --labels labels.csv --target species\n"
-        "  g2d ensemble image=new_image.csv text=new_text.csv --weights ensemble.json"
+        "  g2d ensemble photo=photo.csv note=note.csv --labels labels.csv --target species\n"
+        "  g2d ensemble photo=new_photo.csv note=new_note.csv --weights ensemble.json"
     ),
     configure=configure,
     run=run,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.student.answers import UnindexedBatch
 
 Ask = Callable[[Batch], Mapping[str, Tensor]]
 
@@ -20,7 +21,8 @@ class Predictions:
     Attributes:
         values: `(N, ...)` by name, such as logits or features.
         target: `(N, ...)`.
-        index: Position of every row in the split, `(N,)`, on the CPU.
+        index: Position of every row in the split, `(N,)`, on the CPU; counted where the batches
+            have none.
         present: For every modality that is absent somewhere or has a mask, bool `(N,)`.
     """
 
@@ -50,16 +52,20 @@ class Collected:
     def __init__(self) -> None:
         self._values: dict[str, list[Tensor]] = {}
         self._batches: list[tuple[Tensor, Tensor, dict[str, Tensor]]] = []
+        self._rows = 0
 
     def __len__(self) -> int:
         """How many batches there are."""
         return len(self._batches)
 
     def add(self, values: Mapping[str, Tensor], batch: Batch) -> None:
-        """Takes in what was said of a batch; the inputs are not kept."""
+        """Takes in what was said of a batch, without its inputs; samples without an index count."""
         for name, rows in values.items():
             self._values.setdefault(name, []).append(rows.detach())
-        self._batches.append((batch.target, batch.index, dict(batch.present)))
+        counted = torch.arange(self._rows, self._rows + len(batch.target))
+        self._rows += len(counted)
+        index = counted if isinstance(batch, UnindexedBatch) else batch.index
+        self._batches.append((batch.target, index, dict(batch.present)))
 
     def read(self) -> Predictions:
         """All of it, on the device of the batches; what has no mask in a batch is there in it."""
