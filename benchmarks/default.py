@@ -164,7 +164,8 @@ class OneData:
     def _score(self, method: Mapping[str, Any], rate: float) -> Score:
         try:
             cell = self._cell(method, rate, self.seeds[0])
-        except UserError:  # training broke down
+        except UserError as error:  # training broke down
+            print(f"rate {rate}: {error}", flush=True)
             return FAILED
         return cell["val"]["accuracy"]["fused"], -cell["val"]["loss"]["fused"]
 

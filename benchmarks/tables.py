@@ -237,7 +237,7 @@ def _test(row: dict[str, Any]) -> list[float]:
 
 
 def _difference(own: list[float], other: list[float]) -> str:
-    # seeds count from 0, and a row may have fewer of them
+    # a row may have fewer seeds
     points = [100 * (a - b) for a, b in zip(own, other, strict=False)]
     error = statistics.stdev(points) / len(points) ** 0.5
     return f"{statistics.mean(points):+.1f} ± {error:.1f}"

@@ -40,7 +40,7 @@ def terminal(monkeypatch):
     os.close(reader)
 
 
-def test_the_view_counts_names_and_leaves_every_failure_in_full(terminal, tmp_path):
+def test_the_view_counts_names_and_leaves_every_failure_in_full(terminal, tmp_path, monkeypatch):
     stream, written = terminal
     jobs = [Job(f"cell-{n}", {"training": {"epochs": 9}}, str(tmp_path)) for n in range(5)]
     (tmp_path / ".locks").mkdir()
@@ -50,7 +50,8 @@ def test_the_view_counts_names_and_leaves_every_failure_in_full(terminal, tmp_pa
     (tmp_path / "cell-1" / "metrics.jsonl").write_text(f"{record}\n")
     root = logging.getLogger()
     handler = logging.StreamHandler(stream)
-    root.addHandler(handler)
+    # alone: what a handler of another test prints of its closed stream would fill the terminal
+    monkeypatch.setattr(root, "handlers", [handler])
     view = Live(stream)
     try:
         view.begin(jobs, 7)
@@ -63,7 +64,6 @@ def test_the_view_counts_names_and_leaves_every_failure_in_full(terminal, tmp_pa
         middle = written()
     finally:
         view.close()
-        root.removeHandler(handler)
     head = "1 of 5 jobs done, 7 runs there already, 1 running, 1 queued, 1 waiting, 1 failed"
     assert head in plain(middle)
     assert re.search(r"cell-1 +epoch 3/9 +first stage +0 s", plain(middle))
