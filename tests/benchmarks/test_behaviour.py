@@ -13,7 +13,8 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ROWS: dict[str, dict[str, Any]] = {
     label: row
-    for part in json.loads((BENCHMARKS / "results" / "default.json").read_text())["data"].values()
+    for name in ("default.json", "default-5db.json")
+    for part in json.loads((BENCHMARKS / "results" / name).read_text())["data"].values()
     for label, row in part["rows"].items()
 }
 # What README's table shows; the others are slow.
