@@ -138,7 +138,7 @@ def test_what_cannot_be_measured_is_refused(run):
     with pytest.raises(UserError, match="has not the data, model and training settings"):
         cost([subject, Subject.of(Run(other, trust=True), "other")])
     with pytest.raises(UserError, match="no run folder"):
-        cost([replace(subject, folder=None)])
+        cost([replace(subject, run=None)])
     recipe = recipe_from(toy_recipe())
     with pytest.raises(UserError, match="2 or more"):
         measure_cost(recipe, build_splits(recipe), steps=1)
@@ -160,7 +160,7 @@ class Heavy(nn.Module):
 
 @pytest.mark.slow
 def test_peak_memory_is_weights_gradients_and_momentum(tmp_path, work):
-    encoders = dict.fromkeys(("near", "far"), "analysis.test_cost.Heavy")
+    encoders = dict.fromkeys(("near", "far"), "benchmark.cost.test_cost.Heavy")
     recipe = recipe_from({**toy_recipe(), "encoders": encoders})
     heavy = Workload(recipe, work.modalities, Classification(3), work.batches, work.cache, work.key)
     light, more = peak_memory(work, JOINT), peak_memory(heavy, JOINT)
