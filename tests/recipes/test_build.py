@@ -161,6 +161,7 @@ def test_the_preset_of_the_default_until_now():
         "temperature": 1.0,
         "feature_reduction": "sum",
         "distill_to": "fused",
+        "projected": False,
         "suppression": "complete",
         "scope": "auto",
         "frozen_features": "keep",
