@@ -15,7 +15,7 @@ FAULTS = {
     "unknown key": (["--model.depth", "3"], "model: no such key in a recipe; known: data, enc"),
     "unknown option": (
         ["--training.epoch", "3"],
-        "training.epoch: no such option; known: epochs, batch_size",
+        "training.epoch: no such option; known: epochs, patience",
     ),
     "wrong type": (
         ["--training.epochs", "three"],
@@ -63,7 +63,10 @@ FAULTS = {
         ["--method.schedule", "[1]"],
         "method.schedule: a schedule is one whole number of epochs (0 or more) for each modality",
     ),
-    "one modality only": (["--data.modalities", "1"], "got modalities: near; expected 2 or more"),
+    "one modality only": (
+        ["--data.modalities", "1"],
+        "encoders: given for ['near', 'far'], and the data has ['near']; give one for each",
+    ),
     "NaN in the data": (
         ["--data.fault", "nan"],
         "toy, train: modality 'near' is not a finite number in 1 of 96 rows (first: row 3); fill",

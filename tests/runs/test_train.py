@@ -431,7 +431,7 @@ def test_rankings_that_disagree_are_warned_of(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         heldout = {"name": "g2d", "rank_by": "heldout"}
         path = train(recipe(heldout, data=leak, epochs=6, learning_rate=0.1), tmp_path)
-    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    said = [record.getMessage() for record in caplog.records if "rank" in record.getMessage()]
     assert len(said) == 1
     assert "weakest first: far, near on training data, near, far on held-out data" in said[0]
     assert said[0].endswith("ranking by heldout")
@@ -648,7 +648,7 @@ def test_a_recipe_made_in_python_may_hold_tuples(tmp_path):
         ({"data": {"name": "toy.ToyData", "fault": "nan"}}, "modality 'near' is not a finite numb"),
         ({"data": {"name": "toy.ToyData", "fault": "absent"}}, "no training sample of class '2'"),
         ({"data": {"name": "toy.ToyData", "fault": "empty"}}, "toy, val: got 0 samples"),
-        ({"data": {"name": "toy.ToyData", "modalities": 1}}, "expected 2 or more"),
+        ({"data": {"name": "toy.ToyData", "modalities": 1}}, "encoders: given for"),
         ({"data": {"name": "toy.ToyData", "root": "/none"}}, "/none is not there; expected the"),
     ],
 )

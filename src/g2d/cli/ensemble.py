@@ -89,7 +89,7 @@ def show_fused(fused: Fused) -> None:
 
 COMMAND = Command(
     name="ensemble",
-    summary="Fuse models that you have by their predictions: fitted weights, what each brings.",
+    summary="Fuse models that you have by their predictions: fitted weights, what each adds.",
     example=(
         "  g2d ensemble photo=photo.csv note=note.csv --labels labels.csv --target species\n"
         "  g2d ensemble photo=new_photo.csv note=new_note.csv --weights ensemble.json"

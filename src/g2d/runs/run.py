@@ -209,7 +209,7 @@ class Run:
         Raises:
             UserError: This is no finished run, or it names code outside g2d that is not trusted.
         """
-        if not (self.finished and self.description):
+        if not (self.finished and (self.path / "model.json").is_file()):
             raise UserError(f"{self.path} is not a finished run folder of a multimodal model")
         return load_model(self.path, self.recipe, self.trust)
 
