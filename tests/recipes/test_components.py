@@ -60,7 +60,10 @@ def test_a_module_that_lacks_a_package_of_its_own_says_which(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"epoch": 3}, "training.epoch: no such option; known: epochs, patience, batch_size, accumulate"),
+        (
+            {"epoch": 3},
+            "training.epoch: no such option; known: epochs, patience, batch_size, accumulate",
+        ),
         ({"epochs": "three"}, "training.epochs: expected a whole number, got 'three'"),
         ({"epochs": 3.5}, "training.epochs: expected a whole number, got 3.5"),
         ({"epochs": True}, "training.epochs: expected a whole number, got true"),

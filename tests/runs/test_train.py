@@ -648,7 +648,7 @@ def test_a_recipe_made_in_python_may_hold_tuples(tmp_path):
         ({"data": {"name": "toy.ToyData", "fault": "nan"}}, "modality 'near' is not a finite numb"),
         ({"data": {"name": "toy.ToyData", "fault": "absent"}}, "no training sample of class '2'"),
         ({"data": {"name": "toy.ToyData", "fault": "empty"}}, "toy, val: got 0 samples"),
-        ({"data": {"name": "toy.ToyData", "modalities": 1}}, "encoders: given for"),
+        ({"data": {"name": "toy.ToyData", "modalities": 1}}, "expected 2 or more"),
         ({"data": {"name": "toy.ToyData", "root": "/none"}}, "/none is not there; expected the"),
     ],
 )

@@ -91,7 +91,7 @@ COMMAND = Command(
     name="ensemble",
     summary="Fuse models that you have by their predictions: fitted weights, what each adds.",
     example=(
-        "  g2d ensemble photo=photo.csv note=note.csv --labels labels.csv --target species\n"
+        "  g2d ensemble photo=photo.csv note=note.csv --labels labels.csv --target kind\n"
         "  g2d ensemble photo=new_photo.csv note=new_note.csv --weights ensemble.json"
     ),
     configure=configure,

@@ -134,6 +134,8 @@ def plan_method(
     if label == "ume":
         weights = _check_ensemble(recipe, options)
         return MethodPlan(label, True, None, {"weights": weights}, (), None, weights=weights)
+    if len(modalities) < 2:
+        raise UserError(f"got modalities: {modalities[0]}; expected 2 or more, or --method ume")
     base, plus, wrapper = label.partition("+")
     if plus and wrapper != "smp":
         raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
