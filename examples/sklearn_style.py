@@ -20,6 +20,7 @@ def main() -> None:
 
     model = g2d.G2DClassifier(
         modalities={"top": slice(0, 32), "bottom": slice(32, 64), "noise": slice(64, 80)},
+        method="g2d",  # the default, auto, compares ways to train and would leave the noise out
         epochs=12,
         learning_rate=0.003,
     ).fit(train, y_train)
