@@ -56,6 +56,7 @@ def main() -> None:
                 ("data.modalities.photo.side", 16),
                 ("data.modalities.sound.seconds", 0.2),
                 ("data.modalities.sound.rate", 8000),
+                ("method", "g2d"),  # inspect suggests auto, which `g2d train` compares methods for
                 ("training.epochs", 10),
             ],
         )
