@@ -33,7 +33,7 @@ def test_sklearn_style():
 def test_own_csv():
     pytest.importorskip("pandas")
     said = run("own_csv.py")
-    assert "photo: image in photo, empty in 1 rows" in said
+    assert "photo: image in photo, empty in 1 of 400 (0 %) rows" in said
     assert float(re.search(r"fused: ([\d.]+)", said)[1]) > 0.9
     assert re.search(r"row 8 is 7: \d, by sound\n", said)
 
