@@ -95,7 +95,7 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
 
 
 def _token() -> str:
-    """What tells a temporary file from those of others: that it is ours, where, and by lot."""
+    """What tells a temporary file from others: that it is ours, where it was made, and chance."""
     return f"g2d-{_HOST}-{secrets.token_hex(6)}"
 
 

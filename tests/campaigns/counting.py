@@ -7,7 +7,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,14 @@ def examples(
 
     with suppress(OverError):
         every()
+
+
+def tally(
+    counts: Mapping[str, Counter[str]], number: int, faults: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The record of a campaign: how many trials, with which seed, and what became of them."""
+    trials = sum(map(Counter.total, counts.values()))
+    return {"trials": trials, "seed": number, "counts": dict(counts), "faults": list(faults)}
 
 
 def record_of(

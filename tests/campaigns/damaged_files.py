@@ -31,7 +31,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from campaigns import commands, inputs
-from campaigns.counting import Clock, examples, record_of
+from campaigns.counting import Clock, examples, record_of, tally
 from g2d.data.store import Store, new_folder, write_manifest
 from g2d.errors import UserError
 
@@ -254,12 +254,7 @@ def campaign(trials: int, seed: int, clock: Clock) -> dict[str, Any]:
                 faults.append({"door": value.door, "file": str(value.file), "fault": fault})
 
         examples(damage.inputs, damage.judge, trials, seed, see, clock)
-    return {
-        "trials": sum(map(Counter.total, counts.values())),
-        "seed": seed,
-        "counts": counts,
-        "faults": faults,
-    }
+    return tally(counts, seed, faults)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ import numpy as np
 from benchmark.compare.small import left_behind
 from benchmark.datasets.misme.miniature import write_miniature
 from campaigns.commands import HangError, ended, forked
-from campaigns.counting import Clock, record_of
+from campaigns.counting import Clock, record_of, tally
 from g2d.cli.main import main
 from toy import toy_recipe
 
@@ -212,12 +212,7 @@ def campaign(trials: int, seed: int, clock: Clock) -> dict[str, Any]:
             if fault:
                 faults.append({"command": name, "trial": number, "fault": fault})
             shutil.rmtree(out)
-    return {
-        "trials": sum(map(Counter.total, counts.values())),
-        "seed": seed,
-        "counts": counts,
-        "faults": faults,
-    }
+    return tally(counts, seed, faults)
 
 
 if __name__ == "__main__":

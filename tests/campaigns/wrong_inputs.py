@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from campaigns.counting import Clock, examples, record_of
+from campaigns.counting import Clock, examples, record_of, tally
 from campaigns.world import World, judges
 
 
@@ -41,15 +41,7 @@ def campaign(trials: int, number: int, clock: Clock) -> dict[str, Any]:
             examples(inputs, judge, trials // len(kinds), number, see, part)
             seconds[name] = round(time.monotonic() - begun, 1)
     often = Counter(fault["fault"][:80] for fault in faults)
-    return {
-        **{
-            "trials": sum(map(Counter.total, counts.values())),
-            "seed": number,
-            "counts": counts,
-            "seconds": seconds,
-        },
-        **{"kinds of faults": often, "faults": faults},
-    }
+    return {**tally(counts, number, faults), "seconds": seconds, "kinds of faults": often}
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class DatasetSpec:
         encoders: For each modality an encoder as recipes say it, for recipes that name none.
         selects_on_test: Whether validation is the test split, as in the published protocols: no
             number of such data is one of samples that nothing was chosen by.
-        exchangeable: Whether `train` and `val` were divided by lot, so that they may be divided
+        exchangeable: Whether `train` and `val` were split at random, so that they may be divided
             anew: no row of one belongs together with a row of the other.
         summaries: For data of the user's own, by modality, what makes short vectors `(B, d)` of
             inputs `(B, *shape)`: what predictors without a network read.

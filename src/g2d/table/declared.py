@@ -94,6 +94,6 @@ def _as_written(split: SplitBy, kinds: Mapping[str, Kind]) -> SplitBy:
     if len(said) > 1:
         raise UserError(
             f"split.time: modalities read the dates of {split.time!r} in different ways "
-            f"({', '.join(sorted(said))}); add dates to split, or mend theirs"
+            f"({', '.join(sorted(said))}); add dates to split, or correct theirs"
         )
     return replace(split, dates=said.pop()) if said else split

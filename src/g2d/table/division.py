@@ -21,7 +21,7 @@ from g2d.table.targets import Target
 
 @dataclass(frozen=True)
 class SplitBy:
-    """How a table is divided: by a column that says so, or by lot.
+    """How a table is divided: by a column that says so, or at random.
 
     Attributes:
         column: Says `train`, `val` or `test` of every row; without any `val` (or `test`) rows,

@@ -103,5 +103,5 @@ def _odd(cells: Sequence[Cell], column: str) -> list[str]:
     return [
         f"{column}, row {rows[0] + 1}: {cells[rows[0]]!r} looks like several labels, as in "
         f"{len(rows)} of {len(cells)} rows; it is a class of its own, as the column's cells are "
-        "one label each; mend it, or write task: multilabel"
+        "one label each; correct it, or write task: multilabel"
     ]

@@ -72,8 +72,8 @@ def test_rows_are_counted_against_the_reference():
     numbers = {"joint": number(70.0), "a": number(73.0)}
     (said,) = findings(table(numbers, [Best(1, True)], tests))
     assert said.endswith(
-        "Against joint, over test samples and seeds: 2 better, 1 worse, 1 better in these runs, "
-        "which others may not repeat and 1 not told apart."
+        "Against joint, over test samples and seeds: 2 better, 1 worse, 1 better in these runs "
+        "only and 1 not told apart."
     )
 
 

@@ -1,4 +1,4 @@
-"""What mending is worth, and who wins: a rule over intervals, in words."""
+"""What preventing suppression is worth, and who wins: a rule over intervals, in words."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def rival(key, mean, half=0.01):
 def test_a_suppressed_modality_may_cost_the_fused_prediction_nothing():
     said = worth([rival("g2d", 0.001, 0.005), rival("amco", -0.002, 0.005)], ["b"], "accuracy")
     assert said == (
-        "Over joint training, in points of accuracy on the test rows: G²D +0.1, AMCo -0.2. Mending "
-        "is worth nothing here: the fused prediction loses nothing."
+        "Over joint training, in points of accuracy on the test rows: G²D +0.1, AMCo -0.2. "
+        "Preventing it is worth nothing here: the fused prediction loses nothing."
     )
 
 

@@ -97,8 +97,8 @@ def _against(table: Table, column: Column) -> str:
 _KINDS = {
     ("better", True): "better",
     ("worse", True): "worse",
-    ("better", False): "better in these runs, which others may not repeat",
-    ("worse", False): "worse in these runs, which others may not repeat",
+    ("better", False): "better in these runs only",
+    ("worse", False): "worse in these runs only",
     ("no different", False): "not told apart",
 }
 

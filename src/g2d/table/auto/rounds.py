@@ -40,7 +40,7 @@ class Round:
 def usual_folds(splits: Splits) -> int:
     """How many rounds: 1 where validation compares, more where train and validation are folded.
 
-    Rows are folded where they are few and were divided by lot. Where a column, a group or time
+    Rows are folded where they are few and were split at random. Where a column, a group or time
     divides them, validation as it is compares: other divisions would put rows on both sides that
     belong together.
     """

@@ -1,4 +1,4 @@
-"""What else may mend a suppressed modality, and what that is worth in the fused prediction."""
+"""What else may prevent suppression, and what that is worth in the fused prediction."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def winner(rivals: Sequence[Rival]) -> Rival | None:
 
 
 def worth(rivals: Sequence[Rival], suppressed: Sequence[str], metric: str) -> str:
-    """What mending is worth, in a sentence or two; empty where there are no rivals."""
+    """What preventing suppression is worth, in a sentence or two; empty without rivals."""
     if not rivals:
         return ""
     best = winner(rivals)
@@ -104,5 +104,5 @@ def worth(rivals: Sequence[Rival], suppressed: Sequence[str], metric: str) -> st
     if best is not None:
         return f"{said} {best.label[:1].upper()}{best.label[1:]} wins."
     if suppressed and max(one.gain.high for one in rivals) < SMALL:
-        return f"{said} Mending is worth nothing here: the fused prediction loses nothing."
+        return f"{said} Preventing it is worth nothing here: the fused prediction loses nothing."
     return f"{said} None of them is surely better."

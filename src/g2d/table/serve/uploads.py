@@ -21,7 +21,7 @@ def on_disk(
 ) -> Iterator[tuple[list[Row], Path, Callable[[str], str]]]:
     """Writes the uploads of some rows into a new folder, which is gone afterwards.
 
-    Files are called by lot: the sender's names are used for messages alone, so they can neither
+    Files have random names: the sender's names are used for messages alone, so they can neither
     lead out of the folder nor choose a decoder.
 
     Returns:

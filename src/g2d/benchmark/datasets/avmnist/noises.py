@@ -1,4 +1,4 @@
-"""What the digits of AV-MNIST are drowned in: recorded noise, or white noise."""
+"""The noise in which the digits of AV-MNIST are spoken: recorded, or white."""
 
 from __future__ import annotations
 
