@@ -12,7 +12,8 @@ the minutes, each written to the result as soon as it is there:
 - `step`: a step of ResNet-18 at CREMA-D's shapes (`gpu_step.py`);
 - `avmnist`: AV-MNIST with the paper's encoders and settings (`gpu_avmnist.py`).
 
-A part that fails leaves its error in the result, and the others are run.
+A part that fails leaves its error in the result, and the others are run. `--only` measures some
+parts and keeps those that the result has of the same card and software.
 """
 
 from __future__ import annotations
@@ -70,6 +71,15 @@ def card(device: torch.device) -> dict[str, Any]:
     }
 
 
+def _before(path: Path, now: dict[str, Any]) -> dict[str, Any]:
+    """What a result says already, when it was measured by the same card and software."""
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text())
+    same = all(found.get(key) == now[key] for key in ("card", "environment"))
+    return found if same else {}
+
+
 def main() -> None:
     """Packs, or measures and writes."""
     parser = argparse.ArgumentParser(
@@ -112,6 +122,7 @@ def main() -> None:
         "card": card(device),
         "environment": environment(),
     }
+    result = _before(path, result) | result
     for name in arguments.only:
         began = time.monotonic()
         try:

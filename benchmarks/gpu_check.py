@@ -56,6 +56,7 @@ def check(device: torch.device, left: Callable[[], float], *, tiny: bool) -> dic
 def _method(name: str, device: torch.device) -> dict[str, Any]:
     try:
         begun, here = _trained(name, torch.device("cpu"), "32")
+        random = _draws(name)
         _, there = _trained(name, device, "32")
         _, half = _trained(name, device, "bf16")
     except Exception as error:  # the other methods are looked at all the same
@@ -64,13 +65,19 @@ def _method(name: str, device: torch.device) -> dict[str, Any]:
     apart = _norm(here[key] - there[key] for key in begun) / way
     half_apart = _norm(here[key] - half[key] for key in begun) / way
     finite = all(bool(value.isfinite().all()) for value in half.values())
-    random = "seed" in plan_method(_recipe(name), tuple(SHAPES), EPOCHS).options
     # A generator of the card draws other numbers than one of the CPU.
     right = finite and (random or apart < TOLERANCE)
     return {"apart": apart, "bf16_apart": half_apart, "bf16_finite": finite} | {
         "draws_at_random": random,
         "right": right,
     }
+
+
+def _draws(name: str) -> bool:
+    """Whether a method draws random numbers of its own, or its model has dropout."""
+    model, _, _ = _made(name, torch.device("cpu"), "32")
+    dropped = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in model.modules())
+    return dropped or "seed" in plan_method(_recipe(name), tuple(SHAPES), EPOCHS).options
 
 
 def gates(device: torch.device, suppression: str) -> dict[str, bool]:

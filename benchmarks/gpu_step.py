@@ -73,7 +73,7 @@ def steps(device: torch.device, left: Callable[[], float], *, tiny: bool) -> dic
         if left() < (40 if setting.compiled else 0):
             missed.append({"variant": variant, **setting.as_dict()})
             continue
-        rows.append(_row(variant, setting, shapes, device, rounds=1 if tiny else 8))
+        rows.append(_row(variant, setting, shapes, device, rounds=1 if tiny else 30))
     return {
         "what": "ResNet-18, audio 1x257x188 and one frame 3x224x224, late fusion, SGD",
         "rows": rows,

@@ -258,6 +258,42 @@ def ranking(result: dict[str, Any]) -> Ranking:
     return rank_rows(np.array(means), labels, list(parts), [True] * len(parts))
 
 
+def gpu_accuracy_table(result: dict[str, Any]) -> str:
+    """Test accuracy in percent of the rows that a card trained."""
+    found = result["avmnist"]
+    alone = found["teachers"]
+    lines = [
+        f"| | {' | '.join(alone)} | fused | fused (val) |",
+        f"|---|{'---:|' * (len(alone) + 2)}",
+    ]
+    lines.append(f"| teachers | {' | '.join(_spread(row) for row in alone.values())} | | |")
+    for label, row in found["rows"].items():
+        cells = [_spread(row["test"][name]) for name in (*alone, "fused")]
+        lines.append(f"| {label} | {' | '.join(cells)} | {_spread(row['val']['fused'])} |")
+    return "\n".join(lines)
+
+
+def gpu_step_table(result: dict[str, Any], batch: int = 256) -> str:
+    """Time and peak memory of a step on a card over those of joint training, by precision."""
+    rows = [
+        row
+        for row in result["step"]["rows"]
+        if row["batch"] == batch and not row["compiled"] and not row["channels_last"]
+    ]
+    kinds = list(dict.fromkeys(row["precision"] for row in rows))
+    found = {(row["variant"], row["precision"]): row for row in rows}
+    lines = [f"| | {' | '.join(kinds)} | peak memory, bf16 |", f"|---|{'---:|' * (len(kinds) + 1)}"]
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        cells = []
+        for kind in kinds:
+            row, joint = found.get((variant, kind)), found["joint", kind]
+            ratio = f" ({row['ms'] / joint['ms']:.2f})" if row else ""
+            cells.append(f"{row['ms']:.0f} ms{ratio}" if row else "–")
+        peak = found[variant, "bf16"]["peak_MiB"] / 1024
+        lines.append(f"| {variant} | {' | '.join(cells)} | {peak:.1f} GiB |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -270,6 +306,8 @@ def _spread(values: dict[str, Any], scale: float = 100, digits: int = 1) -> str:
 
 
 def _table_of(result: dict[str, Any]) -> str:
+    if "avmnist" in result:
+        return f"{gpu_accuracy_table(result)}\n\n{gpu_step_table(result)}"
     if "installed" in result:
         rows = result["installed"].items()
         return "\n".join(f"- {what}: {row['megabytes']} MB" for what, row in rows)

@@ -121,6 +121,31 @@ def test_the_numbers_of_missing_modalities_at_15_epochs_are_the_reports(tables):
         assert float(joint) < float(g2d) < float(ume)
 
 
+def test_the_tables_of_a_gpu_are_the_committed_ones(tables):
+    result = tables.read("gpu-cuda.json")
+    assert between("gpu", G2D_PAGE) == tables.gpu_accuracy_table(result)
+    assert between("gpu-step", COMPARISON) == tables.gpu_step_table(result)
+    assert "H100" in result["card"]["name"]
+    run = result["avmnist"]
+    assert run["all_finished"]
+    assert f"{run['epochs']} epochs" in G2D_PAGE
+    assert len(run["seeds"]) == 3
+    assert set(result["check"]["host_copies"].values()) == {0}
+    assert all(gate["right"] for gate in result["check"]["gates"].values())
+    rows = {row["variant"]: row["ms"] for row in _steps(result, batch=256, precision="bf16")}
+    cached, online, alone = (
+        f"{rows[f'G²D, {kind}'] / rows['joint']:.2f}"
+        for kind in ("all, cached", "all, online", "audio alone, cached")
+    )
+    assert f"{cached} of joint training's with cached teachers, {online} with online ones" in README
+    assert f"and {alone} while" in README
+
+
+def _steps(result, **asked):
+    plain = {"channels_last": False, "compiled": False, **asked}
+    return [row for row in result["step"]["rows"] if plain.items() <= row.items()]
+
+
 def test_every_method_was_chosen_on_validation(tables):
     result = tables.read("accuracy-avmnist-methods.json")
     for name, row in result["rows"].items():
@@ -171,7 +196,9 @@ def test_the_loop_of_the_readme_runs(method):
     before = net.eyes[0].weight.clone()
     names = {"g2d": g2d, "torch": torch, "net": net, "EPOCHS": 2, "CLASSES": example.CLASSES}
     names["train"] = example.make_batches(64, 1)
-    exec(block.text.replace("= g2d.MMPareto(", f"= g2d.{method}("), names)
+    text = block.text.replace("= g2d.MMPareto(", f"= g2d.{method}(")
+    assert f"method = g2d.{method}(student, task)" in text
+    exec(text, names)
     assert not torch.equal(before, net.eyes[0].weight)
 
 
@@ -233,6 +260,8 @@ def test_every_mean_that_is_quoted_is_in_a_committed_result(text, tables):
         for row in part["teachers"].values():
             if isinstance(row, dict) and "test" in row:
                 known.add(tables._spread(row["test"]))
+    card = tables.gpu_accuracy_table(tables.read("gpu-cuda.json"))
+    known |= set(re.findall(r"\d+\.\d ± \d+\.\d", card))
     differences = tables.difference_table(tables.read("default.json"))
     known |= set(re.findall(r"\d+\.\d ± \d+\.\d", differences))
     quoted = set(re.findall(r"\d+\.\d ± \d+\.\d", text))

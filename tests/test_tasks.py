@@ -328,3 +328,29 @@ def test_the_metric_is_that_of_the_mean_of_its_terms(kind: str) -> None:
     mean = sum(part.double().sum().item() for part in parts) / 30
     expected = task.metrics(logits, target)[task.metric]
     assert task.metric_of(mean) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "uar", "macro_f1"])
+def test_the_metric_that_selects_is_the_mean_of_its_terms(metric: str) -> None:
+    random = torch.Generator().manual_seed(5)
+    task = g2d.Classification(4, selects=metric)
+    target = torch.tensor([0] * 30 + [1] * 6 + [2] * 4)  # and none of the last class
+    logits = torch.randn(40, 4, generator=random)
+    expected = task.metrics(logits, target)[metric]
+    assert task.metric == metric
+    assert task.terms(logits, target).double().mean().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_terms_of_macro_f1_are_the_jackknifes() -> None:
+    """By leaving out one sample after the other, with scikit-learn."""
+    random = torch.Generator().manual_seed(6)
+    task = g2d.Classification(3, selects="macro_f1")
+    target, logits = torch.tensor([0] * 9 + [1] * 4 + [2] * 3), torch.randn(16, 3, generator=random)
+    answer = logits.argmax(dim=1)
+    whole = sk.f1_score(target, answer, average="macro")
+    rest = [torch.arange(16) != row for row in range(16)]
+    without = torch.tensor([sk.f1_score(target[r], answer[r], average="macro") for r in rest])
+    influence = 15 * (whole - without)
+    expected = whole + influence - influence.mean()
+    found = task.terms(logits, target).double()
+    torch.testing.assert_close(found, expected.double(), rtol=1e-5, atol=1e-6)

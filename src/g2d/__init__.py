@@ -40,10 +40,13 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         home = _HOMES[name]
         if home in _NEEDS:
-            from g2d.errors import require
+            from g2d.errors import LackingNameError, UserError, require
 
-            for package in (_NEEDS[home][0], home):
-                require(package, _NEEDS[home][1])
+            try:
+                for package in (_NEEDS[home][0], home):
+                    require(package, _NEEDS[home][1])
+            except UserError as error:
+                raise LackingNameError(str(error)) from None
         globals()[name] = getattr(importlib.import_module(home), name)
         return globals()[name]
     try:

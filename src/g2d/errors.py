@@ -25,6 +25,10 @@ class PartlyDoneError(UserError):
     status = 1
 
 
+class LackingNameError(UserError, AttributeError):
+    """A public name of g2d that an extra brings; `hasattr` says that it is not there."""
+
+
 def install_command(extra: str) -> str:
     """The command that adds an extra to g2d, from where this g2d was installed.
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+_FABRIC_FLAG = "_in_fabric_backward"
 
 
 def gradients(
@@ -23,8 +27,28 @@ def gradients(
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     if not trainable:
         return (None,) * len(parameters)
-    found = iter(torch.autograd.grad(loss, trainable, retain_graph=keep, allow_unused=True))
+    with _known_to_fabric():
+        found = iter(torch.autograd.grad(loss, trainable, retain_graph=keep, allow_unused=True))
     return tuple(next(found) if parameter.requires_grad else None for parameter in parameters)
+
+
+@contextmanager
+def _known_to_fabric() -> Iterator[None]:
+    """Keeps a model that Lightning Fabric has wrapped from taking this for a loop's mistake.
+
+    In mixed precision such a model raises when a gradient is taken outside `Fabric.backward`, which
+    scales the loss; a gradient taken apart is not scaled, and so float16 has to be refused.
+    """
+    names = ("lightning_fabric.wrappers", "lightning.fabric.wrappers")
+    known = [sys.modules[name] for name in names if name in sys.modules]
+    before = [getattr(module, _FABRIC_FLAG, False) for module in known]
+    for module in known:
+        setattr(module, _FABRIC_FLAG, True)
+    try:
+        yield
+    finally:
+        for module, value in zip(known, before, strict=True):
+            setattr(module, _FABRIC_FLAG, value)
 
 
 def freeze(parameters: Iterable[nn.Parameter]) -> None:

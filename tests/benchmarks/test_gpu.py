@@ -60,3 +60,18 @@ def test_what_does_not_fit_into_the_minutes_is_named(store, tmp_path):
     step = json.loads(Path(result).read_text("utf-8"))["step"]
     assert step["rows"] == []
     assert {row["variant"] for row in step["not_reached"]} >= {"bare", "joint"}
+
+
+def test_a_part_measured_again_keeps_the_others(store, tmp_path):
+    result = tmp_path / "gpu.json"
+    file = tmp_path / "not-read.npz"
+    none = ("--data", file, *TINY, "--minutes", 0, "--result", result)
+    run("gpu.py", *none, "--only", "step")
+    result.write_text(json.dumps({**json.loads(result.read_text("utf-8")), "check": {"a": 1}}))
+    run("gpu.py", *none, "--only", "step")
+    found = json.loads(result.read_text("utf-8"))
+    assert found["check"] == {"a": 1}
+    assert found["step"]["rows"] == []
+    result.write_text(json.dumps({**found, "card": {"name": "another"}}))
+    run("gpu.py", *none, "--only", "step")
+    assert "check" not in json.loads(result.read_text("utf-8"))

@@ -264,6 +264,25 @@ def test_batches_at_the_edge_leave_all_finite(name: str, k: int, edge: str) -> N
 
 
 @every_method
+def test_in_bf16_it_learns_what_it_learns_in_float32(name: str) -> None:
+    """Under Fabric's own precision, whose module refuses a backward pass that it does not know."""
+
+    def trained(precision: str) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.manual_seed(3)
+        method, model, batches = mid_training(name, precision=precision, dropout=0.0)
+        begun = torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+        for epoch in range(EPOCHS):
+            torch.manual_seed(4)
+            method.on_epoch_start(epoch)
+            method.step(batches[0])
+        return begun, torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+
+    begun, whole = trained("32")
+    _, half = trained("bf16")
+    assert torch.linalg.norm(half - whole) < 0.3 * torch.linalg.norm(whole - begun)
+
+
+@every_method
 @pytest.mark.parametrize("k", MODALITIES)
 def test_steps_of_several_batches_train(name: str, k: int) -> None:
     """Gradient accumulation."""

@@ -132,3 +132,22 @@ def test_joint_training_is_a_floor_where_it_lies_beside_the_run(tmp_path, capsys
     assert re.search(rf"joint training, same recipe +{other:.4f}", capsys.readouterr().out)
     train(recipe(file, "joint", seed=1), out)
     assert joint_floor(Run(train(recipe(file, "mslr", seed=1, fusion="sum"), out))) is None
+
+
+def test_floors_are_measured_by_what_selects_each_with_a_threshold_of_its_own():
+    """An SVM that is right at 1/2 is no worse for the threshold that a shy model needs."""
+    task = Classification(2, selects="uar", threshold="validation")
+    target = torch.tensor([0] * 95 + [1] * 5)
+    shares = torch.where(target == 1, 0.02, 0.01)  # right, but far below 1/2
+    shy = torch.stack([1 - shares, shares], dim=1).log()
+    sure = torch.stack([1.0 - target, target.float()], dim=1) * 9
+    guess = torch.tensor([3.0, 0.0]).expand(100, 2)
+    both = {"val": target, "test": target}
+    shallow = Floors(
+        task, {"guess": dict.fromkeys(both, guess), "svm": dict.fromkeys(both, sure)}, {}
+    )
+    found = measure_floors(task, dict.fromkeys(both, shy), both, shallow)
+    assert found["metric"] == "uar"
+    assert found["test"]["svm"]["uar"] == 1.0
+    assert found["test"]["guess"]["uar"] == 0.5
+    assert found["test"]["above"] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.svm import SVC, LinearSVC
@@ -64,8 +64,16 @@ def test_who_cannot_say_how_sure_it_is_is_refused_in_words() -> None:
     y = torch.from_numpy((X[:, 0] > 0).astype(int))
     with pytest.raises(UserError, match=r"got NearestCentroidOfMine.*predict_proba"):
         fit(NearestCentroidOfMine(), Classification(2), X, y)
-    with pytest.raises(UserError, match=r"LogisticRegression cannot be fitted.*one class"):
-        fit(LogisticRegression(), Classification(2), X, torch.zeros(120, dtype=torch.int64))
+    with pytest.raises(UserError, match=r"LogisticRegression cannot be fitted.*C"):
+        fit(LogisticRegression(C=-1.0), Classification(2), X, y)
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), HistGradientBoostingClassifier()])
+def test_where_there_was_one_class_only_it_is_always_answered(estimator) -> None:
+    """As in a fold or a draw that the rare class is not in."""
+    fitted = fit(estimator, Classification(3), X, torch.full((120,), 2))
+    assert fitted.logits(X[:5]).argmax(dim=1).tolist() == [2] * 5
+    assert torch.isfinite(fitted.logits(X[:5])).all()
 
 
 class NearestCentroidOfMine(NearestCentroid):

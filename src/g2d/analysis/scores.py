@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     """What every sample adds to the score that people know, `(N,)`.
 
-    Their mean is the accuracy of classes, the share of right bits of labels, and R² of numbers.
+    Their mean is the metric of classes, the share of right bits of labels, and R² of numbers.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
@@ -24,7 +24,7 @@ def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     """
     answer = task.predict(logits)
     if isinstance(task, Classification):
-        return _numbers(answer == target)
+        return _numbers(task.terms(logits, target))
     if isinstance(task, MultiLabel):
         return _numbers((answer == target.long()).double().mean(dim=1))
     truth = target.double()

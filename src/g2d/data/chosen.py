@@ -30,7 +30,7 @@ class Chosen(Split):
 
     def __init__(self, split: Split, names: Sequence[str]) -> None:
         self.split, self.names = split, tuple(names)
-        self.target, self.weights = split.target, split.weights
+        self.target, self.weights, self.groups = split.target, split.weights, split.groups
         self.augmented = split.augmented and _augments(split, self.names)
         own = split.present
         self.present = {name: own[name] for name in self.names if name in own}

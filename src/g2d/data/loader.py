@@ -182,6 +182,7 @@ class Subset(Split):
         self.rows = torch.as_tensor(rows, dtype=torch.int64)
         self.target: Tensor = split.target[self.rows]
         self.weights = None if split.weights is None else split.weights[self.rows]
+        self.groups = None if split.groups is None else split.groups[self.rows]
         self.augmented = split.augmented
         whole = split.present
         self.present = {name: there[self.rows.numpy()] for name, there in whole.items()}

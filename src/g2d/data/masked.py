@@ -55,7 +55,7 @@ class Masked(Split):
             )
         self.split, self.mask, self.revealed = split, mask, revealed
         self.target: Tensor = split.target
-        self.augmented, self.weights = split.augmented, split.weights
+        self.augmented, self.weights, self.groups = split.augmented, split.weights, split.groups
         self.there = self._both(split.present, np.arange(len(split)))
         self.present: Presence = self.there if revealed else dict(split.present)
 

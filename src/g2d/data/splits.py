@@ -30,6 +30,8 @@ class Split(ABC):
         present: For modalities that can be missing, which samples have them, bool `(N,)`.
         weights: How often samples are drawn to train on, in proportion, `(N,)`; each once an epoch
             where there are none.
+        groups: Numbers of what samples belong to (speakers, patients), `(N,)`, where the splits
+            keep each in one; whoever divides the split further keeps them together too.
 
     Example:
         >>> import torch
@@ -50,6 +52,7 @@ class Split(ABC):
     augmented: bool = False
     present: Mapping[str, NDArray[np.bool_]] = MappingProxyType({})
     weights: Tensor | None = None
+    groups: Tensor | None = None
 
     @abstractmethod
     def __len__(self) -> int:

@@ -71,9 +71,10 @@ class _State:
     best: float | None = None
     seconds: float = 0.0
 
-    def stalled_for(self, patience: int | None) -> bool:
-        """Whether the best epoch lies so many epochs back."""
-        return patience is not None and self.epoch - 1 - self.best_epoch >= patience
+    def stalled_for(self, patience: int | None, since: int) -> bool:
+        """Whether the best epoch lies so many epochs back, and so does the beginning to count."""
+        last = max(self.best_epoch, since - 1)
+        return patience is not None and self.epoch - 1 - last >= patience
 
 
 def fit(
@@ -150,7 +151,7 @@ def fit(
             if method.finished():
                 logger.info("%s: the method has ended training after epoch %d", title, epoch)
                 break
-            if state.stalled_for(settings.patience):
+            if state.stalled_for(settings.patience, method.all_learn_from()):
                 logger.info("%s: no improvement; training ended after epoch %d", title, epoch)
                 break
             student.train()
@@ -166,7 +167,7 @@ def fit(
             seconds = time.perf_counter() - started
             method.student.train_only(None)  # encoders are frozen while they train, no longer
             measured = evaluate(student, _on_device(val, fabric), method.task, fabric)
-            value = measured.metrics[method.task.selects][FUSED]
+            value = measured.metrics[method.task.metric][FUSED]
             if isinstance(scheduler, ReduceLROnPlateau):
                 scheduler.step(value)
             else:

@@ -220,6 +220,10 @@ class Method:
         """Whether there is nothing more to learn, and training ends before its last epoch."""
         return False
 
+    def all_learn_from(self) -> int:
+        """The first epoch, from 0, in which every encoder learns: none ends training before it."""
+        return 0
+
     def stage(self) -> str:
         """A word for what this epoch does, for records and figures."""
         return "joint"

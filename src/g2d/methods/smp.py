@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError, check_choice
+from g2d.errors import UserError
 from g2d.functional.scores import rank
 from g2d.gates import freeze, scale
 from g2d.methods.base import Method
@@ -21,6 +21,7 @@ from g2d.methods.suppression import (
     FrozenFeatures,
     Scope,
     Suppression,
+    check_options,
     convolutions,
     dropping,
     partial_factors,
@@ -103,9 +104,7 @@ class SequentialPrioritization(Method):
         frozen_features: FrozenFeatures = "keep",
     ) -> None:
         super().__init__(method.student, method.task)
-        check_choice("suppression", suppression, get_args(Suppression))
-        check_choice("scope", scope, get_args(Scope))
-        check_choice("frozen_features", frozen_features, get_args(FrozenFeatures))
+        check_options(suppression, scope, frozen_features)
         if not can_prioritize(type(method)):
             raise UserError(
                 f"{type(method).__name__} takes steps of its own, or orders the modalities by "
@@ -249,6 +248,10 @@ class SequentialPrioritization(Method):
     def finished(self) -> bool:
         """The wrapped method's."""
         return self.method.finished()
+
+    def all_learn_from(self) -> int:
+        """The first epoch of the last stage."""
+        return max(sum(self.schedule.tau[:-1]), self.method.all_learn_from())
 
     def stage(self) -> str:
         """Which modality leads, as far as that is fixed for the epoch."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from g2d.errors import UserError, check_choice
 from g2d.functional.modulation import partial_suppression_factors
 from g2d.models.fusion.base import Features, Present
 from g2d.student.base import Modulation, Student
@@ -18,6 +19,22 @@ Scope = Literal["auto", "encoder", "branch"]
 FrozenFeatures = Literal["keep", "drop"]
 
 logger = logging.getLogger(__name__)
+
+
+def check_options(suppression: str, scope: str, frozen_features: str) -> None:
+    """Refuses words that are none of these options, and what cannot be together.
+
+    Raises:
+        UserError: There is such a word.
+    """
+    check_choice("suppression", suppression, get_args(Suppression))
+    check_choice("scope", scope, get_args(Scope))
+    check_choice("frozen_features", frozen_features, get_args(FrozenFeatures))
+    if frozen_features == "drop" and suppression == "partial":
+        raise UserError(
+            "partial suppression freezes no encoder, so there are no features to drop; leave "
+            "frozen_features out"
+        )
 
 
 def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -42,14 +59,19 @@ def dropping(
     """A modulation that multiplies the features of frozen encoders by zero.
 
     Args:
-        leading: Which modality learns alone; `None` where that is not known yet.
+        leading: Which modality learns alone.
         inner: What changes features besides.
         device: Where features lie.
     """
 
     def drop(widths: Mapping[str, int], size: int, present: Present | None) -> Features:
         factors = {} if inner is None else dict(inner(widths, size, present))
-        frozen = set(widths) - (leading() or set(widths))
+        if (ahead := leading()) is None:
+            raise UserError(
+                "frozen_features='drop' has to know which modality learns alone before the model "
+                "is called; give confidence=..., or call method.on_step_start(batch) before"
+            )
+        frozen = set(widths) - ahead
         return factors | dict.fromkeys(frozen, torch.zeros(1, 1, device=device))
 
     return drop

@@ -130,12 +130,6 @@ def resolve(
     spec, models = teaching.splits.spec, teaching.models
     plan = plan_method(teaching.recipe, spec.modalities, training.epochs)
     plan.check_task(spec.task)
-    if plan.trains and len(spec.modalities) < 2:
-        got = ", ".join(spec.modalities)
-        raise UserError(
-            f"{spec.name}: got modalities: {got}; expected 2 or more, declare another, or give "
-            "--method ume, which trains a modality alone"
-        )
     student = models.student(spec.task)
     if teaching.experts and not plan.trains:
         raise UserError(

@@ -7,8 +7,10 @@ its writer wanted.
 from __future__ import annotations
 
 import logging
+import os
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +47,7 @@ def expert_folder(teaching: Teaching, modality: str, out: Path) -> Path:
         "data": spec.fingerprint,
         "protocol": spec.protocol,
         "measured": list(teaching.splits.measured()),
-        "expert": in_words(expert),
+        "expert": identity_of(expert),
     }
     word = expert if isinstance(expert, str) else type(expert).__name__
     return out / "teachers" / f"{spec.name}-{modality}-{word}-seed{seed}-{digest(identity)}"
@@ -58,7 +60,27 @@ def in_words(expert: Any) -> str:
         >>> in_words("boosting")
         'boosting'
     """
-    return " ".join(str(expert).split())
+    if isinstance(expert, str):
+        return expert
+    return f"{type(expert).__name__}-{digest(identity_of(expert))}"
+
+
+def identity_of(value: Any) -> Any:
+    """What decides an expert, as plain values: its class, and the parameters of all its parts.
+
+    What is neither plain nor an estimator (a function, a generator of random numbers) is told apart
+    by where it lies in this process, so that nobody else takes its logits for his.
+    """
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): identity_of(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [identity_of(one) for one in value]
+    if hasattr(value, "get_params"):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        return {"class": kind, **identity_of(value.get_params(deep=False))}
+    return [type(value).__qualname__, id(value), os.getpid()]
 
 
 def teach_experts(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, dict[str, Tensor]]:

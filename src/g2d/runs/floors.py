@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,27 @@ logger = logging.getLogger(__name__)
 CALIBRATION = "calibration.json"
 # Floors of another version are fitted anew.
 _VERSION = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Logits, and the task with its threshold where it has one.
+
+    Attributes:
+        task: Of the logits.
+        logits: `(N, C)`.
+    """
+
+    task: Task
+    logits: Tensor
+
+    def metrics(self, target: Tensor) -> dict[str, float]:
+        """The task's."""
+        return self.task.metrics(self.logits, target)
+
+    def terms(self, target: Tensor) -> Tensor:
+        """What each sample adds to the task's metric."""
+        return self.task.terms(self.logits, target)
 
 
 def ask_teachers(
@@ -64,14 +86,20 @@ def shallow_floors(splits: Splits, out: Path) -> Floors | None:
     known = load_floors(file, spec.task)
     if known is not None:
         return known
+    found = try_floors(splits)
+    if found is not None:
+        save_floors(file, found)
+    return found
+
+
+def try_floors(splits: Splits) -> Floors | None:
+    """Predictors without a network; a word where they cannot be fitted, as nothing needs them."""
     try:
         require("sklearn", "tables")
-        found = fit_floors(splits)
+        return fit_floors(splits)
     except UserError as error:
         logger.warning("no floors beside the result: %s", error)
         return None
-    save_floors(file, found)
-    return found
 
 
 def measure_floors(
@@ -85,7 +113,8 @@ def measure_floors(
     """What the model must not be below, beside the model and on the same samples.
 
     Args:
-        task: What is predicted.
+        task: What is predicted. What it leaves to validation, as a threshold, each floor chooses
+            there for itself, as the model does.
         fused: The model's fused logits on `val`, and on `test` where it is measured, `(N, C)`.
         targets: Of the same splits.
         shallow: Predictors without a network.
@@ -106,9 +135,11 @@ def measure_floors(
         floors |= {"reads": reads, "notes": list(shallow.notes)}
     if asked is not None and weights is not None:
         floors |= {"weights": dict(weights), "modality": _best(task, asked["val"])}
-    for split, model in fused.items():
-        target = targets[split]
-        said: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+    own = task.settled(fused["val"], targets["val"]) if task.unsettled else task
+    settled: dict[str, Task] = {}
+    for split in sorted(fused, key=lambda name: name != "val"):  # where thresholds are chosen
+        model, target = Answer(own, fused[split]), targets[split]
+        said: dict[str, tuple[Tensor, Answer, Tensor]] = {}
         more: dict[str, Any] = {}
         if shallow is not None:
             for name, logits in shallow.logits.items():
@@ -116,15 +147,19 @@ def measure_floors(
         if asked is not None and weights is not None:
             there = asked[split].present[floors["modality"]]
             alone = asked[split].logits[floors["modality"]]
-            said["single"] = (alone[there], model[there], target[there])
+            some = Answer(own, model.logits[there])
+            said["single"] = (alone[there], some, target[there])
             said["ensemble"] = (asked[split].ensemble(weights), model, target)
-            more = {
-                "fused_there": task.metrics(model[there], target[there]),
-                "samples": int(there.sum()),
-            }
-        measured = {name: task.metrics(logits, t) for name, (logits, _, t) in said.items()}
-        above = [name for name, triple in said.items() if _above(task, *triple)]
-        clearly = [name for name in above if _clearly(task, *said[name])]
+            more = {"fused_there": some.metrics(target[there]), "samples": int(there.sum())}
+        for name, (floor, _, truth) in said.items():
+            settled.setdefault(name, task.settled(floor, truth))
+        lines = {
+            name: (Answer(settled[name], floor), beside, truth)
+            for name, (floor, beside, truth) in said.items()
+        }
+        measured = {name: one.metrics(truth) for name, (one, _, truth) in lines.items()}
+        above = [name for name, line in lines.items() if _above(*line)]
+        clearly = [name for name in above if _clearly(*lines[name])]
         floors[split] = {**measured, **more, "above": above, "clearly": clearly}
     return floors
 
@@ -140,20 +175,21 @@ def joint_floor(run: Run) -> dict[str, Any] | None:
         `clearly`; `None` where there is no such run.
     """
     label, task = f"-{run.result.get('method')}-", run.task
-    joint = Run(run.path.with_name(run.path.name.replace(label, "-joint-", 1)))
+    joint = Run(run.path.with_name("-joint-".join(run.path.name.rsplit(label, 1))))
     if joint.path == run.path or not joint.finished or task is None:
         return None
     own, other = ({**one.about["recipe"], "method": None} for one in (run, joint))
     if own != other or run.fingerprint != joint.fingerprint:
         return None
     model, floor = (
-        torch.from_numpy(one.predictions("test")[f"logits/{FUSED}"]) for one in (run, joint)
+        Answer(one.task or task, torch.from_numpy(one.predictions("test")[f"logits/{FUSED}"]))
+        for one in (run, joint)
     )
     target = torch.from_numpy(run.predictions("test")["target"])
     return {
         **{metric: values[FUSED] for metric, values in joint.metrics.items()},
-        "above": _above(task, floor, model, target),
-        "clearly": _clearly(task, floor, model, target),
+        "above": _above(floor, model, target),
+        "clearly": _clearly(floor, model, target),
     }
 
 
@@ -172,13 +208,14 @@ def _alone(task: Task, heldout: HeldOut, modality: str) -> float:
     return task.metrics(heldout.logits[modality][there], heldout.target[there])[task.metric]
 
 
-def _above(task: Task, floor: Tensor, model: Tensor, target: Tensor) -> bool:
-    one, other = (task.metrics(logits, target)[task.metric] for logits in (floor, model))
+def _above(floor: Answer, model: Answer, target: Tensor) -> bool:
+    task = model.task
+    one, other = (said.metrics(target)[task.metric] for said in (floor, model))
     return task.better(one, other) and not math.isclose(one, other, rel_tol=1e-6)
 
 
-def _clearly(task: Task, floor: Tensor, model: Tensor, target: Tensor) -> bool:
+def _clearly(floor: Answer, model: Answer, target: Tensor) -> bool:
     """Whether a floor is better by more than one standard error of the difference."""
-    lead = (task.terms(floor, target) - task.terms(model, target)).double()
+    lead = (floor.terms(target) - model.terms(target)).double()
     error = lead.std().item() / len(lead) ** 0.5 if len(lead) > 1 else math.inf
     return abs(lead.mean().item()) > error

@@ -68,6 +68,7 @@ class Run:
         self.out = self.path.parent if out is None else Path(out)
         self.changes, self.trust = tuple(changes), trust
         self._records: dict[str, Record] = {}
+        self._epochs: list[dict[str, Any]] | None = None
         self._predictions: dict[str, dict[str, NDArray[np.generic]]] = {}
 
     @property
@@ -113,14 +114,16 @@ class Run:
         """`model.json`: modalities, shapes and task."""
         return self._record("model.json")
 
-    @cached_property
+    @property
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`.
+        """The lines of `metrics.jsonl`, kept once the run is finished.
 
         Raises:
             UserError: A line is damaged.
         """
-        return read_epochs(self.path)
+        if self._epochs is None or not self.finished:
+            self._epochs = read_epochs(self.path)
+        return self._epochs
 
     def predictions(self, split: str) -> dict[str, NDArray[np.generic]]:
         """`index`, `target`, `logits/<name>` and `present/<name>` of a split.

@@ -64,7 +64,8 @@ class Taught:
 
     def begin(self, student: MultimodalModel) -> None:
         """Gives the student the teachers' weights, and says where they do not fit."""
-        left = begin_from(student, self.models)
+        left = {**begin_from(student, self.models)}
+        left |= {name: ["its expert is no network"] for name in self.experts}
         if left:
             what = ", ".join(f"{name}: {' and '.join(parts)}" for name, parts in left.items())
             logger.warning(

@@ -31,6 +31,7 @@ from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import by_pattern, save_masks
 from g2d.recipes.recipe import Recipe
 from g2d.runs.environment import environment
+from g2d.runs.experts import in_words
 from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
@@ -90,6 +91,8 @@ def train(
     """
     if name is not None:
         check_run_name(name, "--name")
+    if experts:
+        recipe = replace(recipe, experts={name: in_words(one) for name, one in experts.items()})
     experiment = resolve(recipe, splits, experts)
     settings, plan = experiment.training, experiment.plan
     if settings.probe_gradients:
@@ -180,7 +183,7 @@ def _train_into(
         shallow = shallow_floors(splits, out) if floors else None
         if taught is not None or shallow is not None:
             outcome["floors"] = measure_floors(
-                splits.spec.task,
+                experiment.splits.spec.task,
                 {name: evaluation.logits[FUSED] for name, evaluation in measured.items()},
                 {name: evaluation.target for name, evaluation in measured.items()},
                 shallow,

@@ -29,7 +29,8 @@ class Fitted:
 
     Attributes:
         task: What is predicted.
-        parts: One estimator; for several labels one a label, or the only answer of a label.
+        parts: One estimator, or the only class that there was; for several labels one a label, or
+            the only answer of a label.
         scale: Of regression, the mean and the deviation of the training targets on the unit range.
         place: Among the candidates that it was chosen from.
     """
@@ -49,6 +50,9 @@ class Fitted:
             each = [_one_label(part, matrix) for part in self.parts]
             return torch.from_numpy(np.stack(each, axis=1)).float()
         found = np.full((matrix.shape[0], self.task.outputs), np.log(_LEAST))
+        if isinstance(self.parts[0], int):
+            found[:, self.parts[0]] = 0.0
+            return torch.from_numpy(found).float()
         said, classes = _scores(self.parts[0], matrix)
         found = np.minimum(found, said.min(axis=1, keepdims=True))
         found[:, classes.astype(np.int64)] = said
@@ -80,6 +84,8 @@ def fit(estimator: Any, task: Task, matrix: Matrix, target: Tensor) -> Fitted:
         if isinstance(task, MultiLabel):
             columns = target.numpy().astype(np.int64).T
             return Fitted(task, [_fit_label(clone(estimator), matrix, bits) for bits in columns])
+        if len(only := target.unique()) == 1:
+            return Fitted(task, [int(only)])
         return Fitted(task, [_fit(clone(estimator), matrix, target.numpy())])
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())

@@ -62,6 +62,8 @@ class Asked:
             >>> Asked.of({"name": "regression", "scale": "log"}).scale
             'log'
         """
+        if not isinstance(task, str | Mapping):
+            raise UserError(f"task: got {task!r}, expected {', '.join(get_args(TaskName))}")
         given: dict[str, Any] = {"name": task} if isinstance(task, str) else dict(task)
         known = [field.name for field in fields(cls)]
         for option, value in given.items():

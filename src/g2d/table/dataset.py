@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from g2d.data.cache import cache_folder
@@ -103,7 +104,8 @@ class TableData:
         self._weights, unweighted = weights_of(self.table, weight)
         self._unusable = {**unplaced(self.table, self.split), **unweighted, **self.target.unusable}
         if duplicates == "drop":
-            self._unusable = {**copies(self.table, [*used]), **self._unusable}
+            columns = [self.table.columns[c] for c in used if c != target]
+            self._unusable |= copies([*columns, cells], self._unusable)
         self.target_name, self.workers = target, workers
         self.cache = cache_folder(cache) / "tables"
         self.skipped: dict[int, str] = {}
@@ -129,7 +131,7 @@ class TableData:
             division = divide(self.table, self.target, self.split, usable)
         else:
             division = Division(*(part[usable[part]] for part in division))
-        target, division = self._known_classes(division)
+        _, division = self._known_classes(division)
         by_store = Division(*(place[part] for part in division))
         present = {name: self._present(store, name) for name in self.kinds}
         decoded = {name: _array(store, name, kind) for name, kind in self.kinds.items()}
@@ -140,11 +142,19 @@ class TableData:
             _fit(kind, decoded[name], train)
             self._refuse(name, kind, decoded[name], present[name], rows)
         by_store = self._with_any(by_store, present, rows)
+        # a class may have lost its last training row just now
+        target, division = self._known_classes(Division(*(rows[part] for part in by_store)))
+        by_store = Division(*(place[part] for part in division))
         readers = {n: KindReader(k, decoded[n], present[n]) for n, k in self.kinds.items()}
         missing = {name: mask for name, mask in present.items() if not mask.all()}
         weights = None if self._weights is None else self._weights[rows]
         about = (readers, target.values[rows], missing)
         parts = [PreparedSplit(part, *about, weights=weights) for part in by_store]
+        if self.split.group is not None:
+            cells = [self.table.columns[self.split.group][row] or "" for row in rows]
+            groups = torch.from_numpy(np.unique(cells, return_inverse=True)[1])
+            for part, own in zip(parts, by_store, strict=True):
+                part.groups = groups[own]
         for note in shortened(self.table, self.kinds):
             logger.warning("%s: %s", self.table.name, note)
         preprocessing = Preprocessing(self.kinds, self.target_name, self.numbers)

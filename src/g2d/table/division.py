@@ -33,7 +33,7 @@ class SplitBy:
             from its values when not given.
         val: Share of validation.
         test: Share of test.
-        seed: Of the lot.
+        seed: Of the random split.
     """
 
     column: str | None = None

@@ -32,6 +32,9 @@ _LOOKED_AT = 5000
 _ENOUGH = 0.8
 # With fewer different values, what ends in letters (`4WD`) is a name.
 _FEW = 10
+# Of money: what is always below so many units and always has three digits after the mark may be a
+# price by the litre.
+_PRICES = 10
 
 
 @dataclass(frozen=True)
@@ -171,8 +174,11 @@ def _marks(numbers: Sequence[str], decimal: Decimal | None, money: bool) -> tupl
         return _with_thousands("." if certain["."] >= certain[","] else ",", numbers), ""
     # Numbers below 1000 without a mark, and none above: the mark parts thousands.
     parts_thousands = sum(bare) >= 3 and bare[1] > 0 and not bare[2]
-    if money and bool(open_["."]) != bool(open_[","]):  # nobody counts thousandths of a dollar
-        return (Written(",", ".") if open_["."] else Written(".", ",")), ""
+    if money and bool(open_["."]) != bool(open_[","]):  # few count thousandths of a dollar
+        sample = (open_["."] or open_[","])[0]
+        low = max(int(digits[:-4]) for digits in open_["."] or open_[","]) < _PRICES
+        written = Written(",", ".") if open_["."] else Written(".", ",")
+        return written, sample if low and not any(bare) else ""
     if open_["."] and not open_[","]:
         if parts_thousands and len(open_["."]) >= 3:
             return Written(",", "."), ""

@@ -21,8 +21,9 @@ _NUMBER = re.compile(
     r"(?P<exponent>[eE][+-]?\d+)?\s*(?P<after>[^\d\s.,()'+\-][^\d()]{0,11})?(?P<close>\))?",
 )
 GROUPED = {
-    mark: re.compile(rf"[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{2,3}})*{re.escape(mark)}\d{{3}}")
-    for mark in ".,"
+    # In India groups of two come before the last, with commas.
+    mark: re.compile(rf"[1-9]\d{{0,2}}(?:{re.escape(mark)}{group})*{re.escape(mark)}\d{{3}}")
+    for mark, group in ((".", r"\d{3}"), (",", r"\d{2,3}"))
 }
 _SPACED = re.compile(rf"[1-9]\d{{0,2}}(?:[{_GAPS}]\d{{3}})+(?:[.,]\d*)?")
 # Where one of these stands in some cells only, those without it are of another size.

@@ -113,6 +113,7 @@ class Preprocessing:
 
     def unseen(self, row: Row) -> dict[str, str]:
         """Values of categories, by column, that are none of those known from training."""
+        row = self._plain(row)
         return {
             name: cell
             for name, known in self._categories.items()

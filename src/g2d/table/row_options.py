@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import number_of
+from g2d.table.cells import Cell, number_of
 from g2d.table.source import Table
 
 
@@ -34,17 +34,22 @@ def weights_of(
     return np.where(wrong, 0.0, numbers), reasons
 
 
-def copies(table: Table, columns: Sequence[str]) -> dict[int, str]:
+def copies(columns: Sequence[Sequence[Cell]], unusable: Collection[int] = ()) -> dict[int, str]:
     """Rows, from 0, that are as an earlier one in all these columns, and which that is.
 
+    Args:
+        columns: The cells of each.
+        unusable: Rows that are left out for another reason: none of them has a copy.
+
     Example:
-        >>> from pathlib import Path
-        >>> copies(Table({"a": ["1", "2", "1"]}, Path(), "t"), ["a"])
-        {2: 'a copy of row 1'}
+        >>> copies([["1", "2", "1"]]), copies([["1", "2", "1"]], {0})
+        ({2: 'a copy of row 1'}, {})
     """
     first: dict[tuple[object, ...], int] = {}
     found = {}
-    for row, cells in enumerate(zip(*(table.column(name) for name in columns), strict=True)):
+    for row, cells in enumerate(zip(*columns, strict=True)):
+        if row in unusable:
+            continue
         before = first.setdefault(cells, row)
         if before != row and any(cell is not None for cell in cells):
             found[row] = f"a copy of row {before + 1}"

@@ -19,7 +19,7 @@ from g2d.table.kinds.base import Array, Kind
 from g2d.table.source import Table
 
 KIND = "table"
-_MEND = "delete it; it is made again from the table"
+_HINT = "delete it; it is made again from the table"
 _VERSION = 3  # raise it whenever the same cells and files are decoded otherwise
 
 
@@ -86,7 +86,7 @@ def open_rows(
             digest.update(json.dumps(sample.state()).encode())
     folder = cache / digest.hexdigest()[:16]
     if folder.exists():
-        return Store(folder, KIND, _MEND)
+        return Store(folder, KIND, _HINT)
     locking = require("filelock", "train")
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def open_rows(
                 workers=workers,
                 chunk=128,
             )
-    return Store(folder, KIND, _MEND)
+    return Store(folder, KIND, _HINT)
 
 
 def _samples(table: Table, kinds: Mapping[str, Kind], without: Collection[int]) -> list[Sample]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from g2d.data.loader import Subset
 from g2d.data.splits import Splits
@@ -20,6 +22,8 @@ _CHOOSE = 1 / 7
 def choose_on_train(splits: Splits, seed: int) -> Splits:
     """The same data with some training rows in the place of validation; test as it is.
 
+    Rows of one group stay together, since a group that is known is easier than those to come.
+
     Raises:
         UserError: There are fewer than two training rows.
     """
@@ -28,17 +32,11 @@ def choose_on_train(splits: Splits, seed: int) -> Splits:
         raise UserError(f"{splits.spec.name}: got {len(target)} training rows, expected 2 or more")
     rng = np.random.default_rng(seed)
     labels = target if isinstance(splits.spec.task, Classification) else torch.zeros(len(target))
-    # In an order in which every class comes evenly spread, each seventh row chooses; a class
-    # comes first where it trains.
-    places = np.empty(len(target))
-    for label in labels.unique():
-        own = np.flatnonzero((labels == label).numpy())
-        places[rng.permutation(own)] = np.arange(len(own)) % round(1 / _CHOOSE)
-    chooses = places == round(1 / _CHOOSE) - 1
-    if not chooses.any():
-        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
-        own = np.flatnonzero((labels == biggest).numpy())
-        chooses[own[-1] if len(own) > 1 else -1] = True
+    groups = splits.train.groups
+    if groups is None or len(groups.unique()) == 1:
+        chooses = _rows(labels, rng)
+    else:
+        chooses = _whole_groups(groups.numpy(), labels.numpy(), rng)
     parts = [np.flatnonzero(mask).tolist() for mask in (~chooses, chooses)]
     mark = digest([splits.spec.fingerprint, "choose on train", seed])
     return Splits(
@@ -47,3 +45,36 @@ def choose_on_train(splits: Splits, seed: int) -> Splits:
         val=Subset(splits.train, parts[1]),
         test=splits.test,
     )
+
+
+def _rows(labels: Tensor, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Each seventh row, of every class in proportion."""
+    # In an order in which every class comes evenly spread, each seventh row chooses; a class
+    # comes first where it trains.
+    places = np.empty(len(labels))
+    for label in labels.unique():
+        own = np.flatnonzero((labels == label).numpy())
+        places[rng.permutation(own)] = np.arange(len(own)) % round(1 / _CHOOSE)
+    chooses: NDArray[np.bool_] = places == round(1 / _CHOOSE) - 1
+    if not chooses.any():
+        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
+        own = np.flatnonzero((labels == biggest).numpy())
+        chooses[own[-1] if len(own) > 1 else -1] = True
+    return chooses
+
+
+def _whole_groups(
+    groups: NDArray[np.int64], labels: NDArray[np.generic], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Groups with a seventh of the rows or more; each class keeps training rows where it can."""
+    chooses = np.zeros(len(groups), bool)
+    names = rng.permutation(np.unique(groups))
+    for name in names:
+        more = chooses | (groups == name)
+        if len(np.unique(labels[~more])) == len(np.unique(labels)):
+            chooses = more
+        if chooses.mean() >= _CHOOSE:
+            break
+    if not chooses.any():
+        chooses = groups == names[0]
+    return chooses

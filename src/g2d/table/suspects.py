@@ -109,7 +109,7 @@ def _on_both_sides(cells: Sequence[Cell], parts: Sequence[Cell]) -> int:
 def copies_in(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
     """How many rows are copies of others in all that is read, in a sentence."""
     columns = list(dict.fromkeys(column for kind in kinds.values() for column in kind.columns))
-    found = len(copies(table, columns))
+    found = len(copies([table.columns[name] for name in columns]))
     # where a few categories are all that is read, equal rows are to be expected
     kinds_of_rows = math.prod(min(len(set(table.column(name))), 10**6) for name in columns)
     if not found or kinds_of_rows < 10 * len(table):

@@ -76,11 +76,6 @@ class Task(ABC):
         """Whether there is something that only validation can tell."""
         return False
 
-    @property
-    def selects(self) -> str:
-        """Name of the metric that chooses the epoch on validation."""
-        return self.metric
-
     def settled(self, logits: Tensor, target: Tensor) -> Task:
         """The task with what only validation can tell, chosen there."""
         return self

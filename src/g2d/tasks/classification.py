@@ -23,8 +23,8 @@ class Classification(Task):
     Args:
         classes: Their number, or their names.
         weights: By class, what the loss of its samples is multiplied by; 1 when not given.
-        selects: The metric that chooses the epoch: `accuracy`, `uar` (balanced accuracy) or
-            `macro_f1`.
+        selects: The metric that chooses the epoch and compares models: `accuracy`, `uar` (balanced
+            accuracy) or `macro_f1`.
         threshold: Of two classes, the least probability at which the second is answered; chosen on
             validation, so that `selects` is the largest, with `validation`; 1/2 when not given.
 
@@ -38,8 +38,7 @@ class Classification(Task):
         tensor([0.8808, 0.2689])
     """
 
-    metric = "accuracy"
-    selects: str = "accuracy"
+    metric: str = "accuracy"
     higher_is_better = True
 
     def __init__(
@@ -65,7 +64,7 @@ class Classification(Task):
         self.class_names = tuple(names)
         self.outputs = len(names)
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
-        self.selects, self.threshold = selects, threshold
+        self.metric, self.threshold = selects, threshold
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy, weighted by class where weights were given."""
@@ -106,7 +105,7 @@ class Classification(Task):
         return self.threshold == "validation"
 
     def settled(self, logits: Tensor, target: Tensor) -> Classification:
-        """With the threshold, halfway between two probabilities, at which `selects` is largest."""
+        """With the threshold, halfway between two probabilities, at which `metric` is largest."""
         if not self.unsettled:
             return self
         found = copy(self)
@@ -117,7 +116,7 @@ class Classification(Task):
         scores = {}
         for candidate in candidates:
             found.threshold = candidate
-            scores[candidate] = found.metrics(logits, target)[self.selects]
+            scores[candidate] = found.metrics(logits, target)[self.metric]
         best = max(scores.values())
         among = [candidate for candidate, score in scores.items() if score == best]
         found.threshold = float(min(among, key=lambda candidate: abs(candidate - 0.5)))
@@ -130,28 +129,58 @@ class Classification(Task):
         of the classes that it has or that were answered.
         """
         prediction = self.predict(logits)
+        right, answered, there = self._counts(prediction, target)
+        return {
+            "accuracy": (prediction == target).double().mean().item(),
+            "uar": (right / there)[there > 0].mean().item(),
+            "macro_f1": _macro_f1(right, answered + there).item(),
+        }
+
+    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
+        """1 where the answer is right, else 0; for balanced accuracy over the share of its class.
+
+        Of macro F1, which is no mean over samples, the jackknife's: how much of it goes with the
+        sample, around the metric itself.
+        """
+        prediction = self.predict(logits)
+        right = (prediction == target).float()
+        if self.metric == "accuracy":
+            return right
+        counts = self._counts(prediction, target)
+        if self.metric == "uar":
+            there = counts[2]
+            share = there * (there > 0).sum() / len(target)
+            return right / share[target].float()
+        pairs, of = torch.stack([target, prediction], dim=1).unique(dim=0, return_inverse=True)
+        one = torch.eye(self.outputs, dtype=torch.float64, device=target.device)
+        truth, answer = one[pairs[:, 0]], one[pairs[:, 1]]
+        whole = _macro_f1(counts[0], counts[1] + counts[2])
+        without = _macro_f1(counts[0] - truth * answer, counts[1] + counts[2] - truth - answer)
+        influence = ((len(target) - 1) * (whole - without))[of]
+        return (whole + influence - influence.mean()).float()
+
+    def _counts(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """By class: right answers, answers, samples."""
         right, answered, there = (
             classes.bincount(minlength=self.outputs).double()
             for classes in (target[prediction == target], prediction, target)
         )
-        seen = answered + there
-        return {
-            "accuracy": (prediction == target).double().mean().item(),
-            "uar": (right / there)[there > 0].mean().item(),
-            "macro_f1": (2 * right / seen)[seen > 0].mean().item(),
-        }
-
-    def terms(self, logits: Tensor, target: Tensor) -> Tensor:
-        """1 where the answer is right, else 0."""
-        return (self.predict(logits) == target).float()
+        return right, answered, there
 
     def describe(self) -> dict[str, object]:
         """The class names, and what differs from the usual."""
         said: dict[str, object] = {"kind": "classification", "classes": list(self.class_names)}
         if self.weights is not None:
             said["weights"] = self.weights.tolist()
-        if self.selects != "accuracy":
-            said["selects"] = self.selects
+        if self.metric != "accuracy":
+            said["selects"] = self.metric
         if self.threshold is not None:
             said["threshold"] = self.threshold
         return said
+
+
+def _macro_f1(right: Tensor, seen: Tensor) -> Tensor:
+    """The mean F1 over the classes that were there or answered, of counts `(..., C)`."""
+    there = seen > 0
+    each = torch.where(there, 2 * right / seen.clamp(min=1), 0.0)
+    return each.sum(dim=-1) / there.sum(dim=-1).clamp(min=1)

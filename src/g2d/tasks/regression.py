@@ -82,7 +82,9 @@ class Regression(Task):
         low, high = values.min().item(), values.max().item()
         if loss == "absolute":
             ends = torch.tensor([0.01, 0.99], dtype=values.dtype)
-            low, high = values.quantile(ends, interpolation="nearest").tolist()
+            inner = values.quantile(ends, interpolation="nearest").tolist()
+            if inner[1] > inner[0]:  # else nearly all targets are one number
+                low, high = inner
         return cls(low, high, values.std(unbiased=False).item(), scale, loss)
 
     def scale(self, target: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -16,6 +17,11 @@ from g2d.functional.scores import confidence_of_sums
 from g2d.student.predict_split import predict_split
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank, TeacherOutputs, as_batch
+
+# Of the answers, to see what they are worth where they belong to other samples.
+_PERMUTATIONS = 8
+# Confidence that is no more than rounding.
+_NOTHING = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,18 +106,22 @@ class HeldOut:
         return dict(zip(self.logits, fitted.tolist(), strict=True))
 
     def at_chance(self) -> tuple[str, ...]:
-        """The teachers that know no more than how targets are distributed.
+        """The teachers that know nothing of the target.
 
-        Their mean confidence, Eq. 5, is not above the chance level by two standard errors.
+        Their mean confidence, Eq. 5, is not above that of their own answers given to other samples
+        by two standard errors: so it does not matter how sure they are, nor what classes weigh.
         """
+        random = torch.Generator().manual_seed(0)
         found = []
         for name, logits in self.logits.items():
-            target = self.target[self.present[name]]
-            confidence = self.task.confidence(logits[self.present[name]], target).double()
-            if len(confidence) < 2:  # of one sample nothing is known
-                continue
-            error = confidence.std() / len(confidence) ** 0.5
-            if not confidence.mean() - 2 * error > self.task.chance(target):
+            target, own = self.target[self.present[name]], logits[self.present[name]]
+            others = [
+                self.task.confidence(own[torch.randperm(len(own), generator=random)], target)
+                for _ in range(_PERMUTATIONS)
+            ]
+            gain = (self.task.confidence(own, target) - torch.stack(others).mean(dim=0)).double()
+            error = gain.std() / len(gain) ** 0.5 if len(gain) > 1 else math.inf
+            if not gain.mean() - 2 * error > _NOTHING:
                 found.append(name)
         return tuple(found)
 

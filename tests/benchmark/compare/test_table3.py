@@ -18,8 +18,11 @@ from g2d.cli.main import main
 PRINTED = {
     ("teachers", "tabular"): (15.49, 0.34),
     ("teachers", "image"): (8.22, 0.76),
+    # Twice, as nobody knows how many epochs they had.
     ("joint, half the epochs", "fused"): (14.62, 0.42),
+    ("joint", "fused"): (14.62, 0.42),
     ("MIS-ME, half the epochs", "fused"): (7.52, 0.80),
+    ("MIS-ME", "fused"): (7.52, 0.80),
     ("G²D", "fused"): (7.01, 0.82),
 }
 

@@ -139,3 +139,48 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path, capsys):
     assert "'id' is 's' in several rows" in said(f"a={a}", f"d={ids}", "--labels", truth)
     (tmp_path / "no.json").write_text("{}")
     assert "this is no ensemble" in said(f"a={a}", f"b={a}", "--weights", tmp_path / "no.json")
+
+
+def test_new_tables_may_have_their_columns_in_another_order(tmp_path):
+    said = {n: softmax(logits(3.0), axis=1) for n in ("one", "other")}
+    given = [f"{n}={write(tmp_path / f'{n}.csv', CLASSES, rows)}" for n, rows in said.items()]
+    out = tmp_path / "ensemble.json"
+    assert main(["ensemble", *given, "--labels", str(labels(tmp_path)), "--out", str(out)]) == 0
+    plain, turned = tmp_path / "plain.csv", tmp_path / "turned.csv"
+    assert main(["ensemble", *given, "--weights", str(out), "--out", str(plain)]) == 0
+    for n, rows in said.items():
+        write(tmp_path / f"{n}.csv", CLASSES[::-1], rows[:, ::-1])
+    assert main(["ensemble", *given, "--weights", str(out), "--out", str(turned)]) == 0
+    assert rows_of(turned) == rows_of(plain)
+
+
+def test_numbers_may_stand_in_columns_of_any_name_and_are_not_cut(tmp_path):
+    truth = RNG.normal(100, 10, 60)
+    said = {n: truth + RNG.normal(0, 1, 60) for n in ("one", "other")}
+    said["one"][0] = said["other"][0] = 170.0  # beyond every label
+    given = [f"{n}={write(tmp_path / f'{n}.csv', [n], rows[:, None])}" for n, rows in said.items()]
+    write(tmp_path / "labels.csv", ["price"], truth[:, None])
+    out, fused = tmp_path / "ensemble.json", tmp_path / "fused.csv"
+    wanted = ["--labels", str(tmp_path / "labels.csv"), "--out", str(out)]
+    assert main(["ensemble", *given, *wanted]) == 0
+    assert main(["ensemble", *given, "--weights", str(out), "--out", str(fused)]) == 0
+    assert float(rows_of(fused)[0]["prediction"]) > truth.max() + 20
+
+
+def test_ids_in_some_tables_only_are_refused(tmp_path, capsys):
+    given = [
+        f"one={write(tmp_path / 'one.csv', CLASSES, logits(2), range(1, 201))}",
+        f"other={write(tmp_path / 'other.csv', CLASSES, logits(2), range(1, 201))}",
+    ]
+    assert main(["ensemble", *given, "--labels", str(labels(tmp_path))]) == 2
+    assert "labels.csv: no column of ids, which the other tables have" in capsys.readouterr().err
+
+
+def test_fused_predictions_hold_no_formulas(tmp_path):
+    ids = [f"=1+{n}" for n in range(200)]
+    given = [f"{n}={write(tmp_path / f'{n}.csv', CLASSES, logits(2), ids)}" for n in ("a", "b")]
+    out, fused = tmp_path / "ensemble.json", tmp_path / "fused.csv"
+    wanted = ["--labels", str(labels(tmp_path, ids)), "--out", str(out)]
+    assert main(["ensemble", *given, *wanted]) == 0
+    assert main(["ensemble", *given, "--weights", str(out), "--out", str(fused)]) == 0
+    assert all(row["id"].startswith("'=") for row in rows_of(fused))

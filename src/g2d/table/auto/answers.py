@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,12 @@ from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
-from g2d.runs.floors import ask_teachers
+from g2d.runs.floors import ask_teachers, try_floors
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
 from g2d.runs.teach import teach
 from g2d.runs.train import train
-from g2d.shallow import fit_floors
 from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, FLOOR, Candidate
 from g2d.table.auto.rounds import Round
 from g2d.tasks import Task
@@ -120,20 +118,24 @@ class RoundFolder:
         together = Candidate(ENSEMBLE, modalities)
         self._write(together, compared.ensemble(weights), compared.target, seconds, 0.0, weights)
 
+    @property
+    def has_floors(self) -> bool:
+        """Whether predictors without a network have answered."""
+        return (self.folder / _FLOORS).exists()
+
     def floors(self) -> list[Candidate]:
-        """Predictors without a network, fitted on the same rows; none without scikit-learn."""
+        """Predictors without a network, fitted on the same rows; none where that fails."""
         file = self.folder / _FLOORS
-        if not file.exists():
-            if find_spec("sklearn") is None:
-                return []
+        if not self.has_floors:
             began = time.process_time()
-            found = fit_floors(replace(self.rows.splits, test=self.rows.compared))
-            seconds = (time.process_time() - began) / len(found.logits)
-            for name, said in found.logits.items():
-                one = Candidate(FLOOR, found.reads.get(name, ()), predictor=name)
+            found = try_floors(replace(self.rows.splits, test=self.rows.compared))
+            logits = {} if found is None else found.logits
+            reads = {name: [] if found is None else found.reads.get(name, ()) for name in logits}
+            seconds = (time.process_time() - began) / max(1, len(logits))
+            for name, said in logits.items():
+                one = Candidate(FLOOR, tuple(reads[name]), predictor=name)
                 self._write(one, said["test"], self.rows.compared.target, seconds, seconds)
-            reads = {name: list(found.reads.get(name, ())) for name in found.logits}
-            write_json(file, {"reads": reads})
+            write_json(file, {"reads": {name: list(seen) for name, seen in reads.items()}})
         reads = read_json(file)["reads"]
         return [Candidate(FLOOR, tuple(seen), predictor=name) for name, seen in reads.items()]
 

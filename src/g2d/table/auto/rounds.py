@@ -13,6 +13,7 @@ from g2d.batch import Batch
 from g2d.data.loader import Subset
 from g2d.data.partition import stratified_parts
 from g2d.data.splits import Split, Splits, Withheld
+from g2d.errors import UserError
 from g2d.recipes.recipe import digest
 from g2d.table.selecting import choose_on_train
 from g2d.tasks import Classification
@@ -56,7 +57,15 @@ def make_rounds(splits: Splits, folds: int, seed: int) -> list[Round]:
         splits: The data.
         folds: How many; 1 for validation as it is.
         seed: Of the draws.
+
+    Raises:
+        UserError: Rows are to be folded that belong together.
     """
+    if folds > 1 and not splits.spec.exchangeable:
+        raise UserError(
+            f"method.folds: got {folds}, and the rows of {splits.spec.name} are split by a column; "
+            "folds would put rows on both sides that belong together; leave folds out"
+        )
     away = replace(splits, test=Withheld(len(splits.test)))
     if folds == 1:
         return [Round(choose_on_train(away, seed), splits.val.without_augmentation())]
@@ -105,6 +114,8 @@ class Joined(Split):
         self.first, self.second = first, second
         self.target = torch.cat([first.target, second.target])
         self.augmented = first.augmented or second.augmented
+        if first.weights is not None or second.weights is not None:
+            self.weights = torch.cat([_weights(first), _weights(second)])
         self.present = {
             name: np.concatenate([_mask(first, name), _mask(second, name)])
             for name in {**first.present, **second.present}
@@ -139,3 +150,9 @@ class Joined(Split):
 
 def _mask(split: Split, name: str) -> NDArray[np.bool_]:
     return np.asarray(split.present.get(name, np.ones(len(split), bool)), bool)
+
+
+def _weights(split: Split) -> torch.Tensor:
+    if split.weights is None:
+        return torch.ones(len(split), dtype=torch.float64)
+    return split.weights.double()

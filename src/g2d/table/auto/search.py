@@ -71,7 +71,23 @@ class Search:
                 break
             self._round(folder)
         self._without_useless()
+        self._floors()
         return self._lines()
+
+    def _floors(self) -> None:
+        """What predictors without a network answer, last: none of them is kept."""
+        kept = choose(self._lines()).candidate
+        then = self._grown(max(folder.answers(kept).seconds for folder in self.done))
+        cost = 0.0
+        for folder in self.done:
+            if not folder.has_floors and not self.budget.has(cost, then):
+                self.cuts.append("no floors: the budget was used")
+                self.floors = []
+                return
+            began = self.budget.spent
+            self.floors = folder.floors()
+            cost = self.budget.spent - began
+            self.remember()
 
     def keep(self, lines: Sequence[Line]) -> Candidate:
         """Who is kept, without modalities that its ensemble gives no weight."""
@@ -96,9 +112,6 @@ class Search:
         apart = [one for one in self.candidates if not one.trains]
         if not folder.has(apart):
             folder.teach(self.splits.spec.modalities)
-            self.remember()
-        if not self.done or self.floors:
-            self.floors = folder.floors()
             self.remember()
         taught = sum(folder.answers(one).seconds for one in apart if one.kind == ALONE)
         cost = taught  # of joint training, until it is known

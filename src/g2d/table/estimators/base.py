@@ -21,7 +21,6 @@ from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Recipe, recipe_from
-from g2d.runs.experts import in_words
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
@@ -135,7 +134,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             {
                 "data": {"name": "table", "target": TARGET},
                 "encoders": dict(self.encoders or {}),
-                "experts": {name: in_words(one) for name, one in experts.items()},
                 "fusion": self.fusion,
                 "method": method,
                 "training": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from g2d.errors import UserError
 from g2d.table.cells import number_of
 from g2d.table.source import Table, read_table
 from g2d.tasks import MultiLabel, Regression, Task
+
+logger = logging.getLogger(__name__)
 
 ID = "id"
 
@@ -25,17 +28,26 @@ class Answers:
         columns: Classes or labels, in order; one column for a number.
         values: `(N, C)`, as they are written.
         probabilities: Whether they are (from 0 to 1, and of classes with a sum of 1), or logits.
+        named: Whether the table has a column of ids; else a row is called by its number.
     """
 
     ids: list[str]
     columns: tuple[str, ...]
     values: Tensor
     probabilities: bool
+    named: bool = False
 
     def logits(self, task: Task, probabilities: bool | None = None) -> Tensor:
         """As the task has them."""
         if isinstance(task, Regression):
-            return task.scale(self.values[:, 0]).logit(eps=1e-6)[:, None]
+            unit = task.scale(self.values[:, 0])
+            if beyond := int(((unit < 0) | (unit > 1)).sum()):
+                logger.warning(
+                    "%d of %d predictions lie outside %g to %g, the range of the rows that the "
+                    "ensemble was fitted on, and are cut to it",
+                    *(beyond, len(unit), task.low, task.high),
+                )
+            return unit.logit(eps=1e-6)[:, None]
         if not (self.probabilities if probabilities is None else probabilities):
             return self.values
         shares = self.values.clamp(1e-6, 1 - 1e-6)
@@ -66,7 +78,12 @@ def read_answers(file: Path, id_column: str | None = None) -> Answers:
         cell = table.columns[columns[place]][row]
         raise UserError(f"{file}, row {row + 1}: {columns[place]!r} is {cell!r}, expected a number")
     inside = bool(((values >= 0) & (values <= 1)).all())
-    return Answers(ids, columns, values.float(), inside)
+    return Answers(ids, columns, values.float(), inside, has_ids(table, id_column))
+
+
+def has_ids(table: Table, id_column: str | None) -> bool:
+    """Whether a column tells the rows of a table apart."""
+    return id_column is not None or ID in table.columns
 
 
 def ids_of(table: Table, id_column: str | None) -> list[str]:

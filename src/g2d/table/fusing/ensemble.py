@@ -16,13 +16,14 @@ from g2d import functional as F
 from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.table.cells import number_of
-from g2d.table.fusing.answers import ID, Answers, ids_of, only_column
+from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
+from g2d.table.predict import in_words, probabilities
 from g2d.table.source import Table, read_table
+from g2d.table.spreadsheet import harmless
 from g2d.table.targets import read_target
 from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
 
 _FOLDS = 5
-_BETWEEN = "|"  # several labels of a row
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,11 @@ class Fused:
                 "a model without answers is a table of its header alone"
             )
         models = {name: models[name] for name in self.weights}
-        _check_columns(models, _names(self.task))
+        columns = _names(self.task)
+        _check_columns(models, columns)
+        _check_ids({name: said.named for name, said in models.items()})
         ids = list(dict.fromkeys(one for said in models.values() for one in said.ids))
-        logits, present = _lined_up(self.task, models, ids, self.probabilities)
+        logits, present = _lined_up(self.task, models, ids, self.probabilities, columns)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
 
 
@@ -115,9 +118,14 @@ def fit_ensemble(
     target = target or only_column(table, id_column)
     columns = next(iter(models.values())).columns
     _check_columns(models, columns)
-    task, truth = _truth(table, target, columns)
-    probabilities = {name: _as_probabilities(task, said) for name, said in models.items()}
-    logits, present = _lined_up(task, models, ids, probabilities)
+    named = {name: said.named for name, said in models.items()}
+    _check_ids({**named, table.name: has_ids(table, id_column)})
+    if len(columns) == 1:
+        task, truth = _number(table, target, [said.values[:, 0] for said in models.values()])
+    else:
+        task, truth = _label(table, target, columns)
+    shares = {name: _as_probabilities(task, said) for name, said in models.items()}
+    logits, present = _lined_up(task, models, ids, shares, columns)
     known = torch.stack(present).any(dim=0)
     if int(known.sum()) < _FOLDS:
         raise UserError(
@@ -134,31 +142,21 @@ def fit_ensemble(
         rest = [m for m in range(len(models)) if m != place]
         without = [[part[m] for m in rest] for part in (logits, present)]
         measured[f"without {name}"] = _cross_fitted(task, without[0], truth, without[1])
-    named = dict(zip(models, weights.tolist(), strict=True))
-    return Fused(task, named, probabilities, measured, len(truth))
+    fitted = dict(zip(models, weights.tolist(), strict=True))
+    return Fused(task, fitted, shares, measured, len(truth))
 
 
 def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) -> None:
     """A table of the fused predictions: id, prediction, and a probability a class."""
-    task, names = fused.task, _names(fused.task)
-    if isinstance(task, Regression):
-        rows = [[id, f"{value:.6g}"] for id, value in zip(ids, task.predict(logits), strict=True)]
-        header = [ID, "prediction"]
-    else:
-        shares = logits.sigmoid() if isinstance(task, MultiLabel) else logits.softmax(dim=1)
-        header = [ID, "prediction", *names]
-        rows = [
-            [id, _said(task, one, names), *(f"{share:.6g}" for share in row.tolist())]
-            for id, one, row in zip(ids, task.predict(logits), shares, strict=True)
-        ]
+    names = _names(fused.task)
+    answers, shares = in_words(fused.task, logits), probabilities(fused.task, logits)
+    rows = [
+        [id, said if isinstance(said, str) else f"{said:.6g}", *(f"{row[n]:.6g}" for n in names)]
+        for id, said, row in zip(ids, answers, shares, strict=True)
+    ]
     with atomic(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([header, *rows])
-
-
-def _said(task: Task, answer: Tensor, names: Sequence[str]) -> str:
-    if isinstance(task, MultiLabel):
-        return _BETWEEN.join(name for name, bit in zip(names, answer, strict=True) if bit)
-    return names[int(answer)]
+        for row in ([ID, "prediction", *names], *rows):
+            csv.writer(stream).writerow(map(harmless, row))
 
 
 def _cross_fitted(
@@ -183,14 +181,15 @@ def _lined_up(
     models: Mapping[str, Answers],
     ids: Sequence[str],
     probabilities: Mapping[str, bool],
+    columns: Sequence[str],
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Logits in the order of some ids, and who has which of them."""
+    """Logits in the order of some ids and columns, and who has which of the ids."""
     logits, present = [], []
     for name, said in models.items():
         place = {one: row for row, one in enumerate(said.ids)}
         rows = torch.tensor([place.get(one, -1) for one in ids])
         own = said.logits(task, probabilities[name])
-        order = [said.columns.index(column) for column in next(iter(models.values())).columns]
+        order = [said.columns.index(one) for one in columns] if len(columns) > 1 else [0]
         found = torch.zeros(len(ids), own.shape[1])
         found[rows >= 0] = own[rows[rows >= 0]][:, order]
         logits.append(found)
@@ -198,14 +197,17 @@ def _lined_up(
     return logits, present
 
 
-def _truth(table: Table, target: str, columns: Sequence[str]) -> tuple[Task, Tensor]:
+def _number(table: Table, target: str, said: Sequence[Tensor]) -> tuple[Task, Tensor]:
+    """The task and the labels, whose range is that of the predictions too."""
+    numbers = torch.tensor([number_of(cell) for cell in table.column(target)])
+    if not numbers.isfinite().all():
+        raise UserError(f"{table.name}: {target!r} holds cells that are no number")
+    return Regression.fit(torch.cat([numbers, *said])), numbers
+
+
+def _label(table: Table, target: str, columns: Sequence[str]) -> tuple[Task, Tensor]:
     """The task and the labels, in the order of the columns of predictions."""
     cells = table.column(target)
-    if len(columns) == 1:
-        numbers = torch.tensor([number_of(cell) for cell in cells])
-        if not numbers.isfinite().all():
-            raise UserError(f"{table.name}: {target!r} holds cells that are no number")
-        return Regression.fit(numbers), numbers
     found = read_target(cells, target)
     if found.unusable:
         row, why = next(iter(found.unusable.items()))
@@ -236,6 +238,16 @@ def _names(task: Task) -> tuple[str, ...]:
     if isinstance(task, Classification):
         return task.class_names
     return task.label_names if isinstance(task, MultiLabel) else ()
+
+
+def _check_ids(named: Mapping[str, bool]) -> None:
+    """Rows are matched by ids or by their order, in all tables alike."""
+    if len(set(named.values())) > 1:
+        without = ", ".join(name for name, has in named.items() if not has)
+        raise UserError(
+            f"{without}: no column of ids, which the other tables have; add one, or take it out of "
+            "all, where their rows are in one order"
+        )
 
 
 def _check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:

@@ -58,6 +58,7 @@ class _Connection(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._said = False
         self.since = self.loop.time()
 
@@ -89,9 +90,20 @@ class _Connection(H11Protocol):
         self.since = self.loop.time()
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """What was answered is not read; whoever reads nothing of it in time is let go."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Some of it was read."""
+        super().resume_writing()
+        self._read()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Gives up."""
         self._forget()
+        self._read()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -108,6 +120,11 @@ class _Connection(H11Protocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _give_up(self) -> None:
         if self.conn.trailing_data[0]:
