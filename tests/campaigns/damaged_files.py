@@ -36,6 +36,8 @@ from g2d.data.store import Store, new_folder, write_manifest
 from g2d.errors import UserError
 
 EPOCHS = 6
+# Of the processor, for a command; some of these train, and on a busy machine that is no hang.
+SECONDS = 200
 WORDS = [
     "the",
     "a",
@@ -73,7 +75,7 @@ def run(*words: object) -> str:
         UserError: It refused, with what it said.
         AssertionError: It ended otherwise.
     """
-    said = commands.run(words)
+    said = commands.run(words, SECONDS)
     fault = said.fault()
     if said.status:
         assert not fault, fault
