@@ -19,7 +19,7 @@ settings.load_profile("g2d")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--shard", metavar="I/N", help="of the slow tests one in N or so, the I-th part")
+    parser.addoption("--shard", metavar="I/N", help="of the slow tests, the I-th of N parts")
 
 
 def pytest_collection_modifyitems(config, items):
