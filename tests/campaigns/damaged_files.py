@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from hypothesis import strategies as st
 
 from campaigns import commands, inputs
@@ -141,8 +142,9 @@ def make(folder: Path) -> None:
         rows.append([*near, f"{more} {word} {row}", ["one", "two", "three"][place]])
     with (folder / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["x", "y", "z", "note", "kind"], *rows])
-    recipe = run("data", "inspect", folder / "table.csv", "--target", "kind")
-    (folder / "recipe.yaml").write_text(recipe.replace("epochs: 20", f"epochs: {EPOCHS}"))
+    recipe = yaml.safe_load(run("data", "inspect", folder / "table.csv", "--target", "kind"))
+    recipe["method"], recipe["training"]["epochs"] = "g2d", EPOCHS
+    (folder / "recipe.yaml").write_text(json.dumps(recipe))
     run("train", folder / "recipe.yaml", "--out", folder, "--name", "done")
     kill_one(folder)
     with new_folder(folder / "store") as store:
