@@ -1,6 +1,6 @@
 """Puts one fault after the other into a copy of the package: do the nearest tests notice?
 
-    PYTHONPATH=tests python -m mutants.run [PART OF A NAME OR FILE ...] [--jobs N] [--pass]
+    PYTHONPATH=tests python -m mutants.run [PART OF A NAME OR FILE ...] [--shard I/N] [--jobs N]
 
 The checkout is not touched. The tests are first run without any fault, and have to pass. Ends with
 1 when a mutant survives, or when there is no answer.
@@ -103,6 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", help="only mutants whose name or file has one of these")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--shard", default="0/1", metavar="I/N", help="the I-th of N parts")
     parser.add_argument(
         "--pass", action="store_true", dest="known", help="without a mutant, all do"
     )
@@ -112,8 +113,10 @@ def main(arguments: list[str] | None = None) -> int:
         for mutant in read_mutants()
         if not options.parts or any(p in mutant.name or p in mutant.file for p in options.parts)
     ]
+    part, parts = map(int, options.shard.split("/"))
+    mutants = mutants[part % parts :: parts]
     if not mutants:
-        parser.error("no mutant has that in its name or file")
+        parser.error("no mutant has that in its name or file, or none is in that part")
     for mutant in mutants:
         mutant.applied((ROOT / mutant.file).read_text("utf-8"))
     os.environ["OMP_NUM_THREADS"] = "1"
