@@ -12,6 +12,7 @@ import argparse
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ def pytest_in(copy: Path, tests: Sequence[str], output: Path) -> None:
     """Runs tests on the package of a copy, in a process of their own."""
     import pytest
 
+    os.setsid()  # so that what the tests begin ends with them
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -70,7 +72,8 @@ def outcome(copy: Path, tests: Sequence[str]) -> tuple[str, str]:
     process.start()
     process.join(SECONDS)
     if process.exitcode is None:
-        process.kill()
+        assert process.pid is not None
+        os.killpg(process.pid, signal.SIGKILL)
         return "timeout", f"no end after {SECONDS} s"
     lines = output.read_text(errors="replace").splitlines() or [""]
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
