@@ -20,14 +20,14 @@ from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.answers_file import write_predictions
-from g2d.table.asked import Asked
+from g2d.table.columns.asked import Asked
+from g2d.table.columns.schema import infer
 from g2d.table.dataset import TableData
-from g2d.table.inspect import inspect_table
-from g2d.table.labels import separator_of
+from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
-from g2d.table.schema import infer
-from g2d.table.selecting import choose_on_train
-from g2d.table.source import Table, read_table
+from g2d.table.reading.labels import separator_of
+from g2d.table.reading.source import Table, read_table
+from g2d.table.rows.selecting import choose_on_train
 from table.makers import write_picture, write_sound
 
 WORDS = np.array(["the", "of", "near", "house", "tree", "walk", "day", "long", "time", "river"])

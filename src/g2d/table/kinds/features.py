@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, number_of
-from g2d.table.delimited import delimited
 from g2d.table.kinds.base import Array, Arrays, Field, Kind
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named, path_in
+from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.delimited import delimited
 
 
 def read_npy(cell: str, folder: Path, ndim: int) -> Array:

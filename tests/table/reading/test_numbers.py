@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.errors import UserError
-from g2d.table.cells import as_cell, number_of
 from g2d.table.dataset import TableData
-from g2d.table.inspect import inspect_table
-from g2d.table.numbers import reading_of, with_plain_numbers
-from g2d.table.numerals import Written, plain
+from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
-from g2d.table.source import Table, read_table
+from g2d.table.reading.cells import as_cell, number_of
+from g2d.table.reading.numbers import reading_of, with_plain_numbers
+from g2d.table.reading.numerals import Written, plain
+from g2d.table.reading.source import Table, read_table
 
 STYLES = {  # decimal mark, mark between thousands
     "English": (".", ","),
