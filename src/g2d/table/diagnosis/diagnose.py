@@ -38,7 +38,7 @@ from g2d.table.diagnosis.rivals import Rival, lost, measured, possible, recipe_f
 from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
 from g2d.table.diagnosis.wording import headline, listed, round_up, sentences
 from g2d.table.pace import seconds_of_an_epoch
-from g2d.table.selecting import choose_on_train
+from g2d.table.rows.selecting import choose_on_train
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, as_cell, number_of, numbers_of
-from g2d.table.dates import Written, order_of, read_date
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, whole
 from g2d.table.kinds.moments import Moments
+from g2d.table.reading.cells import Cell, as_cell, number_of, numbers_of
+from g2d.table.reading.dates import Written, order_of, read_date
 
 logger = logging.getLogger(__name__)
 
@@ -258,7 +258,8 @@ def _fit_date(cells: Sequence[Cell], written: Written) -> dict[str, Any]:
 
 
 def _make_dates(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
-    return np.array([_make_date(cell, fitted) for cell in cells])
+    made = {cell: _make_date(cell, fitted) for cell in set(cells)}
+    return np.array([made[cell] for cell in cells])
 
 
 def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:

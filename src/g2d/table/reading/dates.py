@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
-from g2d.table.cells import Cell, date_of
+from g2d.table.reading.cells import Cell, date_of
 
 Written = Literal["iso", "day_first", "month_first"]
 _NUMBERS = re.compile(
@@ -16,6 +17,7 @@ _NUMBERS = re.compile(
 )
 
 
+@lru_cache(2**16)
 def read_date(cell: Cell, written: Written = "iso") -> datetime | None:
     """The date in a cell, as ISO 8601 has it or as the column is written; `None` where none is.
 
