@@ -24,7 +24,7 @@ from g2d.recipes.recipe import recipe_from
 from g2d.runs.evaluate import evaluate_run
 from g2d.runs.run import Run
 from g2d.runs.train import train
-from g2d.runs.trust import named_by, recipe_of
+from g2d.runs.trust import check_brought, named_by, recipe_of
 from g2d.table.export.export import export
 from g2d.table.kinds.features import read_npy
 from g2d.table.predict import Predictor
@@ -203,3 +203,11 @@ def test_no_file_is_unpickled(here, read):
     assert not (here / "PWNED").exists()
     pickle.loads(pickle.dumps(Evil()))  # it would have been seen
     assert (here / "PWNED").is_dir()
+
+
+def test_a_fusion_that_a_method_brought_is_part_of_g2d_or_trusted(tmp_path):
+    own = [{"name": "g2d.models.fusion.late.LateFusion"}]
+    check_brought(tmp_path, own)
+    with pytest.raises(UserError, match=r"model\.json: brought: 'os\.abort'"):
+        check_brought(tmp_path, [*own, {"name": "os.abort"}])
+    check_brought(tmp_path, [{"name": "os.abort"}], trust={"os.abort"})

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d import Batch, LateFusion, MultiLabel, MultimodalModel, Regression, UserError
+from g2d.files import read_json
 from g2d.runs.run import Run
 from g2d.table.export.export import export, export_model
 from g2d.table.export.named_tensors import NamedTensors
@@ -299,7 +300,7 @@ def test_a_run_on_a_table_is_exported_with_its_preprocessing(g2d, tmp_path, monk
     assert f"exported to {run / 'model.onnx'}; model.onnx.json says the same\n" in said.out
     about = json.loads((run / "model.onnx.json").read_text())
     assert about["task"]["classes"] == ["bird", "dog"]
-    assert about["preprocessing"] == json.loads((run / "preprocessing.json").read_text())
+    assert about["preprocessing"] == read_json(run / "preprocessing.json")
 
     table.write_text("note,weight\na bird sings,0.1\n,3.0\nthe dog runs,\n")
     predictor = Predictor(run)

@@ -1,13 +1,15 @@
-"""The thread that predicts keeps to its time."""
+"""The thread that predicts keeps to its time, and sends numbers."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 
 import pytest
 
-from g2d.table.predict import BATCH
+from g2d.errors import UserError
+from g2d.table.predict import BATCH, Prediction
 from g2d.table.serve.worker import TooLongError, Worker
 
 
@@ -27,3 +29,25 @@ def test_after_the_time_nothing_more_is_begun():
     late.set()
     worker.close()
     assert len(begun) <= 1  # none, where the thread began too late
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"probabilities": {"a": math.nan}},
+        {"answer": math.inf},
+        {"unimodal": {"note": math.nan}},
+        {"shares": {"note": {"a": -math.inf}}},
+    ],
+)
+def test_an_answer_that_is_no_number_is_refused(wrong):
+    good = {"answer": 1.0, "probabilities": {}, "unimodal": {}, "reasons": {}}
+
+    class Predictor:
+        def rows(self, part, folder):
+            return [Prediction(**good), Prediction(**{**good, **wrong})]
+
+    worker = Worker(Predictor(), None, seconds=60, threads=1)
+    with pytest.raises(UserError, match="row 2: the answer is not a finite number"):
+        asyncio.run(worker.predict([{}, {}]))
+    worker.close()
