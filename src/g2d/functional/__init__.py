@@ -30,6 +30,7 @@ from g2d.functional.gradients import (
     mmpareto_stretch,
     mmpareto_weight,
 )
+from g2d.functional.inforeg import inforeg_gaps, inforeg_strength, inforeg_window
 from g2d.functional.losses import cml_rise, reconboost_objective, unimodal_loss
 from g2d.functional.masking import (
     amco_dependence,
@@ -79,6 +80,9 @@ __all__ = [
     "fit_temperature",
     "gradient_blending_weights",
     "info_nce",
+    "inforeg_gaps",
+    "inforeg_strength",
+    "inforeg_window",
     "learning_speed",
     "logit_distance",
     "matching_divergence",

@@ -11,6 +11,7 @@ from g2d.methods.g2d import G2D
 from g2d.methods.g2d_loss import G2DLoss
 from g2d.methods.gradient_blending import GradientBlending
 from g2d.methods.greedy import Greedy
+from g2d.methods.inforeg import InfoReg
 from g2d.methods.joint import JointTraining
 from g2d.methods.loop import Loop
 from g2d.methods.mbsd import MBSD
@@ -53,6 +54,7 @@ __all__ = [
     "G2DLoss",
     "GradientBlending",
     "Greedy",
+    "InfoReg",
     "JointTraining",
     "Loop",
     "MMCosine",

@@ -48,6 +48,8 @@ def shown(outputs: Outputs) -> Mapping[str, Tensor]:
 class Scores:
     """c_m, the mean confidence of every modality's own logits in the right answer, of one step.
 
+    With `loss` it is the mean of the task's loss, with its sign changed: the higher, the better.
+
     Collected over the batches of a step and all processes, on the device, without a graph.
 
     Example:
@@ -61,21 +63,29 @@ class Scores:
         {'sound': tensor(0.5000)}
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, loss: bool = False) -> None:
         self.task = task
+        self.loss = loss
         self._sums: dict[str, Tensor] = {}
 
     def add(self, outputs: Outputs, batch: Batch) -> None:
         """Takes in a batch of the step."""
         for name, logits in shown(outputs).items():
-            values = self.task.confidence(logits.detach(), batch.target)
+            logits = logits.detach()
+            if self.loss:
+                values = -self.task.losses(logits, batch.target)
+            else:
+                values = self.task.confidence(logits, batch.target)
             pair = sum_over_present(values, batch.present.get(name))
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
     def read(self) -> dict[str, Tensor]:
         """The scores, `nan` for a modality that no sample has; begins anew for the next step."""
+        return {name: total / count for name, (total, count) in self.read_sums().items()}
+
+    def read_sums(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """The sums behind the scores, and of how many samples each is; begins anew likewise."""
         sums = sum_over_ranks(torch.stack(list(self._sums.values())))
-        means = sums[:, 0] / sums[:, 1]
-        read = dict(zip(self._sums, means, strict=True))
+        read = {name: (pair[0], pair[1]) for name, pair in zip(self._sums, sums, strict=True)}
         self._sums = {}
         return read

@@ -155,6 +155,11 @@ METHODS = {
         "reliance on a modality inverse to its variance",
         regression=False,
     ),
+    "inforeg": MethodEntry(
+        f"{_HERE}.inforeg.InfoReg",
+        "gradient",
+        "who is ahead is held back while it learns fast",
+    ),
     "pdmp": MethodEntry(
         f"{_HERE}.pdmp.PDMP",
         "gradient",
