@@ -8,6 +8,7 @@ from g2d.functional import learning_speed, rank
 from g2d.methods import (
     AGM,
     ARL,
+    CGGM,
     CML,
     DIMML,
     DLMG,
@@ -72,6 +73,7 @@ __version__: str
 __all__ = [
     "AGM",
     "ARL",
+    "CGGM",
     "CML",
     "DIMML",
     "DLMG",

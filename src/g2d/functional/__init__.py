@@ -40,6 +40,7 @@ from g2d.functional.masking import (
 )
 from g2d.functional.matching import dlmg_alpha, info_nce, matching_divergence
 from g2d.functional.modulation import (
+    cggm_balance,
     mslr_ratio,
     ogm_coefficients,
     partial_suppression_factors,
@@ -66,6 +67,7 @@ __all__ = [
     "amco_mask_rate",
     "arl_coefficients",
     "arl_entropies",
+    "cggm_balance",
     "cluster_purity",
     "cml_rise",
     "confidence",

@@ -4,6 +4,7 @@ from g2d.methods.agm import AGM
 from g2d.methods.amco import AMCo
 from g2d.methods.arl import ARL
 from g2d.methods.base import Method
+from g2d.methods.cggm import CGGM
 from g2d.methods.cml import CML
 from g2d.methods.di_mml import DIMML
 from g2d.methods.dlmg import DLMG
@@ -36,6 +37,7 @@ from g2d.methods.validation import Validation
 __all__ = [
     "AGM",
     "ARL",
+    "CGGM",
     "CML",
     "DIMML",
     "DLMG",

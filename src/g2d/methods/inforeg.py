@@ -89,7 +89,7 @@ class InfoReg(Method):
         self.score: Score = score
         self.smoothing = smoothing
         self.first = first
-        self._scores = Scores(task, loss=score == "loss")
+        self._scores = Scores(task, (lambda z, y: -task.losses(z, y)) if score == "loss" else None)
         # Tr(F) of the latest epochs, in the order of the modalities, and that of this one so far.
         self._traces: list[list[float]] = []
         self._sum = torch.zeros(len(self.student.modalities))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from g2d.functional.losses import unimodal_loss
 from g2d.functional.present import sum_over_present
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Task
+
+Measure = Callable[[Tensor, Tensor], Tensor]
 
 
 def unimodal_losses(task: Task, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
@@ -48,7 +50,7 @@ def shown(outputs: Outputs) -> Mapping[str, Tensor]:
 class Scores:
     """c_m, the mean confidence of every modality's own logits in the right answer, of one step.
 
-    With `loss` it is the mean of the task's loss, with its sign changed: the higher, the better.
+    With `measure` it is the mean of something else, `(B,)` of logits and target.
 
     Collected over the batches of a step and all processes, on the device, without a graph.
 
@@ -63,19 +65,14 @@ class Scores:
         {'sound': tensor(0.5000)}
     """
 
-    def __init__(self, task: Task, loss: bool = False) -> None:
-        self.task = task
-        self.loss = loss
+    def __init__(self, task: Task, measure: Measure | None = None) -> None:
+        self.measure = measure or task.confidence
         self._sums: dict[str, Tensor] = {}
 
     def add(self, outputs: Outputs, batch: Batch) -> None:
         """Takes in a batch of the step."""
         for name, logits in shown(outputs).items():
-            logits = logits.detach()
-            if self.loss:
-                values = -self.task.losses(logits, batch.target)
-            else:
-                values = self.task.confidence(logits, batch.target)
+            values = self.measure(logits.detach(), batch.target)
             pair = sum_over_present(values, batch.present.get(name))
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 

@@ -160,6 +160,12 @@ METHODS = {
         "gradient",
         "who is ahead is held back while it learns fast",
     ),
+    "cggm": MethodEntry(
+        f"{_HERE}.cggm.CGGM",
+        "gradient",
+        "who improves less gets the larger gradient",
+        experimental=True,
+    ),
     "pdmp": MethodEntry(
         f"{_HERE}.pdmp.PDMP",
         "gradient",
