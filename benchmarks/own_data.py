@@ -40,7 +40,7 @@ from g2d.table.auto.auto import LEADERBOARD, kept_recipe, train_auto
 from g2d.table.auto.candidates import candidates_of
 from g2d.table.auto.leaderboard import score_name
 from g2d.table.auto.lengths import length_for, with_length
-from g2d.table.inspect import inspect_table
+from g2d.table.inspection.inspect import inspect_table
 from g2d.tasks import Task
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 
 from g2d.recipes.recipe import recipe_from, with_changes
 from g2d.runs.train import train
-from g2d.table.inspect import inspect_table
+from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
 
 ROWS = 400

@@ -11,7 +11,7 @@ import pytest
 from g2d.benchmark.compare.rendering.markdown import markdown
 from g2d.benchmark.compare.table import Table
 from g2d.recipes.plain_yaml import read_yaml
-from g2d.table.inspect import as_yaml
+from g2d.table.inspection.inspect import as_yaml
 
 OUTSIDE = [
     "..",

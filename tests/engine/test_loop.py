@@ -291,3 +291,11 @@ def test_training_ends_once_validation_has_not_improved_and_stays_ended(tmp_path
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == ends[0][1]
     with pytest.raises(UserError, match="patience must be 1 or more, or null, got 0"):
         settings(patience=0)
+
+
+def test_patience_begins_to_count_where_all_modalities_learn():
+    """However little a stage of one modality brings, the others have not had their turn."""
+    still = settings(epochs=20, learning_rate=1e-12, weight_decay=0.0, patience=2)
+    method = G2D(student(), TASK, bank(), (6, 1), confidence={"near": 0.9, "far": 0.2})
+    found = fit(method, *loaders(), still)
+    assert found.epochs == max(found.best_epoch + 1, 6) + 2 < 20

@@ -391,3 +391,19 @@ def test_dropped_features_leave_the_leader_alone_in_the_fused_logits(
     torch.testing.assert_close(fused(), twin.fusion(alone)[0])
     method.on_epoch_start(1)
     torch.testing.assert_close(fused(), twin.fusion(features)[0])
+
+
+def test_features_cannot_be_dropped_where_none_are_frozen_or_nobody_knows_whose() -> None:
+    names, data = NAMES[:2], batch(NAMES[:2], TASK)
+    joint = g2d.JointTraining(student(names, TASK.outputs), TASK)
+    given = {"frozen_features": "drop"}
+    with pytest.raises(g2d.UserError, match="partial suppression freezes no encoder"):
+        g2d.SequentialPrioritization(
+            joint, bank(names, TASK), (1, 1), suppression="partial", **given
+        )
+    method = g2d.SequentialPrioritization(joint, bank(names, TASK), (1, 1), **given)
+    method.on_epoch_start(0)
+    with pytest.raises(g2d.UserError, match=r"call method\.on_step_start\(batch\) before"):
+        method.student.net(data)
+    method.on_step_start(data)
+    assert method.student.net(data).logits.shape == (len(data), TASK.outputs)

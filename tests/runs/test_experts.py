@@ -7,11 +7,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from g2d import UserError
 from g2d.recipes.experiment import resolve
 from g2d.runs.evaluate import evaluate_run
+from g2d.runs.experts import identity_of
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from runs.test_floors import recipe, table
@@ -85,3 +88,26 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(tmp_path):
         resolve(recipe(file, "ume", experts={"first": "linear"}))
     assert resolve(recipe(file, "joint", experts={"first": "linear"})).plan.label == "joint"
     assert torch.is_tensor(resolve(recipe(file, "joint")).splits.train.target)
+
+
+def voters(trees):
+    """An estimator whose words are longer than those that tell two of them apart."""
+    many = [(f"tree_{place}", DecisionTreeClassifier(max_depth=2)) for place in range(30)]
+    return VotingClassifier(
+        [*many, ("last", DecisionTreeClassifier(max_depth=trees))], voting="soft"
+    )
+
+
+def test_an_expert_is_told_apart_by_all_of_its_parameters(tmp_path):
+    assert identity_of(voters(3)) == identity_of(clone(voters(3)))
+    assert identity_of(voters(3)) != identity_of(voters(4))
+    asked = recipe(table(tmp_path), "g2d_loss")
+    folders = []
+    for trees in (3, 4):
+        estimators = {name: voters(trees) for name in ("first", "second")}
+        run = train(asked, tmp_path, name=f"run{trees}", floors=False, experts=estimators)
+        result = json.loads((run / "result.json").read_text())
+        folders.append((run.name, *result["teachers"]["experts"].values()))
+    assert not set(folders[0]) & set(folders[1])
+    with pytest.raises(UserError, match="experts"):
+        train(asked, tmp_path, name=folders[0][0], resume=True, experts={"first": voters(5)})

@@ -12,11 +12,11 @@ import yaml
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.errors import UserError
 from g2d.runs.run import Run
+from g2d.table.columns.schema import make_kinds
 from g2d.table.export.export import export
 from g2d.table.kinds import Image, Text
 from g2d.table.kinds.tokens import read_tokens
 from g2d.table.predict import Predictor
-from g2d.table.schema import make_kinds
 from published import SENTENCES, write_bert, write_sentence_model, write_vit
 from table.tables import write_table
 

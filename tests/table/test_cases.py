@@ -20,12 +20,14 @@ from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.answers_file import write_predictions
+from g2d.table.columns.asked import Asked
+from g2d.table.columns.schema import infer
 from g2d.table.dataset import TableData
-from g2d.table.inspect import inspect_table
-from g2d.table.labels import separator_of
+from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
-from g2d.table.schema import infer
-from g2d.table.source import Table, read_table
+from g2d.table.reading.labels import separator_of
+from g2d.table.reading.source import Table, read_table
+from g2d.table.rows.selecting import choose_on_train
 from table.makers import write_picture, write_sound
 
 WORDS = np.array(["the", "of", "near", "house", "tree", "walk", "day", "long", "time", "river"])
@@ -380,3 +382,36 @@ def test_recordings_in_m4a_are_heard(tmp_path):
     one, other = (kind.decode({"s": f"a.{end}"}, tmp_path) for end in ("m4a", "wav"))
     loud = other > -30  # the tone; AAC is another noise below it
     assert np.abs(one[loud] - other[loud]).mean() < 3
+
+
+def test_a_copy_of_a_row_that_cannot_be_used_stays(tmp_path):
+    """And rows are copies where they agree in what is read, whatever else the table has."""
+    table = pandas.concat([frame(60)] * 2, ignore_index=True)
+    table["number"] = range(120)
+    table.loc[0, "y"] = None
+    table.to_csv(tmp_path / "t.csv", index=False)
+    kinds = {"rest": {"kind": "features", "columns": ["a"]}}
+    data = TableData(tmp_path / "t.csv", "y", modalities=kinds, duplicates="drop")
+    data.splits()
+    assert 61 not in data.skipped
+    assert data.skipped[62] == "a copy of row 2"
+
+
+def test_whole_groups_choose(tmp_path):
+    table = frame(120)
+    table["patient"] = [f"p{row // 6:03d}" for row in range(120)]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    whole = TableData(tmp_path / "t.csv", "y", split={"group": "patient"}).splits()
+    assert len(whole.train.groups.unique()) > 5
+    for seed in range(3):
+        own = choose_on_train(whole, seed)
+        train, val = (set(part.groups.tolist()) for part in (own.train, own.val))
+        assert not train & val
+        assert len(own.train) + len(own.val) == len(whole.train)
+        assert 1 / 7 <= len(own.val) / len(whole.train) < 1 / 7 + 0.1
+
+
+@pytest.mark.parametrize("task", [None, 3])
+def test_a_task_that_is_no_word_is_refused_in_a_line(task):
+    with pytest.raises(UserError, match=f"task: got {task}, expected .*regression"):
+        Asked.of(task)

@@ -19,7 +19,7 @@ from g2d.data.loader import make_loader
 from g2d.errors import UserError
 from g2d.table.dataset import TableData
 from g2d.table.preprocessing import Preprocessing
-from g2d.table.source import read_table
+from g2d.table.reading.source import read_table
 from table.makers import write_clip, write_picture, write_sound
 
 N = 60

@@ -173,3 +173,18 @@ def _right(task: g2d.Task, target: torch.Tensor) -> torch.Tensor:
     if isinstance(task, g2d.MultiLabel):
         return 8.0 * target - 4.0
     return task.scale(target).logit(eps=1e-6)[:, None]
+
+
+def test_weights_of_classes_do_not_make_a_guess_more_than_chance() -> None:
+    """Where one class is rare and weighs much, and where it is rare and weighs nothing more."""
+    target = torch.tensor([0] * 90 + [1] * 10)
+    data = batch(NAMES[:2], g2d.Classification(2), 100)
+    data.target = target
+    for by_class in (None, (0.2, 1.8)):
+        task = g2d.Classification(2, by_class)
+        asked = HeldOut(bank(NAMES[:2], task), [data])
+        noise = torch.randn(100, 1, generator=torch.Generator().manual_seed(3))
+        for sure in (-6.0, 0.0, 6.0):  # of the rare class, with a little noise of its own
+            asked.logits["sound"] = torch.cat([torch.zeros(100, 1), sure + noise], 1)
+            asked.logits["image"] = 4.0 * torch.nn.functional.one_hot(target, 2)
+            assert asked.at_chance() == ("sound",), (by_class, sure)

@@ -204,7 +204,7 @@ def _check(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 
 def _inspect(arguments: argparse.Namespace, changes: list[str]) -> None:
-    from g2d.table.inspect import as_yaml, inspect_table
+    from g2d.table.inspection.inspect import as_yaml, inspect_table
 
     _nothing_more(changes)
     recipe, notes = inspect_table(arguments.table, arguments.target, arguments.task)

@@ -76,7 +76,7 @@ def _recipe(
 ) -> tuple[Recipe, list[str], Path | str]:
     """The recipe, notes on its data, and the file that holds it."""
     from g2d.recipes.recipe import load_recipe, parse_changes, shipped_recipes, with_changes
-    from g2d.table.inspect import as_yaml
+    from g2d.table.inspection.inspect import as_yaml
 
     dotted = parse_changes(changes)
     if arguments.data.endswith(_RECIPES) or arguments.data in shipped_recipes():
@@ -88,7 +88,7 @@ def _recipe(
             return recipe, notes, arguments.data
     else:
         from g2d.recipes.recipe import recipe_from
-        from g2d.table.inspect import diagnosis_recipe
+        from g2d.table.inspection.inspect import diagnosis_recipe
 
         if arguments.target is None:
             raise UserError("--target: say which column of the table is to be predicted")

@@ -48,7 +48,7 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
         )
     from g2d.files import write_whole
     from g2d.table.declared import name_of
-    from g2d.table.inspect import as_yaml, inspect_table
+    from g2d.table.inspection.inspect import as_yaml, inspect_table
 
     recipe, notes = inspect_table(name, target)
     text, file = as_yaml(recipe, notes), out / f"{name_of(name)}-{name_of(target)}.yaml"

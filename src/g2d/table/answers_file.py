@@ -12,8 +12,8 @@ from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
-from g2d.table.source import Row
-from g2d.table.spreadsheet import harmless
+from g2d.table.reading.source import Row
+from g2d.table.reading.spreadsheet import harmless
 from g2d.tasks import Classification, MultiLabel
 
 

@@ -18,20 +18,20 @@ from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import RaggedArray, Store, StoredArray
 from g2d.errors import UserError
-from g2d.table.asked import Asked
+from g2d.table.columns.asked import Asked
+from g2d.table.columns.targets import Target, TaskName, read_target, without_classes
 from g2d.table.declared import declare
-from g2d.table.division import check_division, divide, unplaced
 from g2d.table.fingerprint import fingerprint_of
+from g2d.table.inspection.looks import shortened
 from g2d.table.kinds import Kind
 from g2d.table.kinds.base import Array
-from g2d.table.looks import shortened
-from g2d.table.numbers import Decimal, reading_note, with_plain_numbers
 from g2d.table.preprocessing import Preprocessing
-from g2d.table.reader import KindReader
-from g2d.table.row_options import copies, weights_of
-from g2d.table.rows import open_rows
-from g2d.table.source import read_table
-from g2d.table.targets import Target, TaskName, read_target, without_classes
+from g2d.table.reading.numbers import Decimal, reading_note, with_plain_numbers
+from g2d.table.reading.source import read_table
+from g2d.table.rows.decoding import open_rows
+from g2d.table.rows.division import check_division, divide, unplaced
+from g2d.table.rows.options import copies, weights_of
+from g2d.table.rows.reader import KindReader
 
 if TYPE_CHECKING:
     import pandas

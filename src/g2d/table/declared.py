@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError
-from g2d.table.division import SplitBy
+from g2d.table.columns.schema import infer, make_kinds
 from g2d.table.kinds import Kind
-from g2d.table.schema import infer, make_kinds
-from g2d.table.source import Table
+from g2d.table.reading.source import Table
+from g2d.table.rows.division import SplitBy
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from g2d.data.prepared import PreparedSplit
 from g2d.data.store import Store
+from g2d.table.columns.targets import Target
 from g2d.table.preprocessing import Preprocessing
-from g2d.table.targets import Target
 
 
 def fingerprint_of(

@@ -13,7 +13,7 @@ from torch import Tensor
 from g2d.errors import UserError
 from g2d.runs.run import Run
 from g2d.table.preprocessing import Preprocessing
-from g2d.table.source import Row, iterate_table
+from g2d.table.reading.source import Row, iterate_table
 from g2d.tasks import Classification, MultiLabel, Task, task_from
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import torch
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.table.kinds import KINDS, Kind
-from g2d.table.numerals import Written, plain
-from g2d.table.source import Row, Table
+from g2d.table.reading.numerals import Written, plain
+from g2d.table.reading.source import Row, Table
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from g2d.errors import UserError
 from g2d.recipes.build import build_splits
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import load_recipe, recipe_from
-from g2d.table.inspect import inspect_table
+from g2d.table.inspection.inspect import inspect_table
 from table.tables import write_table
 from toy import toy_recipe
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from g2d.data.splits import Withheld
+from g2d.errors import UserError
 from g2d.table.auto.candidates import Candidate
 from g2d.table.auto.leaderboard import Line, choose
 from g2d.table.auto.lengths import length_for
@@ -84,3 +86,20 @@ def test_small_tables_train_for_enough_steps(rows, batch):
     assert 20 <= length.epochs <= 200
     assert 5 <= length.patience <= length.epochs
     assert length.epochs == 200 or length.epochs * steps >= 2000
+
+
+def test_folds_that_are_asked_for_are_refused_where_rows_belong_together():
+    few = marked(train=100, held=40)
+    grouped = replace(few, spec=replace(few.spec, exchangeable=False))
+    with pytest.raises(UserError, match=r"method\.folds: got 3, and the rows .* leave folds out"):
+        make_rounds(grouped, 3, 0)
+    assert len(make_rounds(grouped, 1, 0)) == 1
+
+
+def test_folds_keep_the_weights_of_their_rows():
+    splits = marked(train=40, held=20)
+    splits.train.weights = torch.arange(40, dtype=torch.float64)
+    for rows in make_rounds(splits, 3, 0):
+        for part in (rows.splits.train, rows.splits.val, rows.compared):
+            own = part.__getitems__(list(range(len(part)))).inputs["quick"][:, 0].double()
+            assert torch.equal(part.weights, torch.where(own < 40, own, 1.0))

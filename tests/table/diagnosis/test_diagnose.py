@@ -18,7 +18,7 @@ from g2d.recipes.build import build_splits
 from g2d.recipes.recipe import recipe_from
 from g2d.recipes.settings import training_settings
 from g2d.table.diagnosis.diagnose import _plan, diagnose
-from g2d.table.selecting import choose_on_train
+from g2d.table.rows.selecting import choose_on_train
 from runs.made import MadeData, made_recipe
 from table.diagnosis.test_page import check_alone
 from test_docs import parse

@@ -21,7 +21,7 @@ from g2d.table.export.export import export, export_model
 from g2d.table.export.named_tensors import NamedTensors
 from g2d.table.export.trial import Trials, apart, largest_difference
 from g2d.table.predict import Predictor
-from g2d.table.source import iterate_table
+from g2d.table.reading.source import iterate_table
 from table.export.exports import ENCODERS, OTHER, TASK, model_of, pair, run_of
 
 WORDS = {"name": "words", **ENCODERS["words"][0]}

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from g2d.cli.main import main
-from g2d.table.inspect import as_yaml, inspect_table
+from g2d.table.inspection.inspect import as_yaml, inspect_table
 from g2d.table.serve.app import make_app
 from g2d.table.serve.server import make_server
 from table.tables import SMALL, write_table

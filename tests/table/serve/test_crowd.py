@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import select
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -122,3 +123,22 @@ def test_bodies_that_wait_fill_no_more_memory_than_is_said(served_run):
         with connect(address) as stream:
             stream.sendall(head + b"x" * 50_000)
             assert stream.recv(4096).startswith(b"HTTP/1.1 503")
+
+
+def test_who_reads_nothing_is_let_go(served_run):
+    """Else the answers that wait for him would lie in memory for as long as he likes."""
+    app = make_app(served_run[0], threads=1)
+    with serving(app, seconds=0.5) as address, connect(address) as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.settimeout(0.5)
+        asked = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
+        begun = time.monotonic()
+
+        def ask():
+            while time.monotonic() < begun + 20:
+                with suppress(TimeoutError):
+                    stream.sendall(asked)
+
+        with pytest.raises(ConnectionError):
+            ask()
+        assert httpx.get(f"{address}/health", timeout=20).status_code == 200

@@ -15,7 +15,7 @@ from g2d.data.partition import stratified_parts
 from g2d.data.splits import Split, Splits, Withheld
 from g2d.errors import UserError
 from g2d.recipes.recipe import digest
-from g2d.table.selecting import choose_on_train
+from g2d.table.rows.selecting import choose_on_train
 from g2d.tasks import Classification
 
 # With fewer validation rows, candidates that differ by two points could not be told apart.

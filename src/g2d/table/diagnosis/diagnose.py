@@ -38,7 +38,7 @@ from g2d.table.diagnosis.rivals import Rival, possible, recipe_for, winner, wort
 from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
 from g2d.table.diagnosis.wording import headline, listed, round_up, sentences
 from g2d.table.pace import seconds_of_an_epoch
-from g2d.table.selecting import choose_on_train
+from g2d.table.rows.selecting import choose_on_train
 from g2d.tasks import Task
 
 if TYPE_CHECKING:

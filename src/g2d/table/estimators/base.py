@@ -24,10 +24,10 @@ from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
+from g2d.table.columns.targets import TaskName
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
 from g2d.table.predict import Prediction, Predictor
-from g2d.table.targets import TaskName
 
 TARGET = "the target"
 _NAME = "model"

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.table.cells import number_of
-from g2d.table.source import Table, read_table
+from g2d.table.reading.cells import number_of
+from g2d.table.reading.source import Table, read_table
 from g2d.tasks import MultiLabel, Regression, Task
 
 logger = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ from torch import Tensor
 from g2d import functional as F
 from g2d.errors import UserError
 from g2d.files import atomic
-from g2d.table.cells import number_of
+from g2d.table.columns.targets import read_target
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
 from g2d.table.predict import in_words, probabilities
-from g2d.table.source import Table, read_table
-from g2d.table.spreadsheet import harmless
-from g2d.table.targets import read_target
+from g2d.table.reading.cells import number_of
+from g2d.table.reading.source import Table, read_table
+from g2d.table.reading.spreadsheet import harmless
 from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
 
 _FOLDS = 5

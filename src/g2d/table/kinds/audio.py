@@ -13,11 +13,11 @@ import torch
 from g2d.data.audio import log_mel, mel_filters, read_wav, wave_bytes, wave_seconds
 from g2d.data.soundtrack import read_sound
 from g2d.errors import UserError
-from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Arrays, Kind, one_column, share, whole
 from g2d.table.kinds.moments import Moments
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.summaries import over_time
+from g2d.table.reading.cells import Cell
 
 # What libsndfile does not read, and FFmpeg does.
 _TRACKS = (".m4a", ".aac")

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell
 from g2d.table.kinds.paths import named
+from g2d.table.reading.cells import Cell
 
 Array = NDArray[np.generic]
 # Called anew for every pass: each training sample's array, one after the other.

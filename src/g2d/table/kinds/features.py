@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, number_of
-from g2d.table.delimited import delimited
 from g2d.table.kinds.base import Array, Arrays, Field, Kind
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named, path_in
+from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.delimited import delimited, encoding_of
+from g2d.table.reading.numbers import Reading, reading_of
+from g2d.table.reading.numerals import Written, parts_of, plain
 
 
 def read_npy(cell: str, folder: Path, ndim: int) -> Array:
@@ -38,16 +41,29 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
 def read_csv(cell: str, folder: Path) -> Array:
     """The numbers of a CSV file, float32 `(T, d)`; `nan` where a cell is no number.
 
+    Its decimal mark, and a mark between thousands, are told by all of its cells.
+
     Raises:
         UserError: It is missing, no table, or holds no number.
     """
-    rows = list(delimited(path_in(cell, folder)))
-    array = np.array([[number_of(value) for value in row] for row in rows], np.float64)
-    if len(array) and np.isnan(array[0]).all():  # the names of the columns
-        array = array[1:]
+    path = path_in(cell, folder)
+    rows = list(delimited(path, _separator(path)))
+    if rows and all(parts_of(value) is None for value in rows[0]):
+        rows = rows[1:]  # the names of the columns
+    # one program wrote them all, with the same marks
+    reading = reading_of([value for row in rows for value in row]) or Reading(Written())
+    numbers = [[number_of(plain(value, reading.written)) for value in row] for row in rows]
+    array = np.array(numbers, np.float64)
     if array.ndim != 2 or not np.isfinite(array).any():
         raise UserError(f"{cell!r} is no CSV file of numbers")
     return _numbers(array, repr(cell), 2)
+
+
+def _separator(path: Path) -> str | None:
+    """A sign that no number holds, where there is one in every line: a comma may be decimal."""
+    with path.open(encoding=encoding_of(path), errors="replace") as stream:
+        lines = list(islice(stream, 50))
+    return next((sign for sign in "\t;|" if lines and all(sign in line for line in lines)), None)
 
 
 def listed(cell: str, ndim: int) -> Array | None:

@@ -11,11 +11,11 @@ import numpy as np
 
 from g2d.data.pictures import picture_bytes, read_picture
 from g2d.errors import UserError
-from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Kind, one_column, whole
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.published_pictures import wanted_by
 from g2d.table.kinds.summaries import thumbnails
+from g2d.table.reading.cells import Cell
 
 
 class Image(Kind):

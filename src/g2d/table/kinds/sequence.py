@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
 from g2d.table.kinds.features import listed, read_csv, read_npy
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
 from g2d.table.kinds.summaries import over_time
+from g2d.table.reading.cells import Cell
 
 
 class SequenceOfVectors(Kind):

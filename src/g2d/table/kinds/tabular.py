@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, as_cell, number_of, numbers_of
-from g2d.table.dates import Written, order_of, read_date
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, whole
 from g2d.table.kinds.moments import Moments
+from g2d.table.reading.cells import Cell, as_cell, number_of, numbers_of
+from g2d.table.reading.dates import Written, order_of, read_date
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
 from g2d.table.kinds.tokens import Tokens, read_tokens, suggested_for
+from g2d.table.reading.cells import Cell
 
 # Chinese and Japanese are written without spaces: a character is a word.
 _CHARACTER = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

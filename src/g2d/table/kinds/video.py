@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from g2d.errors import UserError, require
-from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Kind, one_column, whole
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.summaries import thumbnails
+from g2d.table.reading.cells import Cell
 
 # Frames that are held while a clip of unknown length is read; then every second one goes.
 _HELD = 64

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from g2d.errors import UserError
-from g2d.table.cells import as_cell, date_of, number_of
 from g2d.table.kinds import Field
 from g2d.table.preprocessing import Preprocessing
+from g2d.table.reading.cells import as_cell, date_of, number_of
 
 # Cells of a form and of JSON, beside which stands the empty one.
 EMPTY = {"type": "string", "maxLength": 0}

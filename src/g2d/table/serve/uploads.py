@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from g2d.files import temporary_folder
+from g2d.table.reading.source import Row
 from g2d.table.serve.columns import Sent, Upload, plain
-from g2d.table.source import Row
 
 _LONGEST_NAME = 60
 

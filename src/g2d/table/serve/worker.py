@@ -16,9 +16,9 @@ from torch import nn
 
 from g2d.errors import UserError
 from g2d.table.predict import BATCH, Prediction, Predictor
+from g2d.table.reading.source import Row
 from g2d.table.serve.columns import Columns, Sent, Upload
 from g2d.table.serve.uploads import on_disk
-from g2d.table.source import Row
 
 # Rows that are decoded and predicted between two looks at the clock: files take long to decode.
 TOGETHER_WITH_FILES = 16

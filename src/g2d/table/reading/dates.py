@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from g2d.table.cells import Cell, date_of
+from g2d.table.reading.cells import Cell, date_of
 
 Written = Literal["iso", "day_first", "month_first"]
 _NUMBERS = re.compile(

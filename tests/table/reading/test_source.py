@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from g2d.errors import UserError
-from g2d.table.cells import as_cell
-from g2d.table.source import iterate_table, read_table
+from g2d.table.reading.cells import as_cell
+from g2d.table.reading.source import iterate_table, read_table
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 # signs that have a meaning in one format or the other are drawn more often

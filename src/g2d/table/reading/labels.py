@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from g2d.table.cells import Cell
+from g2d.table.reading.cells import Cell
 
 # Between the labels of a cell, the likeliest first; predictions have the first.
 SEPARATORS = "|;,"

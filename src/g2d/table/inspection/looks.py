@@ -8,7 +8,7 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.kinds import Kind
-from g2d.table.source import Table
+from g2d.table.reading.source import Table
 
 _FILES, _CELLS = 20, 400
 

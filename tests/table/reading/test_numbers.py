@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.errors import UserError
-from g2d.table.cells import as_cell, number_of
 from g2d.table.dataset import TableData
-from g2d.table.inspect import inspect_table
-from g2d.table.numbers import reading_of, with_plain_numbers
-from g2d.table.numerals import Written, plain
+from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
-from g2d.table.source import Table, read_table
+from g2d.table.reading.cells import as_cell, number_of
+from g2d.table.reading.numbers import reading_of, with_plain_numbers
+from g2d.table.reading.numerals import Written, plain
+from g2d.table.reading.source import Table, read_table
 
 STYLES = {  # decimal mark, mark between thousands
     "English": (".", ","),
@@ -169,3 +169,20 @@ def test_a_table_of_semicolons_is_read_by_the_column_too(tmp_path):
     path.write_text("a;b;c\n" + "".join(f"{n},5;{n}.5;1.{n:03}\n" for n in range(100, 140)))
     plainly, _ = with_plain_numbers(read_table(path))
     assert plainly.row(1) == {"a": "101.5", "b": "101.5", "c": "1.101"}
+
+
+def test_a_small_price_with_three_digits_is_asked_about():
+    """The litre at 1,659 €, or a car at 1,659 €?"""
+    litres = [f"1,{digits:03d} €" for digits in range(601, 641)]
+    assert reading_of(litres).unsure
+    cars = [f"{euros},{digits} €" for euros in range(8, 48) for digits in (250, 500)]
+    assert not reading_of(cars).unsure
+
+
+@pytest.mark.parametrize(("cell", "number"), [("12,34,567", 1234567), ("1,234,567", 1234567)])
+def test_groups_of_two_are_parted_by_commas_alone(cell, number):
+    commas = reading_of([cell, *(f"{n:,}" for n in range(1_000_000, 1_000_020))])
+    assert number_of(plain(cell, commas.written)) == number
+    dots = Written(",", ".")
+    assert number_of(plain("1.234.567", dots)) == 1234567
+    assert np.isnan(number_of(plain("12.34.567", dots)))

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, number_of
 from g2d.table.kinds.tabular import MOST
-from g2d.table.labels import SEPARATORS, separator_of, split_labels
+from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.labels import SEPARATORS, separator_of, split_labels
 
 TaskName = Literal["auto", "classification", "multilabel", "regression"]
 # Whole numbers with at most so many values are classes, not quantities.

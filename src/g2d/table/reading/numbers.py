@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, Exact, number_of, numbers_of
-from g2d.table.numerals import (
+from g2d.table.reading.cells import Cell, Exact, number_of, numbers_of
+from g2d.table.reading.numerals import (
     CURRENCY,
     GROUPED,
     Written,
@@ -21,7 +21,7 @@ from g2d.table.numerals import (
     same_unit,
     singular,
 )
-from g2d.table.source import Table
+from g2d.table.reading.source import Table
 
 Decimal = Literal["decimal_point", "decimal_comma"]
 _MARKS: dict[str, str] = {"decimal_point": ".", "decimal_comma": ","}

@@ -8,17 +8,17 @@ from typing import Any
 
 from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
-from g2d.table.dates import order_of
+from g2d.table.columns.schema import infer, make_kinds
+from g2d.table.columns.targets import TaskName, rare, read_target
+from g2d.table.inspection.looks import opened, shortened
+from g2d.table.inspection.offers import offers_for
+from g2d.table.inspection.suspects import copies_in, groups_in, twins_of
 from g2d.table.kinds import Kind, Tabular
 from g2d.table.kinds.base import share
 from g2d.table.kinds.tabular import kind_of_column, unsure_note
-from g2d.table.looks import opened, shortened
-from g2d.table.numbers import reading_note, with_plain_numbers
-from g2d.table.offers import offers_for
-from g2d.table.schema import infer, make_kinds
-from g2d.table.source import Table, read_table
-from g2d.table.suspects import copies_in, groups_in, twins_of
-from g2d.table.targets import TaskName, rare, read_target
+from g2d.table.reading.dates import order_of
+from g2d.table.reading.numbers import reading_note, with_plain_numbers
+from g2d.table.reading.source import Table, read_table
 
 # Files from which on decoding is worth a second process.
 _MANY = 1000

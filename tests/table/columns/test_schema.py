@@ -9,8 +9,8 @@ import pytest
 from torch import nn
 
 from g2d.errors import UserError
-from g2d.table.schema import infer, make_kinds
-from g2d.table.source import Table
+from g2d.table.columns.schema import infer, make_kinds
+from g2d.table.reading.source import Table
 
 RNG = np.random.default_rng(0)
 N = 60

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from g2d.table.cells import Cell
+from g2d.table.columns.targets import Target
 from g2d.table.kinds.base import share
-from g2d.table.labels import odd_cells
-from g2d.table.targets import Target
+from g2d.table.reading.cells import Cell
+from g2d.table.reading.labels import odd_cells
 
 # The commonest class has so many times the rows of the rarest.
 _UNEVEN = 4

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g2d.errors import UserError
+from g2d.table.columns.targets import read_target
 from g2d.table.dataset import TableData
-from g2d.table.division import SplitBy, divide, unplaced
-from g2d.table.source import Table
-from g2d.table.targets import read_target
+from g2d.table.reading.source import Table
+from g2d.table.rows.division import SplitBy, divide, unplaced
 
 
 def table(**columns):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError, require
-from g2d.table.cells import Cell, as_cell, cells_of_text
-from g2d.table.delimited import delimited, encoding_of
+from g2d.table.reading.cells import Cell, as_cell, cells_of_text
+from g2d.table.reading.delimited import delimited, encoding_of
 
 # A header, and below it the cells, column by column.
 Part = tuple[Sequence[object], Sequence[list[Cell]]]

@@ -14,9 +14,9 @@ from g2d.data.preparation.assemble import assemble
 from g2d.data.preparation.sample import Sample, UnusableError
 from g2d.data.store import Store
 from g2d.errors import UserError, require
-from g2d.table.cells import Cell
 from g2d.table.kinds.base import Array, Kind
-from g2d.table.source import Table
+from g2d.table.reading.cells import Cell
+from g2d.table.reading.source import Table
 
 KIND = "table"
 _HINT = "delete it; it is made again from the table"

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.table.cells import Cell, number_of
+from g2d.table.columns.targets import Target
 from g2d.table.kinds import Kind
 from g2d.table.kinds.base import share
-from g2d.table.row_options import copies
-from g2d.table.source import Table
-from g2d.table.targets import Target
+from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.source import Table
+from g2d.table.rows.options import copies
 
 # Those whose rows belong together, by the column's name.
 _GROUPS = re.compile(

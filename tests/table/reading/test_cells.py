@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g2d.table.cells import date_of, number_of
+from g2d.table.reading.cells import date_of, number_of
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

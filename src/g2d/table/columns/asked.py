@@ -10,8 +10,8 @@ from typing import Any, get_args
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell
-from g2d.table.targets import Target, TaskName
+from g2d.table.columns.targets import Target, TaskName
+from g2d.table.reading.cells import Cell
 from g2d.tasks import Classification, MultiLabel, Regression, Task
 
 _OF: dict[str, tuple[str, ...]] = {

@@ -16,15 +16,15 @@ import numpy as np
 from torch import nn
 
 from g2d.errors import UserError
-from g2d.table.cells import number_of
-from g2d.table.dates import order_of
+from g2d.table.columns.named_files import several_files, unread_files
 from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.tabular import MOST
 from g2d.table.kinds.text import count_words
-from g2d.table.named_files import several_files, unread_files
-from g2d.table.numbers import several_units
-from g2d.table.source import Table
+from g2d.table.reading.cells import number_of
+from g2d.table.reading.dates import order_of
+from g2d.table.reading.numbers import several_units
+from g2d.table.reading.source import Table
 
 Spec = dict[str, Any]
 

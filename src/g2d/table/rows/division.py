@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from g2d.data.policies import Division, by_group
 from g2d.errors import UserError
-from g2d.table.cells import Cell, number_of
-from g2d.table.dates import Written, order_of, read_date
+from g2d.table.columns.schema import SPLIT_VALUES
+from g2d.table.columns.targets import Target
 from g2d.table.kinds.base import whole
-from g2d.table.schema import SPLIT_VALUES
-from g2d.table.source import Table
-from g2d.table.targets import Target
+from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.dates import Written, order_of, read_date
+from g2d.table.reading.source import Table
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g2d.errors import UserError
-from g2d.table.dates import order_of, read_date
-from g2d.table.inspect import inspect_table
+from g2d.table.columns.schema import infer
+from g2d.table.inspection.inspect import inspect_table
 from g2d.table.kinds import Tabular
-from g2d.table.schema import infer
-from g2d.table.source import Table
+from g2d.table.reading.dates import order_of, read_date
+from g2d.table.reading.source import Table
 
 DAYS = st.dates(date(1000, 1, 1), date(9999, 12, 31))
 FORMS = {

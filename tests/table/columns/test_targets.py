@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder, MultiLabelBinarizer
 
 from g2d.errors import UserError
-from g2d.table.targets import rare, read_target, without_classes
+from g2d.table.columns.targets import rare, read_target, without_classes
 
 
 @given(st.lists(st.sampled_from(["cat", "dog", "emu", "x-ray"]), min_size=2))

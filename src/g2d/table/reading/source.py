@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, as_cell
-from g2d.table.formats import Part, delimited_parts, json_parts, parquet_parts
+from g2d.table.reading.cells import Cell, as_cell
+from g2d.table.reading.formats import Part, delimited_parts, json_parts, parquet_parts
 
 if TYPE_CHECKING:
     import pandas

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from g2d.table.cells import Cell, Exact, number_of
+from g2d.table.reading.cells import Cell, Exact, number_of
 
 CURRENCY = (
     r"(?:[A-Z]{0,3}[$€£¥₹₽₩₺₪฿₫₴₦]|Rs\.?|kr\.?|zł|"

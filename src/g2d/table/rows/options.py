@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.cells import Cell, number_of
-from g2d.table.source import Table
+from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.source import Table
 
 
 def weights_of(

@@ -1,0 +1,1 @@
+"""Files of tables, and what the cells in them mean."""

@@ -1,0 +1,1 @@
+"""Which rows of a table are used for what, and how they are kept."""
