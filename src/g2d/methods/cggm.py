@@ -150,7 +150,9 @@ def _right(logits: Tensor, target: Tensor) -> Tensor:
 def _concat(student: Student) -> ConcatFusion | None:
     fusion = getattr(student.net, "fusion", None)
     fusion = fusion.fusion if isinstance(fusion, UnimodalHeads) else fusion
-    return fusion if isinstance(fusion, ConcatFusion) else None
+    if isinstance(fusion, ConcatFusion) and fusion.modalities == student.modalities:
+        return fusion
+    return None
 
 
 def _output_weight(student: Student, modality: str, like: Tensor) -> Tensor:
@@ -160,9 +162,8 @@ def _output_weight(student: Student, modality: str, like: Tensor) -> Tensor:
         UserError: The head that the model was attached with is not linear.
     """
     if (fusion := _concat(student)) is not None:
-        widths = list(fusion.widths.values())
-        blocks = torch.split(fusion.head.weight, widths, dim=1)
-        return blocks[student.modalities.index(modality)]
+        blocks = torch.split(fusion.head.weight, list(fusion.widths.values()), dim=1)
+        return blocks[fusion.modalities.index(modality)]
     others = {id(like), *map(id, student.encoder_parameters(modality))}
     for parameter in student.branch_parameters(modality):
         if id(parameter) not in others and parameter.shape == like.shape:
