@@ -258,7 +258,8 @@ def _fit_date(cells: Sequence[Cell], written: Written) -> dict[str, Any]:
 
 
 def _make_dates(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
-    return np.array([_make_date(cell, fitted) for cell in cells])
+    made = {cell: _make_date(cell, fitted) for cell in set(cells)}
+    return np.array([made[cell] for cell in cells])
 
 
 def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from g2d.errors import UserError
@@ -128,6 +129,7 @@ def number_of(cell: Cell) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+@lru_cache(2**16)  # the days of a table are few, and each is asked for several times
 def date_of(cell: Cell) -> datetime | None:
     """The date in a cell, if it is written as ISO 8601 has it.
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from g2d.table.reading.cells import Cell, date_of
@@ -16,6 +17,7 @@ _NUMBERS = re.compile(
 )
 
 
+@lru_cache(2**16)
 def read_date(cell: Cell, written: Written = "iso") -> datetime | None:
     """The date in a cell, as ISO 8601 has it or as the column is written; `None` where none is.
 
