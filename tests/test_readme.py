@@ -93,6 +93,16 @@ def test_the_tables_of_all_methods_are_the_committed_ones(tables):
     assert set(METHODS) <= set(result["rows"])
 
 
+def test_rows_on_a_store_made_anew_have_joint_training_on_it_beside_them(tables):
+    """It is the same data: joint training is there what it is in the table, within half a point."""
+    result = tables.read("accuracy-avmnist-methods.json")
+    again = result["again"]["joint"]
+    assert {row["data"] for row in result["rows"].values() if "data" in row} == {again["data"]}
+    means = [row["accuracy"]["test"]["fused"]["mean"] for row in (again, result["rows"]["joint"])]
+    assert means[0] == pytest.approx(means[1], abs=0.005)
+    assert again["setting"] == result["rows"]["joint"]["setting"]
+
+
 def test_the_costs_of_g2d_methods_are_the_measured_ones(tables):
     """Within 15 %, of each kind of epoch, the mean over both sets of two encoders."""
     setups = tables.read("methods-cpu.json")["methods"]
