@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format
+.PHONY: demo test test-ci test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format
 .PHONY: docs-figure lock clean
 
 demo: .venv/installed-demo
@@ -12,6 +12,10 @@ demo: .venv/installed-demo
 
 test: .venv/installed-dev
 	$(PYTEST) -m "not slow and not conformance"
+
+# Besides them a twelfth of the slow ones, another one every day: what `.ci/run` does.
+test-ci: .venv/installed-dev
+	$(PYTEST) -m "not conformance" --shard "$$(date +%j)/12"
 
 test-slow: .venv/installed-dev
 	$(PYTEST) -m slow

@@ -19,14 +19,18 @@ settings.load_profile("g2d")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--shard", metavar="I/N", help="every N-th test or so, the I-th part of them")
+    parser.addoption("--shard", metavar="I/N", help="of the slow tests, the I-th of N parts")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keeps the tests of a shard; which one a test is in depends on its name alone."""
+    """Keeps a shard of the slow tests; which one a test is in depends on its name alone."""
     if shard := config.getoption("--shard"):
         part, parts = map(int, shard.split("/"))
-        mine = [zlib.crc32(item.nodeid.encode()) % parts == part % parts for item in items]
+        mine = [
+            not item.get_closest_marker("slow")
+            or zlib.crc32(item.nodeid.encode()) % parts == part % parts
+            for item in items
+        ]
         left = [item for item, chosen in zip(items, mine, strict=True) if not chosen]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item, chosen in zip(items, mine, strict=True) if chosen]

@@ -25,6 +25,10 @@ class PartlyDoneError(UserError):
     status = 1
 
 
+class DivergedError(UserError):
+    """The loss of a training is no number any more."""
+
+
 class LackingNameError(UserError, AttributeError):
     """A public name of g2d that an extra brings; `hasattr` says that it is not there."""
 

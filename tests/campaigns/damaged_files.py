@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from hypothesis import strategies as st
 
 from campaigns import commands, inputs
@@ -36,6 +37,8 @@ from g2d.data.store import Store, new_folder, write_manifest
 from g2d.errors import UserError
 
 EPOCHS = 6
+# Of the processor, for a command; some of these train, and on a busy machine that is no hang.
+SECONDS = 200
 WORDS = [
     "the",
     "a",
@@ -73,7 +76,7 @@ def run(*words: object) -> str:
         UserError: It refused, with what it said.
         AssertionError: It ended otherwise.
     """
-    said = commands.run(words)
+    said = commands.run(words, SECONDS)
     fault = said.fault()
     if said.status:
         assert not fault, fault
@@ -139,8 +142,9 @@ def make(folder: Path) -> None:
         rows.append([*near, f"{more} {word} {row}", ["one", "two", "three"][place]])
     with (folder / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["x", "y", "z", "note", "kind"], *rows])
-    recipe = run("data", "inspect", folder / "table.csv", "--target", "kind")
-    (folder / "recipe.yaml").write_text(recipe.replace("epochs: 20", f"epochs: {EPOCHS}"))
+    recipe = yaml.safe_load(run("data", "inspect", folder / "table.csv", "--target", "kind"))
+    recipe["method"], recipe["training"]["epochs"] = "g2d", EPOCHS
+    (folder / "recipe.yaml").write_text(json.dumps(recipe))
     run("train", folder / "recipe.yaml", "--out", folder, "--name", "done")
     kill_one(folder)
     with new_folder(folder / "store") as store:

@@ -36,7 +36,8 @@ def test_a_run_is_written_by_one_process_and_ends_when_it_is_asked_to(g2d, toy_f
     recipe, out = toy_file(), tmp_path / "out"
     process = begun(recipe, out)
     try:
-        more = ("--method", "joint", "--training.epochs", "100000", "--resume", "--out", out)
+        # of another recipe, so that it is refused at once where nothing holds it off
+        more = ("--method", "joint", "--training.epochs", "1", "--resume", "--out", out)
         said = g2d("train", recipe, *more)
         assert (said.status, said.err.count("\n")) == (2, 1)
         assert said.err.startswith("g2d train: another process is writing ")

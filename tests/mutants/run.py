@@ -1,6 +1,6 @@
 """Puts one fault after the other into a copy of the package: do the nearest tests notice?
 
-    PYTHONPATH=tests python -m mutants.run [PART OF A NAME OR FILE ...] [--jobs N] [--pass]
+    PYTHONPATH=tests python -m mutants.run [PART OF A NAME OR FILE ...] [--shard I/N] [--jobs N]
 
 The checkout is not touched. The tests are first run without any fault, and have to pass. Ends with
 1 when a mutant survives, or when there is no answer.
@@ -12,6 +12,7 @@ import argparse
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ def pytest_in(copy: Path, tests: Sequence[str], output: Path) -> None:
     """Runs tests on the package of a copy, in a process of their own."""
     import pytest
 
+    os.setsid()  # so that what the tests begin ends with them
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -70,7 +72,8 @@ def outcome(copy: Path, tests: Sequence[str]) -> tuple[str, str]:
     process.start()
     process.join(SECONDS)
     if process.exitcode is None:
-        process.kill()
+        assert process.pid is not None
+        os.killpg(process.pid, signal.SIGKILL)
         return "timeout", f"no end after {SECONDS} s"
     lines = output.read_text(errors="replace").splitlines() or [""]
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
@@ -103,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", help="only mutants whose name or file has one of these")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--shard", default="0/1", metavar="I/N", help="the I-th of N parts")
     parser.add_argument(
         "--pass", action="store_true", dest="known", help="without a mutant, all do"
     )
@@ -112,8 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
         for mutant in read_mutants()
         if not options.parts or any(p in mutant.name or p in mutant.file for p in options.parts)
     ]
+    part, parts = map(int, options.shard.split("/"))
+    mutants = mutants[part % parts :: parts]
     if not mutants:
-        parser.error("no mutant has that in its name or file")
+        parser.error("no mutant has that in its name or file, or none is in that part")
     for mutant in mutants:
         mutant.applied((ROOT / mutant.file).read_text("utf-8"))
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -17,6 +17,7 @@ from g2d.recipes.blueprint import build
 from g2d.recipes.build import build_student
 from g2d.recipes.catalog import ENCODERS
 from g2d.recipes.components import locate
+from g2d.recipes.kinds import encoder_class
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
 from toy import toy_recipe
@@ -39,7 +40,7 @@ PUBLISHED = {"sentence_transformers", "timm", "transformers"}
 @pytest.mark.parametrize("name", sorted(set(ENCODERS) - PUBLISHED))
 def test_every_name_is_an_encoder(name):
     with torch.device("meta"):
-        encoder = build(locate(name, ENCODERS, "encoders"), OPTIONS[name], "encoders")
+        encoder = build(encoder_class(name, "encoders"), OPTIONS[name], "encoders")
     assert encoder.feature_width > 0
 
 

@@ -32,7 +32,7 @@ from g2d.engine.loggers import open_loggers
 from g2d.engine.progress import Progress, progress_bar
 from g2d.engine.records import append_epoch, keep_epochs
 from g2d.engine.settings import TrainingSettings
-from g2d.errors import UserError
+from g2d.errors import DivergedError
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain
 from g2d.methods.validation import FUSED
@@ -216,7 +216,7 @@ def train_epoch(method: Method, batches: Iterable[Batch], accumulate: int, bar: 
     total, samples = sum_over_ranks(torch.stack([total, torch.full_like(total, count)]))
     mean = float(total / samples)
     if not math.isfinite(mean):
-        raise UserError(
+        raise DivergedError(
             f"the training loss became {mean}; lower training.learning_rate or set "
             "training.clip_norm"
         )

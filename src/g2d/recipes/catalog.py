@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENCODERS = {
-    "agm_transformer": "g2d.models.encoders.transformer.agm_transformer",
+    "agm_transformer": "g2d.models.encoders.transformer.AGMTransformer",
     "mlp": "g2d.models.encoders.mlp.MLP",
     "mobilenet_v2": "g2d.models.encoders.mobilenet_v2.MobileNetV2",
     "resnet18": "g2d.models.encoders.resnet18.ResNet18",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from g2d.errors import UserError
-from g2d.models.encoders import Transformer, agm_transformer
+from g2d.models.encoders import AGMTransformer, Transformer
 from g2d.models.encoders.transformer import Pooling, Positions
 from g2d.models.multimodal import TokenEncoder
 from host_reads import Reads
@@ -165,7 +165,7 @@ def parameters(encoder: nn.Module) -> int:
 
 def test_has_the_parameters_of_the_paper_and_of_agm() -> None:
     with torch.device("meta"):
-        paper, agm = Transformer(81), agm_transformer(371)
+        paper, agm = Transformer(81), AGMTransformer(371)
         scored = Transformer(300, pooling="attention")
     assert parameters(paper) == 22_055_936 + 768 * 81
     assert parameters(agm) == 44_111_872 + 768 * 371

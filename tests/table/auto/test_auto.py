@@ -16,6 +16,7 @@ from g2d.runs.run import Run
 from g2d.table.auto import answers
 from g2d.table.auto.auto import train_auto
 from g2d.table.auto.budget import Budget
+from g2d.table.auto.candidates import _METHODS, DISTILLED
 from runs.made import made_recipe
 
 
@@ -170,6 +171,14 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path, monkeypatch):
     found = board(train_auto(recipe.with_method(method), tmp_path))
     assert set(found["left_out"]) == {"joint", "g2d"}
     assert sorted(names(found)) == ["ensemble", "quick alone", "slow alone"]
+
+
+def test_what_diverges_is_left_out_and_said(tmp_path, monkeypatch):
+    """The weight of the G²D loss is beyond what training bears."""
+    monkeypatch.setitem(_METHODS, DISTILLED, {"name": "g2d", "alpha": 1e30})
+    found = board(train_auto(made(), tmp_path))
+    assert found["left_out"] == {"g2d": "diverged"}
+    assert sorted(names(found)) == ["ensemble", "joint", "quick alone", "slow alone"]
 
 
 def test_a_budget_is_of_process_time_and_of_all_sessions():

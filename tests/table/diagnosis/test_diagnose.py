@@ -18,6 +18,7 @@ from g2d.recipes.build import build_splits
 from g2d.recipes.recipe import recipe_from
 from g2d.recipes.settings import training_settings
 from g2d.table.diagnosis.diagnose import _plan, diagnose
+from g2d.table.diagnosis.rivals import METHODS
 from g2d.table.rows.selecting import choose_on_train
 from runs.made import MadeData, made_recipe
 from table.diagnosis.test_page import check_alone
@@ -65,6 +66,16 @@ def test_it_is_right_on_made_data(case, tmp_path):
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_right_on_every_seed(case, seed, tmp_path):
     check(case, seed, tmp_path)
+
+
+def test_a_rival_that_diverges_is_left_out_and_named(tmp_path, monkeypatch):
+    away = ("AMCo", "--method amco", {"name": "amco", "weight": 1e30})
+    monkeypatch.setitem(METHODS, "amco", away)
+    recipe = recipe_from(made_recipe("balanced", epochs=2, train=40, held=20))
+    found = diagnose(recipe, tmp_path, seeds=1)
+    assert [rival.key for rival in found.rivals] == ["g2d", "ensemble"]
+    line = "AMCo is left out: at this learning rate its training loss became no number."
+    assert line in found.sentences
 
 
 def test_too_little_time_is_said(tmp_path):

@@ -146,7 +146,7 @@ class Transformer(nn.Module):
         return self.pool(self.tokens(inputs))
 
 
-def agm_transformer(inputs: int) -> Transformer:
+class AGMTransformer(Transformer):
     """The transformer as AGM's code has it: eight layers of four heads, and no notion of order.
 
     Nothing is added for positions, padding is attended to, and the feature is the token of the
@@ -157,10 +157,12 @@ def agm_transformer(inputs: int) -> Transformer:
         inputs: Features of a time step.
 
     Example:
-        >>> len(agm_transformer(5).layers)
+        >>> len(AGMTransformer(5).layers)
         8
     """
-    return Transformer(inputs, heads=4, layers=8, positions="none", pooling="first", masked=False)
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__(inputs, heads=4, layers=8, positions="none", pooling="first", masked=False)
 
 
 def _places(x: Tensor, there: Tensor | None) -> Tensor:

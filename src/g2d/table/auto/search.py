@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from g2d.data.splits import Splits
+from g2d.errors import DivergedError
 from g2d.recipes.recipe import Recipe
 from g2d.table.auto.answers import Answers, RoundFolder
 from g2d.table.auto.budget import Budget
@@ -37,7 +38,7 @@ class Search:
         remember: Called after every training, to note what was spent.
 
     Attributes:
-        left_out: Candidates that did not fit into the budget, and why, in words.
+        left_out: Candidates that are not compared, and why, in words.
         cuts: What else was left out, in sentences.
     """
 
@@ -122,7 +123,11 @@ class Search:
                 self._leave_out(one)
                 continue
             if not folder.has([one]):
-                folder.train(one)
+                try:
+                    folder.train(one)
+                except DivergedError:
+                    self._leave_out(one, "diverged")
+                    continue
                 self.remember()
             cost = max(cost, folder.answers(one).own)
         self.done.append(folder)
@@ -160,9 +165,9 @@ class Search:
                 self.remember()
         self.candidates.append(one)
 
-    def _leave_out(self, one: Candidate) -> None:
+    def _leave_out(self, one: Candidate, why: str = "did not fit into the budget") -> None:
         self.candidates = [other for other in self.candidates if other != one]
-        self.left_out[one.name] = "did not fit into the budget"
+        self.left_out[one.name] = why
 
     def _lines(self) -> list[Line]:
         compared = [*self.candidates, *self.floors]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from g2d.analysis.attribution import Attribution
 from g2d.analysis.intervals import Interval
 from g2d.data.splits import Splits
-from g2d.errors import UserError
+from g2d.errors import DivergedError, UserError
 from g2d.files import read_json, write_json
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
@@ -34,12 +34,11 @@ from g2d.table.diagnosis.judging import (
     measure_seed,
     without_weight,
 )
-from g2d.table.diagnosis.rivals import Rival, possible, recipe_for, winner, worth
+from g2d.table.diagnosis.rivals import Rival, lost, measured, possible, recipe_for, winner, worth
 from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
 from g2d.table.diagnosis.wording import headline, listed, round_up, sentences
 from g2d.table.pace import seconds_of_an_epoch
 from g2d.table.rows.selecting import choose_on_train
-from g2d.tasks import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -62,6 +61,7 @@ class Diagnosis:
         g2d: The same of G²D.
         gain: Their difference.
         rivals: G²D and what else may help, on the same rows.
+        lost: Which of them diverged, in a sentence.
         dropped: Modalities that an ensemble of the teachers gives no weight, for most seeds.
         budget_minutes: That were given.
         attribution: Shapley values of the joint model's score, the mean over seeds.
@@ -79,6 +79,7 @@ class Diagnosis:
     runs: tuple[Path, ...]
     seconds: float
     rivals: tuple[Rival, ...] = ()
+    lost: str = ""
     dropped: tuple[str, ...] = ()
     budget_minutes: float = 10
 
@@ -89,7 +90,7 @@ class Diagnosis:
         share = rows["judged"] / sum(rows.values())
         said = sentences(self.findings, self.gain, share, self.data["metric"])
         suppressed = [f.modality for f in self.findings if judge(f) == "suppressed"]
-        said += [s for s in (worth(self.rivals, suppressed, self.data["metric"]),) if s]
+        said += filter(None, [worth(self.rivals, suppressed, self.data["metric"]), self.lost])
         if self.dropped:
             those = "it" if len(self.dropped) == 1 else "them"
             said.append(
@@ -206,7 +207,6 @@ def diagnose(
             plan = replace(plan, seeds=number + 1, cut=(*plan.cut, cut))
             break
     joint, g2d, gain = fused_gain(done, splits.spec.task)
-    rivals = _rivals(done, methods, splits.spec.task)
     own = done[0].splits
     return Diagnosis(
         data={
@@ -229,7 +229,8 @@ def diagnose(
         attribution=mean_attribution(done),
         runs=(done[0].joint.path, done[0].g2d.path),
         seconds=time.monotonic() - started,
-        rivals=rivals,
+        rivals=measured(done, methods, splits.spec.task),
+        lost=lost(done, methods),
         dropped=without_weight(done),
         budget_minutes=budget_minutes,
     )
@@ -244,9 +245,10 @@ def _train_seed(
     epochs = training_settings(recipe).epochs
     # of other data or with other options it is another run, and not in the way of this one
     which = digest([replace(recipe, seed=0).as_dict(), own.spec.fingerprint])[:8]
-    runs = {
-        key: Run(
-            train(
+    runs = {}
+    for key in ("joint", *methods):
+        try:
+            path = train(
                 recipe.with_method("joint") if key == "joint" else recipe_for(key, recipe),
                 out / "runs",
                 resume=True,
@@ -254,20 +256,17 @@ def _train_seed(
                 splits=own,
                 fabric=fabric,
                 floors=False,
-            ),
-            trust=True,
-        )
-        for key in ("joint", *methods)
-    }
+            )
+        except DivergedError:
+            if key in ("joint", "g2d"):
+                raise
+            logger.warning("%s is left out: its training diverged", key)
+        else:
+            runs[key] = Run(path, trust=True)
     teachers = teach(resolve_teaching(recipe, own), out / "runs", fabric)
     both = [runs.pop("joint"), runs.pop("g2d")]
     settings = training_settings(recipe)
     return replace(measure_seed(own, splits.val, both, teachers, settings, fabric), others=runs)
-
-
-def _rivals(done: Sequence[SeedFindings], methods: Sequence[str], task: Task) -> tuple[Rival, ...]:
-    measured = {key: fused_gain(done, task, key) for key in methods}
-    return tuple(Rival(key, score, gain) for key, (_, score, gain) in measured.items())
 
 
 def _plan(

@@ -11,7 +11,10 @@ from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.recipes.experiment import resolve
 from g2d.recipes.recipe import Component, Recipe
+from g2d.table.diagnosis.judging import SeedFindings, fused_gain
 from g2d.table.diagnosis.verdict import SMALL, helps
+from g2d.table.diagnosis.wording import listed
+from g2d.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,28 @@ def possible(recipe: Recipe, splits: Splits) -> list[str]:
             continue
         found.append(key)
     return found
+
+
+def measured(done: Sequence[SeedFindings], methods: Sequence[str], task: Task) -> tuple[Rival, ...]:
+    """The methods that trained to the end with every seed, beside joint training."""
+    measures = {key: fused_gain(done, task, key) for key in methods if _finished(key, done)}
+    return tuple(Rival(key, score, gain) for key, (_, score, gain) in measures.items())
+
+
+def lost(done: Sequence[SeedFindings], methods: Sequence[str]) -> str:
+    """Which methods are left out, in a sentence; empty where all trained to the end."""
+    names = [METHODS[key][0] for key in methods if not _finished(key, done)]
+    if not names:
+        return ""
+    verb, its = ("is", "its") if len(names) == 1 else ("are", "their")
+    return (
+        f"{listed(names)} {verb} left out: at this learning rate {its} training loss became no "
+        "number."
+    )
+
+
+def _finished(key: str, done: Sequence[SeedFindings]) -> bool:
+    return key == "g2d" or all(key in one.others for one in done)
 
 
 def winner(rivals: Sequence[Rival]) -> Rival | None:
