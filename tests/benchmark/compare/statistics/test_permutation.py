@@ -24,7 +24,7 @@ def test_few_pairs_are_tested_exactly_as_scipy_does(differences):
     assert sign_flip(values) == pytest.approx(min(1.0, theirs.pvalue))
 
 
-@pytest.mark.parametrize("pairs", [2, 3, 5, 8])
+@pytest.mark.parametrize("pairs", [2, 3, 5, 8, 1000])
 def test_differences_of_one_sign_give_the_least_p(pairs):
     assert sign_flip(np.arange(1.0, pairs + 1)) == least_p(pairs)
 
