@@ -191,6 +191,12 @@ def test_the_sizes_are_the_measured_ones(tables):
     assert f"downloads {download / 1000:.1f} GB" in README
 
 
+def test_the_experimental_methods_are_counted():
+    words = ("None", "One", "Two", "Three", "Four", "Five", "Six")
+    count = sum(entry.experimental for entry in METHODS.values())
+    assert f"{words[count]} of the methods are marked experimental" in README
+
+
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
