@@ -8,6 +8,7 @@ from g2d.functional import learning_speed, rank
 from g2d.methods import (
     AGM,
     ARL,
+    CGGM,
     CML,
     DIMML,
     DLMG,
@@ -26,6 +27,7 @@ from g2d.methods import (
     G2DLoss,
     GradientBlending,
     Greedy,
+    InfoReg,
     JointTraining,
     Loop,
     Method,
@@ -71,6 +73,7 @@ __version__: str
 __all__ = [
     "AGM",
     "ARL",
+    "CGGM",
     "CML",
     "DIMML",
     "DLMG",
@@ -104,6 +107,7 @@ __all__ = [
     "G2DRegressor",
     "GradientBlending",
     "Greedy",
+    "InfoReg",
     "JointTraining",
     "LateFusion",
     "Loop",

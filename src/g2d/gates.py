@@ -116,6 +116,37 @@ def scale_with_noise(
             parameter.grad.mul_(factor).addcmul_(noise, deviation)
 
 
+def pull(parameters: Iterable[nn.Parameter], anchors: Iterable[Tensor], factor: Tensor) -> None:
+    """Adds the gradient of (factor / 2) ‖parameters - anchors‖²; a frozen parameter has none.
+
+    Example:
+        >>> layer = nn.Linear(2, 1, bias=False)
+        >>> layer(torch.ones(1, 2)).sum().backward()
+        >>> pull([layer.weight], [layer.weight.detach() - 2.0], torch.tensor(0.5))
+        >>> layer.weight.grad
+        tensor([[2., 2.]])
+    """
+    for parameter, anchor in zip(parameters, anchors, strict=True):
+        if parameter.grad is not None:
+            parameter.grad.add_((parameter.detach() - anchor) * factor)
+
+
+def squared_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """The sum of the squares of all gradients, a scalar on their device; a frozen one counts as 0.
+
+    Example:
+        >>> layer = nn.Linear(2, 1)
+        >>> layer(torch.ones(1, 2)).sum().backward()
+        >>> squared_norm(layer.parameters())
+        tensor(3.)
+    """
+    parameters = list(parameters)
+    there = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not there:
+        return torch.zeros((), device=parameters[0].device if parameters else None)
+    return torch.stack([one.float() for one in torch._foreach_norm(there)]).square().sum()
+
+
 def gradients_of(parameters: Iterable[nn.Parameter]) -> list[Tensor | None]:
     """The gradients that parameters have now.
 

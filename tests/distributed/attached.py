@@ -34,6 +34,8 @@ METHODS: dict[str, Any] = {
     "pmr": lambda student: g2d.PMR(student, TASK),
     "gradient_blending": lambda student: g2d.GradientBlending(student, TASK, super_epoch=1),
     "arl": lambda student: g2d.ARL(student, TASK),
+    "cggm": lambda student: g2d.CGGM(student, TASK),
+    "inforeg": lambda student: g2d.InfoReg(student, TASK, first=0, threshold=0.0),
     "mbsd": lambda student: g2d.MBSD(student, TASK),
     "cml": lambda student: g2d.CML(student, TASK),
     "relearning": lambda student: g2d.Relearning(student, TASK),

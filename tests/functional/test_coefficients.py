@@ -250,9 +250,14 @@ BY_MODALITY: dict[str, Callable[[Tensor], Tensor]] = {
     "agm_lead": F.agm_lead,
     "agm_coefficients": lambda values: F.agm_coefficients(values, values.square() + 0.3),
     "arl_coefficients": lambda values: F.arl_coefficients(values, 1 + values.square()),
+    "cggm_balance": F.cggm_balance,
+    "inforeg_gaps": F.inforeg_gaps,
+    "inforeg_strength": F.inforeg_strength,
     "smv_modality_copies": F.smv_modality_copies,
 }
-COMPARED = [name for name in BY_MODALITY if "agm" not in name and "arl" not in name]
+COMPARED = [
+    name for name in BY_MODALITY if name.partition("_")[0] not in ("agm", "arl", "cggm", "inforeg")
+]
 
 
 @pytest.mark.parametrize("name", BY_MODALITY)

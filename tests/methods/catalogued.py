@@ -31,6 +31,7 @@ MODALITIES = [2, pytest.param(3, marks=pytest.mark.conformance)]
 # Options with which a method does in so few epochs what it does later in a long run.
 EARLY: dict[str, dict[str, Any]] = {
     "gradient_blending": {"super_epoch": 1},
+    "inforeg": {"first": 0, "threshold": 0.0},
     "mses": {"patience": 0},
     "mslr": {"history": 1, "rates": {"far": 2.0}},
 }

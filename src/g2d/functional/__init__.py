@@ -30,6 +30,7 @@ from g2d.functional.gradients import (
     mmpareto_stretch,
     mmpareto_weight,
 )
+from g2d.functional.inforeg import inforeg_gaps, inforeg_strength, inforeg_window
 from g2d.functional.losses import cml_rise, reconboost_objective, unimodal_loss
 from g2d.functional.masking import (
     amco_dependence,
@@ -39,6 +40,7 @@ from g2d.functional.masking import (
 )
 from g2d.functional.matching import dlmg_alpha, info_nce, matching_divergence
 from g2d.functional.modulation import (
+    cggm_balance,
     mslr_ratio,
     ogm_coefficients,
     partial_suppression_factors,
@@ -65,6 +67,7 @@ __all__ = [
     "amco_mask_rate",
     "arl_coefficients",
     "arl_entropies",
+    "cggm_balance",
     "cluster_purity",
     "cml_rise",
     "confidence",
@@ -79,6 +82,9 @@ __all__ = [
     "fit_temperature",
     "gradient_blending_weights",
     "info_nce",
+    "inforeg_gaps",
+    "inforeg_strength",
+    "inforeg_window",
     "learning_speed",
     "logit_distance",
     "matching_divergence",

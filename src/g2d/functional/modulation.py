@@ -74,6 +74,30 @@ def ogm_coefficients(scores: Tensor, alpha: float = 0.3, ratio: Ratio = "mean") 
     return torch.where(rho > 1, 1 - torch.tanh(alpha * rho), 1.0)
 
 
+def cggm_balance(improvement: Tensor, bounded: bool = True) -> Tensor:
+    """B_m = Σ_{j≠m} Δ_j / Σ_j Δ_j: less for a modality that improves by more than the others.
+
+    Args:
+        improvement: Δ, by how much the accuracy of every modality's classifier rose in a step,
+            `(k,)`.
+        bounded: Whether B is kept between 0 and 1, where it is when no classifier gets worse.
+
+    Returns:
+        `(k,)`; 1 for all where nothing changed.
+
+    Source: Guo et al., CGGM, NeurIPS 2024 (arXiv 2411.01409), the authors' code.
+
+    Example:
+        >>> cggm_balance(torch.tensor([0.3, 0.1]))
+        tensor([0.2500, 0.7500])
+        >>> cggm_balance(torch.tensor([0.3, -0.1])), cggm_balance(torch.tensor([0.3, -0.1]), False)
+        (tensor([0., 1.]), tensor([-0.5000,  1.5000]))
+    """
+    total = improvement.sum() + 1e-8
+    balance = (total - improvement) / total
+    return balance.clamp(0, 1) if bounded else balance
+
+
 def pdmp_factors(confidence: Tensor, gamma_p: float = 2.0, gamma_r: float = 0.5) -> Tensor:
     """γ_p for the modality whose teacher is best, and all that are equally good; γ_r for the rest.
 

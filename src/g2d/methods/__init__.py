@@ -4,6 +4,7 @@ from g2d.methods.agm import AGM
 from g2d.methods.amco import AMCo
 from g2d.methods.arl import ARL
 from g2d.methods.base import Method
+from g2d.methods.cggm import CGGM
 from g2d.methods.cml import CML
 from g2d.methods.di_mml import DIMML
 from g2d.methods.dlmg import DLMG
@@ -11,6 +12,7 @@ from g2d.methods.g2d import G2D
 from g2d.methods.g2d_loss import G2DLoss
 from g2d.methods.gradient_blending import GradientBlending
 from g2d.methods.greedy import Greedy
+from g2d.methods.inforeg import InfoReg
 from g2d.methods.joint import JointTraining
 from g2d.methods.loop import Loop
 from g2d.methods.mbsd import MBSD
@@ -35,6 +37,7 @@ from g2d.methods.validation import Validation
 __all__ = [
     "AGM",
     "ARL",
+    "CGGM",
     "CML",
     "DIMML",
     "DLMG",
@@ -53,6 +56,7 @@ __all__ = [
     "G2DLoss",
     "GradientBlending",
     "Greedy",
+    "InfoReg",
     "JointTraining",
     "Loop",
     "MMCosine",

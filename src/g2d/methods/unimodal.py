@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from g2d.functional.losses import unimodal_loss
 from g2d.functional.present import sum_over_present
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Task
+
+Measure = Callable[[Tensor, Tensor], Tensor]
 
 
 def unimodal_losses(task: Task, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
@@ -48,6 +50,8 @@ def shown(outputs: Outputs) -> Mapping[str, Tensor]:
 class Scores:
     """c_m, the mean confidence of every modality's own logits in the right answer, of one step.
 
+    With `measure` it is the mean of something else, `(B,)` of logits and target.
+
     Collected over the batches of a step and all processes, on the device, without a graph.
 
     Example:
@@ -61,21 +65,24 @@ class Scores:
         {'sound': tensor(0.5000)}
     """
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, measure: Measure | None = None) -> None:
+        self.measure = measure or task.confidence
         self._sums: dict[str, Tensor] = {}
 
     def add(self, outputs: Outputs, batch: Batch) -> None:
         """Takes in a batch of the step."""
         for name, logits in shown(outputs).items():
-            values = self.task.confidence(logits.detach(), batch.target)
+            values = self.measure(logits.detach(), batch.target)
             pair = sum_over_present(values, batch.present.get(name))
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
     def read(self) -> dict[str, Tensor]:
         """The scores, `nan` for a modality that no sample has; begins anew for the next step."""
+        return {name: total / count for name, (total, count) in self.read_sums().items()}
+
+    def read_sums(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """The sums behind the scores, and of how many samples each is; begins anew likewise."""
         sums = sum_over_ranks(torch.stack(list(self._sums.values())))
-        means = sums[:, 0] / sums[:, 1]
-        read = dict(zip(self._sums, means, strict=True))
+        read = {name: (pair[0], pair[1]) for name, pair in zip(self._sums, sums, strict=True)}
         self._sums = {}
         return read

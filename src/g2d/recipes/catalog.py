@@ -155,6 +155,17 @@ METHODS = {
         "reliance on a modality inverse to its variance",
         regression=False,
     ),
+    "inforeg": MethodEntry(
+        f"{_HERE}.inforeg.InfoReg",
+        "gradient",
+        "who is ahead is held back while it learns fast",
+    ),
+    "cggm": MethodEntry(
+        f"{_HERE}.cggm.CGGM",
+        "gradient",
+        "who improves less gets the larger gradient",
+        experimental=True,
+    ),
     "pdmp": MethodEntry(
         f"{_HERE}.pdmp.PDMP",
         "gradient",

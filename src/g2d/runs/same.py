@@ -9,6 +9,7 @@ from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment
 from g2d.recipes.moved import current
 from g2d.recipes.planning import MethodPlan
+from g2d.recipes.whereabouts import wherever
 from g2d.runs.run import Run
 
 # What held before these options were there.
@@ -37,8 +38,9 @@ def check_folder(run: Run, experiment: Experiment, resume: bool) -> None:
             "--name or another --out"
         )
     then = dict(run.about["recipe"])
-    then["data"] = current(then.get("data"))
     now = json.loads(json.dumps(experiment.recipe.as_dict()))
+    # the fingerprint, below, tells whether they are the same data in another place
+    then["data"], now["data"] = wherever(current(then.get("data"))), wherever(now["data"])
     differ = [key for key in dict.fromkeys([*now, *then]) if now.get(key) != then.get(key)]
     if differ:
         raise UserError(

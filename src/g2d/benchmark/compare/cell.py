@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from g2d.recipes.recipe import Recipe, digest
+from g2d.recipes.whereabouts import data_identity
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,16 @@ class Cell:
     imputation: Mapping[str, Any] | None = None
     differs: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """Of its run folder: what it is in words, and the hash of all that decides it."""
+        """Of its run folder: what it is in words, and the hash of all that decides it.
+
+        Data are told by their contents, so that a store that was moved, or named by another path,
+        has the runs that were made from it.
+        """
         data, method = _data_word(self.recipe.data), _word(self.recipe.method)
         decides: dict[str, Any] = self.recipe.as_dict()
+        decides = {**decides, "data": data_identity(self.recipe.data)}
         if self.imputation is not None:
             method = str(self.imputation["name"]).lower()
             decides = {**decides, "imputation": dict(self.imputation)}

@@ -20,6 +20,7 @@ from g2d.recipes.build import build_splits
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe, digest, recipe_from
 from g2d.recipes.settings import teacher_settings
+from g2d.recipes.whereabouts import data_identity
 from g2d.runs.run import Run
 from g2d.runs.same import check_same_data, check_same_method
 from g2d.runs.teach import teach
@@ -234,4 +235,5 @@ def _teaching(recipe: Recipe) -> str:
     settings, _ = teacher_settings(recipe)
     keys = ("data", "encoders", "seed", "missing")
     own = {key: value for key, value in recipe.as_dict().items() if key in keys}
+    own["data"] = data_identity(recipe.data)
     return digest({**own, "training": asdict(settings)})
