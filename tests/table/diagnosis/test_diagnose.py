@@ -195,6 +195,19 @@ def test_the_rows_that_choose_are_training_rows_of_every_class():
     assert len({s.spec.fingerprint for s in (whole, own, other)}) == 3
 
 
+@pytest.mark.parametrize("each", [2, 3, 6, 7, 8, 20])
+def test_small_classes_choose_as_many_rows_as_large_ones(each):
+    """99 classes of six rows had one row that chose, and so training ended at once."""
+    whole = MadeData("balanced", train=70, held=10).splits()
+    target = np.random.default_rng(each).permutation(np.arange(99).repeat(each))
+    inputs = {name: np.zeros((len(target), 8), np.float32) for name in ("quick", "slow")}
+    own = choose_on_train(Splits(whole.spec, ArraySplit(inputs, target), whole.val, whole.test), 0)
+    assert len(own.val) == 99 * each // 7
+    chosen = own.val.target.bincount(minlength=99)
+    assert int(chosen.max()) - int(chosen.min()) <= 1
+    assert set(own.train.target.tolist()) == set(range(99))
+
+
 def test_the_rows_that_judge_neither_train_nor_choose():
     whole = MadeData("balanced", train=70, held=10).splits()
     own = choose_on_train(whole, 0)
