@@ -48,17 +48,21 @@ def choose_on_train(splits: Splits, seed: int) -> Splits:
 
 
 def _rows(labels: Tensor, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A seventh of the rows, of every class in proportion; of each class one row trains first."""
-    classes = [np.flatnonzero((labels == label).numpy()) for label in labels.unique()]
-    classes = sorted((rng.permutation(own) for own in classes), key=len, reverse=True)
-    # class by class, so that rows at equal distances are of every class in proportion
-    left = np.concatenate([own[1:] for own in classes])
-    count = max(1, int(_CHOOSE * len(labels) + 1e-9))
-    chooses = np.zeros(len(labels), bool)
-    if len(left):
-        chooses[left[((np.arange(count) + 0.5) * len(left) / count).astype(int)]] = True
-    else:
-        chooses[classes[0][-1]] = True
+    """Each seventh row, of every class in proportion; the only row of a class trains."""
+    every = round(1 / _CHOOSE)
+    places = np.zeros(len(labels), np.int64)
+    place = 0
+    # counted on from class to class, so that small ones choose as well
+    for label in labels.unique():
+        own = rng.permutation(np.flatnonzero((labels == label).numpy()))
+        if len(own) > 1:
+            places[own] = place + np.arange(len(own))
+            place += len(own)
+    chooses: NDArray[np.bool_] = places % every == every - 1
+    if not chooses.any():
+        biggest = max(labels.unique(), key=lambda label: int((labels == label).sum()))
+        own = np.flatnonzero((labels == biggest).numpy())
+        chooses[own[-1] if len(own) > 1 else -1] = True
     return chooses
 
 
