@@ -294,6 +294,21 @@ def gpu_step_table(result: dict[str, Any], batch: int = 256) -> str:
     return "\n".join(lines)
 
 
+def own_data_table(result: dict[str, Any]) -> str:
+    """Test scores of `auto`, of what it chose among, and of scikit-learn, on every own table."""
+    rivals = list(result["mean_rank"])
+    lines = [f"| | {' | '.join(rivals)} | kept |", f"|---|{'---:|' * len(rivals)}---|"]
+    for name, found in result["data"].items():
+        test = found["test"]
+        cells = [_spread(test[rival]) if rival in test else "–" for rival in rivals]
+        what = f"{name}: {found['what']} ({found['score']}, {len(found['kept'])} seeds)"
+        kept = ", ".join(dict.fromkeys(found["kept"]))
+        lines.append(f"| {what.replace('(accuracy, ', '(')} | {' | '.join(cells)} | {kept} |")
+    ranks = " | ".join(f"{rank:.1f}" for rank in result["mean_rank"].values())
+    lines.append(f"| mean rank | {ranks} | |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -306,6 +321,8 @@ def _spread(values: dict[str, Any], scale: float = 100, digits: int = 1) -> str:
 
 
 def _table_of(result: dict[str, Any]) -> str:
+    if "mean_rank" in result:
+        return own_data_table(result)
     if "avmnist" in result:
         return f"{gpu_accuracy_table(result)}\n\n{gpu_step_table(result)}"
     if "installed" in result:

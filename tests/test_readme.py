@@ -157,6 +157,19 @@ def _steps(result, **asked):
     return [row for row in result["step"]["rows"] if plain.items() <= row.items()]
 
 
+def test_the_table_of_own_data_is_the_committed_one(tables):
+    page = (ROOT / "docs" / "own-data.md").read_text()
+    result = tables.read("own_data.json")
+    assert between("own-data", page) == tables.own_data_table(result)
+    assert min(result["mean_rank"], key=result["mean_rank"].get) == "auto"
+    below = {name: found["below"] for name, found in result["data"].items() if found["below"]}
+    assert below == {"movies": ["linear"]}
+    assert (
+        f"better by {-100 * result['data']['movies']['auto_less']['linear'][0]:.1f} points" in page
+    )
+    assert {len(found["kept"]) for found in result["data"].values()} == {2, 3}
+
+
 def test_every_method_was_chosen_on_validation(tables):
     result = tables.read("accuracy-avmnist-methods.json")
     for name, row in result["rows"].items():
