@@ -138,3 +138,12 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
 def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
     """Bit for bit."""
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def gradients(method: g2d.Method, data: g2d.Batch) -> dict[str, Tensor]:
+    """Those that a step of a loop of one's own would take."""
+    model = method.student.net
+    model.zero_grad()
+    method.loss(model(data), data).backward()
+    method.adjust_gradients()
+    return {key: p.grad.clone() for key, p in model.named_parameters() if p.grad is not None}

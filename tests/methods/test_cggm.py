@@ -16,7 +16,7 @@ from g2d.functional.modulation import cggm_balance
 from g2d.methods.cggm import CGGM
 from g2d.models.fusion import ConcatFusion, FiLMFusion, LateFusion, SumFusion
 from methods.by_equations import Seen, batches, begin, follow, late
-from methods.small import NAMES, TASKS, batch, sgd, student, weights
+from methods.small import NAMES, TASKS, batch, gradients, sgd, student, weights
 from reference import cggm as paper
 
 CLASSES = TASKS["classification"]
@@ -55,14 +55,6 @@ def test_the_balance_is_that_of_the_authors(values: list[float], bounded: bool) 
 
 def test_nobody_is_slowed_where_nothing_changes() -> None:
     assert cggm_balance(torch.zeros(3)).tolist() == [1.0, 1.0, 1.0]
-
-
-def gradients(method: CGGM, data: g2d.Batch) -> dict[str, torch.Tensor]:
-    model = method.student.net
-    model.zero_grad()
-    method.loss(model(data), data).backward()
-    method.adjust_gradients()
-    return {key: p.grad.clone() for key, p in model.named_parameters()}
 
 
 def test_encoders_are_scaled_by_what_the_others_gained_and_nothing_else_is() -> None:

@@ -15,7 +15,7 @@ from g2d.functional.inforeg import inforeg_gaps, inforeg_strength, inforeg_windo
 from g2d.methods.inforeg import InfoReg
 from g2d.models.fusion import FiLMFusion, UnimodalHeads
 from methods.by_equations import Seen, batches, begin, follow, late
-from methods.small import NAMES, TASKS, batch, sgd, student, weights
+from methods.small import NAMES, TASKS, batch, gradients, sgd, student, weights
 from reference import g2d as networks
 from reference import inforeg as paper
 
@@ -94,14 +94,6 @@ def test_smoothed_the_window_is_that_of_the_means() -> None:
     traces = [5.0, 1.0, 1.0, 1.3]  # (1.0 + 1.3) / 2 against (1.0 + 1.0) / 2
     assert inforeg_window(traces, 0.12, 2)
     assert not inforeg_window(traces, 0.14, 2)
-
-
-def gradients(method: InfoReg, data: g2d.Batch) -> dict[str, torch.Tensor]:
-    model = method.student.net
-    model.zero_grad()
-    method.loss(model(data), data).backward()
-    method.adjust_gradients()
-    return {key: p.grad.clone() for key, p in model.named_parameters()}
 
 
 def test_the_encoder_that_is_ahead_is_pulled_to_where_it_began_and_no_other() -> None:

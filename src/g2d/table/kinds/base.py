@@ -178,7 +178,7 @@ class Kind(ABC):
         return {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027
-        """Takes it up."""
+        """Restores what `state` gave."""
 
 
 def one_column(kind: str, columns: Sequence[str]) -> str:

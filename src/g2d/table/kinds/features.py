@@ -51,9 +51,10 @@ def read_csv(cell: str, folder: Path) -> Array:
     if rows and all(parts_of(value) is None for value in rows[0]):
         rows = rows[1:]  # the names of the columns
     # one program wrote them all, with the same marks
-    reading = reading_of([value for row in rows for value in row]) or Reading(Written())
-    numbers = [[number_of(plain(value, reading.written)) for value in row] for row in rows]
-    array = np.array(numbers, np.float64)
+    reading = reading_of([value for row in rows for value in row])
+    if reading not in (None, Reading(Written())):
+        rows = [[plain(value, reading.written) or "" for value in row] for row in rows]
+    array = np.array([[number_of(value) for value in row] for row in rows], np.float64)
     if array.ndim != 2 or not np.isfinite(array).any():
         raise UserError(f"{cell!r} is no CSV file of numbers")
     return _numbers(array, repr(cell), 2)

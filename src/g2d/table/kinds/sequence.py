@@ -144,6 +144,6 @@ class SequenceOfVectors(Kind):
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes it up."""
+        """Restores what `state` gave."""
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
         self._length = int(state["length"])

@@ -176,7 +176,7 @@ class Tabular(Kind):
         return {"fitted": {name: dict(fitted) for name, fitted in self._fitted.items()}}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes it up."""
+        """Restores what `state` gave."""
         self._fitted = {name: dict(fitted) for name, fitted in state["fitted"].items()}
         for fitted in self._fitted.values():  # earlier versions kept `True` as CSV files have it
             if "values" in fitted:
