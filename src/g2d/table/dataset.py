@@ -182,7 +182,7 @@ class TableData:
             preprocessing=preprocessing.as_dict(),
             encoders={name: kind.suggested for name, kind in self.kinds.items()},
             exchangeable=self.split.by is None,
-            summaries={name: kind.summary for name, kind in self.kinds.items()},
+            short_vectors={name: kind.short_vector for name, kind in self.kinds.items()},
         )
         return Splits(spec, *parts)
 
