@@ -25,10 +25,10 @@ test-slow: .venv/installed-dev
 test-slow-part: .venv/installed-dev
 	$(PYTEST) -m slow --shard "$$(date +%j)/3"
 
-# What the fast tests run of every package, into benchmarks/results/coverage.json.
+# What the tests of `make test-ci` run of every package, into benchmarks/results/coverage.json.
 coverage: .venv/installed-dev
 	rm -rf build/coverage && mkdir -p build/coverage
-	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q -n auto -m "not slow and not conformance"
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q -n auto -m "not conformance" --shard 7/12
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python benchmarks/coverage_by_package.py
 
@@ -36,10 +36,11 @@ coverage: .venv/installed-dev
 mutants: .venv/installed-dev
 	PYTHONPATH=tests $(BIN)/python -m mutants.run
 
-# timm needs a torchvision of the same build as torch, which the lock file does not promise.
+# timm needs a torchvision of the same build as torch, which the lock file does not promise. What is
+# installed there once serves every checkout, hence the PYTHONPATH.
 TIMM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/g2d/timm-venv
 test-timm: $(TIMM)/installed
-	G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
+	PYTHONPATH=src G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
 
 $(TIMM)/installed: pyproject.toml
 	$(PYTHON) -m venv $(TIMM)

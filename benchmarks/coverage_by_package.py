@@ -1,4 +1,4 @@
-"""How many statements of every package the fast tests run, from what `make coverage` measured.
+"""How many statements of every package the tests of CI run, from what `make coverage` measured.
 
 python benchmarks/coverage_by_package.py
 
@@ -45,7 +45,7 @@ def main() -> None:
     result = {
         "command": "make coverage",
         "coverage": version("coverage"),
-        "tests": "the fast ones",
+        "tests": "those of `make test-ci`",
         "all": {"percent": percent(whole), **whole},
         "packages": packages,
     }
