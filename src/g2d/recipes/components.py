@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from g2d.engine.hidden import hidden
 from g2d.errors import UserError, require
 from g2d.recipes.plain_options import check_plain
 
@@ -82,10 +83,10 @@ def check_options(
     parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
     signature = inspect.signature(target).parameters
     skip = {name for name in given if name in signature}
-    if inspect.isclass(target):
-        parser.add_class_arguments(target, skip=cast(Any, skip), fail_untyped=False)
-    else:
-        parser.add_function_arguments(target, skip=cast(Any, skip), fail_untyped=False)
+    add = parser.add_class_arguments if inspect.isclass(target) else parser.add_function_arguments
+    # jsonargparse imports what the module imports for type checkers alone: Fabric, for one
+    with hidden("torchmetrics"):
+        add(target, skip=cast(Any, skip), fail_untyped=False)
     unknown = sorted(set(options) - set(signature) | set(options) & skip)
     if unknown:
         choices = ", ".join(name for name in signature if name not in skip) or "none"
