@@ -207,7 +207,8 @@ class StoredArray:
 
     def __init__(self, store: Store, name: str) -> None:
         self._origin = (store, name)
-        self._array = store.array(name)
+        # rows of a plain view are faster to come by
+        self._array: NDArray[np.generic] = np.asarray(store.array(name))
 
     def __len__(self) -> int:
         return len(self._array)
