@@ -276,6 +276,12 @@ class StoredSplit(ArraySplit):
         )
         self._origin = (store, name, modalities)
 
+    def only(self, modality: str) -> StoredSplit:
+        """Opens one modality."""
+        one = StoredSplit(*self._origin[:2], (modality,))
+        one.weights, one.groups = self.weights, self.groups
+        return one
+
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredSplit, self._origin
 
