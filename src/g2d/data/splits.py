@@ -71,6 +71,14 @@ class Split(ABC):
             "gives the same samples without augmentation; add it to your dataset"
         )
 
+    def only(self, modality: str) -> Split:
+        """The same samples for a model of one modality: of the others, inputs need not be read.
+
+        The split itself where it does not know its parts, or where others are drawn at random: the
+        draws that follow would be other ones.
+        """
+        return self
+
     def without_augmentation(self) -> Split:
         """The same samples in the same order, nothing drawn at random; itself if nothing is.
 

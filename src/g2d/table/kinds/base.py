@@ -88,6 +88,11 @@ class Kind(ABC):
         """Whether cells may name files."""
         return self.paths or (type(self).files is not Kind.files and len(self.columns) == 1)
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether its options name nothing that lies elsewhere and may change there."""
+        return True
+
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The files that the array of a row is made of, whether they are there or not."""
         cell = cells[self.columns[0]] if self.paths else None

@@ -104,6 +104,11 @@ class Text(Kind):
                 f"{self._tokens.marks} marks that the tokenizer puts around a text"
             )
 
+    @property
+    def stands_alone(self) -> bool:
+        """Unless there is a tokenizer."""
+        return self._source is None
+
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """The text's UTF-8 bytes, `(n,)` uint8."""
         cell = cells[self._column]
