@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-ci test-slow test-slow-part test-conformance test-timm mutants fuzz check docs format
+.PHONY: demo test test-ci test-slow test-slow-part test-conformance test-timm coverage mutants fuzz check docs format
 .PHONY: docs-figure lock clean
 
 demo: .venv/installed-demo
@@ -13,7 +13,8 @@ demo: .venv/installed-demo
 test: .venv/installed-dev
 	$(PYTEST) -m "not slow and not conformance"
 
-# Besides them a twelfth of the slow ones, always the same: what `.ci/run` does.
+# Besides them a twelfth of the slow ones, always the same, and those that are in every shard:
+# what `.ci/run` does.
 test-ci: .venv/installed-dev
 	$(PYTEST) -m "not conformance" --shard 7/12
 
@@ -24,14 +25,22 @@ test-slow: .venv/installed-dev
 test-slow-part: .venv/installed-dev
 	$(PYTEST) -m slow --shard "$$(date +%j)/3"
 
+# What the tests of `make test-ci` run of every package, into benchmarks/results/coverage.json.
+coverage: .venv/installed-dev
+	rm -rf build/coverage && mkdir -p build/coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q -n auto -m "not conformance" --shard 7/12
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python benchmarks/coverage_by_package.py
+
 # Faults put into a copy of the package, one after the other: every one must fail a test.
 mutants: .venv/installed-dev
 	PYTHONPATH=tests $(BIN)/python -m mutants.run
 
-# timm needs a torchvision of the same build as torch, which the lock file does not promise.
+# timm needs a torchvision of the same build as torch, which the lock file does not promise. What is
+# installed there once serves every checkout, hence the PYTHONPATH.
 TIMM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/g2d/timm-venv
 test-timm: $(TIMM)/installed
-	G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
+	PYTHONPATH=src G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
 
 $(TIMM)/installed: pyproject.toml
 	$(PYTHON) -m venv $(TIMM)

@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(config, items):
     if shard := config.getoption("--shard"):
         part, parts = map(int, shard.split("/"))
         mine = [
-            not item.get_closest_marker("slow")
+            (slow := item.get_closest_marker("slow")) is None
+            or slow.kwargs.get("every_shard", False)
             or zlib.crc32(item.nodeid.encode()) % parts == part % parts
             for item in items
         ]

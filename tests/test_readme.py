@@ -204,6 +204,15 @@ def test_the_sizes_are_the_measured_ones(tables):
     assert f"downloads {download / 1000:.1f} GB" in README
 
 
+def test_what_two_processes_change_is_what_was_measured(tables):
+    rows = tables.read("processes-cpu.json")["rows"]
+    found = [rows[row]["accuracy"]["test"]["fused"] for row in ("two processes", "one process")]
+    two, one = (f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %" for row in found)
+    page = (ROOT / "docs" / "compare.md").read_text("utf-8")
+    assert f"<!-- processes -->{two} in the place of {one}<!-- /processes -->" in page
+    assert abs(found[0]["mean"] - found[1]["mean"]) < found[1]["std"]
+
+
 def test_the_experimental_methods_are_counted():
     words = ("None", "One", "Two", "Three", "Four", "Five", "Six")
     count = sum(entry.experimental for entry in METHODS.values())

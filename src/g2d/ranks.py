@@ -19,6 +19,20 @@ def first_process() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
+def is_of_a_lost_process(error: RuntimeError) -> bool:
+    """Whether this process waited for another one of its run that has ended, or does not answer.
+
+    Example:
+        >>> is_of_a_lost_process(RuntimeError("[gloo/transport/tcp/pair.cc:5] Connection closed"))
+        True
+        >>> is_of_a_lost_process(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+        False
+    """
+    return "gloo/transport" in str(error) or (
+        dist.is_available() and isinstance(error, dist.DistBackendError)
+    )
+
+
 def sum_over_ranks(values: Tensor) -> Tensor:
     """The sum of `values` over all processes, the same on each; `values` itself when alone.
 

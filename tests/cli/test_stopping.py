@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import g2d as package
 
 ENVIRONMENT = {
@@ -18,10 +20,10 @@ ENVIRONMENT = {
 }
 
 
-def begun(recipe, out):
+def begun(recipe, out, *more):
     """A training that is under way."""
     words = [sys.executable, "-m", "g2d.cli.main", "train", recipe, "--method", "joint"]
-    words += ["--training.epochs", "100000", "--out", out]
+    words += ["--training.epochs", "100000", "--out", out, *more]
     process = subprocess.Popen(
         [str(word) for word in words], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     )
@@ -50,3 +52,35 @@ def test_a_run_is_written_by_one_process_and_ends_when_it_is_asked_to(g2d, toy_f
         "g2d train: stopped; the same command with --resume goes on from here"
     )
     assert not list(out.rglob("*.tmp"))
+
+
+def test_a_run_of_two_processes_of_which_one_is_killed_ends_in_one_line(toy_file, tmp_path):
+    """And nothing is said before: neither by what starts processes, nor by what joins them."""
+    process = begun(toy_file(), tmp_path / "out", "--training.devices", "2")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("this system does not say which children a process has")
+    try:
+        other = int(children.read_text())
+        os.kill(other, signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert said == (
+        "g2d train: one of its processes has ended; "
+        "the same command with --resume goes on from here\n"
+    )
+    assert process.returncode == 1
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_that_is_asked_to_end_says_so_once(toy_file, tmp_path):
+    process = begun(toy_file(), tmp_path / "out", "--training.devices", "2")
+    process.send_signal(signal.SIGTERM)
+    try:
+        _, said = process.communicate(timeout=60)  # until the other one has closed it as well
+    finally:
+        process.kill()
+    assert said == "g2d train: stopped; the same command with --resume goes on from here\n"
+    assert process.returncode == 128 + signal.SIGTERM

@@ -149,14 +149,14 @@ def test_best_weights_that_waited_for_their_checkpoint_are_taken_up(tmp_path):
     assert not list(tmp_path.glob("best-*"))
 
 
+def plain():
+    """Without batch norm and dropout, the mean over parts is the mean over the whole."""
+    torch.manual_seed(0)
+    encoders = {name: torch.nn.Linear(6, 8) for name in SPLITS.spec.modalities}
+    return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
+
+
 def test_accumulated_batches_equal_one_large_batch():
-    """Without batch norm and dropout, the mean over the parts is the mean over the whole."""
-
-    def plain():
-        torch.manual_seed(0)
-        encoders = {name: torch.nn.Linear(6, 8) for name in SPLITS.spec.modalities}
-        return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
-
     frozen = OnlineTeachers(
         {n: UnimodalModel(n, torch.nn.Linear(6, 8), 8, 3) for n in SPLITS.spec.modalities}, TASK
     )
@@ -168,15 +168,22 @@ def test_accumulated_batches_equal_one_large_batch():
 
 
 def test_an_uneven_last_part_counts_by_its_samples():
-    def plain():
-        torch.manual_seed(0)
-        encoders = {name: torch.nn.Linear(6, 8) for name in SPLITS.spec.modalities}
-        return MultimodalModel(encoders, LateFusion(dict.fromkeys(encoders, 8), 3))
-
     large, parts = plain(), plain()
     fit(JointTraining(large, TASK), *loaders(96), settings(batch_size=96))
     fit(JointTraining(parts, TASK), *loaders(40), settings(batch_size=40, accumulate=3))
     torch.testing.assert_close(weights(parts), weights(large), rtol=1e-5, atol=1e-6)
+
+
+def test_the_loss_of_an_epoch_weighs_every_sample_alike(tmp_path):
+    """Batches of 40 over 96 samples end with one of 16; at this rate no weight moves."""
+    model = plain()
+    standing = settings(epochs=1, batch_size=40, learning_rate=1e-12, weight_decay=0.0)
+    whole = SPLITS.train.__getitems__(list(range(96)))
+    with torch.no_grad():
+        expected = torch.nn.functional.cross_entropy(model(whole).logits, whole.target)
+    fit(JointTraining(model, TASK), *loaders(40), standing, folder=tmp_path)
+    (epoch,) = Run(tmp_path).epochs
+    assert epoch["train"]["loss"] == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_the_best_weights_on_validation_are_left_in_the_model(tmp_path):

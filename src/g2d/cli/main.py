@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -75,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"g2d {command.name}: {_one_line(said)}", file=sys.stderr)
         return 2
     _set_up_logging(arguments.verbose or arguments.debug)
+    # Read when torch is imported: DDP warns that it looks for parameters without a gradient.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         with _terminated_as_interrupted():
             command.run(arguments, changes)
@@ -84,10 +87,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"g2d {command.name}: {_one_line(error)}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt as stop:
-        print(f"g2d {command.name}: stopped{_ONWARDS.get(command.name, '')}", file=sys.stderr)
+        if _speaks():
+            print(f"g2d {command.name}: stopped{_ONWARDS.get(command.name, '')}", file=sys.stderr)
         return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
     except BrokenPipeError:
         return 0
+    except RuntimeError as error:
+        from g2d.ranks import is_of_a_lost_process
+
+        if arguments.debug or not is_of_a_lost_process(error):
+            raise
+        if _speaks():
+            said = f"one of its processes has ended{_ONWARDS.get(command.name, '')}"
+            print(f"g2d {command.name}: {said}", file=sys.stderr)
+        return 1
     except OSError as error:
         if arguments.debug:
             raise
@@ -109,6 +122,11 @@ def _one_line(said: object) -> str:
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(said)
     )
+
+
+def _speaks() -> bool:
+    """Whether this process is the one to say what all of a run know (without importing torch)."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 class _Terminated(KeyboardInterrupt):
@@ -196,14 +214,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Leaves out how Fabric starts processes, which it says at a level that it sets for itself.
+
+    What remains of it: that a process has died, and Fabric kills this one.
+    """
+    return (
+        not record.name.startswith("lightning_fabric")
+        or record.levelno >= logging.WARNING
+        or record.name == "lightning_fabric.strategies.launchers.subprocess_script"
+    )
+
+
 def _set_up_logging(verbose: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(_worth_saying)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(name)s: %(message)s" if verbose else "%(levelname)s: %(message)s",
-        stream=sys.stderr,
+        handlers=[handler],
         force=True,
     )
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if not verbose:
         warnings.simplefilter("ignore", FutureWarning)
 

@@ -94,7 +94,7 @@ class Opened:
             preprocessing=self.preprocessing.as_dict(),
             encoders={name: kind.suggested for name, kind in kinds.items()},
             exchangeable=self.exchangeable,
-            summaries={name: kind.summary for name, kind in kinds.items()},
+            short_vectors={name: kind.short_vector for name, kind in kinds.items()},
         )
         return Splits(spec, *parts)
 

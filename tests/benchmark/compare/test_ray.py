@@ -1,4 +1,4 @@
-"""The launcher of Ray, on a Ray of this machine; skipped where it is not installed."""
+"""The launcher of Ray, on a Ray of this machine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def test_options_belong_to_their_launcher():
         make_launcher("ray", None, None, {"cpu": 1})
 
 
+@pytest.mark.slow(every_shard=True)
 def test_a_grid_on_ray_is_the_grid_of_one_process_and_a_dead_worker_fails_alone(
     tmp_path, monkeypatch
 ):
-    pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     mark = tmp_path / "mark"
     data = {

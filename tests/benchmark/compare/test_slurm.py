@@ -50,7 +50,7 @@ def finish(launcher):
     return ended[0]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(every_shard=True)
 def test_a_grid_on_a_cluster_is_the_grid_of_one_process(tmp_path):
     entries = {"umt": {"method": "umt"}, "bad": {"method": "joint", "training.learning_rate": 1e30}}
     grid = toy_grid(tmp_path, method=entries)

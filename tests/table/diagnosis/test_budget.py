@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,14 @@ def test_seeds_go_to_three_before_epochs_go_at_all(epoch, budget, epochs):
     plan = fit_budget(epoch, budget, epochs)
     if plan.epochs < epochs:
         assert plan.seeds <= 3
+
+
+@given(speeds, lengths, st.integers(1, 5))
+def test_every_seed_takes_as_long_as_the_first(epoch, epochs, seeds):
+    """Everything is trained anew; an epoch trains four models and asks the teachers."""
+    one = seconds_for(epoch, epochs, 1)
+    assert seconds_for(epoch, epochs, seeds) == pytest.approx(seeds * one)
+    assert one >= 4 * epochs * epoch
 
 
 def test_seeds_that_are_asked_for_are_kept():

@@ -18,7 +18,7 @@ from g2d.errors import UserError
 from g2d.files import write_whole
 from g2d.recipes.build import build_splits
 from g2d.recipes.experiment import resolve_teaching
-from g2d.recipes.planning import MethodPlan
+from g2d.recipes.method_plan import MethodPlan
 from g2d.recipes.recipe import Recipe, digest, recipe_from
 from g2d.recipes.settings import teacher_settings
 from g2d.recipes.whereabouts import data_identity

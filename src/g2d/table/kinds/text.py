@@ -45,6 +45,9 @@ def count_words(said: str) -> int:
     return len(_WORD.findall(said))
 
 
+TF_IDF = "g2d.models.encoders.short_vector.TfIdf"
+
+
 class Text(Kind):
     """Text as numbers of its words, from a vocabulary of the training rows, or of its tokens.
 
@@ -186,6 +189,12 @@ class Text(Kind):
             published = None if self._source is None else suggested_for(str(self._source))
             return published or {"name": "words", "vocabulary": len(self._tokens)}
         return {"name": "words", "vocabulary": len(self._words) + 2}
+
+    @property
+    def short_vector(self) -> dict[str, Any]:
+        """TF-IDF of words or tokens."""
+        known = len(self._words) + 2 if self._tokens is None else len(self._tokens)
+        return {"name": TF_IDF, "words": known}
 
     def state(self) -> dict[str, Any]:
         """The words in order, or the tokenizer, and the length."""
