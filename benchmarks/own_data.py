@@ -37,7 +37,7 @@ from g2d.runs.environment import environment
 from g2d.runs.train import train
 from g2d.shallow import fit_floors
 from g2d.table.auto.auto import LEADERBOARD, kept_recipe, train_auto
-from g2d.table.auto.candidates import candidates_of
+from g2d.table.auto.candidates import BOOSTING, LINEAR, candidates_of
 from g2d.table.auto.leaderboard import score_name
 from g2d.table.auto.lengths import length_for, with_length
 from g2d.table.inspection.inspect import inspect_table
@@ -91,7 +91,9 @@ def measure(table: OwnTable, seed: int, out: Path) -> dict[str, Any]:
         complete(recipe, splits.spec),
         length_for(len(splits.train), training_settings(recipe).batch_size),
     )
-    for candidate in candidates_of(splits.spec.modalities):
+    for candidate in candidates_of(splits.spec):
+        if candidate.kind in (LINEAR, BOOSTING):
+            continue  # scikit-learn itself, below
         one = kept_recipe(long, candidate, splits)
         name = f"{splits.spec.name}-{candidate.key}"
         rows[candidate.name] = scores_of_run(train(one, out, resume=True, name=name), task)

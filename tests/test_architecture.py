@@ -41,7 +41,7 @@ ALLOWED = {
     "teachers": STUDENT,
     "methods": TEACHERS,
     "data": {"batch", "errors", "checksums", "files", "tasks"},
-    "shallow": BASIS | {"data"},
+    "shallow": MODELS | {"data"},
     "integrations": METHODS,
     "monitor": METHODS | {"figures"},
     "engine": METHODS,

@@ -192,7 +192,8 @@ def test_fabric_does_not_load_what_only_lightning_needs() -> None:
         "import sys\n"
         "from importlib.util import find_spec\n"
         "from g2d.engine import TrainingSettings\n"
-        "TrainingSettings(accelerator='cpu').make_fabric()\n"
+        "from g2d.recipes.blueprint import build\n"
+        "build(TrainingSettings, {'accelerator': 'cpu'}, 'training').make_fabric()\n"
         "print({'torchmetrics', 'transformers', 'onnxruntime', 'librosa'} & set(sys.modules))\n"
         "print(find_spec('torchmetrics').name)\n"
     )

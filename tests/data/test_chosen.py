@@ -8,6 +8,7 @@ import torch
 
 from g2d.data.arrays import ArraySplit
 from g2d.data.chosen import Chosen, choose
+from g2d.data.loader import Subset
 from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.errors import UserError
@@ -108,3 +109,44 @@ def test_only_what_is_chosen_is_augmented():
     assert whole.augmented
     assert Chosen(whole, ("a", "b")).augmented
     assert not Chosen(whole, ("b",)).augmented
+
+
+class Read:
+    """Knows how often it was asked; draws of torch's generator where it augments."""
+
+    def __init__(self, augments=False):
+        self.augments, self.times = augments, 0
+
+    def read(self, rows):
+        self.times += 1
+        drawn = torch.rand(len(rows), 1) if self.augments else 0
+        return torch.from_numpy(rows).float()[:, None] + drawn
+
+    def plain(self):
+        return Read()
+
+
+def test_for_a_model_of_one_modality_no_other_is_read_and_all_else_is_the_same():
+    readers = {"a": Read(), "b": Read()}
+    there = {"a": np.arange(6) > 0, "b": np.arange(6) < 5}
+    whole = PreparedSplit(np.arange(6), readers, np.arange(6) % 2, there, np.ones(6))
+    for split in (whole, Subset(whole, [4, 1, 3]), three().train):
+        before, after = split.__getitems__([2, 0]), split.only("b").__getitems__([2, 0])
+        assert after.modalities == ("b",)
+        assert torch.equal(before.inputs["b"], after.inputs["b"])
+        for x in ("target", "index"):
+            assert torch.equal(getattr(before, x), getattr(after, x))
+        assert {n: m.tolist() for n, m in before.present.items()} == {
+            n: m.tolist() for n, m in after.present.items()
+        }
+        assert split.only("b").target.tolist() == split.target.tolist()
+        assert (split.weights is None) == (split.only("b").weights is None)
+    assert readers["a"].times == 2  # the whole split's and the subset's own
+    assert whole.readers == readers
+
+
+def test_draws_of_a_modality_that_is_not_looked_at_are_kept():
+    whole = PreparedSplit(np.arange(6), {"a": Read(True), "b": Read()}, np.arange(6) % 2)
+    assert whole.only("b") is whole
+    assert tuple(whole.only("a").readers) == ("a",)
+    assert tuple(whole.plain().only("b").readers) == ("b",)

@@ -37,3 +37,17 @@ def test_deterministic():
 def test_too_many():
     with pytest.raises(UserError, match="out of 3"):
         stratified_parts(np.zeros(3), [2, 2], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kind", [int, str])
+def test_classes_are_drawn_one_after_the_other(kind: type) -> None:
+    """What is sorted once is what a look at all rows for every class finds."""
+    labels = np.random.default_rng(5).integers(30, size=200).astype(kind)
+    rng, place = np.random.default_rng(7), np.empty(200)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        place[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
+    order = np.argsort(place, kind="stable")
+    expected = [rng.permutation(order[:100]), rng.permutation(order[100:150])]
+    found = stratified_parts(labels, [100, 50], np.random.default_rng(7))
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))

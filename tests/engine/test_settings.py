@@ -27,6 +27,32 @@ def rates_of(values: list[float], higher: bool, patience: int) -> list[float]:
     return rates
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"momentum": 0.0, "weight_decay": 0.0}, torch.optim.SGD),
+        ({"momentum": 0.9, "weight_decay": 1e-2}, torch.optim.SGD),
+        ({"optimizer": "adamw", "weight_decay": 1e-2}, torch.optim.AdamW),
+    ],
+)
+def test_the_optimizer_is_pytorchs_own_bit_for_bit(options: dict, expected: type) -> None:
+    def trained(make) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        parameters = [nn.Parameter(torch.randn(shape)) for shape in [(5, 3), (5,), (7, 2, 3), ()]]
+        optimizer = make(parameters)
+        for step in range(6):
+            for parameter in parameters[step % 2 :]:  # the first is frozen in every second step
+                parameter.grad = torch.randn_like(parameter)
+            optimizer.step()
+            optimizer.zero_grad()
+        return parameters
+
+    plain = {name: value for name, value in options.items() if name != "optimizer"}
+    ours = trained(TrainingSettings(learning_rate=0.1, **options).make_optimizer)
+    theirs = trained(lambda parameters: expected(parameters, lr=0.1, foreach=False, **plain))
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
 @pytest.mark.parametrize("higher", [True, False])
 @pytest.mark.parametrize("patience", [0, 1, 2])
 def test_the_rate_falls_when_patience_is_spent(higher: bool, patience: int) -> None:

@@ -18,7 +18,8 @@ from g2d.engine.loop import fit
 from g2d.engine.settings import TrainingSettings
 from g2d.recipes.build import build_student
 from g2d.recipes.catalog import METHODS
-from g2d.recipes.planning import MethodPlan, plan_method
+from g2d.recipes.method_plan import MethodPlan
+from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.runs.loaders import evaluation_loader, iter_train, train_loader
 from toy import ToyData, ToyEncoder, toy_recipe

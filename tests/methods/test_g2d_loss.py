@@ -388,3 +388,28 @@ def test_a_suppressed_branch_learns_from_its_own_loss_alone() -> None:
     assert found[0.0].abs().max() < 1e-6
     mean = (outputs.unimodal["image"].softmax(1) - certain / 200.0) / len(data)
     torch.testing.assert_close(found[1.0], mean.detach(), atol=1e-6, rtol=1e-4)
+
+
+def test_what_is_left_out_of_a_small_step_changes_no_bit() -> None:
+    """Against the equations with every operation written out: weights and T of 1, sums, squares."""
+    names = NAMES[:2]
+    data, teachers = batch(names, CLASSES), bank(names, CLASSES)
+    first, second = student(names, CLASSES.outputs), student(names, CLASSES.outputs)
+    g2d.G2D(first, CLASSES, teachers).loss(first(data), data).backward()
+
+    answer, said = second(data), teachers.outputs(data)
+    features, divergences, own = [], [], []
+    for name in names:
+        features.append(((answer.features[name] - said[name].features) ** 2).mean(dim=1).mean())
+        ours, theirs = (
+            (z / 1.0).log_softmax(1) for z in (answer.unimodal[name], said[name].logits)
+        )
+        kl = torch.nn.functional.kl_div(ours, theirs, reduction="none", log_target=True)
+        divergences.append((1.0**2 * kl.sum(dim=1)).mean())
+        own.append(torch.nn.functional.cross_entropy(answer.unimodal[name], data.target))
+    loss = torch.nn.functional.cross_entropy(answer.logits, data.target)
+    for terms in (features, divergences, own):
+        loss = loss + 1.0 * torch.stack(terms).sum()
+    loss.backward()
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one.grad, other.grad)

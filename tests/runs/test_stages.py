@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from g2d.recipes.planning import MethodPlan, plan_method
+from g2d.recipes.method_plan import MethodPlan
+from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import load_recipe
 from g2d.runs.stages import fit_stages
 

@@ -27,7 +27,7 @@ def splits_of(task: Task, target: np.ndarray, absent: np.ndarray | None = None) 
         present = None if absent is None else {"own": ~absent[rows]}
         inputs = {"own": X[rows], "other": X[rows, :1]}
         parts.append(ArraySplit(inputs, target[rows], present))
-    spec = DatasetSpec("d", task, {"own": (3,), "other": (1,)}, "p", "f", summaries={})
+    spec = DatasetSpec("d", task, {"own": (3,), "other": (1,)}, "p", "f", short_vectors={})
     return Splits(spec, *parts)
 
 

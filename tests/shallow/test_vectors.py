@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from g2d.data.arrays import ArraySplit
 from g2d.data.splits import DatasetSpec, Splits
+from g2d.models.encoders.summaries import bands, frames, over_time, thumbnails
 from g2d.shallow import ShortVectors
-from g2d.table.kinds.summaries import over_time, thumbnails
 from g2d.tasks import Classification
 
 RNG = np.random.default_rng(0)
@@ -69,11 +70,12 @@ def test_absent_modalities_are_zero_and_a_bit_says_so() -> None:
 
 
 def test_summaries_of_the_data_are_used_and_every_block_counts_alike() -> None:
-    pictures = RNG.random((6, 3, 8, 8)).astype(np.float32)
+    pictures = RNG.random((6, 3, 32, 32)).astype(np.float32)
     split = ArraySplit({"picture": pictures}, np.arange(6) % 2)
-    spec = replace(spec_of(picture=(3, 8, 8)), summaries={"picture": lambda x: x.mean(axis=(2, 3))})
+    short = {"picture": {"name": "ShortVector", "shape": [3, 32, 32], "summary": "thumbnails"}}
+    spec = replace(spec_of(picture=(3, 32, 32)), short_vectors=short)
     train = ShortVectors(spec, split).train
-    expected = pictures.mean(axis=(2, 3))
+    expected = pictures.reshape(6, 3, 16, 2, 16, 2).mean(axis=(3, 5)).reshape(6, -1)
     expected = (expected - expected.mean(axis=0)) / expected.std(axis=0)
     np.testing.assert_allclose(train.vectors["picture"], expected, rtol=1e-3, atol=1e-5)
     joined = train.joined(["picture"])
@@ -83,7 +85,9 @@ def test_summaries_of_the_data_are_used_and_every_block_counts_alike() -> None:
 def test_thumbnails_are_means_of_blocks() -> None:
     pictures = RNG.random((2, 3, 64, 32)).astype(np.float32)
     blocks = pictures.reshape(2, 3, 16, 4, 16, 2).mean(axis=(3, 5))
-    np.testing.assert_allclose(thumbnails(pictures), blocks.reshape(2, -1), rtol=1e-5)
+    np.testing.assert_allclose(
+        thumbnails(torch.from_numpy(pictures)), blocks.reshape(2, -1), rtol=1e-5
+    )
 
 
 def test_statistics_over_time_leave_padding_out() -> None:
@@ -91,8 +95,18 @@ def test_statistics_over_time_leave_padding_out() -> None:
     padded = np.concatenate([steps, np.zeros((1, 7, 3))], axis=1)
     low, high = np.percentile(steps[0], [10, 90], axis=0)
     expected = np.concatenate([steps[0].mean(axis=0), steps[0].std(axis=0), low, high])
-    np.testing.assert_allclose(over_time(padded)[0], expected)
-    assert not over_time(np.zeros((1, 4, 3))).any()
+    np.testing.assert_allclose(over_time(torch.from_numpy(padded))[0], expected)
+    assert not over_time(torch.zeros(1, 4, 3)).any()
+    heard = torch.from_numpy(padded).transpose(1, 2)[:, None]  # bands by time
+    np.testing.assert_allclose(bands(heard)[0], expected)
+
+
+def test_clips_are_the_mean_and_the_deviation_of_their_frames() -> None:
+    clips = RNG.random((2, 3, 4, 32, 32)).astype(np.float32)
+    small = clips.reshape(2, 3, 4, 16, 2, 16, 2).mean(axis=(4, 6))
+    parts = [small.mean(axis=2).reshape(2, -1), small.std(axis=2).reshape(2, -1)]
+    expected = np.concatenate(parts, axis=1)
+    np.testing.assert_allclose(frames(torch.from_numpy(clips)), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_many_rows_are_drawn_from() -> None:
@@ -100,4 +114,4 @@ def test_many_rows_are_drawn_from() -> None:
     vectors = ShortVectors(spec_of(numbers=(1,)), split, rows=30)
     assert len(vectors.train.target) == 30
     assert len(next(iter(vectors.read(split))).target) == 90
-    assert Splits(spec_of(numbers=(1,)), split, split, split).spec.summaries is None
+    assert Splits(spec_of(numbers=(1,)), split, split, split).spec.short_vectors is None

@@ -245,7 +245,7 @@ def test_labels_in_other_capitals_are_named_and_can_be_one(tmp_path):
     table.to_csv(tmp_path / "t.csv", index=False)
     assert "classes that differ in capitals only" in notes_of(tmp_path / "t.csv")
     one = {"name": "classification", "ignore_case": True}
-    assert TableData(tmp_path / "t.csv", "y", task=one).target.names == ("cat", "dog")
+    assert TableData(tmp_path / "t.csv", "y", task=one).contents.target.names == ("cat", "dog")
 
 
 def test_a_class_of_test_alone_is_said(tmp_path, caplog):
@@ -347,7 +347,7 @@ def test_a_csv_file_of_each_row_is_a_sequence(tmp_path):
         "kind": "sequence",
         "column": "walk",
     }
-    kind = TableData(tmp_path / "t.csv", "y").kinds["walk"]
+    kind = TableData(tmp_path / "t.csv", "y").contents.kinds["walk"]
     assert np.allclose(kind.decode({"walk": "3.csv"}, tmp_path), steps[3])
 
 
@@ -378,7 +378,7 @@ def test_recordings_in_m4a_are_heard(tmp_path):
         pandas.DataFrame({"s": ["a.m4a", "a.wav"] * 5, "b": range(10), "y": ["a", "b"] * 5}),
         *("y", {"s": {"kind": "audio", "column": "s", "seconds": 0.9}}),
         folder=tmp_path,
-    ).kinds["s"]
+    ).contents.kinds["s"]
     one, other = (kind.decode({"s": f"a.{end}"}, tmp_path) for end in ("m4a", "wav"))
     loud = other > -30  # the tone; AAC is another noise below it
     assert np.abs(one[loud] - other[loud]).mean() < 3

@@ -90,7 +90,7 @@ def test_all_kinds_are_found_and_pass_the_checks(whole, tmp_path):
     table = TableData(whole / "t.csv", "mood", cache=tmp_path, split={"group": "who"})
     splits = table.splits()
     check_splits(splits)
-    kinds = {name: kind.name for name, kind in table.kinds.items()}
+    kinds = {name: kind.name for name, kind in table.contents.kinds.items()}
     assert kinds == {
         "photo": "image",
         "back": "image",
@@ -101,7 +101,7 @@ def test_all_kinds_are_found_and_pass_the_checks(whole, tmp_path):
         "steps": "sequence",
         "tabular": "tabular",
     }
-    assert table.kinds["tabular"].columns == ("price", "colour")  # and not who speaks
+    assert table.contents.kinds["tabular"].columns == ("price", "colour")  # and not who speaks
     assert splits.spec.notes == {"skipped": {}, "absent": []}
     assert splits.spec.task.describe()["classes"] == ["happy", "sad"]
     assert sum(map(len, splits.named().values())) == N
@@ -173,7 +173,7 @@ def test_fitting_sees_the_training_rows_only(whole, tmp_path):
         rows.loc[40:, "colour"] = review
         frame = rows[["review", "steps", "price", "colour", "split", "mood"]]
         table = TableData(frame, "mood", folder=whole, cache=tmp_path)
-        assert table.split.column == "split"
+        assert table.contents.split.column == "split"
         parts.append(table.splits())
     one, other = parts
     assert one.spec.preprocessing == other.spec.preprocessing
@@ -191,7 +191,7 @@ def test_saved_preprocessing_makes_the_same_inputs_of_the_same_rows(whole, tmp_p
     splits = table.splits()
     saved = Preprocessing.from_dict(json.loads(json.dumps(splits.spec.preprocessing)))
     rows = splits.test.rows
-    batch, reasons = saved.batch([table.table.row(row) for row in rows.tolist()], whole)
+    batch, reasons = saved.batch([table.contents.table.row(row) for row in rows.tolist()], whole)
     expected = everything(splits.test)
     for name, inputs in expected.inputs.items():
         assert torch.equal(inputs, batch.inputs[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 import torch
@@ -61,6 +62,14 @@ class ArraySplit(Split):
             index=index,
             present={name: torch.from_numpy(array[rows]) for name, array in self.present.items()},
         )
+
+    def only(self, modality: str) -> Split:
+        """Reads one modality."""
+        if type(self) is not ArraySplit:  # which may do more with its arrays
+            return self
+        one = copy(self)
+        one.inputs = {modality: self.inputs[modality]}
+        return one
 
     def fingerprint(self) -> str:
         """SHA-256 of names, shapes, types and contents."""

@@ -195,6 +195,10 @@ class Subset(Split):
         batch = self.split.__getitems__(self.rows[own].tolist())
         return Batch(batch.inputs, batch.target, own, batch.present)
 
+    def only(self, modality: str) -> Subset:
+        """The same rows of one modality."""
+        return Subset(self.split.only(modality), self.rows.tolist())
+
     def plain(self) -> Subset:
         """The same rows without augmentation."""
         return Subset(self.split.without_augmentation(), self.rows.tolist())

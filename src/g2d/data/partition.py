@@ -40,8 +40,9 @@ def stratified_parts(
         )
     # Each class is spread evenly over [0, 1); any stretch of that line is then stratified.
     place = np.empty(len(labels))
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
+    counts = np.unique(labels, return_counts=True)[1]
+    # sorted once, in the place of looking through all rows for every class
+    for rows in np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1]):
         place[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
     order = np.argsort(place, kind="stable")
     bounds = np.cumsum([0, *sizes])

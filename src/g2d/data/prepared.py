@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -85,6 +86,14 @@ class PreparedSplit(Split):
         inputs = {name: reader.read(rows) for name, reader in self.readers.items()}
         present = {name: torch.from_numpy(mask)[index] for name, mask in self.present.items()}
         return Batch(inputs, self.target[index], index, present)
+
+    def only(self, modality: str) -> Split:
+        """Reads one modality, unless another is drawn at random."""
+        if any(reader.augments for name, reader in self.readers.items() if name != modality):
+            return self
+        one = copy(self)
+        one.readers = {modality: self.readers[modality]}
+        return one
 
     def plain(self) -> PreparedSplit:
         """The same rows without augmentation.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -14,8 +14,6 @@ from torch import Tensor
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.tasks import Task
-
-Summary = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 
 
 class Split(ABC):
@@ -73,6 +71,14 @@ class Split(ABC):
             "gives the same samples without augmentation; add it to your dataset"
         )
 
+    def only(self, modality: str) -> Split:
+        """The same samples for a model of one modality: of the others, inputs need not be read.
+
+        The split itself where it does not know its parts, or where others are drawn at random: the
+        draws that follow would be other ones.
+        """
+        return self
+
     def without_augmentation(self) -> Split:
         """The same samples in the same order, nothing drawn at random; itself if nothing is.
 
@@ -99,8 +105,8 @@ class DatasetSpec:
             number of such data is one of samples that nothing was chosen by.
         exchangeable: Whether `train` and `val` were split at random, so that they may be divided
             anew: no row of one belongs together with a row of the other.
-        summaries: For data of the user's own, by modality, what makes short vectors `(B, d)` of
-            inputs `(B, *shape)`: what predictors without a network read.
+        short_vectors: For data of the user's own, for each modality the encoder, as recipes say
+            it, whose features predictors without a network read.
     """
 
     name: str
@@ -113,7 +119,7 @@ class DatasetSpec:
     encoders: dict[str, object] = field(default_factory=dict)
     selects_on_test: bool = False
     exchangeable: bool = False
-    summaries: Mapping[str, Summary] | None = None
+    short_vectors: Mapping[str, Mapping[str, object]] | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -207,7 +207,8 @@ class StoredArray:
 
     def __init__(self, store: Store, name: str) -> None:
         self._origin = (store, name)
-        self._array = store.array(name)
+        # rows of a plain view are faster to come by
+        self._array: NDArray[np.generic] = np.asarray(store.array(name))
 
     def __len__(self) -> int:
         return len(self._array)
@@ -274,6 +275,12 @@ class StoredSplit(ArraySplit):
             store.array(f"{name}-target"),
         )
         self._origin = (store, name, modalities)
+
+    def only(self, modality: str) -> StoredSplit:
+        """Opens one modality."""
+        one = StoredSplit(*self._origin[:2], (modality,))
+        one.weights, one.groups = self.weights, self.groups
+        return one
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredSplit, self._origin

@@ -120,16 +120,12 @@ class TrainingSettings:
         self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]]
     ) -> torch.optim.Optimizer:
         """The optimizer, over parameters or groups of them."""
+        # One call for all parameters, as PyTorch does it on GPUs: equal to the bit, and a third
+        # less for small models. `fused` would be faster still, and rounds otherwise.
+        options: dict[str, Any] = {"weight_decay": self.weight_decay, "foreach": True}
         if self.optimizer == "adamw":
-            return torch.optim.AdamW(
-                parameters, lr=self.learning_rate, weight_decay=self.weight_decay
-            )
-        return torch.optim.SGD(
-            parameters,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-        )
+            return torch.optim.AdamW(parameters, lr=self.learning_rate, **options)
+        return torch.optim.SGD(parameters, lr=self.learning_rate, momentum=self.momentum, **options)
 
     def make_scheduler(
         self, optimizer: torch.optim.Optimizer, higher_is_better: bool = True

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from g2d.errors import UserError, check_choice
 from g2d.functional.present import mean_over_present
@@ -51,7 +52,8 @@ def feature_distance(
             f"the features are {tuple(features.shape[1:])} in the student and "
             f"{tuple(teacher.shape[1:])} in its teacher; give both encoders the same width"
         )
-    squared = (at_least_float32(features) - at_least_float32(teacher.detach())) ** 2
+    own, other = at_least_float32(features), at_least_float32(teacher.detach())
+    squared = mse_loss(own, other, reduction="none")
     each = squared.mean(dim=1) if reduction == "mean" else squared.sum(dim=1)
     return mean_over_present(each, present)
 

@@ -38,7 +38,8 @@ def ensemble_logits(
         >>> ensemble_logits([sound, image], there, torch.tensor([1.0, 2.0]))
         tensor([[3., 0.]])
     """
-    there = stacked_masks(present, logits[0][:, 0])
+    none_absent = present is None or all(mask is None for mask in present)
+    there = None if none_absent else stacked_masks(present, logits[0][:, 0])
     if weights is not None:
         return _weighted(torch.stack(list(logits)), there, weights)
     if there is None:

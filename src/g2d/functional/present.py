@@ -35,6 +35,18 @@ def sum_over_present(values: Tensor, present: Tensor | None) -> Tensor:
     return torch.stack([torch.where(there > 0, values, 0).sum(), there.sum()])
 
 
+def total(terms: Sequence[Tensor]) -> Tensor:
+    """The sum of scalars.
+
+    Example:
+        >>> total([torch.tensor(1.0), torch.tensor(2.0)])
+        tensor(3.)
+    """
+    if len(terms) == 2:  # the same to the bit, and a small step has several of these
+        return terms[0] + terms[1]
+    return torch.stack(list(terms)).sum()
+
+
 def present_in_all(masks: Masks) -> Tensor | None:
     """Which samples have all of some modalities; `None` where all samples have them.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from g2d import functional as F
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.functional.distillation import FeatureReduction
-from g2d.functional.present import stacked_masks
+from g2d.functional.present import stacked_masks, total
 from g2d.methods.unimodal import shown
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherOutputs
@@ -48,7 +47,7 @@ def feature_distance(
         terms.append(
             F.feature_distance(features, said.features, batch.present.get(name), reduction)
         )
-    return torch.stack(terms).sum() if terms else outputs.logits.new_zeros(())
+    return total(terms) if terms else outputs.logits.new_zeros(())
 
 
 def logit_distance(
@@ -63,7 +62,7 @@ def logit_distance(
         F.logit_distance(task, outputs.logits, said.logits, batch.present.get(name), temperature)
         for name, said in teachers.items()
     ]
-    return torch.stack(terms).sum()
+    return total(terms)
 
 
 def branch_distance(
@@ -83,7 +82,7 @@ def branch_distance(
         F.logit_distance(task, logits[name], said.logits, batch.present.get(name), temperature)
         for name, said in teachers.items()
     ]
-    return torch.stack(terms).sum()
+    return total(terms)
 
 
 def ensemble_distance(

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import check_choice
 from g2d.functional.distillation import FeatureReduction
+from g2d.functional.present import total
 from g2d.methods.base import Method, check_weight
 from g2d.methods.distance import (
     branch_distance,
@@ -110,14 +110,13 @@ class G2DLoss(Method):
             compared = outputs
             if self.projected:
                 compared = replace(outputs, features=dict(self.student.projected(outputs.features)))
-            loss = loss + self.alpha * feature_distance(
-                compared, batch, said, self.feature_reduction
-            )
+            distance = feature_distance(compared, batch, said, self.feature_reduction)
+            loss = loss + _weighted(distance, self.alpha)
         if self.beta:
-            loss = loss + self.beta * self._divergence(outputs, batch, said)
+            loss = loss + _weighted(self._divergence(outputs, batch, said), self.beta)
         if self.gamma:
             alone = unimodal_losses(self.task, outputs, batch)
-            loss = loss + self.gamma * torch.stack(list(alone.values())).sum()
+            loss = loss + _weighted(total(list(alone.values())), self.gamma)
         return loss
 
     def _divergence(
@@ -128,3 +127,7 @@ class G2DLoss(Method):
             return ensemble_distance(outputs, batch, fused, self.task, self.temperature)
         distance = branch_distance if self.distill_to == "branch" else logit_distance
         return distance(outputs, batch, said, self.task, self.temperature)
+
+
+def _weighted(term: Tensor, weight: float) -> Tensor:
+    return term if weight == 1 else weight * term

@@ -22,8 +22,8 @@ from g2d.recipes.catalog import ENCODERS
 from g2d.recipes.completing import complete
 from g2d.recipes.components import split_spec, takes_list
 from g2d.recipes.kinds import dataset_class, encoder_class, fusion_class
+from g2d.recipes.method_plan import MethodPlan
 from g2d.recipes.missing import hide
-from g2d.recipes.planning import MethodPlan
 from g2d.recipes.recipe import Component, Recipe
 from g2d.tasks import Task
 from g2d.teachers.bank import OnlineTeachers

@@ -6,10 +6,12 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from g2d.engine.hidden import hidden
 from g2d.errors import UserError, require
 from g2d.recipes.plain_options import check_plain
 
@@ -76,16 +78,9 @@ def check_options(
     require("jsonargparse", "train")
     from argparse import ArgumentError
 
-    from jsonargparse import ArgumentParser, set_loader
-
-    set_loader("verbatim", lambda word: word)  # a word is no YAML within YAML
-    parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
     signature = inspect.signature(target).parameters
     skip = {name for name in given if name in signature}
-    if inspect.isclass(target):
-        parser.add_class_arguments(target, skip=cast(Any, skip), fail_untyped=False)
-    else:
-        parser.add_function_arguments(target, skip=cast(Any, skip), fail_untyped=False)
+    parser = _parser(target, frozenset(skip))
     unknown = sorted(set(options) - set(signature) | set(options) & skip)
     if unknown:
         choices = ", ".join(name for name in signature if name not in skip) or "none"
@@ -101,6 +96,19 @@ def check_options(
     except ArgumentError as error:
         raise UserError(_one_line(str(error), where, hints, plain)) from None
     return dict(vars(parser.instantiate_classes(parsed)))
+
+
+@lru_cache(256)  # of a grid's cells, all are checked, by the same few classes
+def _parser(target: Callable[..., Any], skip: frozenset[str]) -> Any:
+    from jsonargparse import ArgumentParser, set_loader
+
+    set_loader("verbatim", lambda word: word)  # a word is no YAML within YAML
+    parser = ArgumentParser(exit_on_error=False, parser_mode="verbatim")
+    add = parser.add_class_arguments if inspect.isclass(target) else parser.add_function_arguments
+    # jsonargparse imports what the module imports for type checkers alone: Fabric, for one
+    with hidden("torchmetrics"):
+        add(target, skip=cast(Any, set(skip)), fail_untyped=False)
+    return parser
 
 
 def split_spec(spec: Any, where: str) -> tuple[str, dict[str, Any]]:

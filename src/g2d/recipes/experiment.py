@@ -12,9 +12,11 @@ from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
 from g2d.recipes.build import Architecture, architecture, build_splits, check_model
 from g2d.recipes.completing import complete
-from g2d.recipes.planning import MethodPlan, plan_method
+from g2d.recipes.method_plan import MethodPlan
+from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import CacheMode, teacher_settings, training_settings
+from g2d.recipes.shallow import shallow_recipe
 from g2d.shallow.experts import check_expert
 
 
@@ -126,6 +128,8 @@ def resolve(
         UserError: Something in it is not there, not right, or does not fit the rest.
     """
     training = training_settings(recipe)
+    splits = splits or build_splits(recipe)
+    recipe = shallow_recipe(recipe, splits.spec)
     teaching = resolve_teaching(recipe, splits, experts)
     spec, models = teaching.splits.spec, teaching.models
     plan = plan_method(teaching.recipe, spec.modalities, training.epochs)
@@ -157,7 +161,7 @@ def check_experts(experts: Mapping[str, Any], spec: DatasetSpec) -> dict[str, An
                 f"experts.{name}: the data has no such modality; it has "
                 f"{', '.join(spec.modalities)}"
             )
-        if spec.summaries is None:
+        if spec.short_vectors is None:
             raise UserError(
                 f"experts.{name}: experts teach from tables of your own, and {spec.name} is none; "
                 "leave experts out"

@@ -3,107 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from collections.abc import Mapping
+from typing import Any, cast, get_args
 
 from g2d.errors import UserError
 from g2d.methods.base import Method
-from g2d.methods.schedule import Schedule
 from g2d.methods.smp import SequentialPrioritization, can_prioritize
 from g2d.models.fusion import LateFusion
-from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.catalog import FUSIONS, METHODS
 from g2d.recipes.components import check_options, locate, split_spec
+from g2d.recipes.method_plan import Init, MethodPlan, RankBy, Weights
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
+from g2d.recipes.shallow import SHALLOW
 from g2d.recipes.staging import schedule_from
-from g2d.student.attach import as_student
-from g2d.student.base import Student
-from g2d.tasks import Task
-from g2d.teachers.bank import TeacherBank
-
-RankBy = Literal["speed", "heldout", "train", "train_batch"]
-Init = Literal["random", "teachers"]
-Weights = Literal["equal", "fitted"]
-
-
-@dataclass(frozen=True)
-class MethodPlan:
-    """A method whose options are checked, waiting for its teachers.
-
-    Attributes:
-        label: Its name, as run folders and tables show it.
-        needs_teachers: Whether it wants any.
-        rank_by: What modalities are ranked by, where the method ranks them, or their order.
-        options: All options, defaults filled in.
-        calibrate: Whether the teachers get a temperature each, fitted on validation.
-        init: What the student's weights begin as: random, or the teachers'.
-        schedule: Its stages, where it has any.
-        weights: Of the teachers in their ensemble, where the method is that.
-    """
-
-    label: str
-    needs_teachers: bool
-    rank_by: RankBy | tuple[str, ...] | None
-    options: dict[str, Any]
-    _parts: tuple[tuple[type[Method], dict[str, Any]], ...]
-    schedule: Schedule | None
-    calibrate: bool = False
-    init: Init = "random"
-    weights: Weights = "equal"
-
-    @property
-    def trains(self) -> bool:
-        """Whether there is a student to train (the ensemble has none)."""
-        return bool(self._parts)
-
-    @property
-    def has_stages(self) -> bool:
-        """Whether modalities lead one after the other."""
-        return self.schedule is not None and any(self.schedule.tau[:-1])
-
-    @property
-    def scales_gradients(self) -> bool:
-        """Whether it scales whole gradients, which Adam divides out again."""
-        return self.options.get("suppression") == "partial" or any(
-            target.scales_gradients for target, _ in self._parts
-        )
-
-    def check_task(self, task: Task) -> None:
-        """Refuses a task that the method is not defined for.
-
-        Raises:
-            UserError: It is not.
-        """
-        for target, _ in self._parts:
-            target.check_task(task)
-
-    def make(
-        self,
-        model: MultimodalModel | Student,
-        task: Task,
-        teachers: TeacherBank | None,
-        confidence: Mapping[str, float] | None,
-    ) -> Method:
-        """The method itself, with what it needs put into the model.
-
-        Raises:
-            UserError: The method is not defined for the model's fusion, or refuses an option.
-        """
-        student, method = as_student(model), None
-        for target, options in self._parts:
-            given: dict[str, Any] = {}
-            if target.needs_teachers:
-                given["teachers"] = teachers
-            if target.staged:
-                given["schedule"] = self.schedule
-            if target.ranks:
-                given["confidence"] = confidence
-            first = (student, task) if method is None else (method,)
-            method = cast("Callable[..., Method]", target)(*first, **given, **options)
-        assert method is not None
-        return method
 
 
 def plan_method(
@@ -131,6 +44,10 @@ def plan_method(
             "method: auto compares several methods, and only g2d train does so; give one, such as "
             "--method g2d"
         )
+    if label in SHALLOW:
+        for name in options:
+            raise UserError(f"method.{name}: {label} has no options")
+        return MethodPlan(label, False, None, {}, (), None)
     if label == "ume":
         weights = _check_ensemble(recipe, options)
         return MethodPlan(label, True, None, {"weights": weights}, (), None, weights=weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,7 @@ def shallow_floors(splits: Splits, out: Path) -> Floors | None:
         out: Folder of runs; what they say is kept under `floors`, as numbers.
     """
     spec = splits.spec
-    if spec.summaries is None:
+    if spec.short_vectors is None:
         return None
     names = [name for name in splits.measured() if name != "train"]
     key = digest([_VERSION, spec.fingerprint, spec.protocol, names])
@@ -92,11 +92,11 @@ def shallow_floors(splits: Splits, out: Path) -> Floors | None:
     return found
 
 
-def try_floors(splits: Splits) -> Floors | None:
+def try_floors(splits: Splits, without: Collection[str] = ()) -> Floors | None:
     """Predictors without a network; a word where they cannot be fitted, as nothing needs them."""
     try:
         require("sklearn", "tables")
-        return fit_floors(splits)
+        return fit_floors(splits, without=without)
     except UserError as error:
         logger.warning("no floors beside the result: %s", error)
         return None

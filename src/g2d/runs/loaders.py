@@ -76,16 +76,16 @@ def without_inputs(split: Split, settings: TrainingSettings) -> Iterator[Batch]:
 
 
 def having(split: Split, modality: str) -> Split:
-    """The samples of a split in which a modality is there; the split itself where it always is."""
+    """The samples of a split in which a modality is there, for a model that reads it alone."""
     present = split.present.get(modality)
     if present is None or bool(present.all()):
-        return split
+        return split.only(modality)
     if not present.any():
         raise UserError(
             f"modality {modality!r} is absent from every sample of a split, so its teacher has "
             "nothing to learn from; leave it out, or divide the data otherwise"
         )
-    return Subset(split, [row for row, there in enumerate(present) if there])
+    return Subset(split.only(modality), [row for row, there in enumerate(present) if there])
 
 
 class Rest(Split):

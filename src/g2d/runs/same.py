@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment
+from g2d.recipes.method_plan import MethodPlan
 from g2d.recipes.moved import current
-from g2d.recipes.planning import MethodPlan
 from g2d.recipes.whereabouts import wherever
 from g2d.runs.run import Run
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from g2d.functional.scores import rank
-from g2d.recipes.planning import MethodPlan
+from g2d.recipes.method_plan import MethodPlan
 
 logger = logging.getLogger(__name__)
 

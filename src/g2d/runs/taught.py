@@ -14,7 +14,7 @@ from g2d.functional.scores import rank
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import Teaching
-from g2d.recipes.planning import MethodPlan
+from g2d.recipes.method_plan import MethodPlan
 from g2d.runs.experts import expert_folder, teach_experts
 from g2d.runs.floors import ask_teachers, calibration_of
 from g2d.runs.places import teacher_folder

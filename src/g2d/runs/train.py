@@ -39,6 +39,7 @@ from g2d.runs.run import Run
 from g2d.runs.same import check_folder
 from g2d.runs.stages import fit_stages
 from g2d.runs.taught import Taught, prepare_teachers
+from g2d.shallow.network import fit_network
 from g2d.tasks import Classification
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ def _train_into(
         taught = prepare_teachers(experiment.teaching, plan, run, out, fabric)
     if plan.trains:
         student, method = _new_student(experiment, taught)
-    else:
-        assert taught is not None
+    elif taught is not None:
         student = taught.ensemble(plan)
+    else:
+        student = experiment.models.student(splits.spec.task)
+        fit_network(student, splits, plan.label)
     if fabric.is_global_zero:
         run.begin(_about(experiment))
         if taught is not None and taught.calibration is not None:

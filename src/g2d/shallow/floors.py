@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from g2d.tasks import Classification, Task
 
 logger = logging.getLogger(__name__)
 
-# With more classes boosting takes minutes: each has trees of its own.
+# With more classes boosting takes minutes.
 _CLASSES = 30
 GUESS = "guess"
 
@@ -44,14 +45,15 @@ class Floors:
         return {name: self.task.metrics(said[split], target) for name, said in self.logits.items()}
 
 
-def fit_floors(splits: Splits, rows: int = 5000) -> Floors:
+def fit_floors(splits: Splits, rows: int = 5000, without: Collection[str] = ()) -> Floors:
     """Guessing, boosting on the columns, linear models and SVMs on everything.
 
     They see the splits that the model sees: fitted on training rows, chosen on validation.
 
     Args:
-        splits: The data; `spec.summaries` says what is cheap to have of its modalities.
+        splits: The data; `spec.short_vectors` says what is cheap to have of its modalities.
         rows: The most training rows to fit on, and validation rows to choose on.
+        without: Names of those to leave out.
 
     Example:
         >>> import numpy as np
@@ -74,10 +76,11 @@ def fit_floors(splits: Splits, rows: int = 5000) -> Floors:
         notes.append(f"fitted on {len(train.target)} of {len(splits.train)} training rows")
     everything = tuple(splits.spec.modalities)
     reads = {"linear": everything, "svm": everything}
-    if vectors.columns and isinstance(task, Classification) and task.outputs > _CLASSES:
+    if vectors.columns and slow_to_boost(task):
         notes.append(f"no boosting: it takes minutes with {task.outputs} classes")
     elif vectors.columns:
         reads = {"boosting": tuple(vectors.columns), **reads}
+    reads = {name: names for name, names in reads.items() if name not in without}
     fitted: dict[str, Fitted] = {}
     for name, names in reads.items():
         missing = [one for one in names if one in vectors.missing]
@@ -99,3 +102,8 @@ def fit_floors(splits: Splits, rows: int = 5000) -> Floors:
         for name in logits:
             logits[name][split_name] = said[name]
     return Floors(task, logits, reads, tuple(notes))
+
+
+def slow_to_boost(task: Task) -> bool:
+    """Whether boosted trees take minutes, because each of many classes has trees of its own."""
+    return isinstance(task, Classification) and task.outputs > _CLASSES

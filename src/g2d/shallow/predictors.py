@@ -15,10 +15,12 @@ from torch import Tensor
 from g2d.errors import UserError, require
 from g2d.functional.calibration import fit_temperature
 from g2d.shallow.vectors import Matrix
-from g2d.tasks import MultiLabel, Regression, Task
+from g2d.tasks import Classification, MultiLabel, Regression, Task
 
 # A probability that a predictor says is 0 is taken for this.
 _LEAST = 1e-6
+# The score of a class that no training row has.
+_NEVER = -40.0
 # Rows, and labels of them, from which on kernels take too long.
 _MANY = 5000
 
@@ -57,6 +59,28 @@ class Fitted:
         found = np.minimum(found, said.min(axis=1, keepdims=True))
         found[:, classes.astype(np.int64)] = said
         return torch.from_numpy(found).float()
+
+    def estimators(self) -> list[tuple[Any, NDArray[np.int64]]]:
+        """What was fitted, each with the outputs that its scores are added to."""
+        if isinstance(self.task, Classification):
+            if isinstance(self.parts[0], int):
+                return []
+            classes = self.parts[0].classes_.astype(np.int64)
+            return [(self.parts[0], classes[1:] if len(classes) == 2 else classes)]
+        numbered = enumerate(self.parts)
+        return [(part, np.array([at])) for at, part in numbered if not isinstance(part, bool)]
+
+    def biases(self) -> NDArray[np.float64]:
+        """Scores `(C,)` before any estimator adds its own: of what was always or never so, all."""
+        if isinstance(self.task, MultiLabel):
+            known = {True: -np.log(_LEAST), False: np.log(_LEAST)}
+            return np.array([known.get(part, 0.0) for part in self.parts])
+        if isinstance(self.task, Regression):
+            return np.array([self.scale[0]])
+        found = np.full(self.task.outputs, _NEVER)
+        part = self.parts[0]
+        found[part if isinstance(part, int) else part.classes_.astype(np.int64)] = 0.0
+        return found
 
 
 def fit(estimator: Any, task: Task, matrix: Matrix, target: Tensor) -> Fitted:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.data.loader import Subset, limit
 from g2d.data.splits import DatasetSpec, Split
 from g2d.errors import require
+from g2d.models.encoders.short_vector import ShortVector, TfIdf
+from g2d.models.encoders.summaries import SUMMARIES
 
 # (N, d), an array or a sparse matrix of scipy.
 Matrix = Any
@@ -63,8 +65,8 @@ class Rows:
 class ShortVectors:
     """Makes short vectors of samples; fitted on training samples only.
 
-    Integers are numbers of words (0 is none) and become TF-IDF. What else there is becomes what
-    the data says (`DatasetSpec.summaries`), standardised.
+    Integers are numbers of words (0 is none) and become TF-IDF. What else there is becomes the
+    summary that the data names (`DatasetSpec.short_vectors`), standardised.
 
     Args:
         spec: Of the data.
@@ -115,6 +117,15 @@ class ShortVectors:
         """The samples of a split at once."""
         return self._finish(*self._read(split.without_augmentation()))
 
+    def give(self, name: str, encoder: nn.Module) -> None:
+        """Sets what was fitted for a modality in an encoder that gives the same short vectors."""
+        fitted = self._fitted[name]
+        if isinstance(encoder, TfIdf):
+            encoder.idf.zero_()[: len(fitted.idf_)] = torch.from_numpy(fitted.idf_)
+        elif isinstance(encoder, ShortVector):
+            for buffer, value in zip((encoder.mean, encoder.deviation), fitted, strict=True):
+                buffer.copy_(torch.from_numpy(value))
+
     def _read(self, split: Split) -> tuple[dict[str, Matrix], Tensor, Presence]:
         batches = _batches(split)
         parts = [(self._raw(one), one.target, self._present(one)) for one in batches]
@@ -133,9 +144,13 @@ class ShortVectors:
             if inputs.dtype.kind in "iu":
                 found[name] = _counts(inputs)
             else:
-                summary = (self._spec.summaries or {}).get(name, _flat)
-                found[name] = np.asarray(summary(inputs), np.float32)
+                found[name] = self._summarise(name, inputs)
         return found
+
+    def _summarise(self, name: str, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+        encoder = (self._spec.short_vectors or {}).get(name, {})
+        summary = SUMMARIES[str(encoder.get("summary", "flat"))]
+        return np.asarray(summary(torch.from_numpy(inputs)), np.float32)
 
     def _finish(self, raw: dict[str, Matrix], target: Tensor, present: Presence) -> Rows:
         vectors: dict[str, Matrix] = {}
@@ -156,10 +171,6 @@ class ShortVectors:
 def _batches(split: Split) -> Iterator[Batch]:
     for start in range(0, len(split), _CHUNK):
         yield split.__getitems__(list(range(start, min(start + _CHUNK, len(split)))))
-
-
-def _flat(inputs: NDArray[np.generic]) -> NDArray[np.generic]:
-    return inputs.reshape(len(inputs), -1)
 
 
 def _counts(words: NDArray[np.generic]) -> Matrix:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.data.prepared import PreparedSplit
 from g2d.data.store import Store
 from g2d.table.columns.targets import Target
 from g2d.table.preprocessing import Preprocessing
@@ -19,7 +18,7 @@ from g2d.table.preprocessing import Preprocessing
 def fingerprint_of(
     store: Store,
     target: Target,
-    parts: Sequence[PreparedSplit],
+    parts: Sequence[NDArray[np.int64]],
     present: Mapping[str, NDArray[np.bool_]],
     preprocessing: Preprocessing,
     asked: Mapping[str, Any],
@@ -33,7 +32,7 @@ def fingerprint_of(
         digest.update(json.dumps(asked, sort_keys=True).encode())
     if weights is not None:
         digest.update(weights.tobytes())
-    for array in (*(part.rows for part in parts), target.values, *present.values()):
+    for array in (*parts, target.values, *present.values()):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

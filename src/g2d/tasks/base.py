@@ -96,4 +96,6 @@ def at_least_float32(value: Tensor) -> Tensor:
         >>> at_least_float32(torch.ones(1, dtype=torch.float64)).dtype
         torch.float64
     """
+    if value.dtype == torch.float32:
+        return value
     return value.to(torch.promote_types(value.dtype, torch.float32))

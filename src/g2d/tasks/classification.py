@@ -88,10 +88,12 @@ class Classification(Task):
 
     def divergence(self, logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """T² KL(softmax(teacher / T) || softmax(logits / T)), Eq. 3; T² keeps gradients in size."""
-        student = F.log_softmax(at_least_float32(logits) / temperature, dim=1)
-        target = F.log_softmax(at_least_float32(teacher.detach()) / temperature, dim=1)
+        z, t = at_least_float32(logits), at_least_float32(teacher.detach())
+        if temperature != 1:
+            z, t = z / temperature, t / temperature
+        student, target = F.log_softmax(z, dim=1), F.log_softmax(t, dim=1)
         kl = F.kl_div(student, target, reduction="none", log_target=True).sum(dim=1)
-        return temperature**2 * kl
+        return kl if temperature == 1 else temperature**2 * kl
 
     def predict(self, logits: Tensor) -> Tensor:
         """The most likely class; of two with a threshold, the second from there on."""

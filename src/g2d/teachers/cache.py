@@ -70,7 +70,9 @@ class CachedTeachers(TeacherBank):
         self.task = task
         self.modalities = tuple(state["modalities"])
         self._arrays = {
-            name: {kind: _open(folder, name, kind) for kind in _KINDS} for name in self.modalities
+            # as arrays: rows of a memmap object are several times slower to come by
+            name: {kind: np.asarray(_open(folder, name, kind)) for kind in _KINDS}
+            for name in self.modalities
         }
         for array, known in state.get("checksums", {}).items():
             name, kind = array.rsplit("-", 1)

@@ -108,8 +108,8 @@ def test_predictions_are_those_of_training_to_the_last_bit_wherever_the_folder_i
     shutil.copytree(trained, moved)
     predictor = Predictor(trained)
     shutil.rmtree(trained)
-    rows = [data.table.row(row) for row in test.rows.tolist()]  # all rows are usable
-    batch, reasons = predictor.preprocessing.batch(rows, data.table.folder)
+    rows = [data.contents.table.row(row) for row in test.rows.tolist()]  # all rows are usable
+    batch, reasons = predictor.preprocessing.batch(rows, data.contents.table.folder)
     loaded = test.__getitems__(list(range(len(rows))))
     assert not any(reasons)
     for name, inputs in loaded.inputs.items():
@@ -117,8 +117,8 @@ def test_predictions_are_those_of_training_to_the_last_bit_wherever_the_folder_i
     with torch.no_grad():
         said = predictor.model(loaded).logits
     assert np.abs(said.numpy() - kept["logits/fused"]).max() < 1e-5
-    again = Predictor(moved).rows(rows, data.table.folder)
-    assert again == predictor.rows(rows, data.table.folder)
+    again = Predictor(moved).rows(rows, data.contents.table.folder)
+    assert again == predictor.rows(rows, data.contents.table.folder)
     assert [p.answer for p in again] == [
         ["bird", "dog"][number] for number in kept["logits/fused"].argmax(axis=1)
     ]

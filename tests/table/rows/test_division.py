@@ -153,7 +153,7 @@ def test_a_modality_that_says_how_dates_are_written_is_listened_to(written, tmp_
         "b": {"kind": "tabular", "columns": ["z"]},
     }
     data = TableData(frame, "y", kinds, split={"time": "when"}, cache=tmp_path)
-    assert data.split.dates == written
+    assert data.contents.split.dates == written
     splits = data.splits()
     rows = [row for part in (splits.train, splits.val, splits.test) for row in part.rows.tolist()]
     assert rows == list(range(36))

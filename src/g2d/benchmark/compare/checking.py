@@ -16,8 +16,9 @@ from g2d.recipes.blueprint import build
 from g2d.recipes.build import dataset_of
 from g2d.recipes.components import check_options, split_spec
 from g2d.recipes.kinds import encoder_class, fusion_class
+from g2d.recipes.method_plan import MethodPlan
 from g2d.recipes.missing import MissingSettings
-from g2d.recipes.planning import MethodPlan, plan_method
+from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest
 from g2d.recipes.settings import teacher_settings, training_settings
 

@@ -18,6 +18,7 @@ from g2d.errors import UserError
 from g2d.files import write_whole
 from g2d.recipes.build import build_splits
 from g2d.recipes.experiment import resolve_teaching
+from g2d.recipes.method_plan import MethodPlan
 from g2d.recipes.recipe import Recipe, digest, recipe_from
 from g2d.recipes.settings import teacher_settings
 from g2d.recipes.whereabouts import data_identity
@@ -80,6 +81,7 @@ def plan_jobs(cells: Sequence[Cell], out: Path, *, blind: bool = False) -> list[
         UserError: A finished run was made from other data than lie there now.
     """
     now: dict[str, str] = {}
+    plans: dict[str, MethodPlan] = {}  # seeds share one
     teaching: dict[str, Job] = {}
     jobs: dict[str, Job] = {}
     for cell in cells:
@@ -89,7 +91,9 @@ def plan_jobs(cells: Sequence[Cell], out: Path, *, blind: bool = False) -> list[
             if fingerprint := _fingerprint(cell.recipe, now):
                 check_same_data(run, fingerprint)
             if cell.imputation is None:
-                check_same_method(run, method_plan(cell.recipe), OF_MODALITIES)
+                key = digest({**cell.recipe.as_dict(), "seed": 0})
+                plan = plans[key] = plans.get(key) or method_plan(cell.recipe)
+                check_same_method(run, plan, OF_MODALITIES)
             continue
         needs = None
         if cell.imputation is not None or _needs_teachers(cell.recipe):

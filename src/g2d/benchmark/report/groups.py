@@ -51,7 +51,8 @@ def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
     """All runs that grids name, in their order, and after them the teachers that these name."""
     seeds: dict[str, int] = {}
     titles: dict[str, str] = {}
-    together: dict[str, str] = {}
+    together: dict[str, str] = {}  # a run that was named before, and stands for the same group
+    number_of: dict[str, int] = {}
     datasets = {label for record in records for label in record.axes[DATASET]}
     for record in records:
         first_of: dict[tuple[str, ...], str] = {}
@@ -61,7 +62,12 @@ def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
             titles.setdefault(cell.run, " · ".join(told or labels))
             seeds.setdefault(cell.run, cell.seed)
             together.setdefault(cell.run, cell.run)
-            _join(together, first_of.setdefault(labels, cell.run), cell.run)
+            number_of.setdefault(cell.run, len(number_of))
+            one, other = (
+                _root(together, n) for n in (first_of.setdefault(labels, cell.run), cell.run)
+            )
+            first, second = sorted((one, other), key=number_of.__getitem__)
+            together[second] = first
     groups: dict[str, list[str]] = {}
     for name in together:
         groups.setdefault(_root(together, name), []).append(name)
@@ -116,12 +122,6 @@ def places(groups: Sequence[Group]) -> Mapping[str, Group]:
 
 def _root(together: dict[str, str], name: str) -> str:
     while together[name] != name:
+        together[name] = together[together[name]]  # shorter for whoever asks next
         name = together[name]
     return name
-
-
-def _join(together: dict[str, str], one: str, other: str) -> None:
-    """Makes two runs one group; the one that was named first stands for it."""
-    one, other = _root(together, one), _root(together, other)
-    first, second = sorted((one, other), key=list(together).index)
-    together[second] = first

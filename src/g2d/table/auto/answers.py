@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,12 +123,16 @@ class RoundFolder:
         """Whether predictors without a network have answered."""
         return (self.folder / _FLOORS).exists()
 
-    def floors(self) -> list[Candidate]:
-        """Predictors without a network, fitted on the same rows; none where that fails."""
+    def floors(self, without: Collection[str]) -> list[Candidate]:
+        """Predictors without a network, fitted on the same rows; none where that fails.
+
+        Args:
+            without: Names of those to leave out.
+        """
         file = self.folder / _FLOORS
         if not self.has_floors:
             began = time.process_time()
-            found = try_floors(replace(self.rows.splits, test=self.rows.compared))
+            found = try_floors(replace(self.rows.splits, test=self.rows.compared), without)
             logits = {} if found is None else found.logits
             reads = {name: [] if found is None else found.reads.get(name, ()) for name in logits}
             seconds = (time.process_time() - began) / max(1, len(logits))
@@ -140,11 +144,11 @@ class RoundFolder:
         return [Candidate(FLOOR, tuple(seen), predictor=name) for name, seen in reads.items()]
 
     def train(self, candidate: Candidate) -> None:
-        """Trains joint training or G²D."""
+        """Trains what is neither a modality alone nor the ensemble."""
         began = time.process_time()
         splits = _some(self.rows.splits, candidate.modalities)
         recipe = candidate.recipe(self.recipe)
-        if candidate.dropped:
+        if candidate.modalities != self.rows.splits.spec.modalities:
             kept = {n: e for n, e in recipe.encoders.items() if n in candidate.modalities}
             taught = {n: e for n, e in recipe.experts.items() if n in candidate.modalities}
             recipe = replace(recipe, encoders=kept, experts=taught)
@@ -159,7 +163,7 @@ class RoundFolder:
         )
         model = Run(folder, trust=True).model.to(self.fabric.device)  # trained just now
         compared: Split = self.rows.compared
-        if candidate.dropped:
+        if candidate.modalities != self.rows.splits.spec.modalities:
             compared = Chosen(compared, candidate.modalities)
         batches = to_device(evaluation_loader(compared, training_settings(recipe)), self.fabric)
         said = evaluate(model, batches, splits.spec.task)

@@ -1,24 +1,29 @@
-"""What is compared: every modality alone, the ensemble, joint training, G²D."""
+"""What is compared: a linear model, every modality alone, the ensemble, joint training, G²D."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
+from g2d.data.splits import DatasetSpec
+from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Component, Recipe, digest
+from g2d.shallow.floors import slow_to_boost
 
 # What is compared with and never kept: a predictor without a network.
 FLOOR = -1
 # From the simplest to the least simple, which is also the order of training.
-ALONE, ENSEMBLE, JOINT, DISTILLED = range(4)
+LINEAR, ALONE, BOOSTING, ENSEMBLE, JOINT, DISTILLED = range(6)
 _METHODS: dict[int, Component] = {
+    LINEAR: "linear",
+    BOOSTING: "boosting",
     ALONE: {"name": "ume", "weights": "equal"},
     ENSEMBLE: {"name": "ume", "weights": "fitted"},
     JOINT: "joint",
     DISTILLED: "g2d",
 }
-_NAMES = {ENSEMBLE: "ensemble", JOINT: "joint", DISTILLED: "g2d"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Candidate:
     """A way to train, on some of the modalities.
 
     Attributes:
-        kind: `ALONE`, `ENSEMBLE`, `JOINT` or `DISTILLED`; `FLOOR` for what is compared with.
+        kind: `LINEAR`, `ALONE`, `BOOSTING`, `ENSEMBLE`, `JOINT` or `DISTILLED`; `FLOOR` for what
+            is compared with.
         modalities: Those it sees.
         dropped: Those it leaves out because they bring nothing.
         predictor: Of a floor, its name.
@@ -50,7 +56,8 @@ class Candidate:
         if self.kind == ALONE:
             return f"{self.modalities[0]} alone"
         without = f" without {', '.join(self.dropped)}" if self.dropped else ""
-        return f"{_NAMES[self.kind]}{without}"
+        name, _ = split_spec(self.method, "method")
+        return f"{'ensemble' if self.kind == ENSEMBLE else name}{without}"
 
     @property
     def key(self) -> str:
@@ -69,8 +76,8 @@ class Candidate:
 
     @property
     def trains(self) -> bool:
-        """Whether there is a student to train beside the teachers."""
-        return self.kind in (JOINT, DISTILLED)
+        """Whether there is a model to train beside the teachers."""
+        return self.kind not in (ALONE, ENSEMBLE)
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """The recipe with its method; the ensemble is late fusion, whatever the recipe fuses by."""
@@ -80,20 +87,31 @@ class Candidate:
         return changed
 
     def without(self, dropped: Sequence[str]) -> Candidate:
-        """The same with fewer modalities; one that is left is that modality alone."""
+        """The same with fewer modalities; a network of one that is left is that modality alone."""
         left = tuple(name for name in self.modalities if name not in dropped)
-        if len(left) == 1:
+        if len(left) == 1 and self.kind not in (LINEAR, BOOSTING):
             return Candidate(ALONE, left)
         gone = tuple(name for name in self.modalities if name in dropped)
         return replace(self, modalities=left, dropped=(*self.dropped, *gone))
 
 
-def candidates_of(modalities: tuple[str, ...]) -> list[Candidate]:
-    """All that are compared at first, the simplest first."""
-    alone = [Candidate(ALONE, (name,)) for name in modalities]
-    if len(modalities) == 1:
-        return alone
-    return [*alone, *(Candidate(kind, modalities) for kind in (ENSEMBLE, JOINT, DISTILLED))]
+def candidates_of(spec: DatasetSpec) -> list[Candidate]:
+    """All that are compared at first, the simplest first.
+
+    A linear model of everything, and boosted trees on the columns of numbers, are among them where
+    the data says what they read and scikit-learn is installed.
+    """
+    names = spec.modalities
+    found = [Candidate(ALONE, (name,)) for name in names]
+    if spec.short_vectors is not None and find_spec("sklearn") is not None:
+        found.insert(0, Candidate(LINEAR, names))
+        short = spec.short_vectors
+        columns = tuple(name for name in names if short[name].get("summary") == "flat")
+        if columns and not slow_to_boost(spec.task):
+            found.append(Candidate(BOOSTING, columns))
+    if len(names) > 1:
+        found += [Candidate(kind, names) for kind in (ENSEMBLE, JOINT, DISTILLED)]
+    return found
 
 
 def on_modalities(recipe: Recipe, names: Sequence[str]) -> Recipe:

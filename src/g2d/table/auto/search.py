@@ -13,7 +13,15 @@ from g2d.errors import DivergedError
 from g2d.recipes.recipe import Recipe
 from g2d.table.auto.answers import Answers, RoundFolder
 from g2d.table.auto.budget import Budget
-from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, Candidate, candidates_of
+from g2d.table.auto.candidates import (
+    ALONE,
+    BOOSTING,
+    DISTILLED,
+    ENSEMBLE,
+    LINEAR,
+    Candidate,
+    candidates_of,
+)
 from g2d.table.auto.leaderboard import Line, choose, rank
 from g2d.table.auto.rounds import Round
 from g2d.table.auto.stacking import stacked, useless
@@ -21,8 +29,9 @@ from g2d.table.auto.stacking import stacked, useless
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# A step of G²D beside one of joint training, the teachers' answers read from a cache.
-_DISTILLING = 1.2
+# Cost beside joint training: predictors of scikit-learn take seconds; G²D reads what the teachers
+# answer from a cache.
+_COSTS = {LINEAR: 0.0, BOOSTING: 0.0, DISTILLED: 1.2}
 
 
 class Search:
@@ -56,7 +65,7 @@ class Search:
         self.folders = [
             RoundFolder(number, rows, recipe, folder, fabric) for number, rows in enumerate(rounds)
         ]
-        self.candidates = candidates_of(splits.spec.modalities)
+        self.candidates = candidates_of(splits.spec)
         self.floors: list[Candidate] = []
         self.done: list[RoundFolder] = []
         self.left_out: dict[str, str] = {}
@@ -86,7 +95,7 @@ class Search:
                 self.floors = []
                 return
             began = self.budget.spent
-            self.floors = folder.floors()
+            self.floors = folder.floors(without=[str(one.method) for one in self.candidates])
             cost = self.budget.spent - began
             self.remember()
 
@@ -117,7 +126,7 @@ class Search:
         taught = sum(folder.answers(one).seconds for one in apart if one.kind == ALONE)
         cost = taught  # of joint training, until it is known
         for one in [one for one in self.candidates if one.trains]:
-            foreseen = cost * (_DISTILLING if one.kind == DISTILLED else 1.0)
+            foreseen = cost * _COSTS.get(one.kind, 1.0)
             then = self._grown(foreseen + (taught if one.kind == DISTILLED else 0.0))
             if not self.done and not folder.has([one]) and not self.budget.has(foreseen, then):
                 self._leave_out(one)
@@ -146,16 +155,22 @@ class Search:
         return seconds * len(self.splits.train) / len(self.rounds[0].splits.train)
 
     def _without_useless(self) -> None:
-        """Adds the best student without the modalities that bring nothing, where there are any."""
-        dropped = self.dropped
-        best = next((line.candidate for line in self._lines() if line.keepable), None)
-        if not dropped or best is None or not best.trains:
+        """Adds who is best, and who is to be kept, without modalities that bring nothing."""
+        dropped, lines = self.dropped, self._lines()
+        if not dropped:
             return
-        one = best.without(dropped)
-        if not one.trains or not self._answers_all(one):
+        best = next(line.candidate for line in lines if line.keepable)
+        for full in dict.fromkeys([best, choose(lines).candidate]):
+            one = full.without(dropped)
+            if full.trains and one.trains and one.modalities != full.modalities:
+                self._add(one, full)
+
+    def _add(self, one: Candidate, full: Candidate) -> None:
+        """Compares a candidate too, which costs no more than one that has answered."""
+        if not self._answers_all(one):
             return
-        cost = sum(folder.answers(best).own for folder in self.done)
-        then = self._grown(max(folder.answers(best).seconds for folder in self.done))
+        cost = sum(folder.answers(full).own for folder in self.done)
+        then = self._grown(max(folder.answers(full).seconds for folder in self.done))
         if not all(folder.has([one]) for folder in self.done) and not self.budget.has(cost, then):
             self._leave_out(one)
             return

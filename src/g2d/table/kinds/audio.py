@@ -16,7 +16,6 @@ from g2d.errors import UserError
 from g2d.table.kinds.base import Array, Arrays, Kind, one_column, share, whole
 from g2d.table.kinds.moments import Moments
 from g2d.table.kinds.paths import path_in
-from g2d.table.kinds.summaries import over_time
 from g2d.table.reading.cells import Cell
 
 # What libsndfile does not read, and FFmpeg does.
@@ -36,6 +35,7 @@ class Audio(Kind):
     """
 
     name = "audio"
+    summary = "bands"
     media = "audio/*"
     paths = True
 
@@ -102,10 +102,6 @@ class Audio(Kind):
     def finish(self, array: Array) -> Array:
         """Standardised, with a channel in front."""
         return ((array.astype(np.float32) - self._mean) / self._scale)[None]
-
-    def summary(self, inputs: Array) -> Array:
-        """Of every band over time: mean, deviation, tenth and ninetieth percentile."""
-        return over_time(np.swapaxes(inputs[:, 0], 1, 2))
 
     def unpacked(self, path: Path) -> int:
         """Of the stretch that is read."""

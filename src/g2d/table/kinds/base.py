@@ -18,6 +18,7 @@ from g2d.table.reading.cells import Cell
 Array = NDArray[np.generic]
 # Called anew for every pass: each training sample's array, one after the other.
 Arrays = Callable[[], Iterator[Array]]
+SHORT_VECTOR = "g2d.models.encoders.short_vector.ShortVector"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Kind(ABC):
         dtype: Of the encoder's input.
         paths: Whether its cells name files.
         media: Of the files that its cells name, as `Field` has it.
+        summary: What predictors without a network read of an input, a word of `ShortVector`.
         options: What it was made with, beside the columns.
         suggested: The encoder for it, as a recipe says it, where the user asks for none.
     """
@@ -64,6 +66,7 @@ class Kind(ABC):
     dtype: ClassVar[type[np.generic]] = np.float32
     paths: ClassVar[bool] = False
     media: ClassVar[str] = ""
+    summary: ClassVar[str] = "flat"
 
     def __init__(self, columns: Sequence[str], **options: Any) -> None:
         if not columns:
@@ -84,6 +87,11 @@ class Kind(ABC):
     def names_files(self) -> bool:
         """Whether cells may name files."""
         return self.paths or (type(self).files is not Kind.files and len(self.columns) == 1)
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether its options name nothing that lies elsewhere and may change there."""
+        return True
 
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The files that the array of a row is made of, whether they are there or not."""
@@ -147,9 +155,10 @@ class Kind(ABC):
             finished[place] = self.finish(array)
         return finished
 
-    def summary(self, inputs: Array) -> Array:
-        """Short vectors `(B, d)` of inputs `(B, *shape)`, for predictors without a network."""
-        return inputs.reshape(len(inputs), -1)
+    @property
+    def short_vector(self) -> dict[str, Any]:
+        """The encoder whose features predictors without a network read; known when fitted."""
+        return {"name": SHORT_VECTOR, "shape": list(self.shape), "summary": self.summary}
 
     @property
     @abstractmethod

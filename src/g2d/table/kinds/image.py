@@ -14,7 +14,6 @@ from g2d.errors import UserError
 from g2d.table.kinds.base import Array, Kind, one_column, whole
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.published_pictures import wanted_by
-from g2d.table.kinds.summaries import thumbnails
 from g2d.table.reading.cells import Cell
 
 
@@ -33,6 +32,7 @@ class Image(Kind):
     """
 
     name = "image"
+    summary = "thumbnails"
     media = "image/*"
     paths = True
 
@@ -106,10 +106,6 @@ class Image(Kind):
         mean = np.array(self._mean or (0.5,), np.float32)
         std = np.array(self._std or (0.5,), np.float32)
         return np.moveaxis((array.astype(np.float32) / 255 - mean) / std, 2, 0)
-
-    def summary(self, inputs: Array) -> Array:
-        """Pictures of 16 by 16."""
-        return thumbnails(inputs)
 
     def unpacked(self, path: Path) -> int:
         """Of the whole picture, which is read before it is resized."""

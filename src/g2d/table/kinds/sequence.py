@@ -14,7 +14,6 @@ from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, 
 from g2d.table.kinds.features import listed, read_csv, read_npy
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
-from g2d.table.kinds.summaries import over_time
 from g2d.table.reading.cells import Cell
 
 
@@ -32,6 +31,7 @@ class SequenceOfVectors(Kind):
     """
 
     name = "sequence"
+    summary = "over_time"
     media = ".npy"
     ragged = True
 
@@ -119,10 +119,6 @@ class SequenceOfVectors(Kind):
         kept = array[: self.shape[0]]
         padded[: len(kept)] = standardised(kept, self._mean, self._scale)
         return padded
-
-    def summary(self, inputs: Array) -> Array:
-        """Of every number over time: mean, deviation, tenth and ninetieth percentile."""
-        return over_time(inputs)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -45,6 +45,9 @@ def count_words(said: str) -> int:
     return len(_WORD.findall(said))
 
 
+TF_IDF = "g2d.models.encoders.short_vector.TfIdf"
+
+
 class Text(Kind):
     """Text as numbers of its words, from a vocabulary of the training rows, or of its tokens.
 
@@ -100,6 +103,11 @@ class Text(Kind):
                 f"{self.name}: got length={self._given}, expected more than the "
                 f"{self._tokens.marks} marks that the tokenizer puts around a text"
             )
+
+    @property
+    def stands_alone(self) -> bool:
+        """Unless there is a tokenizer."""
+        return self._source is None
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """The text's UTF-8 bytes, `(n,)` uint8."""
@@ -181,6 +189,12 @@ class Text(Kind):
             published = None if self._source is None else suggested_for(str(self._source))
             return published or {"name": "words", "vocabulary": len(self._tokens)}
         return {"name": "words", "vocabulary": len(self._words) + 2}
+
+    @property
+    def short_vector(self) -> dict[str, Any]:
+        """TF-IDF of words or tokens."""
+        known = len(self._words) + 2 if self._tokens is None else len(self._tokens)
+        return {"name": TF_IDF, "words": known}
 
     def state(self) -> dict[str, Any]:
         """The words in order, or the tokenizer, and the length."""

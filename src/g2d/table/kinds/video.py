@@ -11,7 +11,6 @@ import numpy as np
 from g2d.errors import UserError, require
 from g2d.table.kinds.base import Array, Kind, one_column, whole
 from g2d.table.kinds.paths import path_in
-from g2d.table.kinds.summaries import thumbnails
 from g2d.table.reading.cells import Cell
 
 # Frames that are held while a clip of unknown length is read; then every second one goes.
@@ -31,6 +30,7 @@ class Video(Kind):
     """
 
     name = "video"
+    summary = "frames"
     media = "video/*"
     paths = True
 
@@ -50,12 +50,6 @@ class Video(Kind):
     def finish(self, array: Array) -> Array:
         """Channels first, then frames, from -1 to 1."""
         return np.moveaxis(array.astype(np.float32) / 127.5 - 1, 3, 0)
-
-    def summary(self, inputs: Array) -> Array:
-        """Every frame at 16 by 16, and from it the mean and the deviation over frames."""
-        small = thumbnails(np.swapaxes(inputs, 1, 2).reshape(-1, 3, self.side, self.side))
-        frames = small.reshape(len(inputs), self.frames, -1)
-        return np.concatenate([frames.mean(axis=1), frames.std(axis=1)], axis=1)
 
     @property
     def shape(self) -> tuple[int, ...]:

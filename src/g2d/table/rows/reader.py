@@ -23,26 +23,37 @@ class KindReader:
         kind: Fitted.
         decoded: What was decoded, sample by sample.
         present: Which samples have the modality.
+        finished: All inputs, where they are known; the others are then not needed.
+
+    Attributes:
+        finished: All inputs `(N, *kind.shape)`, where they are kept.
     """
 
     augments = False
 
     def __init__(
-        self, kind: Kind, decoded: RaggedArray | StoredArray, present: NDArray[np.bool_]
+        self,
+        kind: Kind,
+        decoded: RaggedArray | StoredArray | None = None,
+        present: NDArray[np.bool_] | None = None,
+        finished: NDArray[np.generic] | StoredArray | None = None,
     ) -> None:
-        self.kind, self.decoded, self.present = kind, decoded, present
-        self._finished: NDArray[np.generic] | None = None
+        self.kind, self.decoded, self.present, self.finished = kind, decoded, present, finished
+        if present is None:
+            return
         size = len(present) * int(np.prod(kind.shape)) * np.dtype(kind.dtype).itemsize
         # what is ragged takes work to finish; pictures and spectrograms are large, and quick
         if kind.ragged and size <= _SMALL:
-            self._finished = self._finish(np.arange(len(present)))
+            self.finished = self._finish(np.arange(len(present)))
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Inputs `(B, *kind.shape)`."""
-        finished = self._finish(rows) if self._finished is None else self._finished[rows]
+        finished = self._finish(rows) if self.finished is None else self.finished[rows]
         return torch.from_numpy(finished)
 
     def _finish(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+        assert self.present is not None
+        assert self.decoded is not None
         stacked = np.zeros((len(rows), *self.kind.shape), self.kind.dtype)
         there = np.flatnonzero(self.present[rows])
         for part in np.split(there, range(_TOGETHER, len(there), _TOGETHER)):

@@ -53,8 +53,9 @@ def _rows(labels: Tensor, rng: np.random.Generator) -> NDArray[np.bool_]:
     places = np.zeros(len(labels), np.int64)
     place = 0
     # counted on from class to class, so that small ones choose as well
-    for label in labels.unique():
-        own = rng.permutation(np.flatnonzero((labels == label).numpy()))
+    counts = labels.unique(return_counts=True)[1].tolist()
+    by_class = labels.argsort(stable=True).split(counts)  # in the place of a look at all, a class
+    for own in (rng.permutation(rows.numpy()) for rows in by_class):
         if len(own) > 1:
             places[own] = place + np.arange(len(own))
             place += len(own)

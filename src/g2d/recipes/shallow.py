@@ -1,0 +1,35 @@
+"""`method: linear` and `boosting`: predictors of scikit-learn as a recipe of a network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from g2d.data.splits import DatasetSpec
+from g2d.errors import UserError
+from g2d.recipes.components import split_spec
+from g2d.recipes.recipe import Component, Recipe
+from g2d.tasks import Regression
+
+SHALLOW = ("linear", "boosting")
+_FUSION = "g2d.models.fusion.linear.LinearFusion"
+
+
+def shallow_recipe(recipe: Recipe, spec: DatasetSpec) -> Recipe:
+    """The recipe on short vectors, where its method is a predictor of scikit-learn.
+
+    Raises:
+        UserError: The data does not say what such predictors read of it.
+    """
+    name, _ = split_spec(recipe.method, "method")
+    if name not in SHALLOW:
+        return recipe
+    if spec.short_vectors is None:
+        raise UserError(
+            f"method: {name} is for tables of your own, and {spec.name} is none; choose another"
+        )
+    encoders: dict[str, Component] = {n: dict(spec.short_vectors[n]) for n in spec.modalities}
+    fusion: dict[str, Any] = {"name": _FUSION}
+    if isinstance(spec.task, Regression):
+        fusion["unit"] = True
+    return replace(recipe, encoders=encoders, fusion=fusion, experts={})
