@@ -172,6 +172,23 @@ def patterns_table(result: dict[str, Any], dataset: str, rate: str) -> str:
     return "\n".join(lines)
 
 
+def costs_table(result: dict[str, Any]) -> str:
+    """Small steps over a bare loop, and the start of a run, for every label."""
+    found = result["measured"]
+    lines = [f"| | {' | '.join(found)} |", "|---|" + "---:|" * len(found)]
+    first = next(iter(found.values()))
+    for kind, rows in {**first["small steps"], "fit": first["fit"]}.items():
+        for name in rows:
+            each = [{**one["small steps"], "fit": one["fit"]}[kind][name] for one in found.values()]
+            ratios = " | ".join(f"{row['ratio']:.2f}" for row in each)
+            lines.append(f"| {kind}: {name} | {ratios} |")
+    for name in ("cold", "warm", "recipe, warm"):
+        rows = [one["start"][name] for one in found.values()]
+        cells = [f"{row['cpu_s']:.2f} s, {row['peak_MiB']} MiB" for row in rows]
+        lines.append(f"| start: {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def loading_table(result: dict[str, Any]) -> str:
     """Samples a second from original files and from a store, and a batch beside a step."""
     lines = [
@@ -341,6 +358,8 @@ def _table_of(result: dict[str, Any]) -> str:
         return "\n\n".join(parts)
     if "loading" in result:
         return loading_table(result)
+    if "measured" in result:
+        return costs_table(result)
     return accuracy_table(result) if "rows" in result else step_table(result)
 
 

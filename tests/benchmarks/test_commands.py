@@ -152,6 +152,18 @@ def test_step_measures_every_variant(tmp_path):
 
 
 @pytest.mark.slow
+def test_costs_are_kept_by_label(tmp_path):
+    result = tmp_path / "costs.json"
+    for label in ("one", "other"):
+        run("costs.py", "--turns", 1, "--rows", 1200, "--label", label, "--result", result)
+    found = json.loads(result.read_text())["measured"]
+    assert list(found) == ["one", "other"]
+    for row in found.values():
+        assert row["small steps"]["mlp"]["bare, joint"]["ratio"] == 1
+        assert row["start"]["warm"]["cpu_s"] < row["start"]["cold"]["cpu_s"]
+
+
+@pytest.mark.slow
 def test_loading_measures_files_store_and_step(tmp_path):
     result = tmp_path / "loading.json"
     arguments = ("--clips", 2, "--rounds", 1, "--batches", 1, "--device", "cpu")

@@ -73,7 +73,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def everything(splits: Splits) -> dict[str, Any]:
     spec = splits.spec
     found: dict[str, Any] = {
-        "spec": replace(spec, task=None, summaries=None),  # type: ignore[arg-type]
+        "spec": replace(spec, task=None),  # type: ignore[arg-type]
         "task": (type(spec.task), spec.task.describe()),
     }
     for name, split in splits.named().items():
@@ -81,10 +81,6 @@ def everything(splits: Splits) -> dict[str, Any]:
         found |= {
             f"{name}/{key}": (x.dtype, x.numpy().tobytes()) for key, x in batch.inputs.items()
         }
-        found[f"{name}/summaries"] = [
-            spec.summaries[key](x.numpy()).tobytes()  # type: ignore[index]
-            for key, x in batch.inputs.items()
-        ]
         found[f"{name}/target"] = (batch.target.dtype, batch.target.tolist(), split.target.tolist())
         found[f"{name}/present"] = {key: mask.tolist() for key, mask in batch.present.items()}
         for extra in ("weights", "groups"):

@@ -28,7 +28,8 @@ class TableData:
     A cell that is empty is a missing modality, and so is one that cannot be used, which is
     reported. Rows without a target, without a place in the division, or without any modality are
     left out, and so are those to validate and test on whose class no training row has. Files are
-    decoded once, into a store in the cache.
+    decoded once, into a store in the cache; a table of 1,000 rows or more that names none is not
+    read again while its contents and options are the same.
 
     Args:
         table: CSV, TSV, Parquet or JSON Lines; in Python also a pandas DataFrame.
@@ -41,7 +42,7 @@ class TableData:
             `dates`, shares `val` and `test`, `seed`; a column called `split` is followed when
             nothing is said.
         folder: What relative paths are relative to; the table's own folder when not given.
-        cache: Where decoded files are kept.
+        cache: Where decoded rows, and what was made of them, are kept.
         workers: Processes that decode files; with more than 0, a script of your own has to keep
             its work below `if __name__ == "__main__":`.
         numbers: The decimal mark of columns, `decimal_point` or `decimal_comma`, where their values

@@ -242,3 +242,19 @@ def test_states_are_numbers_that_json_knows():
     kind = Tabular(["a"])
     fit(kind, [{"a": "1e99"}, {"a": "nan"}, {"a": "-inf"}, {"a": "3"}])
     json.dumps(kind.state(), allow_nan=False)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_many_vectors_at_once_are_fitted_and_finished_as_one_by_one(gaps: bool) -> None:
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(300, 4)) * 1e7 + 1e9
+    if gaps:
+        rows[draw.random(rows.shape) < 0.05] = np.nan
+    one = Moments(4)
+    for row in rows:
+        one.add(row[None])
+    kind = Features([f"x{i}" for i in range(4)])
+    kind.fit(lambda: iter(rows))
+    assert kind.state() == {"mean": one.mean.tolist(), "scale": one.scale.tolist()}
+    finished = kind.finish_all(list(rows))
+    assert finished.tobytes() == np.stack([kind.finish(row) for row in rows]).tobytes()

@@ -20,6 +20,9 @@ from g2d.table.reading.delimited import delimited, encoding_of
 from g2d.table.reading.numbers import Reading, reading_of
 from g2d.table.reading.numerals import Written, parts_of, plain
 
+# Rows that are looked at at once.
+_TOGETHER = 4096
+
 
 def read_npy(cell: str, folder: Path, ndim: int) -> Array:
     """The numbers of a `.npy` file, float32.
@@ -157,9 +160,9 @@ class Features(Kind):
             raise UserError(f"{self.name}: no training row has {', '.join(self.columns)}")
         width = int(np.bincount(lengths).argmax())
         moments = Moments(width)
-        for array in arrays():
-            if len(array) == width:
-                moments.add(array[None])
+        fitting = (array for array in arrays() if len(array) == width)
+        while part := list(islice(fitting, _TOGETHER)):
+            moments.add_each(np.array(part, np.float64))
         self._mean, self._scale = moments.mean, moments.scale
 
     def refuses(self, array: Array) -> str:
@@ -171,6 +174,10 @@ class Features(Kind):
     def finish(self, array: Array) -> Array:
         """Standardised; 0, the mean, where a number is missing."""
         return standardised(array, self._mean, self._scale).astype(np.float32)
+
+    def finish_all(self, arrays: Sequence[Array]) -> Array:
+        """As `finish`, of many rows at once."""
+        return self.finish(np.array(arrays, np.float64).reshape(len(arrays), *self.shape))
 
     @property
     def shape(self) -> tuple[int, ...]:
