@@ -7,12 +7,14 @@ Reads the data file of `coverage combine` and writes `results/coverage.json`.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
+from cells import write
 from coverage import Coverage
+
+from g2d.runs.environment import environment
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ROOT / "src"
@@ -44,12 +46,12 @@ def main() -> None:
     packages = {name: {"percent": percent(row), **row} for name, row in rows.items()}
     result = {
         "command": "make coverage",
-        "coverage": version("coverage"),
+        "environment": environment() | {"coverage": version("coverage")},
         "tests": "those of `make test-ci`",
         "all": {"percent": percent(whole), **whole},
         "packages": packages,
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    write(result, RESULT)
     for name, row in packages.items():
         print(f"{row['percent']:5.1f} %  {row['statements']:6}  {name}")
     print(f"{percent(whole):5.1f} %  {whole['statements']:6}  all; in {RESULT.relative_to(ROOT)}")

@@ -213,6 +213,14 @@ def test_what_two_processes_change_is_what_was_measured(tables):
     assert abs(found[0]["mean"] - found[1]["mean"]) < found[1]["std"]
 
 
+def test_nearly_all_statements_of_every_package_are_run_by_the_tests_of_ci(tables):
+    packages = tables.read("coverage.json")["packages"]
+    folders = {path.parent.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
+    assert set(packages) <= {".".join(folder.parts) for folder in folders}
+    assert len(packages) > len(folders) - 10  # some hold no statement
+    assert min(row["percent"] for row in packages.values()) >= 90
+
+
 def test_the_experimental_methods_are_counted():
     words = ("None", "One", "Two", "Three", "Four", "Five", "Six")
     count = sum(entry.experimental for entry in METHODS.values())

@@ -25,7 +25,8 @@ def test_a_grid_on_ray_is_the_grid_of_one_process_and_a_dead_worker_fails_alone(
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     mark = tmp_path / "mark"
     data = {
-        "toys": {"data": {"name": "toy.ToyData"}},
+        # other points than those of the deadly: else they share teachers, and the first trains them
+        "toys": {"data": {"name": "toy.ToyData", "salt": 1}},
         "deadly": {
             "data": {"name": "benchmark.compare.deadly.Deadly", "mark": str(mark), "at": 15}
         },

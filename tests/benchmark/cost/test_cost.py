@@ -158,7 +158,7 @@ class Heavy(nn.Module):
         return self.body(inputs) + self.bulk.sum()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(every_shard=True)
 def test_peak_memory_is_weights_gradients_and_momentum(tmp_path, work):
     encoders = dict.fromkeys(("near", "far"), "benchmark.cost.test_cost.Heavy")
     recipe = recipe_from({**toy_recipe(), "encoders": encoders})
