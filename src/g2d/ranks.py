@@ -28,9 +28,10 @@ def is_of_a_lost_process(error: RuntimeError) -> bool:
         >>> is_of_a_lost_process(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
         False
     """
-    return "gloo/transport" in str(error) or (
-        dist.is_available() and isinstance(error, dist.DistBackendError)
-    )
+    lost = ("Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")
+    said = str(error)
+    of_backend = dist.is_available() and isinstance(error, dist.DistBackendError)
+    return ("gloo/transport" in said or of_backend) and any(words in said for words in lost)
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:

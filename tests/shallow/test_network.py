@@ -16,7 +16,7 @@ from g2d.functional.calibration import fit_temperature
 from g2d.recipes.build import architecture, restore_brought
 from g2d.recipes.recipe import recipe_from
 from g2d.recipes.shallow import shallow_recipe
-from g2d.shallow import NAMES, ShortVectors, choose, fit_network
+from g2d.shallow import NAMES, ShortVectors, choose, fit, fit_network
 from g2d.tasks import Classification, MultiLabel, Regression
 
 N = 150
@@ -74,7 +74,7 @@ def network(splits, predictor):
 
 
 def scikit_learn(splits, predictor):
-    """What scikit-learn itself says of the test rows, calibrated."""
+    """What scikit-learn itself says of the test rows, and where no probability is cut off."""
     task, names = splits.spec.task, splits.spec.modalities
     vectors = ShortVectors(splits.spec, splits.train)
     matrices = [
@@ -84,12 +84,12 @@ def scikit_learn(splits, predictor):
     pairs = [(matrices[0], splits.train.target), (matrices[1], splits.val.target)]
     fitted = choose(NAMES[predictor](task, N), task, *pairs)
     logits = fitted.logits(matrices[2])
+    temperature = fit_temperature(task, fitted.logits(matrices[1]), splits.val.target)
     # probabilities below a millionth are cut off there, and not in the network
     sure = logits.abs() > 13.7
     if isinstance(task, MultiLabel):
         sure = sure[:, :2]  # the third never comes, and neither doubts it
-    whole = ~sure.any(dim=1)
-    return logits / fit_temperature(task, fitted.logits(matrices[1]), splits.val.target), whole
+    return logits / max(1, temperature), ~sure.any(dim=1)
 
 
 def batch_of(split):
@@ -134,6 +134,37 @@ def test_a_class_that_training_lacks_is_never_said():
         assert (said.argmax(dim=1) == scikit_learn(splits, predictor)[0].argmax(dim=1)).all()
 
 
+def test_few_validation_rows_do_not_make_it_too_sure():
+    """18 rows that are all right would choose the least temperature there is."""
+    rng = np.random.default_rng(0)
+    losses = []
+    for _ in range(10):
+        x = rng.normal(size=(400, 2)).astype(np.float32)
+        y = (x[:, 0] + rng.normal(size=400) / 4 > 0).astype(np.int64)
+        parts = [
+            ArraySplit({"numbers": x[a:b]}, y[a:b]) for a, b in ((0, 84), (84, 102), (102, 400))
+        ]
+        splits = of_numbers(Classification(2), x, y)
+        _, model = network(Splits(splits.spec, *parts), "linear")
+        logits = model(batch_of(parts[2])).logits
+        losses.append(splits.spec.task.loss(logits, parts[2].target).item())
+    assert np.mean(losses) < 0.3
+
+
+def test_a_class_that_only_validation_has_does_not_cool_the_others():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    later = y.copy()
+    later[:40] = 2
+    spec = of_numbers(Classification(3), x, y).spec
+    train, val = ArraySplit({"numbers": x}, y), ArraySplit({"numbers": x}, later)
+    _, model = network(Splits(spec, train, val, train), "linear")
+    said = model(batch_of(train)).logits.softmax(dim=1)
+    assert said[:, 2].max() < 1e-6
+    assert (said.argmax(dim=1) == train.target).float().mean() > 0.95
+
+
 def test_it_is_built_again_from_its_recipe_and_its_weights():
     splits = data(TASKS["four classes"], ("numbers", "steps"), missing=True)
     for predictor in ("linear", "boosting"):
@@ -157,10 +188,71 @@ def test_unimodal_logits_are_what_is_said_where_the_others_are_absent():
         assert not said[~own].any()
 
 
-def test_trees_read_no_words_and_only_tables_say_what_they_read():
+def test_what_cannot_be_read_or_is_not_used_is_refused():
     splits = data(TASKS["two classes"], ("words", "numbers"))
-    with pytest.raises(UserError, match="boosting reads no words; leave words out"):
+    with pytest.raises(UserError, match=r"as words has; give --data.modalities '\[numbers\]'"):
         network(splits, "boosting")
+    for more, line in (
+        ({"encoders": {"numbers": "mlp"}}, "encoders.numbers: linear reads short vectors"),
+        ({"experts": {"numbers": "svm"}}, "experts: linear reads short vectors"),
+    ):
+        recipe = recipe_from({"data": "x", "method": "linear", **more})
+        with pytest.raises(UserError, match=line):
+            shallow_recipe(recipe, splits.spec)
     spec = replace(splits.spec, short_vectors=None)
     with pytest.raises(UserError, match="linear is for tables of your own, and own is none"):
         shallow_recipe(recipe_from({"data": "x", "method": "linear"}), spec)
+
+
+def of_numbers(task, x, y, weights=None):
+    split = ArraySplit({"numbers": x}, y)
+    split.weights = weights
+    shapes = {"numbers": (x.shape[1],)}
+    short = {"numbers": {**SHORT["numbers"], "shape": [x.shape[1]]}}
+    spec = DatasetSpec("own", task, shapes, "p", "f", short_vectors=short)
+    return Splits(spec, split, split, split)
+
+
+@pytest.mark.parametrize("predictor", ["linear", "boosting"])
+def test_rows_weigh_as_the_data_draws_them(predictor):
+    """Light rows say the opposite of heavy ones."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2)).astype(np.float32)
+    heavy = rng.random(300) < 0.3
+    y = ((x[:, 0] > 0) == heavy).astype(np.int64)
+    weights = torch.from_numpy(np.where(heavy, 1.0, 0.001))
+    _, model = network(of_numbers(Classification(2), x, y, weights), predictor)
+    said = model(batch_of(ArraySplit({"numbers": x}, y))).logits.argmax(dim=1).numpy()
+    assert (said == y)[heavy].mean() > 0.95
+
+
+def test_classes_weigh_as_the_task_says():
+    rng = np.random.default_rng(0)
+    y = (rng.random(600) < 0.05).astype(np.int64)
+    x = (rng.normal(size=(600, 1)) + y[:, None]).astype(np.float32)
+    found = {}
+    for weights in (None, [0.526, 10.0]):
+        _, model = network(of_numbers(Classification(2, weights=weights), x, y), "linear")
+        said = model(batch_of(ArraySplit({"numbers": x}, y))).logits.argmax(dim=1).numpy()
+        found[weights is None] = [(said == y)[y == k].mean() for k in (0, 1)]
+    assert found[True][1] < 0.2 < 0.5 < found[False][1]
+
+
+@pytest.mark.parametrize("predictor", ["linear", "boosting"])
+def test_a_wrong_target_does_not_lead_under_the_absolute_loss(predictor):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 1)).astype(np.float32)
+    y = 10 + x[:, 0]
+    y[3] = 1e6
+    task = Regression.fit(torch.from_numpy(y), loss="absolute")
+    _, model = network(of_numbers(task, x, y), predictor)
+    said = task.predict(model(batch_of(ArraySplit({"numbers": x}, y))).logits).detach().numpy()
+    assert np.abs(np.delete(said.ravel() - y, 3)).mean() < 0.3
+
+
+def test_trees_take_a_class_of_one_row_among_many():
+    x = np.random.default_rng(0).normal(size=(10_400, 1)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    y[5] = 2
+    for trees in NAMES["boosting"](Classification(3), len(y)):
+        fit(trees.set_params(max_iter=2), Classification(3), x, torch.from_numpy(y))

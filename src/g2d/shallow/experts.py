@@ -76,12 +76,19 @@ def fit_expert(splits: Splits, modality: str, expert: Any, seed: int = 0) -> dic
     matrix, target = seen(train)[own], train.target[own]
     pairs = (matrix, target), (seen(val)[held], val.target[held])
     candidates = NAMES[expert](task, len(own)) if isinstance(expert, str) else [expert]
-    whole = choose(candidates, task, *pairs)
+    weights = None if vectors.weights is None else vectors.weights[own]
+    whole = choose(candidates, task, *pairs, weights)
     best = candidates[whole.place]
     temperature = fit_temperature(task, whole.logits(pairs[1][0]), pairs[1][1])
     fold_of = _folds(task, target, seed)
     folds = [
-        fit(best, task, matrix[np.flatnonzero(rows)], target[rows])
+        fit(
+            best,
+            task,
+            matrix[np.flatnonzero(rows)],
+            target[rows],
+            None if weights is None else weights[rows],
+        )
         for rows in (fold_of != fold for fold in range(fold_of.max() + 1))
     ]
     out: dict[str, Tensor] = {}

@@ -86,7 +86,7 @@ def fit_floors(splits: Splits, rows: int = 5000, without: Collection[str] = ()) 
         missing = [one for one in names if one in vectors.missing]
         candidates = NAMES[name](task, len(train.target))
         pairs = [(part.joined(names, missing), part.target) for part in (train, val)]
-        fitted[name] = choose(candidates, task, pairs[0], pairs[1])
+        fitted[name] = choose(candidates, task, pairs[0], pairs[1], vectors.weights)
         logger.info("%s on %s is fitted", name, ", ".join(names))
     logits: dict[str, dict[str, Tensor]] = {name: {} for name in [GUESS, *fitted]}
     for split_name, split in splits.measured().items():

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from g2d.data.loader import limit
 from g2d.data.splits import Splits
-from g2d.errors import UserError
 from g2d.functional.calibration import fit_temperature
-from g2d.models.encoders.short_vector import TfIdf
 from g2d.models.fusion.linear import LinearFusion
 from g2d.models.fusion.trees import TreeFusion
 from g2d.models.multimodal import MultimodalModel
-from g2d.shallow.predictors import NAMES, Fitted, choose
+from g2d.shallow.predictors import NAMES, Fitted, choose, cooled
 from g2d.shallow.trees import Trees
-from g2d.shallow.vectors import ShortVectors
-from g2d.tasks import Regression
+from g2d.shallow.vectors import Matrix, ShortVectors
+from g2d.tasks import Classification, Regression
 
+logger = logging.getLogger(__name__)
 # The most rows that are fitted on, and that choose.
 _ROWS = 20_000
 
@@ -29,7 +29,8 @@ def fit_network(model: MultimodalModel, splits: Splits, predictor: str) -> Multi
     """Gives a model of short vectors what scikit-learn finds.
 
     The predictor is that of the floors: logistic or ridge regression, or boosted trees. Validation
-    rows choose its penalty or the size of its trees, and a temperature that calibrates it.
+    rows choose its penalty or the size of its trees, and a temperature of 1 or more, since few
+    rows would choose one that makes it too sure.
 
     Args:
         model: With `ShortVector` and `TfIdf` as encoders and a `LinearFusion`, in the place of
@@ -39,19 +40,18 @@ def fit_network(model: MultimodalModel, splits: Splits, predictor: str) -> Multi
 
     Returns:
         The model.
-
-    Raises:
-        UserError: Trees are asked to read words.
     """
     task, names = splits.spec.task, splits.spec.modalities
-    words = [name for name in names if isinstance(model.encoders[name], TfIdf)]
-    if words and predictor == "boosting":
-        raise UserError(f"method: boosting reads no words; leave {', '.join(words)} out")
     vectors = ShortVectors(splits.spec, splits.train, _ROWS)
     parts = vectors.train, vectors.read_all(limit(splits.val, _ROWS))
     train, val = ((part.joined(names, vectors.missing), part.target) for part in parts)
-    fitted = choose(NAMES[predictor](task, len(train[1])), task, train, val)
-    temperature = fit_temperature(task, fitted.logits(val[0]), val[1])
+    if len(train[1]) < len(splits.train):
+        logger.warning(
+            "%s is fitted on %d of %d training rows", predictor, len(train[1]), len(splits.train)
+        )
+    candidates = NAMES[predictor](task, len(train[1]))
+    fitted = choose(candidates, task, train, val, vectors.weights)
+    temperature = _temperature(fitted, train[1], val)
     for name in names:
         vectors.give(name, model.encoders[name])
     if predictor == "linear":
@@ -63,6 +63,15 @@ def fit_network(model: MultimodalModel, splits: Splits, predictor: str) -> Multi
         fusion = model.bring(TreeFusion, **trees.options(), asks=vectors.missing, **unit)
         trees.put_into(cast(TreeFusion, fusion), temperature)
     return model
+
+
+def _temperature(fitted: Fitted, trained: Tensor, val: tuple[Matrix, Tensor]) -> float:
+    """That of the validation rows, without those of classes that no training row has."""
+    logits, target = fitted.logits(val[0]), val[1]
+    if isinstance(fitted.task, Classification):
+        known = torch.isin(target, trained)
+        logits, target = logits[known], target[known]
+    return max(1.0, fit_temperature(fitted.task, logits, target))
 
 
 def _set_linear(
@@ -77,7 +86,7 @@ def _set_linear(
             len(places), -1
         )
         biases[places] += fitted.scale[1] * estimator.intercept_
-    fusion.bias.copy_(torch.from_numpy(biases) / temperature)
+    fusion.bias.copy_(torch.from_numpy(cooled(biases, temperature)))
     *blocks, bits = (weights / temperature).split([*widths, len(missing)], dim=1)
     for name, block in zip(fusion.modalities, blocks, strict=True):
         head = cast(nn.Linear, fusion.heads[name])

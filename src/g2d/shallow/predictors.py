@@ -83,7 +83,18 @@ class Fitted:
         return found
 
 
-def fit(estimator: Any, task: Task, matrix: Matrix, target: Tensor) -> Fitted:
+def cooled(biases: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Biases at a temperature, which leaves what is never said as it is."""
+    return np.where(biases == _NEVER, _NEVER, biases / temperature)
+
+
+def fit(
+    estimator: Any,
+    task: Task,
+    matrix: Matrix,
+    target: Tensor,
+    weights: NDArray[np.float64] | None = None,
+) -> Fitted:
     """Fits clones of an estimator of scikit-learn.
 
     Args:
@@ -92,6 +103,7 @@ def fit(estimator: Any, task: Task, matrix: Matrix, target: Tensor) -> Fitted:
         task: What is predicted. Numbers are fitted with mean 0 and variance 1.
         matrix: `(N, d)`.
         target: As the task has it.
+        weights: Of the rows; all the same when not given.
 
     Raises:
         UserError: It cannot be fitted, or is of the wrong kind.
@@ -102,29 +114,36 @@ def fit(estimator: Any, task: Task, matrix: Matrix, target: Tensor) -> Fitted:
     try:
         if isinstance(task, Regression):
             unit = task.scale(target).double().numpy()
+            if task.absolute:  # a few wrong targets do not lead
+                unit = unit.clip(0, 1)
             mean, deviation = float(unit.mean()), float(unit.std()) or 1.0
             unit = (unit - mean) / deviation
-            return Fitted(task, [_fit(clone(estimator), matrix, unit)], (mean, deviation))
+            return Fitted(task, [_fit(clone(estimator), matrix, unit, weights)], (mean, deviation))
         if isinstance(task, MultiLabel):
             columns = target.numpy().astype(np.int64).T
-            return Fitted(task, [_fit_label(clone(estimator), matrix, bits) for bits in columns])
+            parts = [_fit_label(clone(estimator), matrix, bits, weights) for bits in columns]
+            return Fitted(task, parts)
         if len(only := target.unique()) == 1:
             return Fitted(task, [int(only)])
-        return Fitted(task, [_fit(clone(estimator), matrix, target.numpy())])
+        return Fitted(task, [_fit(clone(estimator), matrix, target.numpy(), weights)])
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{type(estimator).__name__} cannot be fitted: {reason[:300]}") from None
 
 
 def choose(
-    candidates: Sequence[Any], task: Task, train: tuple[Matrix, Tensor], val: tuple[Matrix, Tensor]
+    candidates: Sequence[Any],
+    task: Task,
+    train: tuple[Matrix, Tensor],
+    val: tuple[Matrix, Tensor],
+    weights: NDArray[np.float64] | None = None,
 ) -> Fitted:
     """The estimator whose calibrated loss is least on validation rows.
 
     A loss tells candidates apart by fewer rows than the share of right answers does, and is fair
     to those that are no probabilities once each has the temperature that suits it.
     """
-    found = [fit(candidate, task, *train) for candidate in candidates]
+    found = [fit(candidate, task, *train, weights) for candidate in candidates]
     losses = []
     for fitted in found:
         logits = fitted.logits(val[0])
@@ -141,6 +160,7 @@ def _boosting(task: Task, rows: int) -> list[Any]:
     if isinstance(task, Regression):
         make = ensemble.HistGradientBoostingRegressor
     trees = {"max_iter": max(10, min(100, 1000 // task.outputs)), "random_state": 0}
+    trees["early_stopping"] = False  # which draws rows to stop by, and a class of one row has none
     small = {"learning_rate": 0.05, "max_leaf_nodes": 8, "min_samples_leaf": 10}
     return [make(**trees), make(**trees, **small)]
 
@@ -181,16 +201,34 @@ def _check_classifier(estimator: Any) -> None:
         )
 
 
-def _fit(estimator: Any, matrix: Matrix, target: NDArray[np.generic]) -> Any:
+def _fit(
+    estimator: Any,
+    matrix: Matrix,
+    target: NDArray[np.generic],
+    weights: NDArray[np.float64] | None,
+) -> Any:
+    takes = require("sklearn.utils.validation", "tables").has_fit_parameter
+    if weights is not None and not takes(estimator, "sample_weight"):
+        raise UserError(
+            f"{type(estimator).__name__} takes no weights of rows; choose another estimator, or "
+            "leave class_weight and weight out"
+        )
     with warnings.catch_warnings():
         # a candidate that has not converged is judged like the others
         warnings.simplefilter("ignore")
-        return estimator.fit(matrix, target)
+        if weights is None:
+            return estimator.fit(matrix, target)
+        return estimator.fit(matrix, target, sample_weight=weights)
 
 
-def _fit_label(estimator: Any, matrix: Matrix, bits: NDArray[np.int64]) -> Any:
+def _fit_label(
+    estimator: Any,
+    matrix: Matrix,
+    bits: NDArray[np.int64],
+    weights: NDArray[np.float64] | None,
+) -> Any:
     only = np.unique(bits)
-    return bool(only[0]) if len(only) == 1 else _fit(estimator, matrix, bits)
+    return bool(only[0]) if len(only) == 1 else _fit(estimator, matrix, bits, weights)
 
 
 def _one_label(part: Any, matrix: Matrix) -> NDArray[np.float64]:

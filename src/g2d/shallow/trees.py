@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from g2d.models.fusion.trees import TreeFusion
-from g2d.shallow.predictors import Fitted
+from g2d.shallow.predictors import Fitted, cooled
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Trees:
 
     def put_into(self, fusion: TreeFusion, temperature: float) -> None:
         """Sets the arrays of a fusion; its logits are divided by the temperature."""
-        fusion.bias.copy_(torch.from_numpy(self.biases / temperature))
+        fusion.bias.copy_(torch.from_numpy(cooled(self.biases, temperature)))
         fusion.output.copy_(torch.tensor(self.outputs, dtype=torch.int64))
         for tree, nodes in enumerate(self.nodes):
             own, count = np.arange(len(nodes)), len(nodes)

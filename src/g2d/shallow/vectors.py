@@ -17,6 +17,7 @@ from g2d.data.splits import DatasetSpec, Split
 from g2d.errors import require
 from g2d.models.encoders.short_vector import ShortVector, TfIdf
 from g2d.models.encoders.summaries import SUMMARIES
+from g2d.tasks import Classification, Task
 
 # (N, d), an array or a sparse matrix of scipy.
 Matrix = Any
@@ -77,6 +78,8 @@ class ShortVectors:
     Attributes:
         train: The training samples that were read.
         rows: Their places in the training split.
+        weights: Of these samples, by the task's classes and as the data draws them, with mean 1;
+            `None` where all are the same.
         columns: Modalities whose input is a vector of numbers already.
         missing: Modalities that some of the training samples lack.
     """
@@ -107,6 +110,7 @@ class ShortVectors:
         self.columns = [name for name in numbers if len(spec.shapes[name]) == 1]
         self.missing = [name for name, there in present.items() if not there.all()]
         self.train = self._finish(raw, target, present)
+        self.weights = _weights(spec.task, drawn)
 
     def read(self, split: Split) -> Iterator[Rows]:
         """The samples of any split in order, a part at a time."""
@@ -171,6 +175,14 @@ class ShortVectors:
 def _batches(split: Split) -> Iterator[Batch]:
     for start in range(0, len(split), _CHUNK):
         yield split.__getitems__(list(range(start, min(start + _CHUNK, len(split)))))
+
+
+def _weights(task: Task, split: Split) -> NDArray[np.float64] | None:
+    found = None if split.weights is None else split.weights.double().numpy()
+    if isinstance(task, Classification) and task.weights is not None:
+        own = task.weights[split.target].double().numpy()
+        found = own if found is None else found * own
+    return None if found is None else found / found.mean()
 
 
 def _counts(words: NDArray[np.generic]) -> Matrix:

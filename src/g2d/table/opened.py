@@ -26,6 +26,8 @@ from g2d.table.columns.targets import Target
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.rows.reader import KindReader
 
+logger = logging.getLogger(__name__)
+
 KIND = "opened table"
 _HINT = "delete it; it is made again from the table"
 # Shorter tables are read as fast.
@@ -112,6 +114,12 @@ class Opened:
         arrays |= {"weights": self.weights, "groups": self.groups}
         arrays |= {f"present-{name}": mask for name, mask in self.missing.items()}
         arrays |= {f"input-{name}": reader.finished for name, reader in self.readers.items()}
+        try:
+            self._write(folder, arrays, said)
+        except OSError as error:  # a cache that cannot be written: the table is read again
+            logger.info("%s is not kept: %s", self.name, error)
+
+    def _write(self, folder: Path, arrays: Mapping[str, Any], said: Said) -> None:
         locking = require("filelock", "train")
         with locking.FileLock(folder.parent / f".{folder.name}.lock"):
             if folder.exists():

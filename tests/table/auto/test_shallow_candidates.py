@@ -66,7 +66,24 @@ def test_one_of_them_by_its_name(g2d, table, tmp_path):  # noqa: F811
     assert g2d("train", file, *words, "linear").status == 0
     refused = g2d("train", file, *words, "boosting")
     assert refused.status == 2
-    assert "boosting reads no words; leave note out" in refused.err
+    assert "give --data.modalities '[tabular]'" in refused.err
+    given = ("--data.modalities", "[tabular]")
+    assert g2d("train", file, *words, "boosting", *given, "--name", "trees").status == 0
     refused = g2d("train", file, *words, "linear", "--method.penalty", "1")
     assert refused.status == 2
     assert "method.penalty: linear has no options" in refused.err
+
+
+def test_rows_without_numbers_leave_trees_among_the_floors(g2d, table, tmp_path):  # noqa: F811
+    file, _ = table
+    head, *rows = file.read_text().splitlines()
+    for place in (3, 50, 90):
+        rows[place] = ",".join(["", "", *rows[place].split(",")[2:]])
+    file.write_text("\n".join([head, *rows]) + "\n")
+    words = ("--target", "target", "--out", tmp_path / "runs", "--training.epochs", "1")
+    done = g2d("train", file, *words, "--method.folds", "1", "--method", "auto")
+    assert done.status == 0, done.err
+    (run,) = (tmp_path / "runs").glob("*-auto-seed0")
+    found = {line["name"] for line in read_json(run / "leaderboard.json")["candidates"]}
+    assert "boosting (floor)" in found
+    assert "boosting" not in found

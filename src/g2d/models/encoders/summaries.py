@@ -41,16 +41,16 @@ def over_time(steps: Tensor) -> Tensor:
     """
     there = (steps != 0).any(dim=2, keepdim=True)
     count = there.sum(dim=1)
-    kept = steps.double() * there
+    kept = steps * there
     mean = kept.sum(dim=1) / count.clamp(min=1)
     squares = ((kept - mean[:, None]) * there).square().sum(dim=1)
     ordered = kept.masked_fill(~there, torch.inf).sort(dim=1).values
     parts = [mean, (squares / count.clamp(min=1)).sqrt()]
     for share in (0.1, 0.9):
-        place = share * (count - 1).clamp(min=0).double()
+        place = share * (count - 1).clamp(min=0).to(steps)
         below, above = (_at(ordered, end.long()) for end in (place.floor(), place.ceil()))
         parts.append(below + (place - place.floor()) * (above - below))
-    return torch.where(count > 0, torch.cat(parts, dim=1), 0.0).to(steps.dtype)
+    return torch.where(count > 0, torch.cat(parts, dim=1), 0.0)
 
 
 def bands(spectrograms: Tensor) -> Tensor:

@@ -148,7 +148,7 @@ class RoundFolder:
         began = time.process_time()
         splits = _some(self.rows.splits, candidate.modalities)
         recipe = candidate.recipe(self.recipe)
-        if candidate.modalities != self.rows.splits.spec.modalities:
+        if candidate.modalities != self.rows.splits.spec.modalities and recipe.encoders:
             kept = {n: e for n, e in recipe.encoders.items() if n in candidate.modalities}
             taught = {n: e for n, e in recipe.experts.items() if n in candidate.modalities}
             recipe = replace(recipe, encoders=kept, experts=taught)

@@ -16,6 +16,8 @@ from g2d.shallow.floors import slow_to_boost
 FLOOR = -1
 # From the simplest to the least simple, which is also the order of training.
 LINEAR, ALONE, BOOSTING, ENSEMBLE, JOINT, DISTILLED = range(6)
+# Predictors of scikit-learn, which take seconds.
+SHALLOW = (LINEAR, BOOSTING)
 _METHODS: dict[int, Component] = {
     LINEAR: "linear",
     BOOSTING: "boosting",
@@ -84,12 +86,14 @@ class Candidate:
         changed = replace(recipe, method=self.method)
         if not self.trains:
             changed = replace(changed, fusion="late", experts={})
+        if self.kind in SHALLOW:
+            changed = replace(changed, encoders={}, experts={})
         return changed
 
     def without(self, dropped: Sequence[str]) -> Candidate:
         """The same with fewer modalities; a network of one that is left is that modality alone."""
         left = tuple(name for name in self.modalities if name not in dropped)
-        if len(left) == 1 and self.kind not in (LINEAR, BOOSTING):
+        if len(left) == 1 and self.kind not in SHALLOW:
             return Candidate(ALONE, left)
         gone = tuple(name for name in self.modalities if name in dropped)
         return replace(self, modalities=left, dropped=(*self.dropped, *gone))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from g2d.data.splits import Splits
-from g2d.errors import DivergedError
+from g2d.errors import DivergedError, UserError
 from g2d.recipes.recipe import Recipe
 from g2d.table.auto.answers import Answers, RoundFolder
 from g2d.table.auto.budget import Budget
@@ -18,7 +18,8 @@ from g2d.table.auto.candidates import (
     BOOSTING,
     DISTILLED,
     ENSEMBLE,
-    LINEAR,
+    JOINT,
+    SHALLOW,
     Candidate,
     candidates_of,
 )
@@ -29,9 +30,8 @@ from g2d.table.auto.stacking import stacked, useless
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# Cost beside joint training: predictors of scikit-learn take seconds; G²D reads what the teachers
-# answer from a cache.
-_COSTS = {LINEAR: 0.0, BOOSTING: 0.0, DISTILLED: 1.2}
+# A step of G²D beside one of joint training, the teachers' answers read from a cache.
+_DISTILLING = 1.2
 
 
 class Search:
@@ -65,7 +65,12 @@ class Search:
         self.folders = [
             RoundFolder(number, rows, recipe, folder, fabric) for number, rows in enumerate(rounds)
         ]
-        self.candidates = candidates_of(splits.spec)
+        # trees that some rows give nothing to read are a floor
+        self.candidates = [
+            one
+            for one in candidates_of(splits.spec)
+            if one.kind != BOOSTING or self._answers_all(one)
+        ]
         self.floors: list[Candidate] = []
         self.done: list[RoundFolder] = []
         self.left_out: dict[str, str] = {}
@@ -119,27 +124,41 @@ class Search:
         return [{n: done.answers(Candidate(ALONE, (n,))) for n in names} for done in self.done]
 
     def _round(self, folder: RoundFolder) -> None:
+        for one in [one for one in self.candidates if one.kind in SHALLOW]:
+            self._train(folder, one)
         apart = [one for one in self.candidates if not one.trains]
         if not folder.has(apart):
             folder.teach(self.splits.spec.modalities)
             self.remember()
         taught = sum(folder.answers(one).seconds for one in apart if one.kind == ALONE)
         cost = taught  # of joint training, until it is known
-        for one in [one for one in self.candidates if one.trains]:
-            foreseen = cost * _COSTS.get(one.kind, 1.0)
+        students = (JOINT, DISTILLED)
+        for one in [one for one in self.candidates if one.kind in students]:
+            foreseen = cost * (_DISTILLING if one.kind == DISTILLED else 1.0)
             then = self._grown(foreseen + (taught if one.kind == DISTILLED else 0.0))
             if not self.done and not folder.has([one]) and not self.budget.has(foreseen, then):
                 self._leave_out(one)
                 continue
-            if not folder.has([one]):
-                try:
-                    folder.train(one)
-                except DivergedError:
-                    self._leave_out(one, "diverged")
-                    continue
-                self.remember()
-            cost = max(cost, folder.answers(one).own)
+            if self._train(folder, one):
+                cost = max(cost, folder.answers(one).own)
         self.done.append(folder)
+
+    def _train(self, folder: RoundFolder, one: Candidate) -> bool:
+        """Trains a candidate that has not answered; whether it has then."""
+        if folder.has([one]):
+            return True
+        try:
+            folder.train(one)
+        except DivergedError:
+            self._leave_out(one, "diverged")
+            return False
+        except UserError as error:
+            if one.kind not in SHALLOW:
+                raise
+            self._leave_out(one, str(error))
+            return False
+        self.remember()
+        return True
 
     def _room_for(self, folder: RoundFolder) -> bool:
         """Whether one more round fits, and after it the training of any that may be kept."""
