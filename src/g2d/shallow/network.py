@@ -82,9 +82,8 @@ def _set_linear(
     biases = fitted.biases()
     weights = torch.zeros(len(biases), sum(widths) + len(missing), dtype=torch.float64)
     for estimator, places in fitted.estimators():
-        weights[places] = fitted.scale[1] * torch.from_numpy(estimator.coef_).reshape(
-            len(places), -1
-        )
+        slopes = torch.from_numpy(estimator.coef_).double().reshape(len(places), -1)
+        weights[places] = fitted.scale[1] * slopes
         biases[places] += fitted.scale[1] * estimator.intercept_
     fusion.bias.copy_(torch.from_numpy(cooled(biases, temperature)))
     *blocks, bits = (weights / temperature).split([*widths, len(missing)], dim=1)

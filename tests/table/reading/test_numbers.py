@@ -99,10 +99,9 @@ def test_what_cannot_be_told_is_asked_and_the_answer_is_followed(tmp_path):
     asked = next(note for note in notes if note.startswith("sold"))
     assert "'1,200' is read as 1200, which is a guess" in asked
     assert "add numbers: {sold: decimal_comma} to data" in asked
-    assert TableData(path, "y").table.columns["sold"][0] == "1200"
-    assert (
-        TableData(path, "y", numbers={"sold": "decimal_comma"}).table.columns["sold"][0] == "1.200"
-    )
+    assert TableData(path, "y").contents.table.columns["sold"][0] == "1200"
+    answered = TableData(path, "y", numbers={"sold": "decimal_comma"})
+    assert answered.contents.table.columns["sold"][0] == "1.200"
     for wrong in ({"nothing": "decimal_comma"}, {"sold": "comma"}):
         with pytest.raises(UserError, match="expected decimal_point or decimal_comma"):
             TableData(path, "y", numbers=wrong)
@@ -128,10 +127,10 @@ def test_money_shares_and_lengths_are_numbers_and_what_was_taken_away_is_said(tm
     assert "share: numbers, without %" in notes
     assert "height: numbers, without cm" in notes
     read = TableData(tmp_path / "t.csv", "y")
-    assert [float(cell) for cell in read.table.column("income")] == income
+    assert [float(cell) for cell in read.contents.table.column("income")] == income
     target, _ = inspect_table(tmp_path / "t.csv", "income")
     assert target["data"]["task"] == "regression"
-    assert TableData(tmp_path / "t.csv", "income").target.values.tolist() == income
+    assert TableData(tmp_path / "t.csv", "income").contents.target.values.tolist() == income
 
 
 def test_new_rows_are_read_as_those_of_training_were(g2d, tmp_path, monkeypatch):  # noqa: F811

@@ -112,7 +112,8 @@ def choose(lines: Sequence[Line]) -> Line:
     """The one that is kept: the simplest within one standard error of the best.
 
     Example:
-        >>> one, two = Candidate(0, ("a",)), Candidate(2, ("a", "b"))
+        >>> from g2d.table.auto.candidates import ALONE, JOINT
+        >>> one, two = Candidate(ALONE, ("a",)), Candidate(JOINT, ("a", "b"))
         >>> best = Line(two, 0.90, 0.02, 0.0, 0.0, 9.0)
         >>> choose([best, Line(one, 0.89, 0.02, 0.01, 0.02, 1.0)]).candidate.name
         'a alone'
