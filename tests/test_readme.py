@@ -75,6 +75,19 @@ def test_the_default_does_no_harm_where_it_was_measured(tables):
             assert statistics.mean(lead) > -statistics.stdev(lead) / len(lead) ** 0.5
 
 
+def test_rivals_on_movies_alone_are_told_apart_as_the_page_says(tables):
+    rows = tables.read("default.json")["data"]["movies"]["rows"]
+    own, ahead, level = rows[tables.DEFAULT], [], []
+    for label in ("UMT", "MMPareto", "ARL", "DI-MML", "OGM-GE", "MLA"):
+        pairs = zip(tables._test(rows[label]), tables._test(own), strict=True)
+        lead = [100 * (other - mine) for other, mine in pairs]
+        error = statistics.stdev(lead) / len(lead) ** 0.5
+        (ahead if statistics.mean(lead) > error else level).append((label, statistics.mean(lead)))
+    assert [label for label, _ in ahead] == ["MMPareto", "ARL", "OGM-GE"]
+    assert {f"{points:.1f}" for _, points in ahead} == {"1.6", "1.7"}
+    assert len(level) == 3
+
+
 def test_the_default_is_a_row_of_the_contest(tables):
     result = tables.read("default.json")
     signature = inspect.signature(g2d.G2D).parameters
@@ -168,6 +181,10 @@ def test_the_table_of_own_data_is_the_committed_one(tables):
     assert round(gap, 1) == 4.3 > ranks["auto"] - min(ranks.values())
     below = {name: found["below"] for name, found in result["data"].items() if found["below"]}
     assert below == {"cancer": ["linear"], "movies": ["linear", "svm"]}
+    less = {name: found["auto_less"] for name, found in result["data"].items()}
+    points = [less["movies"]["linear"], less["movies"]["svm"], less["cancer"]["linear"]]
+    assert [f"{-100 * mean:.1f}" for mean, _ in points] == ["4.4", "2.9", "1.5"]
+    assert {len(found["kept"]) for found in result["data"].values()} == {4}
 
 
 def test_every_method_was_chosen_on_validation(tables):

@@ -255,4 +255,7 @@ def test_trees_take_a_class_of_one_row_among_many():
     y = (x[:, 0] > 0).astype(np.int64)
     y[5] = 2
     for trees in NAMES["boosting"](Classification(3), len(y)):
-        fit(trees.set_params(max_iter=2), Classification(3), x, torch.from_numpy(y))
+        few = trees.set_params(max_iter=2)
+        fitted = fit(few, Classification(3), x, torch.from_numpy(y))
+        assert fitted.parts[0].classes_.tolist() == [0, 1, 2]
+        assert (fitted.logits(x).argmax(dim=1).numpy() == y).mean() > 0.99

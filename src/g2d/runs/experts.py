@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 _LOGITS = "logits.npz"
 # Experts of another version are fitted anew.
-_VERSION = 1
+_VERSION = 2
 
 
 def expert_folder(teaching: Teaching, modality: str, out: Path) -> Path:

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
 # Floors of another version are fitted anew.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,7 @@ def key_of(table: Path, asked: Asked, given: Mapping[str, Any]) -> str:
     """A hash of all that decides what is made of a table: contents, options, and this code."""
     with table.open("rb") as stream:
         contents = hashlib.file_digest(stream, "sha256").hexdigest()
-    about = [str(table.resolve()), contents, asdict(asked), given, _code(), np.__version__]
+    about = [str(table.resolve()), contents, asdict(asked), given, _code(), _readers()]
     return hashlib.sha256(json.dumps(about, default=repr).encode()).hexdigest()[:16]
 
 
@@ -196,6 +197,16 @@ def _code() -> str:
         for file in sorted(Path(__file__).parents[1].joinpath(package).rglob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def _readers() -> list[str]:
+    """The versions of what reads cells and keeps arrays; one that is not installed is left out."""
+    found = []
+    for name in ("numpy", "pandas", "pyarrow"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return found
 
 
 @contextmanager
