@@ -114,8 +114,9 @@ class Search:
         blends = [blend_of(names, members)]
         if less := self._without(members):
             blends.append(blend_of(names, less))
+        # the better one, the smaller where they are equal
         lines = rank(self.splits.spec.task, {one: self._said(one) for one in blends})
-        self.blend = choose(lines, "simplest").candidate
+        self.blend = lines[0].candidate
         if not self.budget.has(self._grown(self._dearest(self.blend))):
             self._leave_out(self.blend)
             self.blend = None
