@@ -25,12 +25,9 @@ def show_leaderboard(folder: Path) -> None:
         if found["folds"] > 1
         else "validation, which chose nothing else"
     )
-    if found["prefer"] == "simplest":
-        who = "the simplest within one standard error of the best"
-    elif any(line["name"].split()[0] == "blend" for line in found["candidates"]):
-        who = "the blend, unless another is better by more than two standard errors"
-    else:
-        who = "the best"
+    who = "the simplest within one standard error of the best"
+    if found["prefer"] == "best" and any(line["blend"] for line in found["candidates"]):
+        who = "the blend, unless the best is better by more than two standard errors"
     show_table(
         f"{found['data']}: {found['score']} on {found['rows']} rows ({how})",
         ["", found["score"], "behind the best", "seconds", ""],
@@ -53,7 +50,7 @@ def show_leaderboard(folder: Path) -> None:
         print(f"  {name} brings nothing: it has no weight in the ensemble")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
-    for one in found["kept"].get("members", []):
+    for one in found["kept"]["members"]:
         print(f"  blend  {one['share']:.0%} {one['name']}")
     print(f"  kept  {kept}, trained again with all training rows\n")
 

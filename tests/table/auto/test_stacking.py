@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from g2d import Classification
 from g2d import functional as F
 from g2d.table.auto.answers import Answers
-from g2d.table.auto.stacking import blended, stacked, useless
+from g2d.table.auto.stacking import blend_weights, blended, stacked, useless
 
 TASK = Classification(2)
 
@@ -68,9 +71,11 @@ def test_a_blends_answers_are_weighed_by_the_other_folds():
         others = [fold for n, fold in enumerate(folds) if n != number]
         logits = [torch.cat([fold[name].logits for fold in others]) for name in own]
         target = torch.cat([fold["good"].target for fold in others])
-        weights = F.fit_ensemble_weights(TASK, logits, target, drop=False)
+        heats = [F.fit_temperature(TASK, one, target) for one in logits]
+        calm = [one / heat for one, heat in zip(logits, heats, strict=True)]
+        weights = F.fit_ensemble_weights(TASK, calm, target, drop=False) / torch.tensor(heats)
         expected = sum(w * one.logits for w, one in zip(weights, own.values(), strict=True))
-        torch.testing.assert_close(said[number].logits, expected)
+        torch.testing.assert_close(said[number].logits, expected, rtol=1e-3, atol=1e-3)
         assert torch.equal(said[number].target, own["good"].target)
 
 
@@ -94,3 +99,27 @@ def test_a_blend_costs_its_members_and_their_teachers_once():
     priced = {n: Answers(a.logits, a.target, *costs[n], {}) for n, a in fold.items()}
     (said,) = blended(TASK, [priced])
     assert (said.seconds, said.own) == (16.0, 7.0)
+
+
+def test_who_is_too_sure_does_not_silence_the_others():
+    """The same logits ten times as large are the same predictor, and have the same share."""
+    fold = made(folds=1, rows=160)[0]
+    loud = {**fold, "good": replace(fold["good"], logits=10 * fold["good"].logits)}
+    usual, other = blend_weights(TASK, [fold]), blend_weights(TASK, [loud])
+    for name in fold:
+        assert other[name].share == pytest.approx(usual[name].share, abs=0.01)
+    assert other["good"].value == pytest.approx(usual["good"].value / 10, rel=0.02)
+    assert sum(weight.share for weight in usual.values()) == pytest.approx(1)
+
+
+def test_a_row_of_a_class_that_no_training_row_has_chooses_no_weights():
+    fold = made(folds=1)[0]
+    usual = blend_weights(TASK, [fold])
+    longer = {}
+    for name, one in fold.items():
+        # a predictor that has never seen the second class rules it out
+        logits = torch.cat([one.logits, torch.tensor([[0.0, -40.0]])])
+        target = torch.cat([one.target, torch.tensor([1])])
+        known = torch.arange(len(target)) < len(one.target)
+        longer[name] = Answers(logits, target, 1.0, 1.0, {}, known=known)
+    assert blend_weights(TASK, [longer]) == usual

@@ -30,7 +30,7 @@ from g2d.runs.teach import teach
 from g2d.runs.train import train
 from g2d.table.auto.candidates import ALONE, DISTILLED, ENSEMBLE, FLOOR, Candidate
 from g2d.table.auto.rounds import Round
-from g2d.tasks import Task
+from g2d.tasks import Classification, Task
 from g2d.teachers.bank import OnlineTeachers
 from g2d.teachers.calibrated import HeldOut
 
@@ -52,6 +52,8 @@ class Answers:
         weights: Of the modalities where it is the ensemble, of the members where it is a blend.
         raw: Of a modality alone, its logits also where it is absent and `logits` are a guess.
         present: Which rows have the modality, bool `(N,)`.
+        known: Which rows are of a class that training rows have, bool `(N,)`; `None` for all. A
+            predictor may be sure that there are no others.
     """
 
     logits: Tensor
@@ -61,6 +63,7 @@ class Answers:
     weights: dict[str, float]
     raw: Tensor | None = None
     present: Tensor | None = None
+    known: Tensor | None = None
 
 
 class RoundFolder:
@@ -89,14 +92,18 @@ class RoundFolder:
         """Of a candidate that has answered."""
         with np.load(self._file(candidate), allow_pickle=False) as file:
             names, weights = file["names"].tolist(), file["weights"].tolist()
+            target = torch.from_numpy(file["target"])
+            trained = self.rows.splits.train.target
+            classes = isinstance(self.rows.splits.spec.task, Classification)
             return Answers(
                 torch.from_numpy(file["logits"]),
-                torch.from_numpy(file["target"]),
+                target,
                 float(file["seconds"]),
                 float(file["own"]),
                 dict(zip(names, weights, strict=True)),
                 torch.from_numpy(file["raw"]) if "raw" in file else None,
                 torch.from_numpy(file["present"]) if "present" in file else None,
+                torch.isin(target, trained) if classes else None,
             )
 
     def teach(self, modalities: tuple[str, ...]) -> None:

@@ -42,8 +42,8 @@ class AutoSettings:
             validation as it is. By default 1 where validation has 1000 rows or more, or where a
             column, a group or time divides the rows; else 5, or 3 from 2000 rows on.
         budget_minutes: Of process time, for everything; no limit when null.
-        prefer: Who is kept. `best` is the blend of all, unless a candidate is better by more than
-            two standard errors; `simplest` is the simplest within one standard error of the best.
+        prefer: Who is kept. `best` is the blend of all, unless the best candidate is better by more
+            than two standard errors; `simplest` is the simplest within one of the best.
     """
 
     folds: int | None = None
@@ -176,7 +176,7 @@ def _record(
             "method": kept.method,
             "modalities": list(kept.modalities),
             "members": [
-                {"name": one.name, "share": round(weight / sum(kept.weights), 4)}
+                {"name": one.name, "share": round(weight.share, 4)}
                 for one, weight in zip(kept.members, kept.weights, strict=True)
             ],
         },
@@ -205,7 +205,7 @@ def _to_do(run: Run, recipe: Recipe, splits: Splits, resume: bool) -> bool:
             _FORM,
             {**recipe.as_dict(), "method": AUTO},
             options.get("folds"),
-            options.get("prefer"),
+            options.get("prefer", "best"),
             splits.spec.fingerprint,
         ]
     )
@@ -225,7 +225,7 @@ def _to_do(run: Run, recipe: Recipe, splits: Splits, resume: bool) -> bool:
         )
     if run.read_json(_STATE)["asked"] != asked:
         raise UserError(
-            f"{run.path} was made from another recipe or other data; give another --out or "
-            "--name, or repeat the first recipe"
+            f"{run.path} was made from another recipe, from other data, or by an earlier version; "
+            "give another --out or --name, or repeat the first recipe"
         )
     return not done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 from g2d.data.splits import DatasetSpec
 from g2d.recipes.blending import BLEND, Member, member_recipe
@@ -31,6 +31,18 @@ _METHODS: dict[int, Component] = {
 }
 
 
+class Weight(NamedTuple):
+    """Of a member of a blend.
+
+    Attributes:
+        value: By which its logits are multiplied.
+        share: Of all that the members say, once each is as sure as it is right.
+    """
+
+    value: float
+    share: float
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A way to train, on some of the modalities.
@@ -50,7 +62,7 @@ class Candidate:
     dropped: tuple[str, ...] = ()
     predictor: str = ""
     members: tuple[Candidate, ...] = ()
-    weights: tuple[float, ...] = ()
+    weights: tuple[Weight, ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,7 +90,7 @@ class Candidate:
         """What a recipe says of it."""
         if self.kind == BLENDED:
             found = zip(self.members, self.weights, strict=True)
-            members = [Member(one.method, one.modalities, weight) for one, weight in found]
+            members = [Member(one.method, one.modalities, weight.value) for one, weight in found]
             return {"name": BLEND, "members": [member.as_dict() for member in members]}
         return _METHODS[self.kind]
 
@@ -96,16 +108,16 @@ class Candidate:
         """The recipe of its method, on its modalities."""
         return member_recipe(recipe, self.method, self.modalities)
 
-    def weighed(self, weights: Mapping[str, float]) -> Candidate:
+    def weighed(self, weights: Mapping[str, Weight]) -> Candidate:
         """A blend with weights, by its members' names, without members that have next to none.
 
         Example:
             >>> blend = blend_of("ab", [Candidate(LINEAR, ("a", "b")), Candidate(JOINT, ("a",))])
-            >>> blend.modalities, blend.weighed({"linear": 0.001, "joint": 1.0}).modalities
+            >>> weights = {"linear": Weight(0.5, 0.001), "joint": Weight(0.2, 0.999)}
+            >>> blend.modalities, blend.weighed(weights).modalities
             (('a', 'b'), ('a',))
         """
-        least = _LEAST_SHARE * sum(weights.values())
-        kept = [one for one in self.members if weights[one.name] >= least]
+        kept = [one for one in self.members if weights[one.name].share >= _LEAST_SHARE]
         found = blend_of(self.modalities, kept, [weights[one.name] for one in kept])
         return replace(found, dropped=(*self.dropped, *found.dropped))
 
@@ -119,7 +131,7 @@ class Candidate:
 
 
 def blend_of(
-    modalities: Sequence[str], members: Sequence[Candidate], weights: Sequence[float] = ()
+    modalities: Sequence[str], members: Sequence[Candidate], weights: Sequence[Weight] = ()
 ) -> Candidate:
     """The blend of some candidates, on the modalities that one of them sees."""
     seen = {name for one in members for name in one.modalities}

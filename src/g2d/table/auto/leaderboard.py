@@ -55,6 +55,7 @@ class Line:
         return {
             "name": self.candidate.name,
             "floor": self.candidate.kind == FLOOR,
+            "blend": self.candidate.kind == BLENDED,
             "modalities": list(self.candidate.modalities),
             "score": _plain(self.score),
             "error": _plain(self.error),
@@ -117,25 +118,23 @@ def choose(lines: Sequence[Line], prefer: Prefer = "best") -> Line:
 
     Args:
         lines: As `rank` gives them.
-        prefer: `best` is the blend, unless another is better by more than two standard errors of
-            the difference, and the best where there is no blend; `simplest` is the simplest within
-            one standard error of the best.
+        prefer: `best` is the blend, unless the best is better than it by more than two standard
+            errors of the difference; `simplest`, and without a blend, is the simplest within one
+            standard error of the best.
 
     Example:
         >>> from g2d.table.auto.candidates import ALONE, JOINT
         >>> one, two = Candidate(ALONE, ("a",)), Candidate(JOINT, ("a", "b"))
         >>> best = Line(two, 0.90, 0.02, 0.0, 0.0, 9.0)
-        >>> lines = [best, Line(one, 0.89, 0.02, 0.01, 0.02, 1.0)]
-        >>> choose(lines).candidate.name, choose(lines, "simplest").candidate.name
-        ('joint', 'a alone')
-        >>> lines = [best, Line(one, 0.80, 0.02, 0.10, 0.02, 1.0)]
-        >>> choose(lines, "simplest").candidate.name
+        >>> choose([best, Line(one, 0.89, 0.02, 0.01, 0.02, 1.0)]).candidate.name
+        'a alone'
+        >>> choose([best, Line(one, 0.80, 0.02, 0.10, 0.02, 1.0)]).candidate.name
         'joint'
     """
-    if prefer == "best":
+    blends = [line for line in lines if line.candidate.kind == BLENDED]
+    if prefer == "best" and blends:
         best = next(line for line in lines if line.keepable)
-        blend = next((line for line in lines if line.candidate.kind == BLENDED), best)
-        return best if blend.behind > 2 * blend.behind_error else blend
+        return best if blends[0].behind > 2 * blends[0].behind_error else blends[0]
     near = [line for line in lines if line.keepable and line.tied]
     return min(near, key=lambda line: (line.candidate.simplicity, -line.score))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,8 +95,8 @@ class Search:
                 )
                 break
             self._round(folder)
-        self._without_useless()
         self._blend()
+        self._without_useless()
         self._floors()
         return self._lines()
 
@@ -111,28 +111,18 @@ class Search:
         rows = sum(len(folder.rows.compared) for folder in self.done)
         if len(members) < 2 or rows < _LEAST_ROWS or self._fuses_tokens():
             return
-        blends = [blend_of(names, members)]
-        if less := self._without(members):
-            blends.append(blend_of(names, less))
-        # the better one, the smaller where they are equal
-        lines = rank(self.splits.spec.task, {one: self._said(one) for one in blends})
-        self.blend = lines[0].candidate
+        self.blend = blend_of(names, members)
         if not self.budget.has(self._grown(self._dearest(self.blend))):
             self._leave_out(self.blend)
             self.blend = None
 
-    def _without(self, members: Sequence[Candidate]) -> list[Candidate]:
-        """The members without the useless modalities; nobody where one of them was not compared."""
-        if not self.dropped:
-            return []
-        fewer = [one.without(self.dropped) for one in members]
-        fewer = list(dict.fromkeys(one for one in fewer if one.modalities))
-        compared = all(one.kind == ENSEMBLE or one in self.candidates for one in fewer)
-        return fewer if compared and all(map(self._answers_all, fewer)) else []
-
     def _fuses_tokens(self) -> bool:
+        """Whether joint training and G²D do."""
         spec = self.splits.spec
-        return build_student(self.recipe, spec.modalities, spec.task).fusion.needs_tokens
+        return (
+            len(spec.modalities) > 1
+            and build_student(self.recipe, spec.modalities, spec.task).fusion.needs_tokens
+        )
 
     def _floors(self) -> None:
         """What predictors without a network answer, last: none of them is kept."""
@@ -159,7 +149,7 @@ class Search:
             return smaller if self._answers_all(smaller) else kept
         return kept
 
-    @property
+    @cached_property
     def dropped(self) -> tuple[str, ...]:
         """Modalities that bring nothing to the ensemble."""
         if len(self.splits.spec.modalities) < 2:
@@ -220,10 +210,15 @@ class Search:
         return seconds * len(self.splits.train) / len(self.rounds[0].splits.train)
 
     def _without_useless(self) -> None:
-        """Adds what is trained, without modalities that bring the ensemble nothing."""
-        for full in list(self.candidates) if self.dropped else []:
-            one = full.without(self.dropped)
-            if one.trains and one.modalities not in (full.modalities, ()):
+        """Adds who leads, without modalities that bring the ensemble nothing."""
+        dropped, lines = self.dropped, self._lines()
+        if not dropped:
+            return
+        single = [line for line in lines if line.candidate.kind != BLENDED]
+        best = next(line.candidate for line in single if line.keepable)
+        for full in dict.fromkeys([best, choose(single, "simplest").candidate]):
+            one = full.without(dropped)
+            if full.trains and one.trains and one.modalities not in (full.modalities, ()):
                 self._add(one, full)
 
     def _add(self, one: Candidate, full: Candidate) -> None:
@@ -231,15 +226,12 @@ class Search:
         if not self._answers_all(one):
             return
         cost = sum(folder.answers(full).own for folder in self.done)
-        then = self._grown(max(folder.answers(full).seconds for folder in self.done))
+        then = self._grown(self._dearest(self.blend or full))
         if not all(folder.has([one]) for folder in self.done) and not self.budget.has(cost, then):
             self._leave_out(one)
             return
-        for folder in self.done:
-            if not folder.has([one]):
-                folder.train(one)
-                self.remember()
-        self.candidates.append(one)
+        if all(self._train(folder, one) for folder in self.done):
+            self.candidates.append(one)
 
     def _leave_out(self, one: Candidate, why: str = "did not fit into the budget") -> None:
         self.candidates = [other for other in self.candidates if other != one]
@@ -256,11 +248,8 @@ class Search:
         task = self.splits.spec.task
         if one.kind == BLENDED:
             return blended(task, self._said_by(one.members))
-        if one.kind != ENSEMBLE:
-            return [folder.answers(one) for folder in self.done]
-        whole = replace(one, modalities=self.splits.spec.modalities, dropped=())
-        alone = [{name: said[name] for name in one.modalities} for said in self._alone()]
-        return stacked(task, alone, [folder.answers(whole) for folder in self.done])
+        said = [folder.answers(one) for folder in self.done]
+        return stacked(task, self._alone(), said) if one.kind == ENSEMBLE else said
 
     def _said_by(self, members: Sequence[Candidate]) -> list[dict[str, Answers]]:
         said = {one.name: self._said(one) for one in members}

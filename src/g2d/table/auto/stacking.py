@@ -10,6 +10,7 @@ from torch import Tensor
 
 from g2d import functional as F
 from g2d.table.auto.answers import Answers
+from g2d.table.auto.candidates import Weight
 from g2d.tasks import Task
 
 # Of every fold, what each modality alone answers, or each member.
@@ -58,12 +59,14 @@ def blended(task: Task, folds: Folds) -> list[Answers]:
         logits = torch.empty(len(even.target) + len(odd.target), even.logits.shape[1])
         logits[0::2], logits[1::2] = even.logits, odd.logits
         target = next(iter(folds[0].values())).target
-        return [replace(even, logits=logits, target=target)]
+        weights = {name: (even.weights[name] + odd.weights[name]) / 2 for name in even.weights}
+        return [replace(even, logits=logits, target=target, weights=weights)]
     found = []
     for number, own in enumerate(folds):
-        weights = blend_weights(task, [fold for n, fold in enumerate(folds) if n != number])
-        each = torch.tensor([weights[name] for name in own])
-        logits = F.ensemble_logits([one.logits for one in own.values()], weights=each)
+        fitted = blend_weights(task, [fold for n, fold in enumerate(folds) if n != number])
+        weights = {name: weight.value for name, weight in fitted.items()}
+        each = torch.tensor(list(weights.values()))
+        logits = F.ensemble_logits([own[name].logits for name in weights], weights=each)
         first = next(iter(own.values()))
         seconds = sum(one.own for one in own.values())
         taught = max(one.seconds - one.own for one in own.values())
@@ -71,16 +74,34 @@ def blended(task: Task, folds: Folds) -> list[Answers]:
     return found
 
 
-def blend_weights(task: Task, folds: Folds) -> dict[str, float]:
-    """The weights of the members that all rows choose."""
-    logits = [torch.cat([fold[name].logits for fold in folds]) for name in folds[0]]
-    target = torch.cat([next(iter(fold.values())).target for fold in folds])
-    fitted = F.fit_ensemble_weights(task, logits, target, drop=False)
-    return dict(zip(folds[0], fitted.tolist(), strict=True))
+def blend_weights(task: Task, folds: Folds) -> dict[str, Weight]:
+    """The weights of the members that all rows choose.
+
+    Each member is calibrated first: one that is too sure would silence the others, since few rows
+    choose weights that are nearly equal.
+    """
+    names = list(folds[0])
+    known = torch.cat([_known(fold[names[0]]) for fold in folds])
+    target = torch.cat([fold[names[0]].target for fold in folds])[known]
+    logits = [torch.cat([fold[name].logits for fold in folds])[known] for name in names]
+    heats = [F.fit_temperature(task, said, target) for said in logits]
+    calm = [said / heat for said, heat in zip(logits, heats, strict=True)]
+    fitted = F.fit_ensemble_weights(task, calm, target, drop=False).tolist()
+    whole = sum(fitted) or 1.0
+    return {
+        name: Weight(float(f"{weight / heat:.4g}"), weight / whole)
+        for name, weight, heat in zip(names, fitted, heats, strict=True)
+    }
+
+
+def _known(one: Answers) -> Tensor:
+    everybody = torch.ones(len(one.target), dtype=torch.bool)
+    return one.known if one.known is not None and one.known.any() else everybody
 
 
 def _rows(one: Answers, half: int) -> Answers:
-    return replace(one, logits=one.logits[half::2], target=one.target[half::2])
+    known = None if one.known is None else one.known[half::2]
+    return replace(one, logits=one.logits[half::2], target=one.target[half::2], known=known)
 
 
 def useless(task: Task, folds: Folds) -> tuple[str, ...]:
