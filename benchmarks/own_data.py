@@ -189,6 +189,7 @@ def main() -> None:
         "cancer": own_tables.cancer,
         "rare": own_tables.rare,
         "digits": own_tables.digits,
+        "wine": own_tables.wine,
     }
     found = {name: make(made) for name, make in tables.items()}
     if arguments.root is not None:

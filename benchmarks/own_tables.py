@@ -92,6 +92,18 @@ def cancer(folder: Path) -> OwnTable:
     return OwnTable(file, "kind", modalities, "three views and a useless one, 2 classes")
 
 
+def wine(folder: Path) -> OwnTable:
+    """178 wines: taste and colour, three growers."""
+    from sklearn.datasets import load_wine
+
+    X, y = load_wine(return_X_y=True)
+    taste = [0, 1, 2, 3, 4, 12]
+    views = {"taste": X[:, taste], "colour": X[:, [n for n in range(13) if n not in taste]]}
+    file = folder / "wine.csv"
+    modalities = _write(file, views, "grower", [f"g{label}" for label in y])
+    return OwnTable(file, "grower", modalities, "two views of few rows, 3 classes")
+
+
 def leaves(root: Path) -> OwnTable:
     """990 leaves: a picture and three vectors."""
     return OwnTable(root / "leaves" / "data.csv", "species", None, "a picture and three vectors")

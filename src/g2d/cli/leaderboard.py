@@ -25,12 +25,17 @@ def show_leaderboard(folder: Path) -> None:
         if found["folds"] > 1
         else "validation, which chose nothing else"
     )
+    if found["prefer"] == "simplest":
+        who = "the simplest within one standard error of the best"
+    elif any(line["name"].split()[0] == "blend" for line in found["candidates"]):
+        who = "the blend, unless another is better by more than two standard errors"
+    else:
+        who = "the best"
     show_table(
         f"{found['data']}: {found['score']} on {found['rows']} rows ({how})",
         ["", found["score"], "behind the best", "seconds", ""],
         rows,
-        "± is one standard error; seconds are process time, teachers included. Kept is the "
-        "simplest within one standard error of the best.",
+        f"± is one standard error; seconds are process time, teachers included. Kept is {who}.",
     )
     above = [
         line["name"]
@@ -48,6 +53,8 @@ def show_leaderboard(folder: Path) -> None:
         print(f"  {name} brings nothing: it has no weight in the ensemble")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
+    for one in found["kept"].get("members", []):
+        print(f"  blend  {one['share']:.0%} {one['name']}")
     print(f"  kept  {kept}, trained again with all training rows\n")
 
 

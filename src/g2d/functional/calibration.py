@@ -53,7 +53,12 @@ def fit_temperature(
 
 
 def fit_ensemble_weights(
-    task: Task, logits: Sequence[Tensor], target: Tensor, present: Masks | None = None
+    task: Task,
+    logits: Sequence[Tensor],
+    target: Tensor,
+    present: Masks | None = None,
+    *,
+    drop: bool = True,
 ) -> Tensor:
     """Weights w_m ≥ 0 with which the task's loss of Σ_m w_m z_m is least, on held-out samples.
 
@@ -68,6 +73,8 @@ def fit_ensemble_weights(
         logits: Of k unimodal models on samples that none was trained on, k tensors `(N, C)`.
         target: As the task has it.
         present: For each modality which samples have it, bool `(N,)`, or `None` for all.
+        drop: Whether modalities that bring nothing get 0. Models of the same modalities say nearly
+            the same, so that each of them seems to bring nothing: keep them.
 
     Returns:
         `(k,)`, for `ensemble_logits(..., weights=...)`.
@@ -92,7 +99,7 @@ def fit_ensemble_weights(
     given = [said.detach().float() for said in logits]
     kept = list(range(len(given)))
     weights = _weights_of(task, given, target, present, kept)
-    while len(kept) > 1:
+    while drop and len(kept) > 1:
         losses = _losses(task, given, target, present, weights)
         tried = {}
         for one in kept:

@@ -177,8 +177,20 @@ def check_model(model: nn.Module, splits: Splits) -> None:
     model.train(was_training)
 
 
-def describe_model(recipe: Recipe, splits: Splits, model: MultimodalModel) -> dict[str, Any]:
-    """What `model.json` holds: enough to build the model again."""
+def describe_model(
+    recipe: Recipe,
+    splits: Splits,
+    model: MultimodalModel,
+    members: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What `model.json` holds: enough to build the model again.
+
+    Args:
+        recipe: Complete.
+        splits: The data.
+        model: As the run keeps it.
+        members: Of a blend, what builds each of them again.
+    """
     return {
         "modalities": list(splits.spec.modalities),
         "shapes": {name: list(shape) for name, shape in splits.spec.shapes.items()},
@@ -186,4 +198,5 @@ def describe_model(recipe: Recipe, splits: Splits, model: MultimodalModel) -> di
         "encoders": recipe.encoders,
         "fusion": recipe.fusion,
         "brought": model.brought,
+        **({"members": list(members)} if members else {}),
     }

@@ -10,6 +10,7 @@ from g2d.data.splits import DatasetSpec, Splits
 from g2d.engine.loggers import check_loggers
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
+from g2d.recipes.blending import BLEND
 from g2d.recipes.build import Architecture, architecture, build_splits, check_model
 from g2d.recipes.completing import complete
 from g2d.recipes.method_plan import MethodPlan
@@ -135,13 +136,15 @@ def resolve(
     plan = plan_method(teaching.recipe, spec.modalities, training.epochs)
     plan.check_task(spec.task)
     student = models.student(spec.task)
-    if teaching.experts and not plan.trains:
+    if teaching.experts and plan.needs_teachers and not plan.trains:
         raise UserError(
             f"experts: {plan.label} is the networks' ensemble, and experts are no networks; leave "
             "them out (--experts {}), or choose a method that trains"
         )
     if plan.trains:
         models.adapt(plan, student, spec.task)
+    if plan.label == BLEND and student.fusion.needs_tokens:
+        raise UserError(f"fusion: {BLEND} adds models that fuse features, not tokens; use late")
     if plan.needs_teachers:
         teaching.check()
     check_loggers(training.loggers)

@@ -10,6 +10,7 @@ from g2d.errors import UserError
 from g2d.methods.base import Method
 from g2d.methods.smp import SequentialPrioritization, can_prioritize
 from g2d.models.fusion import LateFusion
+from g2d.recipes.blending import BLEND, check_members, members_of
 from g2d.recipes.catalog import FUSIONS, METHODS
 from g2d.recipes.components import check_options, locate, split_spec
 from g2d.recipes.method_plan import Init, MethodPlan, RankBy, Weights
@@ -44,6 +45,9 @@ def plan_method(
             "method: auto compares several methods, and only g2d train does so; give one, such as "
             "--method g2d"
         )
+    if label == BLEND:
+        members = check_members(members_of(recipe.method), modalities)
+        return MethodPlan(label, False, None, {"members": [m.as_dict() for m in members]}, (), None)
     if label in SHALLOW:
         for name in options:
             raise UserError(f"method.{name}: {label} has no options")

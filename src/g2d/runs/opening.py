@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from g2d.data.splits import Splits
 from g2d.engine.checkpoint import load_weights
 from g2d.errors import UserError
 from g2d.files import read_json
+from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.build import architecture, build_splits, restore_brought, without_pretrained
 from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe
-from g2d.runs.trust import Trust, check_brought, recipe_of
+from g2d.runs.trust import Trust, check_brought, check_recipe, recipe_of
 from g2d.tasks import Task, task_from
 
 
@@ -27,17 +29,36 @@ def load_model(folder: Path, recipe: Recipe, trust: Trust) -> MultimodalModel:
     """
     described = read_json(folder / "model.json")
     bare, task = without_pretrained(recipe), task_from(described["task"])
-    models = architecture(bare, described["modalities"])
-    model = models.student(task)
-    if "brought" in described:
-        check_brought(folder, described["brought"], trust)
-        restore_brought(model, described["brought"])
-    else:  # runs of before: the method tells what it brings
-        plan = plan_method(bare, model.modalities)
-        if plan.trains:
-            models.adapt(plan, model, task)
+    if "members" in described:
+        model = _blend(folder, bare, described, task, trust)
+    else:
+        models = architecture(bare, described["modalities"])
+        model = models.student(task)
+        if "brought" in described:
+            check_brought(folder, described["brought"], trust)
+            restore_brought(model, described["brought"])
+        else:  # runs of before: the method tells what it brings
+            plan = plan_method(bare, model.modalities)
+            if plan.trains:
+                models.adapt(plan, model, task)
     load_weights(folder / "model.safetensors", model)
     return model.eval()
+
+
+def _blend(
+    folder: Path, recipe: Recipe, described: Mapping[str, Any], task: Task, trust: Trust
+) -> MultimodalModel:
+    """The members as `model.json` describes them, put together without their weights."""
+    models = []
+    for member in described["members"]:
+        parts = {"encoders": member["encoders"], "fusion": member["fusion"]}
+        one = without_pretrained(replace(recipe, **parts))
+        check_recipe(folder, one, trust)
+        check_brought(folder, member["brought"], trust)
+        model = architecture(one, member["modalities"]).student(task)
+        restore_brought(model, member["brought"])
+        models.append(model)
+    return blend(described["modalities"], models, [1.0] * len(models))
 
 
 def load_teacher(folder: Path, modality: str, task: Task, trust: Trust) -> UnimodalModel:

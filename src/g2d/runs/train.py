@@ -26,10 +26,12 @@ from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
+from g2d.recipes.blending import BLEND
 from g2d.recipes.build import describe_model
 from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import by_pattern, save_masks
 from g2d.recipes.recipe import Recipe
+from g2d.runs.blending import forget_members, train_members
 from g2d.runs.environment import environment
 from g2d.runs.experts import in_words
 from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
@@ -79,8 +81,7 @@ def train(
         name: Of the run's folder; made of dataset, method and seed when not given.
         splits: The data, where it is open already; `without_test()` leaves test unmeasured.
         fabric: The devices, where they are started already.
-        floors: Whether predictors without a network are fitted beside it, where the data is a
-            table of the user's own.
+        floors: Whether predictors without a network stand beside it, for a table of one's own.
         experts: By modality estimators of scikit-learn that teach; in the place of those that the
             recipe says in words.
 
@@ -114,8 +115,8 @@ def _train_into(
     floors: bool,
 ) -> Path:
     """Teachers and student, with nobody else in the run's folder."""
-    recipe, splits = experiment.recipe, experiment.splits
-    settings, plan = experiment.training, experiment.plan
+    recipe, splits, settings = experiment.recipe, experiment.splits, experiment.training
+    plan = experiment.plan
     if first_process():
         check_folder(run, experiment, resume)
     if run.finished:
@@ -124,12 +125,15 @@ def _train_into(
     fabric = fabric or settings.make_fabric()
     taught: Taught | None = None
     method: Method | None = None
+    described: list[dict[str, Any]] = []
     if plan.needs_teachers:
         taught = prepare_teachers(experiment.teaching, plan, run, out, fabric)
     if plan.trains:
         student, method = _new_student(experiment, taught)
     elif taught is not None:
         student = taught.ensemble(plan)
+    elif plan.label == BLEND:
+        student, described = train_members(run, experiment, partial(train, fabric=fabric))
     else:
         student = experiment.models.student(splits.spec.task)
         fit_network(student, splits, plan.label)
@@ -137,7 +141,7 @@ def _train_into(
         run.begin(_about(experiment))
         if taught is not None and taught.calibration is not None:
             run.write_json(CALIBRATION, asdict(taught.calibration))
-        run.write_json("model.json", describe_model(recipe, splits, student))
+        run.write_json("model.json", describe_model(recipe, splits, student, described))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)
             left_out = {"rows": splits.spec.notes["skipped"], "cells": splits.spec.notes["absent"]}
@@ -166,7 +170,7 @@ def _train_into(
     fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", student)
-        splits = _settled(run, recipe, student, splits, settings, fabric)
+        splits = _settled(run, student, splits, settings, fabric)
         measured = _measure(run, student, splits, settings, fabric)
         outcome = {
             "method": plan.label,
@@ -194,6 +198,7 @@ def _train_into(
                 None if taught is None else taught.weights,
             )
         run.write_json("result.json", outcome)
+        forget_members(run)
     fabric.barrier()
     return run.path
 
@@ -233,7 +238,6 @@ def _gradient_probe(
 
 def _settled(
     run: Run,
-    recipe: Recipe,
     student: MultimodalModel,
     splits: Splits,
     settings: TrainingSettings,
@@ -246,7 +250,7 @@ def _settled(
     seen = evaluate(student, to_device(evaluation_loader(splits.val, settings), fabric), task)
     task = task.settled(seen.logits[FUSED], seen.target)
     splits = replace(splits, spec=replace(splits.spec, task=task))
-    run.write_json("model.json", describe_model(recipe, splits, student))
+    run.write_json("model.json", {**run.description, "task": task.describe()})
     return splits
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from g2d.errors import UserError
 from g2d.files import read_json
+from g2d.recipes.blending import members_of
 from g2d.recipes.catalog import ENCODERS, FUSIONS, METHODS
 from g2d.recipes.components import split_spec
 from g2d.recipes.dataset_catalog import DATASETS
@@ -32,8 +33,17 @@ def recipe_of(folder: Path, trust: Trust = False) -> Recipe:
         UserError: The folder names code outside g2d that is not trusted.
     """
     recipe = recipe_from(read_json(folder / "run.json")["recipe"])
-    _check(folder, _outside(recipe), trust)
+    check_recipe(folder, recipe, trust)
     return recipe
+
+
+def check_recipe(folder: Path, recipe: Recipe, trust: Trust = False) -> None:
+    """Refuses what a recipe in a run folder names, before it is imported.
+
+    Raises:
+        UserError: It names code outside g2d that is not trusted.
+    """
+    _check(folder, _outside(recipe), trust)
 
 
 def check_brought(folder: Path, brought: Iterable[Mapping[str, Any]], trust: Trust = False) -> None:
@@ -82,10 +92,11 @@ def _outside(recipe: Recipe) -> Iterator[tuple[str, str]]:
         *((f"encoders.{name}", spec, ENCODERS) for name, spec in recipe.encoders.items()),
         ("fusion", recipe.fusion, FUSIONS),
         ("method", recipe.method, _METHODS),
+        *(("method.members", member.method, _METHODS) for member in members_of(recipe.method)),
     ]
     for where, spec, known in named:
         name, _ = split_spec(spec, where)
-        if where == "method":
+        if where.startswith("method"):
             name = name.partition("+")[0]
         path = known.get(name, name)
         if "." in path and not path.startswith("g2d."):

@@ -59,7 +59,14 @@ def names(found):
 def test_all_are_compared_and_the_kept_one_is_an_ordinary_run(tmp_path):
     folder = train_auto(made(), tmp_path / "runs")
     found = board(folder)
-    assert sorted(names(found)) == ["ensemble", "g2d", "joint", "quick alone", "slow alone"]
+    assert sorted(names(found)) == [
+        "blend",
+        "ensemble",
+        "g2d",
+        "joint",
+        "quick alone",
+        "slow alone",
+    ]
     assert found["rows"] == 80
     best = next(line for line in found["candidates"] if not line["floor"])
     assert best["behind"] == 0
@@ -142,8 +149,11 @@ def test_noise_is_found_useless_and_left_out(g2d, digits, tmp_path):  # noqa: F8
         "0.01",
         "--method.folds",
         "2",
+        "--method.prefer",
+        "simplest",
     )
     assert said.status == 0, said.err
+    assert "the simplest within one standard error of the best" in " ".join(said.out.split())
     assert "2 folds of train and validation" in said.out
     found = board(out / "digits-auto-seed0")
     assert found["useless"] == ["tabular"]
@@ -178,7 +188,7 @@ def test_what_diverges_is_left_out_and_said(tmp_path, monkeypatch):
     monkeypatch.setitem(_METHODS, DISTILLED, {"name": "g2d", "alpha": 1e30})
     found = board(train_auto(made(), tmp_path))
     assert found["left_out"] == {"g2d": "diverged"}
-    assert sorted(names(found)) == ["ensemble", "joint", "quick alone", "slow alone"]
+    assert sorted(names(found)) == ["blend", "ensemble", "joint", "quick alone", "slow alone"]
 
 
 def test_a_budget_is_of_process_time_and_of_all_sessions():

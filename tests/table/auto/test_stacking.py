@@ -7,7 +7,7 @@ import torch
 from g2d import Classification
 from g2d import functional as F
 from g2d.table.auto.answers import Answers
-from g2d.table.auto.stacking import stacked, useless
+from g2d.table.auto.stacking import blended, stacked, useless
 
 TASK = Classification(2)
 
@@ -59,3 +59,38 @@ def test_one_fold_is_left_as_it_was():
 
 def test_noise_brings_nothing():
     assert useless(TASK, made(rows=200)) == ("noise",)
+
+
+def test_a_blends_answers_are_weighed_by_the_other_folds():
+    folds = made()
+    said = blended(TASK, folds)
+    for number, own in enumerate(folds):
+        others = [fold for n, fold in enumerate(folds) if n != number]
+        logits = [torch.cat([fold[name].logits for fold in others]) for name in own]
+        target = torch.cat([fold["good"].target for fold in others])
+        weights = F.fit_ensemble_weights(TASK, logits, target, drop=False)
+        expected = sum(w * one.logits for w, one in zip(weights, own.values(), strict=True))
+        torch.testing.assert_close(said[number].logits, expected)
+        assert torch.equal(said[number].target, own["good"].target)
+
+
+def test_of_one_fold_a_row_has_no_say_in_its_own_weights():
+    (fold,) = made(folds=1)
+    before = blended(TASK, [fold])[0]
+    assert torch.equal(before.target, fold["good"].target)
+    turned = {}
+    for name, one in fold.items():
+        target = one.target.clone()
+        target[0::2] = 1 - target[0::2]
+        turned[name] = Answers(one.logits, target, 1.0, 1.0, {})
+    after = blended(TASK, [turned])[0]
+    assert torch.equal(before.logits[0::2], after.logits[0::2])
+    assert not torch.equal(before.logits[1::2], after.logits[1::2])
+
+
+def test_a_blend_costs_its_members_and_their_teachers_once():
+    fold = made(folds=1)[0]
+    costs = {"good": (9.0, 0.0), "fair": (4.0, 4.0), "noise": (12.0, 3.0)}  # in all, of its own
+    priced = {n: Answers(a.logits, a.target, *costs[n], {}) for n, a in fold.items()}
+    (said,) = blended(TASK, [priced])
+    assert (said.seconds, said.own) == (16.0, 7.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from g2d.data.chosen import Chosen, choose
-from g2d.data.splits import Split, Splits
+from g2d.data.chosen import Chosen
+from g2d.data.splits import Split
 from g2d.engine.evaluate import evaluate
 from g2d.files import atomic, read_json, write_json
 from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
+from g2d.runs.blending import some_modalities
 from g2d.runs.floors import ask_teachers, try_floors
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.places import teacher_folder
@@ -48,7 +49,7 @@ class Answers:
         target: Of these rows.
         seconds: Process time of what it needed, teachers included.
         own: The same without teachers that others use too.
-        weights: Of the modalities, where it is the ensemble.
+        weights: Of the modalities where it is the ensemble, of the members where it is a blend.
         raw: Of a modality alone, its logits also where it is absent and `logits` are a guess.
         present: Which rows have the modality, bool `(N,)`.
     """
@@ -146,12 +147,8 @@ class RoundFolder:
     def train(self, candidate: Candidate) -> None:
         """Trains what is neither a modality alone nor the ensemble."""
         began = time.process_time()
-        splits = _some(self.rows.splits, candidate.modalities)
+        splits = some_modalities(self.rows.splits, candidate.modalities)
         recipe = candidate.recipe(self.recipe)
-        if candidate.modalities != self.rows.splits.spec.modalities and recipe.encoders:
-            kept = {n: e for n, e in recipe.encoders.items() if n in candidate.modalities}
-            taught = {n: e for n, e in recipe.experts.items() if n in candidate.modalities}
-            recipe = replace(recipe, encoders=kept, experts=taught)
         folder = train(
             recipe,
             self.runs,
@@ -208,12 +205,3 @@ def _alone(compared: HeldOut, name: str, task: Task, train: Tensor) -> Tensor:
     """What a teacher says; of rows without its modality, what is right most often."""
     guessed = task.constant(train).float()[:1].expand(len(compared.target), -1)
     return torch.where(compared.present[name][:, None], compared.logits[name], guessed)
-
-
-def _some(splits: Splits, modalities: Sequence[str]) -> Splits:
-    """The splits with some modalities, under their own name, so that teachers are shared."""
-    if tuple(modalities) == splits.spec.modalities:
-        return splits
-    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be looked at
-    spec = replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
-    return replace(some, spec=spec, test=splits.test)

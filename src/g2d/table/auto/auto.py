@@ -20,7 +20,7 @@ from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.budget import Budget, epochs_within
 from g2d.table.auto.candidates import Candidate, on_modalities
-from g2d.table.auto.leaderboard import Line, choose, score_name
+from g2d.table.auto.leaderboard import Line, Prefer, choose, score_name
 from g2d.table.auto.lengths import length_for, shortened, with_length
 from g2d.table.auto.rounds import make_rounds, usual_folds
 from g2d.table.auto.search import Search
@@ -30,7 +30,7 @@ AUTO = "auto"
 LEADERBOARD = "leaderboard.json"
 # What is known of an unfinished comparison, and the folder of its rounds, beside the kept run.
 _STATE, _FOLDER = "auto.json", "auto"
-_FORM = 2
+_FORM = 3
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,13 @@ class AutoSettings:
             validation as it is. By default 1 where validation has 1000 rows or more, or where a
             column, a group or time divides the rows; else 5, or 3 from 2000 rows on.
         budget_minutes: Of process time, for everything; no limit when null.
+        prefer: Who is kept. `best` is the blend of all, unless a candidate is better by more than
+            two standard errors; `simplest` is the simplest within one standard error of the best.
     """
 
     folds: int | None = None
     budget_minutes: float | None = None
+    prefer: Prefer = "best"
 
     def __post_init__(self) -> None:
         if self.folds is not None and not 1 <= self.folds <= 20:
@@ -128,7 +131,8 @@ def _train_into(
             state["epochs"] = epochs_within(budget.seconds - budget.spent, epoch, wanted)
             remember()
         recipe = shortened(recipe, state["epochs"])
-    search = Search(recipe, splits, rounds, budget, run.path / _FOLDER, fabric, remember)
+    place = run.path / _FOLDER
+    search = Search(recipe, splits, rounds, budget, place, fabric, remember, settings.prefer)
     lines = search.compare()
     kept = search.keep(lines)
     final = kept_recipe(recipe, kept, splits)
@@ -164,12 +168,17 @@ def _record(
         "score": score_name(task),
         "rows": sum(len(rows.compared) for rows in search.rounds[:folds]),
         "folds": folds,
+        "prefer": search.prefer,
         "candidates": [line.as_dict() for line in lines],
         "kept": {
             "name": kept.name,
-            "line": choose(lines).candidate.name,
+            "line": choose(lines, search.prefer).candidate.name,
             "method": kept.method,
             "modalities": list(kept.modalities),
+            "members": [
+                {"name": one.name, "share": round(weight / sum(kept.weights), 4)}
+                for one, weight in zip(kept.members, kept.weights, strict=True)
+            ],
         },
         "test": {
             name: values["fused"]
@@ -196,6 +205,7 @@ def _to_do(run: Run, recipe: Recipe, splits: Splits, resume: bool) -> bool:
             _FORM,
             {**recipe.as_dict(), "method": AUTO},
             options.get("folds"),
+            options.get("prefer"),
             splits.spec.fingerprint,
         ]
     )

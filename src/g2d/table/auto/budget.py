@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-# In epochs of joint training: of a round (teachers, joint, G²D), and of the training that is kept.
-_ROUND, _KEPT = 3.3, 2.3
+# In epochs of joint training: of a round (teachers, joint, G²D), and of the blend of all, which is
+# the longest of the trainings that may be kept.
+_ROUND, _KEPT = 3.3, 3.3
 # With fewer epochs candidates are so far from what they can learn that nothing follows.
 LEAST_EPOCHS = 8
 # Of what was measured before: runs differ in length, and writing and drawing come at the end.
@@ -47,7 +48,7 @@ def epochs_within(seconds: float, epoch: float, epochs: int) -> int:
 
     Example:
         >>> epochs_within(60, 0.1, 100), epochs_within(60, 1, 100), epochs_within(1, 1, 100)
-        (100, 10, 8)
+        (90, 9, 8)
     """
     fit = int(seconds / (max(epoch, 1e-9) * (_ROUND + _KEPT)))
     return max(min(LEAST_EPOCHS, epochs), min(epochs, fit))

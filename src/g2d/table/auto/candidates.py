@@ -1,4 +1,4 @@
-"""What is compared: a linear model, every modality alone, the ensemble, joint training, G²D."""
+"""What is compared: a linear model, single modalities, their ensemble, joint training, G²D, all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from g2d.data.splits import DatasetSpec
+from g2d.recipes.blending import BLEND, Member, member_recipe
 from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Component, Recipe, digest
 from g2d.shallow.floors import slow_to_boost
@@ -15,7 +16,9 @@ from g2d.shallow.floors import slow_to_boost
 # What is compared with and never kept: a predictor without a network.
 FLOOR = -1
 # From the simplest to the least simple, which is also the order of training.
-LINEAR, ALONE, BOOSTING, ENSEMBLE, JOINT, DISTILLED = range(6)
+LINEAR, ALONE, BOOSTING, ENSEMBLE, JOINT, DISTILLED, BLENDED = range(7)
+# A member of a blend with a smaller share of the weights is left out.
+_LEAST_SHARE = 0.01
 # Predictors of scikit-learn, which take seconds.
 SHALLOW = (LINEAR, BOOSTING)
 _METHODS: dict[int, Component] = {
@@ -33,17 +36,21 @@ class Candidate:
     """A way to train, on some of the modalities.
 
     Attributes:
-        kind: `LINEAR`, `ALONE`, `BOOSTING`, `ENSEMBLE`, `JOINT` or `DISTILLED`; `FLOOR` for what
-            is compared with.
+        kind: `LINEAR`, `ALONE`, `BOOSTING`, `ENSEMBLE`, `JOINT`, `DISTILLED` or `BLENDED`; `FLOOR`
+            for what is compared with.
         modalities: Those it sees.
         dropped: Those it leaves out because they bring nothing.
         predictor: Of a floor, its name.
+        members: Of a blend, who they are.
+        weights: Of its members.
     """
 
     kind: int
     modalities: tuple[str, ...]
     dropped: tuple[str, ...] = ()
     predictor: str = ""
+    members: tuple[Candidate, ...] = ()
+    weights: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,8 +65,8 @@ class Candidate:
         if self.kind == ALONE:
             return f"{self.modalities[0]} alone"
         without = f" without {', '.join(self.dropped)}" if self.dropped else ""
-        name, _ = split_spec(self.method, "method")
-        return f"{'ensemble' if self.kind == ENSEMBLE else name}{without}"
+        known = {ENSEMBLE: "ensemble", BLENDED: BLEND}
+        return f"{known.get(self.kind) or split_spec(self.method, 'method')[0]}{without}"
 
     @property
     def key(self) -> str:
@@ -69,6 +76,10 @@ class Candidate:
     @property
     def method(self) -> Component:
         """What a recipe says of it."""
+        if self.kind == BLENDED:
+            found = zip(self.members, self.weights, strict=True)
+            members = [Member(one.method, one.modalities, weight) for one, weight in found]
+            return {"name": BLEND, "members": [member.as_dict() for member in members]}
         return _METHODS[self.kind]
 
     @property
@@ -82,13 +93,21 @@ class Candidate:
         return self.kind not in (ALONE, ENSEMBLE)
 
     def recipe(self, recipe: Recipe) -> Recipe:
-        """The recipe with its method; the ensemble is late fusion, whatever the recipe fuses by."""
-        changed = replace(recipe, method=self.method)
-        if not self.trains:
-            changed = replace(changed, fusion="late", experts={})
-        if self.kind in SHALLOW:
-            changed = replace(changed, encoders={}, experts={})
-        return changed
+        """The recipe of its method, on its modalities."""
+        return member_recipe(recipe, self.method, self.modalities)
+
+    def weighed(self, weights: Mapping[str, float]) -> Candidate:
+        """A blend with weights, by its members' names, without members that have next to none.
+
+        Example:
+            >>> blend = blend_of("ab", [Candidate(LINEAR, ("a", "b")), Candidate(JOINT, ("a",))])
+            >>> blend.modalities, blend.weighed({"linear": 0.001, "joint": 1.0}).modalities
+            (('a', 'b'), ('a',))
+        """
+        least = _LEAST_SHARE * sum(weights.values())
+        kept = [one for one in self.members if weights[one.name] >= least]
+        found = blend_of(self.modalities, kept, [weights[one.name] for one in kept])
+        return replace(found, dropped=(*self.dropped, *found.dropped))
 
     def without(self, dropped: Sequence[str]) -> Candidate:
         """The same with fewer modalities; a network of one that is left is that modality alone."""
@@ -97,6 +116,16 @@ class Candidate:
             return Candidate(ALONE, left)
         gone = tuple(name for name in self.modalities if name in dropped)
         return replace(self, modalities=left, dropped=(*self.dropped, *gone))
+
+
+def blend_of(
+    modalities: Sequence[str], members: Sequence[Candidate], weights: Sequence[float] = ()
+) -> Candidate:
+    """The blend of some candidates, on the modalities that one of them sees."""
+    seen = {name for one in members for name in one.modalities}
+    names = tuple(name for name in modalities if name in seen)
+    gone = tuple(name for name in modalities if name not in seen)
+    return Candidate(BLENDED, names, gone, members=tuple(members), weights=tuple(weights))
 
 
 def candidates_of(spec: DatasetSpec) -> list[Candidate]:

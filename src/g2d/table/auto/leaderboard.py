@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from g2d.analysis.scores import score_samples
 from g2d.table.auto.answers import Answers
-from g2d.table.auto.candidates import FLOOR, Candidate
+from g2d.table.auto.candidates import BLENDED, FLOOR, Candidate
 from g2d.tasks import Classification, MultiLabel, Task
 
 Floats = NDArray[np.float64]
+Prefer = Literal["best", "simplest"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Line:
         behind_error: Standard error of that difference.
         seconds: Process time of all its rounds, teachers included.
         keepable: Whether every row has one of its modalities.
-        weights: Of the modalities, the mean over rounds, where it is the ensemble.
+        weights: Of the modalities where it is the ensemble, of the members where it is a blend;
+            the mean over rounds.
     """
 
     candidate: Candidate
@@ -108,18 +110,32 @@ def rank(
     return lines
 
 
-def choose(lines: Sequence[Line]) -> Line:
-    """The one that is kept: the simplest within one standard error of the best.
+def choose(lines: Sequence[Line], prefer: Prefer = "best") -> Line:
+    """The one that is kept.
+
+    The best of many is partly lucky, and a blend of them is less so.
+
+    Args:
+        lines: As `rank` gives them.
+        prefer: `best` is the blend, unless another is better by more than two standard errors of
+            the difference, and the best where there is no blend; `simplest` is the simplest within
+            one standard error of the best.
 
     Example:
         >>> from g2d.table.auto.candidates import ALONE, JOINT
         >>> one, two = Candidate(ALONE, ("a",)), Candidate(JOINT, ("a", "b"))
         >>> best = Line(two, 0.90, 0.02, 0.0, 0.0, 9.0)
-        >>> choose([best, Line(one, 0.89, 0.02, 0.01, 0.02, 1.0)]).candidate.name
-        'a alone'
-        >>> choose([best, Line(one, 0.80, 0.02, 0.10, 0.02, 1.0)]).candidate.name
+        >>> lines = [best, Line(one, 0.89, 0.02, 0.01, 0.02, 1.0)]
+        >>> choose(lines).candidate.name, choose(lines, "simplest").candidate.name
+        ('joint', 'a alone')
+        >>> lines = [best, Line(one, 0.80, 0.02, 0.10, 0.02, 1.0)]
+        >>> choose(lines, "simplest").candidate.name
         'joint'
     """
+    if prefer == "best":
+        best = next(line for line in lines if line.keepable)
+        blend = next((line for line in lines if line.candidate.kind == BLENDED), best)
+        return best if blend.behind > 2 * blend.behind_error else blend
     near = [line for line in lines if line.keepable and line.tied]
     return min(near, key=lambda line: (line.candidate.simplicity, -line.score))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,28 +11,33 @@ import numpy as np
 
 from g2d.data.splits import Splits
 from g2d.errors import DivergedError, UserError
+from g2d.recipes.build import build_student
 from g2d.recipes.recipe import Recipe
 from g2d.table.auto.answers import Answers, RoundFolder
 from g2d.table.auto.budget import Budget
 from g2d.table.auto.candidates import (
     ALONE,
+    BLENDED,
     BOOSTING,
     DISTILLED,
     ENSEMBLE,
     JOINT,
     SHALLOW,
     Candidate,
+    blend_of,
     candidates_of,
 )
-from g2d.table.auto.leaderboard import Line, choose, rank
+from g2d.table.auto.leaderboard import Line, Prefer, choose, rank
 from g2d.table.auto.rounds import Round
-from g2d.table.auto.stacking import stacked, useless
+from g2d.table.auto.stacking import blend_weights, blended, stacked, useless
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 # A step of G²D beside one of joint training, the teachers' answers read from a cache.
 _DISTILLING = 1.2
+# Weights of a blend are not fitted on fewer rows.
+_LEAST_ROWS = 20
 
 
 class Search:
@@ -45,6 +51,7 @@ class Search:
         folder: For what the candidates answer.
         fabric: The devices.
         remember: Called after every training, to note what was spent.
+        prefer: Who is kept: see `choose`.
 
     Attributes:
         left_out: Candidates that are not compared, and why, in words.
@@ -60,8 +67,10 @@ class Search:
         folder: Path,
         fabric: Fabric,
         remember: Callable[[], None],
+        prefer: Prefer = "best",
     ) -> None:
         self.splits, self.rounds, self.budget, self.remember = splits, rounds, budget, remember
+        self.recipe, self.prefer = recipe, prefer
         self.folders = [
             RoundFolder(number, rows, recipe, folder, fabric) for number, rows in enumerate(rounds)
         ]
@@ -72,6 +81,7 @@ class Search:
             if one.kind != BOOSTING or self._answers_all(one)
         ]
         self.floors: list[Candidate] = []
+        self.blend: Candidate | None = None
         self.done: list[RoundFolder] = []
         self.left_out: dict[str, str] = {}
         self.cuts: list[str] = []
@@ -86,14 +96,48 @@ class Search:
                 break
             self._round(folder)
         self._without_useless()
+        self._blend()
         self._floors()
         return self._lines()
 
+    def _blend(self) -> None:
+        """Puts all together, where the budget lets them be trained again."""
+        names = self.splits.spec.modalities
+        members = [
+            one
+            for one in self.candidates
+            if (one.kind != ALONE or len(names) == 1) and not one.dropped
+        ]
+        rows = sum(len(folder.rows.compared) for folder in self.done)
+        if len(members) < 2 or rows < _LEAST_ROWS or self._fuses_tokens():
+            return
+        blends = [blend_of(names, members)]
+        if less := self._without(members):
+            blends.append(blend_of(names, less))
+        # the better one, the smaller where they are equal
+        lines = rank(self.splits.spec.task, {one: self._said(one) for one in blends})
+        self.blend = lines[0].candidate
+        if not self.budget.has(self._grown(self._dearest(self.blend))):
+            self._leave_out(self.blend)
+            self.blend = None
+
+    def _without(self, members: Sequence[Candidate]) -> list[Candidate]:
+        """The members without the useless modalities; nobody where one of them was not compared."""
+        if not self.dropped:
+            return []
+        fewer = [one.without(self.dropped) for one in members]
+        fewer = list(dict.fromkeys(one for one in fewer if one.modalities))
+        compared = all(one.kind == ENSEMBLE or one in self.candidates for one in fewer)
+        return fewer if compared and all(map(self._answers_all, fewer)) else []
+
+    def _fuses_tokens(self) -> bool:
+        spec = self.splits.spec
+        return build_student(self.recipe, spec.modalities, spec.task).fusion.needs_tokens
+
     def _floors(self) -> None:
         """What predictors without a network answer, last: none of them is kept."""
-        kept = choose(self._lines()).candidate
-        then = self._grown(max(folder.answers(kept).seconds for folder in self.done))
-        cost = 0.0
+        kept = choose(self._lines(), self.prefer).candidate
+        then, cost = self._grown(self._dearest(kept)), 0.0
         for folder in self.done:
             if not folder.has_floors and not self.budget.has(cost, then):
                 self.cuts.append("no floors: the budget was used")
@@ -106,7 +150,10 @@ class Search:
 
     def keep(self, lines: Sequence[Line]) -> Candidate:
         """Who is kept, without modalities that its ensemble gives no weight."""
-        kept = choose(lines).candidate
+        kept = choose(lines, self.prefer).candidate
+        if kept.kind == BLENDED:
+            said = self._said_by(kept.members)
+            return kept.weighed(blend_weights(self.splits.spec.task, said))
         if kept.kind == ENSEMBLE and self.dropped:
             smaller = kept.without(self.dropped)
             return smaller if self._answers_all(smaller) else kept
@@ -165,23 +212,18 @@ class Search:
         if folder.has(self.candidates):
             return True
         said = [[past.answers(one) for one in self.candidates] for past in self.done]
-        rounds = [sum(a.own for a in answers) for answers in said]
-        dearest = max(a.seconds for answers in said for a in answers)
-        return self.budget.has(max(rounds), self._grown(dearest))
+        rounds = [sum(a.own for a in answers) for answers in said]  # a blend trains as much
+        return self.budget.has(max(rounds), self._grown(max(rounds)))
 
     def _grown(self, seconds: float) -> float:
         """What takes so long on the rows of a round, on all training rows."""
         return seconds * len(self.splits.train) / len(self.rounds[0].splits.train)
 
     def _without_useless(self) -> None:
-        """Adds who is best, and who is to be kept, without modalities that bring nothing."""
-        dropped, lines = self.dropped, self._lines()
-        if not dropped:
-            return
-        best = next(line.candidate for line in lines if line.keepable)
-        for full in dict.fromkeys([best, choose(lines).candidate]):
-            one = full.without(dropped)
-            if full.trains and one.trains and one.modalities != full.modalities:
+        """Adds what is trained, without modalities that bring the ensemble nothing."""
+        for full in list(self.candidates) if self.dropped else []:
+            one = full.without(self.dropped)
+            if one.trains and one.modalities not in (full.modalities, ()):
                 self._add(one, full)
 
     def _add(self, one: Candidate, full: Candidate) -> None:
@@ -204,13 +246,29 @@ class Search:
         self.left_out[one.name] = why
 
     def _lines(self) -> list[Line]:
-        compared = [*self.candidates, *self.floors]
-        answers = {one: [folder.answers(one) for folder in self.done] for one in compared}
-        for one in compared:
-            if one.kind == ENSEMBLE:
-                answers[one] = stacked(self.splits.spec.task, self._alone(), answers[one])
+        blend = [] if self.blend is None else [self.blend]
+        answers = {one: self._said(one) for one in [*self.candidates, *blend, *self.floors]}
         unkeepable = [one for one in self.candidates if not self._answers_all(one)] + self.floors
         return rank(self.splits.spec.task, answers, unkeepable)
+
+    def _said(self, one: Candidate) -> list[Answers]:
+        """What a candidate answers in every round, by weights that other rows have chosen."""
+        task = self.splits.spec.task
+        if one.kind == BLENDED:
+            return blended(task, self._said_by(one.members))
+        if one.kind != ENSEMBLE:
+            return [folder.answers(one) for folder in self.done]
+        whole = replace(one, modalities=self.splits.spec.modalities, dropped=())
+        alone = [{name: said[name] for name in one.modalities} for said in self._alone()]
+        return stacked(task, alone, [folder.answers(whole) for folder in self.done])
+
+    def _said_by(self, members: Sequence[Candidate]) -> list[dict[str, Answers]]:
+        said = {one.name: self._said(one) for one in members}
+        return [{name: each[n] for name, each in said.items()} for n in range(len(self.done))]
+
+    def _dearest(self, one: Candidate) -> float:
+        """Seconds that a candidate took in the round where it took most."""
+        return max(answers.seconds for answers in self._said(one))
 
     def _answers_all(self, one: Candidate) -> bool:
         """Whether every row has one of its modalities."""

@@ -1,4 +1,4 @@
-"""The ensemble's weights where rows are folded: fitted on the folds that do not compare."""
+"""Weights of the ensemble and of a blend, fitted on rows that they are not compared on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from g2d import functional as F
 from g2d.table.auto.answers import Answers
 from g2d.tasks import Task
 
-# Of every fold, what each modality alone answers.
+# Of every fold, what each modality alone answers, or each member.
 Folds = Sequence[Mapping[str, Answers]]
 
 
@@ -39,6 +39,48 @@ def stacked(task: Task, folds: Folds, ensemble: Sequence[Answers]) -> list[Answe
         logits = F.ensemble_logits([_raw(one) for one in own.values()], masks, each)
         found.append(replace(said, logits=logits, weights=weights))
     return found
+
+
+def blended(task: Task, folds: Folds) -> list[Answers]:
+    """What the members say, added with weights that the rows of the other folds have chosen.
+
+    With one fold each half of its rows has the weights of the other half.
+
+    Args:
+        task: Of the answers.
+        folds: What each member answers, for every fold.
+
+    Source: Breiman, *Stacked Regressions*, 1996.
+    """
+    if len(folds) == 1:
+        halves = [{name: _rows(one, half) for name, one in folds[0].items()} for half in (0, 1)]
+        even, odd = blended(task, halves)
+        logits = torch.empty(len(even.target) + len(odd.target), even.logits.shape[1])
+        logits[0::2], logits[1::2] = even.logits, odd.logits
+        target = next(iter(folds[0].values())).target
+        return [replace(even, logits=logits, target=target)]
+    found = []
+    for number, own in enumerate(folds):
+        weights = blend_weights(task, [fold for n, fold in enumerate(folds) if n != number])
+        each = torch.tensor([weights[name] for name in own])
+        logits = F.ensemble_logits([one.logits for one in own.values()], weights=each)
+        first = next(iter(own.values()))
+        seconds = sum(one.own for one in own.values())
+        taught = max(one.seconds - one.own for one in own.values())
+        found.append(Answers(logits, first.target, seconds + taught, seconds, weights))
+    return found
+
+
+def blend_weights(task: Task, folds: Folds) -> dict[str, float]:
+    """The weights of the members that all rows choose."""
+    logits = [torch.cat([fold[name].logits for fold in folds]) for name in folds[0]]
+    target = torch.cat([next(iter(fold.values())).target for fold in folds])
+    fitted = F.fit_ensemble_weights(task, logits, target, drop=False)
+    return dict(zip(folds[0], fitted.tolist(), strict=True))
+
+
+def _rows(one: Answers, half: int) -> Answers:
+    return replace(one, logits=one.logits[half::2], target=one.target[half::2])
 
 
 def useless(task: Task, folds: Folds) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         modalities: As recipes have them, `{"face": {"kind": "image", "column": "photo"}}`, or read
             off the DataFrame when not given; for an array, columns by modality.
         method: `auto` compares each modality alone, their ensemble, joint training and G²D on rows
-            that chose nothing else, and keeps the simplest within one standard error of the best;
+            that chose nothing else, and keeps their blend, unless one of them is surely better;
             or a method of `g2d methods`, or a mapping with its options.
         fusion: A fusion, or a mapping with its options.
         encoders: By modality; what the kind suggests where not given.

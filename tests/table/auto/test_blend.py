@@ -1,0 +1,125 @@
+"""A blend as a run: it says what its members say by themselves, and is used like any other run."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from cli.conftest import g2d  # noqa: F401 (a fixture)
+from g2d.errors import UserError
+from g2d.files import read_json, write_json
+from g2d.runs.run import Run
+
+WEIGHTS = {"linear": 0.4, "fitted": 0.3, "joint": 0.2, "g2d": 0.6, "boosting": 0.1}
+METHODS = {"fitted": {"name": "ume", "weights": "fitted"}}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("G2D_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Two columns of numbers and one of words, of which some are lacking."""
+    rng = np.random.default_rng(0)
+    file = tmp_path / "data.csv"
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["a", "b", "note", "kind"])
+        for _ in range(160):
+            a, b = rng.normal(size=2)
+            words = rng.choice(["red", *(f"word{n}" for n in range(30))], size=8).tolist()
+            kind = "yes" if a + ("red" in words) > 0.3 else "no"
+            note = " ".join(words) if rng.random() > 0.1 else ""
+            writer.writerow([f"{a:.4f}", f"{b:.4f}", note, kind])
+    return file
+
+
+def members():
+    names = {"boosting": ["tabular"]}
+    return [
+        {"method": METHODS.get(name, name), "weight": weight}
+        | ({"modalities": names[name]} if name in names else {})
+        for name, weight in WEIGHTS.items()
+    ]
+
+
+def as_words(method):
+    given = {"name": method} if isinstance(method, str) else dict(method)
+    words = ["--method", given.pop("name")]
+    for key, value in given.items():
+        words += [f"--method.{key}", value if isinstance(value, str) else json.dumps(value)]
+    return words
+
+
+def trained(g2d, table, out, method, name, *more):  # noqa: F811
+    words = ("--target", "kind", "--out", out, "--training.epochs", "2", "--name", name)
+    done = g2d("train", table, *words, *as_words(method), *more)
+    assert done.status == 0, done.err
+    return out / name, done
+
+
+def test_it_says_the_weighted_sum_of_models_trained_by_themselves(g2d, table, tmp_path):  # noqa: F811
+    method = {"name": "blend", "members": members()}
+    folder, _ = trained(g2d, table, tmp_path / "runs", method, "blend")
+    expected = 0.0
+    for name, weight in WEIGHTS.items():
+        more = ("--data.modalities", "[tabular]") if name == "boosting" else ()
+        one, _ = trained(g2d, table, tmp_path / "runs", METHODS.get(name, name), name, *more)
+        expected = expected + weight * Run(one).predictions("test")["logits/fused"]
+    run = Run(folder)
+    np.testing.assert_allclose(run.predictions("test")["logits/fused"], expected, atol=1e-4)
+    assert not (folder / "members").exists()
+    assert list(run.model.modalities) == list(run.description["modalities"])
+    before = run.predictions("val")["logits/fused"]
+    for command in (
+        ("evaluate", folder, "--split", "val"),
+        ("predict", folder, "--data", table, "--out", tmp_path / "said.csv"),
+        ("export", folder, "--format", "onnx", "--out", tmp_path / "model.onnx"),
+        ("export", folder, "--format", "torch", "--out", tmp_path / "model.pt2"),
+        ("analyse", "attribution", folder, "--to", tmp_path / "figures"),
+        ("analyse", "calibration", folder, "--to", tmp_path / "figures"),
+    ):
+        done = g2d(*command)
+        assert done.status == 0, done.err
+    np.testing.assert_array_equal(Run(folder).predictions("val")["logits/fused"], before)
+    trained(g2d, table, tmp_path / "runs", method, "blend", "--resume")
+
+
+def test_code_of_strangers_in_a_member_is_refused(g2d, table, tmp_path):  # noqa: F811
+    method = {"name": "blend", "members": [{"method": "joint"}, {"method": "linear"}]}
+    folder, _ = trained(g2d, table, tmp_path / "runs", method, "blend")
+    described = read_json(folder / "model.json")
+    described["members"][0]["encoders"]["tabular"] = {"name": "os.system", "command": "touch x"}
+    write_json(folder / "model.json", described)
+    with pytest.raises(UserError, match=r"would be imported and run .*'os\.system'"):
+        _ = Run(folder).model
+    about = read_json(folder / "run.json")
+    about["recipe"]["method"]["members"][0]["method"] = "os.abort"
+    write_json(folder / "run.json", about)
+    done = g2d("predict", folder, "--data", table, "--out", tmp_path / "said.csv")
+    assert done.status == 2
+    assert "os.abort" in done.err
+
+
+def test_auto_keeps_it_where_no_other_is_surely_better(g2d, table, tmp_path):  # noqa: F811
+    out = tmp_path / "runs"
+    words = ("--target", "kind", "--out", out, "--training.epochs", "3", "--method.folds", "2")
+    done = g2d("train", table, *words, "--method", "auto")
+    assert done.status == 0, done.err
+    said = " ".join(done.out.split())
+    assert "the blend, unless another is better by more than two standard errors" in said
+    (folder,) = out.glob("*-auto-seed0")
+    board = read_json(folder / "leaderboard.json")
+    blends = [one for one in board["candidates"] if one["name"].split()[0] == "blend"]
+    blend, kept = blends[0], board["kept"]["line"]
+    assert (kept == blend["name"]) == (blend["behind"] <= 2 * blend["behind_error"])
+    shares = [one["share"] for one in board["kept"]["members"]]
+    if shares:
+        assert sum(shares) == pytest.approx(1, abs=0.01)
+        assert f"blend {shares[0]:.0%}" in said
+    assert not (folder / "members").exists()
