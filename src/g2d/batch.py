@@ -53,6 +53,8 @@ class Batch:
             that waits for the device would cost more than the look-up.
         present: For every modality that can be missing, a bool `(B,)`: is it there? A modality
             without an entry is always there.
+        step: Where the batch is a part of a step that has several, of all of them together which
+            samples have which modality, bool `(N,)`; empty otherwise.
 
     Example:
         >>> import torch
@@ -65,6 +67,7 @@ class Batch:
     target: Tensor
     index: Tensor
     present: dict[str, Tensor] = field(default_factory=dict)
+    step: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.target.shape[0]
@@ -125,6 +128,7 @@ class Batch:
             target=function(self.target),
             index=self.index,
             present={name: function(value) for name, value in self.present.items()},
+            step={name: function(value) for name, value in self.step.items()},
         )
 
 

@@ -34,6 +34,17 @@ def is_of_a_lost_process(error: RuntimeError) -> bool:
     return ("gloo/transport" in said or of_backend) and any(words in said for words in lost)
 
 
+def processes() -> int:
+    """How many processes train together; 1 when alone.
+
+    Example:
+        >>> processes()
+        1
+    """
+    there = dist.is_available() and dist.is_initialized()
+    return dist.get_world_size() if there else 1
+
+
 def sum_over_ranks(values: Tensor) -> Tensor:
     """The sum of `values` over all processes, the same on each; `values` itself when alone.
 
@@ -44,7 +55,7 @@ def sum_over_ranks(values: Tensor) -> Tensor:
         >>> sum_over_ranks(torch.tensor([1.0, 2.0]))
         tensor([1., 2.])
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if processes() == 1:
         return values
     on_gpu = dist.get_backend() == "nccl"
     total = values.to(
@@ -54,18 +65,32 @@ def sum_over_ranks(values: Tensor) -> Tensor:
     return total.to(values.device)
 
 
+def gather_over_ranks(flags: Tensor) -> Tensor:
+    """Bools `(..., B)` of every process, one after the other: `(..., B x processes)` on each.
+
+    Example:
+        >>> gather_over_ranks(torch.tensor([True, False]))
+        tensor([ True, False])
+    """
+    if processes() == 1:
+        return flags
+    places = torch.zeros(processes(), *flags.shape, device=flags.device)
+    places[dist.get_rank()] = flags.float()
+    return torch.cat(list(sum_over_ranks(places) > 0), dim=-1)
+
+
 def mean_over_ranks(gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     """The mean of each gradient over all processes; the gradients themselves when alone.
 
     A gradient that is `None` has to be so on all of them.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if processes() == 1:
         return list(gradients)
     there = [gradient for gradient in gradients if gradient is not None]
     if not there:
         return list(gradients)
     total = sum_over_ranks(torch.cat([gradient.reshape(-1) for gradient in there]))
-    parts = iter((total / dist.get_world_size()).split([gradient.numel() for gradient in there]))
+    parts = iter((total / processes()).split([gradient.numel() for gradient in there]))
     return [None if old is None else next(parts).view_as(old) for old in gradients]
 
 
@@ -78,7 +103,7 @@ def uniform_over_ranks(size: int, generator: torch.Generator) -> Tensor:
         >>> uniform_over_ranks(2, torch.Generator().manual_seed(0))
         tensor([0.4963, 0.7682])
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    world = processes()
+    if world == 1:
         return torch.rand(size, generator=generator)
-    world = dist.get_world_size()
     return torch.rand(size * world, generator=generator)[dist.get_rank() :: world]

@@ -55,9 +55,13 @@ def encoder() -> nn.Module:
 
 
 def split(k: int, size: int, seed: int) -> ArraySplit:
+    """Of three modalities each sample lacks one, now and then; of two all are there."""
     rng = np.random.default_rng(seed)
     inputs = {name: rng.standard_normal((size, SIZE)).astype(np.float32) for name in NAMES[:k]}
-    return ArraySplit(inputs, rng.integers(0, TASK.outputs, size))
+    target = rng.integers(0, TASK.outputs, size)
+    lacks = rng.integers(0, 5, size)
+    there = {name: lacks != place for place, name in enumerate(NAMES[:k])}
+    return ArraySplit(inputs, target, there if k == 3 else None)
 
 
 def bank(k: int) -> g2d.OnlineTeachers:

@@ -53,6 +53,29 @@ def test_the_optimizer_is_pytorchs_own_bit_for_bit(options: dict, expected: type
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+def test_batch_norm_over_all_gpus_is_refused_without_them(devices: int) -> None:
+    wanted = TrainingSettings(sync_batch_norm=True, devices=devices, accelerator="cpu")
+    with pytest.raises(UserError, match=rf"for several GPUs, got devices {devices} on the CPU"):
+        wanted.make_fabric()
+
+
+def test_batch_norm_over_all_gpus_trains_of_one_what_batch_norm_does() -> None:
+    def trained(sync: bool) -> nn.Module:
+        model, loader = student(), make_loader(SPLITS.train, 16, shuffle=False)
+        wanted = TrainingSettings(epochs=2, sync_batch_norm=sync, accelerator="cpu")
+        one = TrainingSettings(accelerator="cpu").make_fabric()
+        torch.manual_seed(0)
+        fit(JointTraining(model, TASK), loader, loader, wanted, fabric=one)
+        return model
+
+    plain, ours = trained(False), trained(True)
+    layers = [m for m in ours.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    assert layers
+    assert all(isinstance(layer, nn.SyncBatchNorm) for layer in layers)
+    torch.testing.assert_close(dict(ours.state_dict()), dict(plain.state_dict()))
+
+
 @pytest.mark.parametrize("higher", [True, False])
 @pytest.mark.parametrize("patience", [0, 1, 2])
 def test_the_rate_falls_when_patience_is_spent(higher: bool, patience: int) -> None:

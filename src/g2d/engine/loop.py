@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
@@ -117,6 +117,8 @@ def fit(
     """
     fabric = fabric or settings.make_fabric()
     model = method.student.net
+    if settings.sync_batch_norm:  # in place, with the same parameters
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimizer = settings.make_optimizer(method.parameter_groups())
     scheduler = settings.make_scheduler(optimizer, method.task.higher_is_better)
     student, stepper = cast("tuple[_FabricModule, Optimizer]", fabric.setup(model, optimizer))

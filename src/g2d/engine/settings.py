@@ -56,6 +56,8 @@ class TrainingSettings:
         precision: `32` or `bf16` (mixed).
         accelerator: `auto`, `cpu` or `gpu`.
         devices: How many; more than one trains with DDP.
+        sync_batch_norm: Whether batch norm measures the samples of all GPUs, and not each its own
+            (`torch.nn.SyncBatchNorm`); for several of them, the CPU has no such form.
         workers: Processes that load data; 0 loads in the training process.
         loggers: Where the numbers of every epoch are written besides `metrics.jsonl`: any of
             `tensorboard`, `wandb` and `mlflow`.
@@ -79,6 +81,7 @@ class TrainingSettings:
     precision: Literal["32", "bf16"] = "32"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
+    sync_batch_norm: bool = False
     workers: int = 0
     loggers: tuple[LoggerName, ...] = ()
     probe_gradients: bool = False
@@ -176,6 +179,11 @@ class TrainingSettings:
             raise UserError(
                 f"devices is {self.devices} and PyTorch sees {there} GPU; lower it, or set "
                 "accelerator to cpu"
+            )
+        if self.sync_batch_norm and (self.devices == 1 or not there):
+            raise UserError(
+                f"sync_batch_norm is for several GPUs, got devices {self.devices} on "
+                f"{'GPUs' if there else 'the CPU'}; leave it out, or set devices and accelerator"
             )
         fabric = Fabric(
             accelerator={"gpu": "cuda"}.get(self.accelerator, self.accelerator),

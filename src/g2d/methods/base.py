@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.loop import Loop
+from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
 from g2d.student.base import Modulation, Student
 from g2d.tasks import Task
@@ -194,6 +195,7 @@ class Method:
         """
         size = sum(len(batch) for batch in batches)
         self.on_step_start(*batches)
+        batches = parts_of_step(batches)
         total: Tensor | None = None
         for position, batch in enumerate(batches):
             more = position + 1 < len(batches)

@@ -13,6 +13,7 @@ from g2d.functional.losses import cml_rise
 from g2d.functional.present import mean_over_present
 from g2d.methods.base import Method, check_weight
 from g2d.methods.coalitions import anyone, coalition_logits, coalitions
+from g2d.methods.parts import weighed
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
@@ -70,6 +71,7 @@ class CML(Method):
         for coalition, logits in said.items():
             losses = self.task.losses(logits, batch.target)
             term = mean_over_present(losses, anyone(batch, coalition))
+            term = weighed(term, batch, *coalition, one_is_enough=True)
             sizes.setdefault(len(coalition), []).append(term)
         parts = [torch.stack(sizes[size]).mean() for size in range(1, len(modalities))]
         loss = (fused + self.partial * torch.stack(parts).sum()) / (1 + self.partial * len(parts))
@@ -84,5 +86,6 @@ class CML(Method):
                 rest = whole - {name}
                 forgiven = right[rest] & ~right[whole] if self.forgive else None
                 term = cml_rise(sure[rest], sure[whole], anyone(batch, rest), forgiven)
+                term = weighed(term, batch, *rest, one_is_enough=True)
                 sizes.setdefault(len(whole), []).append(term)
         return torch.stack([torch.stack(terms).mean() for terms in sizes.values()]).sum()

@@ -14,6 +14,7 @@ from g2d.errors import UserError
 from g2d.functional.dimensions import dimension_contrast, effective_dimensions, nearest_class
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.di_mml import DetachedFusion
+from g2d.methods.parts import parts_of_step
 from g2d.methods.unimodal import loss_of_present
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
@@ -106,7 +107,7 @@ class DIMML(Method):
         parameters = self._trained()
         total: Tensor | None = None
         gradients: list[Tensor | None] = [None] * len(parameters)
-        for batch in batches:
+        for batch in parts_of_step(batches):
             loss = self._fused_loss(batch) if self.fusing else self._detached_loss(batch)
             loss = loss * (len(batch) / size)
             gradients = gates.added(gradients, self.loop.gradients(loss, parameters))

@@ -11,6 +11,7 @@ from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.functional.distillation import FeatureReduction
 from g2d.functional.present import stacked_masks, total
+from g2d.methods.parts import weighed
 from g2d.methods.unimodal import shown
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherOutputs
@@ -44,9 +45,8 @@ def feature_distance(
                 f"{tuple(said.features.shape[1:])} in its teacher; give both encoders the same "
                 "width"
             )
-        terms.append(
-            F.feature_distance(features, said.features, batch.present.get(name), reduction)
-        )
+        term = F.feature_distance(features, said.features, batch.present.get(name), reduction)
+        terms.append(weighed(term, batch, name))
     return total(terms) if terms else outputs.logits.new_zeros(())
 
 
@@ -58,11 +58,8 @@ def logit_distance(
     temperature: float,
 ) -> Tensor:
     """Σ_m L_logit^m, Eq. 3: divergence of the fused prediction from every teacher's."""
-    terms = [
-        F.logit_distance(task, outputs.logits, said.logits, batch.present.get(name), temperature)
-        for name, said in teachers.items()
-    ]
-    return total(terms)
+    fused = dict.fromkeys(teachers, outputs.logits)
+    return _divergence(fused, batch, teachers, task, temperature)
 
 
 def branch_distance(
@@ -77,12 +74,7 @@ def branch_distance(
     Raises:
         UserError: The model shows no logits of the modalities in training.
     """
-    logits = shown(outputs)
-    terms = [
-        F.logit_distance(task, logits[name], said.logits, batch.present.get(name), temperature)
-        for name, said in teachers.items()
-    ]
-    return total(terms)
+    return _divergence(shown(outputs), batch, teachers, task, temperature)
 
 
 def ensemble_distance(
@@ -100,4 +92,21 @@ def ensemble_distance(
     masks = [batch.present.get(name) for name in outputs.features]
     stacked = stacked_masks(masks, ensemble[:, 0])
     there = None if stacked is None else stacked.any(dim=0)
-    return F.logit_distance(task, outputs.logits, ensemble, there, temperature)
+    distance = F.logit_distance(task, outputs.logits, ensemble, there, temperature)
+    return weighed(distance, batch, *outputs.features, one_is_enough=True)
+
+
+def _divergence(
+    logits: Mapping[str, Tensor],
+    batch: Batch,
+    teachers: Mapping[str, TeacherOutputs],
+    task: Task,
+    temperature: float,
+) -> Tensor:
+    """Σ_m of the divergence of some logits from those of each teacher."""
+    terms = []
+    for name, said in teachers.items():
+        mask = batch.present.get(name)
+        term = F.logit_distance(task, logits[name], said.logits, mask, temperature)
+        terms.append(weighed(term, batch, name))
+    return total(terms)

@@ -17,6 +17,7 @@ from g2d.functional.present import mean_over_present
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heldout import gather
 from g2d.methods.matching import present_in_both
+from g2d.methods.parts import weighed
 from g2d.methods.unimodal import shown, unimodal_losses
 from g2d.student.base import Student
 from g2d.student.own import OwnStudent
@@ -188,7 +189,7 @@ class DLMG(Method):
                 each = info_nce(said[one], said[other], both, self.temperature)
             else:
                 each = matching_divergence(self.task, said[one], said[other], self.match == "rjs")
-            terms.append(mean_over_present(each, both))
+            terms.append(weighed(mean_over_present(each, both), batch, one, other))
         return labels, torch.stack(terms).mean()
 
     def _hold_out(self) -> None:

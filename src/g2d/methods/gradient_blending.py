@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.functional.losses import unimodal_loss
 from g2d.functional.overfitting import gradient_blending_weights
 from g2d.methods.base import Method, check_weight
-from g2d.methods.unimodal import loss_of_present, shown
+from g2d.methods.parts import weighed
+from g2d.methods.unimodal import shown
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
 from g2d.tasks import Task
@@ -89,10 +91,14 @@ class GradientBlending(Method):
             return fused
         losses = {"fused": fused}
         for name, logits in shown(outputs).items():
-            losses[name] = loss_of_present(self.task, logits, batch, name)
+            mask = batch.present.get(name)
+            losses[name] = unimodal_loss(self.task, logits, batch.target, mask)
         if not self.fixed:
             self._add(losses, batch)
-        terms = [self.weights.get(name, 0.0) * loss for name, loss in losses.items()]
+        terms = [
+            self.weights.get(name, 0.0) * (loss if loss is fused else weighed(loss, batch, name))
+            for name, loss in losses.items()
+        ]
         return torch.stack(terms).sum()
 
     def begin_epoch(self, epoch: int) -> None:

@@ -13,6 +13,7 @@ from g2d.batch import Batch, Outputs
 from g2d.functional.distillation import mbsd_distillation
 from g2d.methods.base import Method, check_weight
 from g2d.methods.matching import present_in_both
+from g2d.methods.parts import weighed
 from g2d.methods.unimodal import shown, unimodal_losses
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
@@ -72,8 +73,9 @@ class MBSD(Method):
 
     def _distillation(self, outputs: Outputs, batch: Batch) -> Tensor:
         logits = shown(outputs)
-        terms = [
-            mbsd_distillation(
+        terms = []
+        for one, other in combinations(logits, 2):
+            term = mbsd_distillation(
                 logits[one],
                 logits[other],
                 batch.target,
@@ -81,6 +83,5 @@ class MBSD(Method):
                 self.divergence,
                 self.distance,
             )
-            for one, other in combinations(logits, 2)
-        ]
+            terms.append(weighed(term, batch, one, other))
         return torch.stack(terms).mean()

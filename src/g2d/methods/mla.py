@@ -14,6 +14,7 @@ from g2d.errors import UserError, check_choice
 from g2d.functional.gradients import mla_projector
 from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.mla import SharedHead
+from g2d.methods.parts import parts_of_step
 from g2d.methods.unimodal import loss_of_present
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
@@ -97,6 +98,7 @@ class MLA(Method):
 
     def step(self, *batches: Batch) -> Tensor:
         """One step of the optimizer for each modality, with no other modality in memory."""
+        batches = parts_of_step(batches)
         losses = [self._step_of(name, batches) for name in self.student.modalities]
         return torch.stack(losses).mean()
 

@@ -14,6 +14,7 @@ from g2d.errors import UserError, check_choice
 from g2d.functional.present import mean_over_present, sum_over_present
 from g2d.functional.prototypes import pmr_coefficients, pmr_log_probabilities
 from g2d.methods.base import Method, check_weight
+from g2d.methods.parts import weighed
 from g2d.methods.window import check_window, in_window
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
@@ -101,17 +102,16 @@ class PMR(Method):
             return loss
         said = {name: self._log_q(outputs.features[name], name) for name in self._prototypes}
         behind, ahead = self._coefficients(said, batch)
+        pulls, spread = [], []
+        for name, q in said.items():
+            far = F.nll_loss(q, batch.target, reduction="none")
+            pull = mean_over_present(far, self._taught(batch, name))
+            pulls.append(weighed(pull, batch, name))
+            entropy = mean_over_present(-(q.exp() * q).sum(dim=1), batch.present.get(name))
+            spread.append(weighed(entropy, batch, name))
         if self.alpha:
-            pulls = [
-                mean_over_present(F.nll_loss(q, batch.target, reduction="none"), mask)
-                for q, mask in ((q, self._taught(batch, name)) for name, q in said.items())
-            ]
             loss = loss + self.alpha * (behind * torch.stack(pulls)).sum()
         if self._slowing:
-            spread = [
-                mean_over_present(-(q.exp() * q).sum(dim=1), batch.present.get(name))
-                for name, q in said.items()
-            ]
             loss = loss - self.entropy * behind.amax() * (ahead * torch.stack(spread)).sum()
         return loss
 

@@ -16,6 +16,7 @@ from g2d.methods.base import Method, check_weight
 from g2d.methods.heads.reconboost import BoostedSum
 from g2d.methods.loop import Loop
 from g2d.methods.matching import present_in_both
+from g2d.methods.parts import weighed
 from g2d.student.base import Student
 from g2d.tasks import Classification, Task
 
@@ -133,13 +134,14 @@ class ReconBoost(Method):
         logits, mask = outputs.unimodal[name], batch.present.get(name)
         rest = self._rest(outputs, name)
         losses = reconboost_objective(logits, rest, batch.target, self.boosting, self.w1, self.w2)
-        loss = mean_over_present(losses, mask)
+        loss = weighed(mean_over_present(losses, mask), batch, name)
         if self.mcr and self._number:
             before = self._modality(self._number - 1)
             said = outputs.unimodal[before].detach().float().softmax(dim=1)
             distance = ((logits.float().softmax(dim=1) - said) ** 2).mean(dim=1)
             both = present_in_both(batch, name, before)
-            loss = loss + self.alpha * mean_over_present(distance, both)
+            distance = weighed(mean_over_present(distance, both), batch, name, before)
+            loss = loss + self.alpha * distance
         return loss
 
     def modify_gradients(self) -> None:

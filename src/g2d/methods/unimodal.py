@@ -11,6 +11,7 @@ from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.functional.losses import unimodal_loss
 from g2d.functional.present import sum_over_present
+from g2d.methods.parts import weighed
 from g2d.ranks import sum_over_ranks
 from g2d.tasks import Task
 
@@ -30,7 +31,8 @@ def unimodal_losses(task: Task, outputs: Outputs, batch: Batch) -> dict[str, Ten
 
 def loss_of_present(task: Task, logits: Tensor, batch: Batch, modality: str) -> Tensor:
     """The task's loss of some logits, over the samples that have the modality."""
-    return unimodal_loss(task, logits, batch.target, batch.present.get(modality))
+    loss = unimodal_loss(task, logits, batch.target, batch.present.get(modality))
+    return weighed(loss, batch, modality)
 
 
 def shown(outputs: Outputs) -> Mapping[str, Tensor]:

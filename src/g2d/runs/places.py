@@ -12,7 +12,7 @@ from g2d.recipes.recipe import digest
 # with it grow the samples of a step.
 _PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
 # Settings that came later, and what held before: teachers trained then are still found.
-_SINCE = {"patience": None}
+_SINCE = {"patience": None, "sync_batch_norm": False}
 
 
 def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
