@@ -98,3 +98,12 @@ def choose(splits: Splits, names: Sequence[str]) -> Splits:
         preprocessing=None,  # it is that of all modalities; a table chooses by itself
     )
     return Splits(about, **chosen)
+
+
+def some_modalities(splits: Splits, modalities: Sequence[str]) -> Splits:
+    """The splits with some modalities, under their own name, so that teachers are shared."""
+    if tuple(modalities) == splits.spec.modalities:
+        return splits
+    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be looked at
+    spec = replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
+    return replace(some, spec=spec, test=splits.test)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,8 @@ from g2d.recipes.recipe import Component, Recipe
 from g2d.recipes.shallow import SHALLOW
 
 BLEND = "blend"
+# Beyond it a weight says nothing that a smaller one would not.
+_HEAVIEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def _member(spec: Any, where: str) -> Member:
         raise UserError(f"{where}.modalities: expected a list of names, got {names!r}")
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise UserError(f"{where}.weight: expected a number, got {weight!r}")
-    if not (math.isfinite(weight) and weight >= 0):
-        raise UserError(f"{where}.weight: expected 0 or more, got {weight:g}")
+    if not 0 <= weight <= _HEAVIEST:
+        raise UserError(f"{where}.weight: expected 0 to {_HEAVIEST:g}, got {weight}")
     return Member(spec["method"], tuple(names), float(weight))
 
 

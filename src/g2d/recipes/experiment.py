@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from g2d.data.chosen import some_modalities
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.engine.loggers import check_loggers
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError
-from g2d.recipes.blending import BLEND
+from g2d.recipes.blending import BLEND, member_recipe, members_of
 from g2d.recipes.build import Architecture, architecture, build_splits, check_model
 from g2d.recipes.completing import complete
 from g2d.recipes.method_plan import MethodPlan
@@ -135,21 +136,43 @@ def resolve(
     spec, models = teaching.splits.spec, teaching.models
     plan = plan_method(teaching.recipe, spec.modalities, training.epochs)
     plan.check_task(spec.task)
+    if plan.label == BLEND:
+        if experts is not None:
+            raise UserError("experts: those of a blend are words in its recipe, not estimators")
+        _check_members(teaching, plan)
+        return Experiment(teaching, training, plan)
     student = models.student(spec.task)
-    if teaching.experts and plan.needs_teachers and not plan.trains:
+    if teaching.experts and not plan.trains:
         raise UserError(
             f"experts: {plan.label} is the networks' ensemble, and experts are no networks; leave "
             "them out (--experts {}), or choose a method that trains"
         )
     if plan.trains:
         models.adapt(plan, student, spec.task)
-    if plan.label == BLEND and student.fusion.needs_tokens:
-        raise UserError(f"fusion: {BLEND} adds models that fuse features, not tokens; use late")
     if plan.needs_teachers:
         teaching.check()
     check_loggers(training.loggers)
     check_model(student, teaching.splits)
     return Experiment(teaching, training, plan)
+
+
+def _check_members(teaching: Teaching, plan: MethodPlan) -> None:
+    """Resolves every member of a blend, as it will be trained.
+
+    Raises:
+        UserError: One cannot be trained, or attends over tokens.
+    """
+    splits = teaching.splits.without_test()
+    for number, member in enumerate(members_of({"name": BLEND, **plan.options})):
+        try:
+            one = resolve(
+                member_recipe(teaching.recipe, member.method, member.modalities),
+                some_modalities(splits, member.modalities),
+            )
+        except UserError as error:
+            raise UserError(f"method.members[{number}]: {error}") from error
+        if one.plan.trains and one.models.student(splits.spec.task).fusion.needs_tokens:
+            raise UserError(f"fusion: {BLEND} adds models that fuse features, not tokens; use late")
 
 
 def check_experts(experts: Mapping[str, Any], spec: DatasetSpec) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from g2d.data.chosen import choose
-from g2d.data.splits import Splits
+from g2d.data.chosen import some_modalities
 from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.blending import BLEND, member_recipe, members_of
@@ -20,22 +19,33 @@ from g2d.runs.run import Run
 _FOLDER = "members"
 
 
-def train_members(
-    run: Run, experiment: Experiment, train: Callable[..., Path]
-) -> tuple[MultimodalModel, list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class Blended:
+    """A blend whose members are trained.
+
+    Attributes:
+        model: The members put together.
+        described: For each member what builds it again, for `model.json`.
+        record: For each member what it is, what it took and what its teachers knew, for
+            `result.json`.
+    """
+
+    model: MultimodalModel
+    described: list[dict[str, Any]]
+    record: list[dict[str, Any]]
+
+
+def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) -> Blended:
     """Trains the members, which share their teachers, and puts them together.
 
     Args:
         run: The blend's, within whose folder they are trained; `forget_members` removes them.
         experiment: The blend's; its members never see test.
         train: Trains a recipe into a folder of runs.
-
-    Returns:
-        The model, and for each member what builds it again, for `model.json`.
     """
     members = members_of({"name": BLEND, **experiment.plan.options})
     blind = experiment.splits.without_test()
-    models, described = [], []
+    models, described, record = [], [], []
     for number, member in enumerate(members):
         folder = train(
             member_recipe(experiment.recipe, member.method, member.modalities),
@@ -47,21 +57,20 @@ def train_members(
         )
         own = Run(folder, trust=True)  # trained just now
         models.append(own.model)
-        kept = ("modalities", "encoders", "fusion", "brought")
-        described.append({key: own.description[key] for key in kept})
+        parts = ("modalities", "encoders", "fusion", "brought")
+        described.append({key: own.description[key] for key in parts})
+        taught = own.result.get("teachers", {}).get("confidence")
+        record.append(
+            {
+                **member.as_dict(),
+                **{key: own.result[key] for key in ("seconds", "epochs", "best_epoch")},
+                **({"confidence": taught} if taught else {}),
+            }
+        )
     weights = [member.weight for member in members]
-    return blend(blind.spec.modalities, models, weights), described
+    return Blended(blend(blind.spec.modalities, models, weights), described, record)
 
 
 def forget_members(run: Run) -> None:
     """Removes the folders of the members, whose weights the blend has."""
     shutil.rmtree(run.path / _FOLDER, ignore_errors=True)
-
-
-def some_modalities(splits: Splits, modalities: Sequence[str]) -> Splits:
-    """The splits with some modalities, under their own name, so that teachers are shared."""
-    if tuple(modalities) == splits.spec.modalities:
-        return splits
-    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be looked at
-    spec = replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
-    return replace(some, spec=spec, test=splits.test)

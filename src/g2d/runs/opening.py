@@ -29,7 +29,7 @@ def load_model(folder: Path, recipe: Recipe, trust: Trust) -> MultimodalModel:
     """
     described = read_json(folder / "model.json")
     bare, task = without_pretrained(recipe), task_from(described["task"])
-    if "members" in described:
+    if described.get("members"):
         model = _blend(folder, bare, described, task, trust)
     else:
         models = architecture(bare, described["modalities"])

@@ -15,12 +15,9 @@ import torch
 from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import save_weights
-from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.gradient_probe import PROBED, GradientProbe
 from g2d.engine.loop import FitResult, fit
 from g2d.engine.names import check_run_name
-from g2d.engine.records import write_predictions
-from g2d.engine.settings import TrainingSettings
 from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
@@ -29,20 +26,20 @@ from g2d.ranks import first_process
 from g2d.recipes.blending import BLEND
 from g2d.recipes.build import describe_model
 from g2d.recipes.experiment import Experiment, resolve
-from g2d.recipes.missing import by_pattern, save_masks
+from g2d.recipes.missing import save_masks
 from g2d.recipes.recipe import Recipe
-from g2d.runs.blending import forget_members, train_members
+from g2d.runs.blending import Blended, forget_members, train_members
 from g2d.runs.environment import environment
 from g2d.runs.experts import in_words
 from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
+from g2d.runs.measuring import measure, settled, uneven
 from g2d.runs.run import Run
 from g2d.runs.same import check_folder
 from g2d.runs.stages import fit_stages
 from g2d.runs.taught import Taught, prepare_teachers
 from g2d.shallow.network import fit_network
-from g2d.tasks import Classification
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -120,12 +117,13 @@ def _train_into(
     if first_process():
         check_folder(run, experiment, resume)
     if run.finished:
+        forget_members(run)  # where the run was killed before it did
         logger.info("%s is finished already", run.path)
         return run.path
     fabric = fabric or settings.make_fabric()
     taught: Taught | None = None
     method: Method | None = None
-    described: list[dict[str, Any]] = []
+    blended: Blended | None = None
     if plan.needs_teachers:
         taught = prepare_teachers(experiment.teaching, plan, run, out, fabric)
     if plan.trains:
@@ -133,7 +131,8 @@ def _train_into(
     elif taught is not None:
         student = taught.ensemble(plan)
     elif plan.label == BLEND:
-        student, described = train_members(run, experiment, partial(train, fabric=fabric))
+        blended = train_members(run, experiment, partial(train, fabric=fabric))
+        student = blended.model
     else:
         student = experiment.models.student(splits.spec.task)
         fit_network(student, splits, plan.label)
@@ -141,6 +140,7 @@ def _train_into(
         run.begin(_about(experiment))
         if taught is not None and taught.calibration is not None:
             run.write_json(CALIBRATION, asdict(taught.calibration))
+        described = [] if blended is None else blended.described
         run.write_json("model.json", describe_model(recipe, splits, student, described))
         if splits.spec.preprocessing is not None:
             run.write_json("preprocessing.json", splits.spec.preprocessing)
@@ -170,8 +170,8 @@ def _train_into(
     fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
     if fabric.is_global_zero:
         save_weights(run.path / "model.safetensors", student)
-        splits = _settled(run, student, splits, settings, fabric)
-        measured = _measure(run, student, splits, settings, fabric)
+        splits = settled(run, student, splits, settings, fabric)
+        measured = measure(run, student, splits, settings, fabric)
         outcome = {
             "method": plan.label,
             "dataset": splits.spec.name,
@@ -185,7 +185,10 @@ def _train_into(
         }
         if taught is not None:
             outcome["teachers"] = taught.record(experiment.teaching, out)
-        if _uneven(splits):
+        if blended is not None:
+            outcome["members"] = blended.record
+            outcome["seconds"] = round(sum(one["seconds"] for one in blended.record), 2)
+        if uneven(splits):
             outcome["uneven"] = True
         shallow = shallow_floors(splits, out) if floors else None
         if taught is not None or shallow is not None:
@@ -234,53 +237,6 @@ def _gradient_probe(
     with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
         batches = list(make_loader(drawn, min(PROBED, batch_size), shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)
-
-
-def _settled(
-    run: Run,
-    student: MultimodalModel,
-    splits: Splits,
-    settings: TrainingSettings,
-    fabric: Fabric,
-) -> Splits:
-    """The splits with what the task had left open chosen on validation, and the run told of it."""
-    task = splits.spec.task
-    if not task.unsettled:
-        return splits
-    seen = evaluate(student, to_device(evaluation_loader(splits.val, settings), fabric), task)
-    task = task.settled(seen.logits[FUSED], seen.target)
-    splits = replace(splits, spec=replace(splits.spec, task=task))
-    run.write_json("model.json", {**run.description, "task": task.describe()})
-    return splits
-
-
-def _measure(
-    run: Run,
-    student: MultimodalModel,
-    splits: Splits,
-    settings: TrainingSettings,
-    fabric: Fabric,
-) -> dict[str, Evaluation]:
-    """Validation once more, and test for the first and only time, unless it is withheld."""
-    measured = {}
-    for name, split in splits.measured().items():
-        if name == "train":
-            continue
-        batches = to_device(evaluation_loader(split, settings), fabric)
-        evaluation = evaluate(student, batches, splits.spec.task)
-        evaluation = by_pattern(evaluation, splits, name)
-        write_predictions(run.path, name, evaluation)
-        measured[name] = evaluation
-        logger.info("%s %s: %s", run.path.name, name, evaluation.metrics[splits.spec.task.metric])
-    return measured
-
-
-def _uneven(splits: Splits) -> bool:
-    """Whether accuracy alone says little: a class has over half as many rows again as another."""
-    if not isinstance(splits.spec.task, Classification):
-        return False
-    counts = splits.train.target.bincount(minlength=splits.spec.task.outputs)
-    return bool(counts.max() > 1.5 * counts.min())
 
 
 def _about(experiment: Experiment) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_it_is_kept_and_predicts_is_exported_and_evaluated(g2d, table, tmp_path)
     file, expected = table
     out = tmp_path / "runs"
     words = ("--target", "target", "--out", out, "--training.epochs", "2", "--method.folds", "1")
-    done = g2d("train", file, *words, "--method", "auto")
+    done = g2d("train", file, *words, "--method", "auto", "--method.prefer", "simplest")
     assert done.status == 0, done.err
     (run,) = out.glob("*-auto-seed0")
     board = read_json(run / "leaderboard.json")
@@ -87,3 +87,31 @@ def test_rows_without_numbers_leave_trees_among_the_floors(g2d, table, tmp_path)
     found = {line["name"] for line in read_json(run / "leaderboard.json")["candidates"]}
     assert "boosting (floor)" in found
     assert "boosting" not in found
+
+
+def test_a_number_is_predicted_by_a_blend(g2d, table, tmp_path):  # noqa: F811
+    file, _ = table
+    words = ("--target", "target", "--out", tmp_path / "runs", "--training.epochs", "2")
+    members = (
+        "[{method: linear, weight: 0.5}, {method: boosting, modalities: [tabular], weight: 0.5}]"
+    )
+    done = g2d("train", file, *words, "--method", "blend", "--method.members", members)
+    assert done.status == 0, done.err
+    (run,) = (tmp_path / "runs").glob("*-blend-seed0")
+    assert Run(run).result["test"]["r2"]["fused"] > 0.5
+    assert [one["method"] for one in Run(run).result["members"]] == ["linear", "boosting"]
+    wrong = "[{method: linear}, {method: boosting}]"
+    refused = g2d("train", file, *words, "--method", "blend", "--method.members", wrong)
+    assert refused.status == 2
+    assert "method.members[1]: method: boosting reads no words, as note has" in refused.err
+
+
+def test_one_modality_is_compared_whatever_the_fusion(g2d, table, tmp_path):  # noqa: F811
+    file, _ = table
+    words = ("--target", "target", "--out", tmp_path / "runs", "--training.epochs", "1")
+    more = ("--method.folds", "1", "--fusion", "concat", "--data.modalities", "[tabular]")
+    done = g2d("train", file, *words, "--method", "auto", *more)
+    assert done.status == 0, done.err
+    (run,) = (tmp_path / "runs").glob("*-auto-seed0")
+    names = {line["name"] for line in read_json(run / "leaderboard.json")["candidates"]}
+    assert {"blend", "linear", "boosting", "tabular alone"} <= names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ class BlendedFusion(Fusion):
 
     The feature of a modality is what the members read of it, one after the other. Where a sample
     has none of a member's modalities, the weights of the other members are scaled up to the same
-    sum. The unimodal logits of a modality are the same sum over the members that have it.
+    sum. The unimodal logits of a modality are the sum over the members that have it, scaled alike.
 
     Args:
         modalities: All of them, in the declared order.
@@ -78,11 +79,9 @@ class BlendedFusion(Fusion):
             said.append(logits)
             masks.append(_any(member.modalities, present))
             alone.append(unimodal)
-        return ensemble_logits(said, masks, self.weights), self._unimodal(alone, present)
+        return ensemble_logits(said, masks, self.weights), self._unimodal(alone)
 
-    def _unimodal(
-        self, alone: Sequence[dict[str, Tensor]], present: Present | None
-    ) -> dict[str, Tensor]:
+    def _unimodal(self, alone: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         found = {}
         for name in self.modalities:
             having = [n for n, member in enumerate(self._fusions()) if name in member.widths]
@@ -95,7 +94,7 @@ class BlendedFusion(Fusion):
         return found
 
     def _fusions(self) -> list[Fusion]:
-        return [member for member in self.members if isinstance(member, Fusion)]
+        return cast("list[Fusion]", list(self.members))
 
 
 def _any(modalities: Sequence[str], present: Present | None) -> Tensor | None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from g2d.data.chosen import Chosen
+from g2d.data.chosen import Chosen, some_modalities
 from g2d.data.splits import Split
 from g2d.engine.evaluate import evaluate
 from g2d.files import atomic, read_json, write_json
@@ -21,7 +21,6 @@ from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
-from g2d.runs.blending import some_modalities
 from g2d.runs.floors import ask_teachers, try_floors
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.places import teacher_folder

@@ -115,8 +115,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 folder = train(recipe, out, name=name, splits=splits, floors=False, experts=experts)
                 run = Run(folder, trust=True)
             self.history_ = run.epochs
-            taught = run.result.get("teachers", {})
-            self.confidence_ = taught.get("confidence", {}).get("heldout", {})
+            taught = [run.result.get("teachers", {}), *run.result.get("members", [])]
+            known = [one["confidence"] for one in taught if "confidence" in one]
+            self.confidence_ = known[-1]["heldout"] if known else {}
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
 
     def _recipe(self, seed: int, experts: Mapping[str, Any]) -> Recipe:

@@ -45,7 +45,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     Attributes:
         classes_: The classes, sorted.
-        history_: One record an epoch of the student; empty where none was trained.
+        history_: One record an epoch of the student; empty where there is none, or several.
         leaderboard_: Of `auto`, as plain values: every candidate's score, its standard error and
             its seconds, and which one is kept; else `None`.
         confidence_: Of each teacher on held-out rows.
