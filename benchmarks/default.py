@@ -44,6 +44,12 @@ ROWS: dict[str, dict[str, Any]] = {
         "distill_to": "branch",
         "init": "teachers",
     },
+    "loss + γ, branch, init ensemble": {
+        "name": "g2d",
+        "gamma": 1.0,
+        "distill_to": "branch",
+        "init": "ensemble",
+    },
     "loss + γ, branch, calibrated": {
         "name": "g2d",
         "gamma": 1.0,

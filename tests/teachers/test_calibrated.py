@@ -115,6 +115,24 @@ def test_begun_from_its_teachers_a_late_fusion_is_their_ensemble() -> None:
     assert same(weights(model), weights(g2d.ensemble(models)))
 
 
+@pytest.mark.parametrize("kind", [g2d.LateFusion, g2d.SumFusion])
+def test_begun_from_the_weighted_ensemble_a_model_predicts_as_it_does(kind: type) -> None:
+    task = TASKS["classification"]
+    models = teacher_models(MODALITIES, task)
+    each = dict(zip(MODALITIES, [0.5, 0.0, 2.0], strict=False))
+    encoders = {name: encoder(name) for name in MODALITIES}
+    fusion = kind({name: WIDTHS[name] for name in MODALITIES}, task.outputs)
+    model = g2d.MultimodalModel(encoders, fusion).eval()
+    useless = next(name for name, weight in each.items() if weight == 0)
+    before = weights(model.encoders[useless])
+    assert begin_from(model, models, each) == {}
+    data = batch(MODALITIES, task)
+    said = {name: teacher.eval()(data).logits for name, teacher in models.items()}
+    expected = sum(each[name] * logits for name, logits in said.items())
+    torch.testing.assert_close(model(data).logits, expected)
+    assert same(before, weights(model.encoders[useless]))
+
+
 def test_what_does_not_fit_stays_as_it_was_and_is_named() -> None:
     task, names = TASKS["classification"], NAMES[:2]
     models = teacher_models(names, task)

@@ -15,7 +15,7 @@ from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
 RankBy = Literal["speed", "heldout", "train", "train_batch"]
-Init = Literal["random", "teachers"]
+Init = Literal["random", "teachers", "ensemble"]
 Weights = Literal["equal", "fitted"]
 
 
@@ -29,7 +29,8 @@ class MethodPlan:
         rank_by: What modalities are ranked by, where the method ranks them, or their order.
         options: All options, defaults filled in.
         calibrate: Whether the teachers get a temperature each, fitted on validation.
-        init: What the student's weights begin as: random, or the teachers'.
+        init: What the student's weights begin as: random, the teachers', or the teachers'
+            with the weights of their fitted ensemble.
         schedule: Its stages, where it has any.
         weights: Of the teachers in their ensemble, where the method is that.
     """

@@ -123,7 +123,7 @@ def _of_teachers(options: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(calibrate, bool):
         raise UserError(f"method.calibrate: expected true or false, got {calibrate!r}")
     if init not in get_args(Init):
-        raise UserError(f"method.init: expected random or teachers, got {init!r}")
+        raise UserError(f"method.init: expected random, teachers or ensemble, got {init!r}")
     return {"calibrate": calibrate, "init": init}
 
 

@@ -62,9 +62,10 @@ class Taught:
         """The teachers as one model."""
         return ensemble(self.models, self.weights if plan.weights == "fitted" else None)
 
-    def begin(self, student: MultimodalModel) -> None:
+    def begin(self, student: MultimodalModel, plan: MethodPlan) -> None:
         """Gives the student the teachers' weights, and says where they do not fit."""
-        left = {**begin_from(student, self.models)}
+        weights = self.weights if plan.init == "ensemble" else None
+        left = {**begin_from(student, self.models, weights)}
         left |= {name: ["its expert is no network"] for name in self.experts}
         if left:
             what = ", ".join(f"{name}: {' and '.join(parts)}" for name, parts in left.items())

@@ -221,8 +221,8 @@ def _new_student(experiment: Experiment, taught: Taught | None) -> tuple[Multimo
     )
     plan = fit_stages(plan, ranking, taught.heldout.at_chance(), steps)
     method = plan.make(student, task, taught.bank, ranking)
-    if plan.init == "teachers":
-        taught.begin(student)
+    if plan.init != "random":
+        taught.begin(student, plan)
     return student, method
 
 

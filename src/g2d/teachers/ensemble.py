@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 from g2d.errors import UserError
@@ -51,7 +52,9 @@ def ensemble(
 
 
 def begin_from(
-    model: MultimodalModel, teachers: Mapping[str, UnimodalModel]
+    model: MultimodalModel,
+    teachers: Mapping[str, UnimodalModel],
+    weights: Mapping[str, float] | None = None,
 ) -> dict[str, list[str]]:
     """Gives a model the weights of its teachers: encoders, and each modality's own head.
 
@@ -60,6 +63,9 @@ def begin_from(
     Args:
         model: Its encoders, and its heads where the fusion has any, take the weights that fit.
         teachers: By modality.
+        weights: Of their ensemble, by modality, as `g2d.functional.fit_ensemble_weights` finds
+            them. Then late fusion predicts as the weighted ensemble; of a modality whose weight
+            is 0 the encoder stays as it was, and its head is 0.
 
     Returns:
         By modality what does not fit and stays as it was: `"encoder"`, `"head"`.
@@ -80,11 +86,22 @@ def begin_from(
             ("encoder", model.encoders[name], teacher.encoder),
             ("head", head, teacher.head),
         ):
+            if what == "encoder" and weights is not None and not weights[name]:
+                continue
             if target is None or not _fits(target, source):
                 left.setdefault(name, []).append(what)
             else:
                 target.load_state_dict(source.state_dict())
+        if weights is not None and head is not None:
+            late = isinstance(model.fusion, LateFusion)  # whose logits are a mean
+            _scale(head, weights[name] * (len(teachers) if late else 1))
     return left
+
+
+@torch.no_grad()
+def _scale(head: nn.Module, factor: float) -> None:
+    for parameter in head.parameters():
+        parameter.mul_(factor)
 
 
 def _fits(target: nn.Module, source: nn.Module) -> bool:
