@@ -94,6 +94,7 @@ SUMMARY_DATA = {
     "movies": "text and numbers",
     "leaves": "a picture and three vectors",
     "avmnist12": "digits, seen and heard in noise",
+    "avdigits": "8 x 8 digits, seen and heard",
 }
 
 

@@ -58,21 +58,28 @@ def test_the_table_of_the_default_is_the_committed_one(tables):
             if tried:
                 assert tried[row["rate"]] == max(tried.values()), label
                 # no choice at an edge; begun from the teachers, one wants to stay where it is
-                lowest = label == "loss + γ, branch, init" and row["rate"] == 0.0001
+                lowest = ", init" in label and row["rate"] == 0.0001
                 assert lowest or min(tried) < row["rate"] < max(tried), label
             elif row["method"]["name"] != "ume":
                 assert row["rate"] == rates[label]["rate"]
 
 
-def test_the_default_does_no_harm_where_it_was_measured(tables):
-    """As the page says: not below these by more than one standard error, on any data set."""
-    for part in tables.read("default.json")["data"].values():
+def test_the_default_is_below_what_is_simpler_where_the_page_says(tables):
+    """By more than one standard error: below the fitted ensemble on AV-Digits, and nowhere else."""
+    below = {}
+    for name, part in tables.read("default.json")["data"].items():
         rows = part["rows"]
         own = rows[tables.DEFAULT]["accuracy"]["test"]["fused"]["values"]
-        others = [rows[label]["accuracy"]["test"]["fused"] for label in ("joint", "UME, fitted")]
-        for other in [*others, tables._best_alone(part)["test"]]:
+        others = {
+            label: rows[label]["accuracy"]["test"]["fused"] for label in ("joint", "UME, fitted")
+        }
+        others["alone"] = tables._best_alone(part)["test"]
+        for label, other in others.items():
             lead = [a - b for a, b in zip(own, other["values"], strict=True)]
-            assert statistics.mean(lead) > -statistics.stdev(lead) / len(lead) ** 0.5
+            if statistics.mean(lead) <= -statistics.stdev(lead) / len(lead) ** 0.5:
+                below[name, label] = f"{-100 * statistics.mean(lead):.1f}"
+    assert below == {("avdigits", "UME, fitted"): "3.2"}
+    assert "**It is below the fitted ensemble on AV-Digits, by 3.2 points**" in G2D_PAGE
 
 
 def test_rivals_on_movies_alone_are_told_apart_as_the_page_says(tables):
@@ -200,7 +207,12 @@ def test_the_readmes_table_is_of_the_committed_results(tables):
     result = tables.read("default.json")
     assert between("where") == tables.summary_table(result)
     seeds = {name: len(part["seeds"]) for name, part in result["data"].items()}
-    assert seeds == {"movies": 5, "leaves": 5, "avmnist12": 5}  # as the sentence above it says
+    assert seeds == {
+        "movies": 5,
+        "leaves": 5,
+        "avmnist12": 5,
+        "avdigits": 5,
+    }  # as the sentence above it says
 
 
 def test_the_step_tables_are_the_committed_one(tables):
