@@ -131,13 +131,16 @@ def _train_into(
     elif taught is not None:
         student = taught.ensemble(plan)
     elif plan.label == BLEND:
+        if fabric.is_global_zero:  # its members are in its folder
+            run.begin(_about(experiment))
         blended = train_members(run, experiment, partial(train, fabric=fabric))
         student = blended.model
     else:
         student = experiment.models.student(splits.spec.task)
         fit_network(student, splits, plan.label)
     if fabric.is_global_zero:
-        run.begin(_about(experiment))
+        if blended is None:
+            run.begin(_about(experiment))
         if taught is not None and taught.calibration is not None:
             run.write_json(CALIBRATION, asdict(taught.calibration))
         described = [] if blended is None else blended.described

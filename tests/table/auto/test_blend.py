@@ -11,6 +11,7 @@ import pytest
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.errors import UserError
 from g2d.files import read_json, write_json
+from g2d.runs import train
 from g2d.runs.run import Run
 from g2d.table.auto.candidates import JOINT, LINEAR, Candidate, blend_of
 from g2d.table.auto.leaderboard import Line, choose
@@ -104,6 +105,34 @@ def test_it_is_kept_unless_the_best_is_surely_better(behind, error, kept):
     assert choose(lines if behind else lines[::-1]).candidate.name == kept
 
 
+def test_killed_after_its_members_it_goes_on_with_them(g2d, table, tmp_path, monkeypatch):  # noqa: F811
+    method = {"name": "blend", "members": [{"method": "joint"}, {"method": "linear"}]}
+    whole, _ = trained(g2d, table, tmp_path / "whole", method, "blend")
+    folder, save = tmp_path / "runs" / "blend", train.save_weights
+
+    def killed(path, model):
+        if path.parent == folder:
+            raise KeyboardInterrupt
+        save(path, model)
+
+    words = ("--target", "kind", "--out", tmp_path / "runs", "--training.epochs", "2")
+    command = ("train", table, *words, "--name", "blend", *as_words(method))
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "save_weights", killed)
+        assert g2d(*command).status != 0
+    members = sorted((folder / "members").glob("member-*/model.safetensors"))
+    before = [member.stat().st_mtime_ns for member in members]
+    assert len(before) == 2
+    refused = g2d(*command)
+    assert refused.status == 2
+    assert "holds an unfinished run; add --resume to go on with it" in refused.err
+    monkeypatch.setattr(train, "forget_members", lambda run: None)
+    assert g2d(*command, "--resume").status == 0
+    assert [member.stat().st_mtime_ns for member in members] == before
+    one, other = (Run(path).predictions("test")["logits/fused"] for path in (whole, folder))
+    np.testing.assert_array_equal(one, other)
+
+
 def test_code_of_strangers_in_a_member_is_refused(g2d, table, tmp_path):  # noqa: F811
     method = {"name": "blend", "members": [{"method": "joint"}, {"method": "linear"}]}
     folder, _ = trained(g2d, table, tmp_path / "runs", method, "blend")
@@ -126,7 +155,7 @@ def test_auto_keeps_it_where_no_other_is_surely_better(g2d, table, tmp_path):  #
     done = g2d("train", table, *words, "--method", "auto")
     assert done.status == 0, done.err
     said = " ".join(done.out.split())
-    assert "the blend, unless another is better by more than two standard errors" in said
+    assert "the blend, unless the best is better by more than two standard errors" in said
     (folder,) = out.glob("*-auto-seed0")
     board = read_json(folder / "leaderboard.json")
     blends = [one for one in board["candidates"] if one["name"].split()[0] == "blend"]

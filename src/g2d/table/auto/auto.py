@@ -13,7 +13,7 @@ from g2d.recipes.blueprint import build
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.components import split_spec
-from g2d.recipes.recipe import Recipe, digest
+from g2d.recipes.recipe import Recipe, digest, recipe_from
 from g2d.recipes.settings import training_settings
 from g2d.runs.lock import alone_in
 from g2d.runs.run import Run
@@ -136,6 +136,8 @@ def _train_into(
     lines = search.compare()
     kept = search.keep(lines)
     final = kept_recipe(recipe, kept, splits)
+    if run.started:  # before an interrupt, from which weights may differ in their last digits
+        final = recipe_from(dict(run.about["recipe"]))
     train(
         final, run.path.parent, resume=True, name=run.path.name, splits=data(final), fabric=fabric
     )
