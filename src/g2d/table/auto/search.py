@@ -211,13 +211,12 @@ class Search:
 
     def _without_useless(self) -> None:
         """Adds who leads, without modalities that bring the ensemble nothing."""
-        dropped, lines = self.dropped, self._lines()
-        if not dropped:
+        if not self.dropped:
             return
-        single = [line for line in lines if line.candidate.kind != BLENDED]
-        best = next(line.candidate for line in single if line.keepable)
-        for full in dict.fromkeys([best, choose(single, "simplest").candidate]):
-            one = full.without(dropped)
+        lines = self._ranked(self.candidates)
+        best = next(line.candidate for line in lines if line.keepable)
+        for full in dict.fromkeys([best, choose(lines, "simplest").candidate]):
+            one = full.without(self.dropped)
             if full.trains and one.trains and one.modalities not in (full.modalities, ()):
                 self._add(one, full)
 
@@ -239,7 +238,10 @@ class Search:
 
     def _lines(self) -> list[Line]:
         blend = [] if self.blend is None else [self.blend]
-        answers = {one: self._said(one) for one in [*self.candidates, *blend, *self.floors]}
+        return self._ranked([*self.candidates, *blend, *self.floors])
+
+    def _ranked(self, compared: Sequence[Candidate]) -> list[Line]:
+        answers = {one: self._said(one) for one in compared}
         unkeepable = [one for one in self.candidates if not self._answers_all(one)] + self.floors
         return rank(self.splits.spec.task, answers, unkeepable)
 
