@@ -350,5 +350,9 @@ def test_the_tables_of_missing_modalities_are_the_committed_ones(tables):
     result = tables.read("missing.json")
     for dataset in ("avmnist", "avmnist3"):
         assert between(dataset, page) == tables.missing_table(result, dataset)
+    longer = tables.read("missing-15.json")
+    assert between("avmnist15", page) == tables.missing_table(longer, "avmnist")
+    assert longer["epochs"] == 15
+    assert len(longer["seeds"]) == 3
     assert between("patterns", page) == tables.patterns_table(result, "avmnist3", "0.4")
     assert len(result["seeds"]) == 3
