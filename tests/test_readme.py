@@ -141,17 +141,6 @@ def test_the_costs_of_g2d_methods_are_the_measured_ones(tables):
             assert any(one == pytest.approx(cost, rel=0.15) for one in measured[name]), (name, cost)
 
 
-def test_the_numbers_of_missing_modalities_at_15_epochs_are_the_reports(tables):
-    page = " ".join((ROOT / "docs" / "missing.md").read_text().split())
-    table = (ROOT / "benchmarks" / "report" / "tables" / "missing.md").read_text()
-    found = dict(re.findall(r"\| (\d+ % \| [^|]+) \| \**([\d.]+)\** ±", table))
-    for rate in ("0 %", "20 %", "40 %"):
-        joint, ume, g2d = (found[f"{rate} | {name}"] for name in ("joint", "UME", "G²D"))
-        assert f"{g2d} against {joint}" in page
-        assert ume in page
-        assert float(joint) < float(g2d) < float(ume)
-
-
 def test_the_tables_of_a_gpu_are_the_committed_ones(tables):
     result = tables.read("gpu-cuda.json")
     assert between("gpu", G2D_PAGE) == tables.gpu_accuracy_table(result)
