@@ -84,6 +84,8 @@ class Search:
         self.blend: Candidate | None = None
         self.done: list[RoundFolder] = []
         self.left_out: dict[str, str] = {}
+        # fitting weights takes seconds, and is asked for again and again
+        self._known: dict[tuple[Candidate, int], list[Answers]] = {}
         self.cuts: list[str] = []
 
     def compare(self) -> list[Line]:
@@ -247,11 +249,17 @@ class Search:
 
     def _said(self, one: Candidate) -> list[Answers]:
         """What a candidate answers in every round, by weights that other rows have chosen."""
-        task = self.splits.spec.task
-        if one.kind == BLENDED:
-            return blended(task, self._said_by(one.members))
-        said = [folder.answers(one) for folder in self.done]
-        return stacked(task, self._alone(), said) if one.kind == ENSEMBLE else said
+        asked = one, len(self.done)
+        if asked not in self._known:
+            task = self.splits.spec.task
+            if one.kind == BLENDED:
+                self._known[asked] = blended(task, self._said_by(one.members))
+            else:
+                said = [folder.answers(one) for folder in self.done]
+                if one.kind == ENSEMBLE:
+                    said = stacked(task, self._alone(), said)
+                self._known[asked] = said
+        return self._known[asked]
 
     def _said_by(self, members: Sequence[Candidate]) -> list[dict[str, Answers]]:
         said = {one.name: self._said(one) for one in members}
