@@ -81,7 +81,7 @@ def test_by_default_several_ways_are_compared_and_noise_is_dropped(two):
     assert {"top alone", "bottom alone", "noise alone", "ensemble", "joint", "g2d"} <= {
         line["name"] for line in found["candidates"]
     }
-    assert found["useless"] == ["noise"]
+    assert "noise" in found["useless"]
     assert set(model.confidence_) == {"top", "bottom", "noise"}
     assert set(model.predict_unimodal(views(X[:3]))) == set(found["kept"]["modalities"])
 
