@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def session(folder: Path, *, loggers=LOGGERS, resume=False, stop_after=None):
 
 FIRST_SESSION = """
 import sys
+import time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from engine.test_loggers import session
@@ -117,7 +119,18 @@ def wandb_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
 
 
-def wandb_records(path: Path) -> Iterator[Any]:
+def wandb_records(path: Path) -> list[Any]:
+    """The records of a run that has ended; W&B's own process may write them a moment later."""
+    until = time.monotonic() + 30
+    while True:
+        records = list(parsed(path))
+        ended = any(record.WhichOneof("record_type") == "exit" for record in records)
+        if ended or time.monotonic() > until:
+            return records
+        time.sleep(0.05)
+
+
+def parsed(path: Path) -> Iterator[Any]:
     """The records of a .wandb file, which is a LevelDB log after a header of 7 bytes.
 
     A block has 32 KiB; a record that does not fit is divided. Before each part: its checksum (4
@@ -126,12 +139,14 @@ def wandb_records(path: Path) -> Iterator[Any]:
     from wandb.proto import wandb_internal_pb2
 
     content, at, parts = path.read_bytes(), 7, b""
-    assert content[:4] == b":W&B"
+    assert content[:4] in (b"", b":W&B")
     while at + 7 <= len(content):
         if 32768 - at % 32768 < 7:
             at += 32768 - at % 32768
             continue
         _, length, kind = struct.unpack_from("<IHB", content, at)
+        if at + 7 + length > len(content):  # half written
+            return
         parts += content[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in {1, 4}:

@@ -20,11 +20,6 @@ from g2d.table.auto.candidates import _METHODS, DISTILLED
 from runs.made import made_recipe
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("G2D_CACHE", str(tmp_path / "cache"))
-
-
 def made(case="balanced", **options):
     recipe = made_recipe(case, epochs=2, train=120, held=80, **options)
     return recipe_from({**recipe, "method": "auto"})

@@ -20,11 +20,6 @@ WEIGHTS = {"linear": 0.4, "fitted": 0.3, "joint": 0.2, "g2d": 0.6, "boosting": 0
 METHODS = {"fitted": {"name": "ume", "weights": "fitted"}}
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("G2D_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def table(tmp_path):
     """Two columns of numbers and one of words, of which some are lacking."""
@@ -162,6 +157,7 @@ def test_auto_keeps_it_where_no_other_is_surely_better(g2d, table, tmp_path):  #
     blend, kept = blends[0], board["kept"]["line"]
     assert kept == blend["name"] or blend["behind"] > 0
     shares = [one["share"] for one in board["kept"]["members"]]
+    assert bool(shares) == (kept == blend["name"])
     if shares:
         assert sum(shares) == pytest.approx(1, abs=0.01)
         assert f"blend {shares[0]:.0%}" in said

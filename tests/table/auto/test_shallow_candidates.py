@@ -12,11 +12,6 @@ from g2d.files import read_json
 from g2d.runs.run import Run
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("G2D_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture(params=["boosting", "linear"])
 def table(tmp_path, request):
     """Steps in two columns, which trees find; or a word and a slope, which a linear model does."""
