@@ -33,9 +33,15 @@ def plan(method, fusion="late", epochs=4, modalities=PAIR):
             {"name": "g2d", "delta": 1},
             "method.delta: no such option; known: alpha, beta, cal",
         ),
-        ({"name": "g2d", "init": "mine"}, "method.init: expected random or teachers, got 'mine'"),
+        (
+            {"name": "g2d", "init": "mine"},
+            "method.init: expected random, teachers or ensemble, got 'mine'",
+        ),
         ({"name": "g2d", "calibrate": 1}, "method.calibrate: expected true or false, got 1"),
-        ({"name": "joint+smp", "init": "mine"}, "method.init: expected random or teachers"),
+        (
+            {"name": "joint+smp", "init": "mine"},
+            "method.init: expected random, teachers or ensemble",
+        ),
         ({"name": "joint", "init": "teachers"}, "method.init: no such option; known: none"),
         ({"name": "ume", "weights": "some"}, "method.weights: expected equal or fitted, got"),
         ({"name": "joint", "alpha": 1}, "method.alpha: no such option; known: none"),
