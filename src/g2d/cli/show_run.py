@@ -1,4 +1,4 @@
-"""The result of a run on the terminal, and what it must not be below."""
+"""The result of a run on the terminal, beside its floors."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str,
 def show_floors(
     result: Mapping[str, Any], metrics: Sequence[str], instead: str | None = None
 ) -> None:
-    """Prints what a model must not be below, and a loud line where it is.
+    """Prints the floors of a model, and a red line where it is below one.
 
     Args:
         result: Of the run, with its `floors` (`g2d.runs.floors`).
@@ -96,14 +96,16 @@ def show_floors(
             f"{there:.4f}."
         )
     columns = ["floor", *(_WORDS.get(one, one) for one in metrics)]
-    show_table("What it must not be below, same samples", columns, rows, " ".join(notes))
+    show_table(
+        "Floors: the model should be above them (same samples)", columns, rows, " ".join(notes)
+    )
     if below := found["above"]:
         sign = 1 if result["test"][metric]["fused"] < found[below[0]][metric] else -1
         below = sorted(below, key=lambda name: -sign * found[name][metric])
         named = ", ".join(f"{names[name]} {found[name][metric]:.4f}" for name in below)
         fused = result["test"][metric]["fused"]
         chance = "" if found["clearly"] else ", by less than one standard error"
-        use = f"; use the ensemble: {instead}" if instead and "ensemble" in below else ""
+        use = f"\n  use the ensemble: {instead}" if instead and "ensemble" in below else ""
         alone = f"; use {floors['modality']} alone" if below == ["single"] else ""
         Console(highlight=False, markup=False, soft_wrap=True).print(
             f"  BELOW ITS FLOORS: the fused {metric} {fused:.4f} is worse than "
