@@ -15,8 +15,5 @@ def test_the_command_that_helps_has_a_line_of_its_own(capsys):
     show_floors(result, ["accuracy"], "g2d train own.yaml --method ume")
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "Floors: the model should be above them (same samples)"
-    assert said[-2:] == [
-        "  BELOW ITS FLOORS: the fused accuracy 0.8000 is worse than fitted ensemble of the teachers "
-        "0.9000",
-        "  use the ensemble: g2d train own.yaml --method ume",
-    ]
+    assert said[-2].endswith("0.8000 is worse than fitted ensemble of the teachers 0.9000")
+    assert said[-1] == "  use the ensemble: g2d train own.yaml --method ume"
