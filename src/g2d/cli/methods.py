@@ -37,8 +37,9 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
             "joint training, as measured with two encoders and cached teachers. *: experimental, "
             "could not be verified against a source. NAME+smp puts sequential modality "
             "prioritization around a method that takes the usual step: joint+smp, umt+smp. Each "
-            "has a page in docs/methods. A table of your own also takes auto (compares several), "
-            "linear and boosting (scikit-learn's); see docs/own-data.md."
+            "has a page in docs/methods. blend adds what g2d and its teachers, or other members, "
+            "say (docs/blend.md). A table of your own also takes auto (compares several), linear "
+            "and boosting (scikit-learn's); see docs/own-data.md."
         ),
     )
 

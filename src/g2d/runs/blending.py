@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
 from g2d.data.chosen import some_modalities
+from g2d.data.splits import Splits
+from g2d.engine.records import read_predictions
+from g2d.functional import fit_blend_weights
+from g2d.methods.validation import FUSED
 from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
-from g2d.recipes.blending import BLEND, member_recipe, members_of
+from g2d.recipes.blending import BLEND, Member, member_recipe, members_of
 from g2d.recipes.experiment import Experiment
+from g2d.recipes.planning import plan_method
 from g2d.runs.run import Run
+from g2d.runs.teach import teach
 
 # Within the run folder while members are trained.
 _FOLDER = "members"
@@ -35,6 +46,21 @@ class Blended:
     record: list[dict[str, Any]]
 
 
+def shared_teachers(experiment: Experiment, out: Path, fabric: Fabric) -> Path | None:
+    """The folder of runs, if its teachers are those of all members; they are trained if need be.
+
+    Teachers of fewer modalities are others, and so are those beside experts.
+    """
+    members = members_of({"name": BLEND, **experiment.plan.options})
+    modalities = experiment.splits.spec.modalities
+    if experiment.teaching.experts or any(one.modalities != modalities for one in members):
+        return None
+    recipes = [member_recipe(experiment.recipe, one.method, one.modalities) for one in members]
+    if any(plan_method(recipe, modalities).needs_teachers for recipe in recipes):
+        teach(experiment.teaching, out, fabric)  # test measured, as other runs here expect
+    return out
+
+
 def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) -> Blended:
     """Trains the members, which share their teachers, and puts them together.
 
@@ -45,7 +71,7 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
     """
     members = members_of({"name": BLEND, **experiment.plan.options})
     blind = experiment.splits.without_test()
-    models, described, record = [], [], []
+    models, described, record, said = [], [], [], []
     for number, member in enumerate(members):
         folder = train(
             member_recipe(experiment.recipe, member.method, member.modalities),
@@ -67,8 +93,29 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
                 **({"confidence": taught} if taught else {}),
             }
         )
-    weights = [member.weight for member in members]
+        said.append(torch.from_numpy(read_predictions(folder, "val")[f"logits/{FUSED}"]))
+    weights = [member.weight for member in members if member.weight is not None]
+    if not weights:
+        weights, shares = _fitted(blind, members, said)
+        for one, weight, share in zip(record, weights, shares, strict=True):
+            one |= {"weight": weight, "share": share}
     return Blended(blend(blind.spec.modalities, models, weights), described, record)
+
+
+def _fitted(
+    splits: Splits, members: Sequence[Member], logits: Sequence[Tensor]
+) -> tuple[list[float], list[float]]:
+    """Weights and shares of members by their predictions on validation."""
+    absent = splits.val.present
+    there = [
+        torch.from_numpy(np.any([absent[name] for name in member.modalities], axis=0))
+        if all(name in absent for name in member.modalities)
+        else None
+        for member in members
+    ]
+    found = fit_blend_weights(splits.spec.task, logits, splits.val.target, there)
+    weights, shares = ([float(f"{one:.4g}") for one in each.tolist()] for each in found)
+    return weights, shares
 
 
 def forget_members(run: Run) -> None:
