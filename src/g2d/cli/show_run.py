@@ -54,7 +54,7 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     if "patterns" in result["test"]:
         show_patterns(result["test"]["patterns"])
     if shares := [one for one in result.get("members", ()) if "share" in one]:
-        print("  " + members_line(shares))
+        print(f"  {members_line(shares)}\n")
     floors, joint = result.get("floors"), joint_floor(run)
     if joint is not None:
         floors = with_joint(floors or {"metric": run.metric, "test": {}}, joint)

@@ -142,9 +142,9 @@ def fit_blend_weights(
         >>> from g2d import Classification
         >>> target = torch.tensor([0, 1] * 50)
         >>> good = torch.nn.functional.one_hot((target + (torch.arange(100) < 9)) % 2, 2).float()
-        >>> weights, shares = fit_blend_weights(Classification(2), [good, 50 * good], target)
+        >>> weights, shares = fit_blend_weights(Classification(2), [good, 10 * good], target)
         >>> [round(share, 2) for share in shares.tolist()], round(float(weights[0] / weights[1]))
-        ([0.5, 0.5], 50)
+        ([0.5, 0.5], 10)
     """
     masks: Masks = present if present is not None else [None] * len(logits)
     heats = [

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from g2d.data.chosen import some_modalities
-from g2d.data.splits import Splits
 from g2d.engine.records import read_predictions
 from g2d.functional import fit_blend_weights
 from g2d.methods.validation import FUSED
 from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
-from g2d.recipes.blending import BLEND, Member, member_recipe, members_of
+from g2d.recipes.blending import BLEND, member_recipe, members_of
 from g2d.recipes.experiment import Experiment
 from g2d.recipes.planning import plan_method
 from g2d.runs.run import Run
@@ -96,26 +93,12 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
         said.append(torch.from_numpy(read_predictions(folder, "val")[f"logits/{FUSED}"]))
     weights = [member.weight for member in members if member.weight is not None]
     if not weights:
-        weights, shares = _fitted(blind, members, said)
+        # every sample has a modality of every member, so that all rows count
+        found = fit_blend_weights(blind.spec.task, said, blind.val.target)
+        weights, shares = ([float(f"{one:.4g}") for one in each.tolist()] for each in found)
         for one, weight, share in zip(record, weights, shares, strict=True):
             one |= {"weight": weight, "share": share}
     return Blended(blend(blind.spec.modalities, models, weights), described, record)
-
-
-def _fitted(
-    splits: Splits, members: Sequence[Member], logits: Sequence[Tensor]
-) -> tuple[list[float], list[float]]:
-    """Weights and shares of members by their predictions on validation."""
-    absent = splits.val.present
-    there = [
-        torch.from_numpy(np.any([absent[name] for name in member.modalities], axis=0))
-        if all(name in absent for name in member.modalities)
-        else None
-        for member in members
-    ]
-    found = fit_blend_weights(splits.spec.task, logits, splits.val.target, there)
-    weights, shares = ([float(f"{one:.4g}") for one in each.tolist()] for each in found)
-    return weights, shares
 
 
 def forget_members(run: Run) -> None:
