@@ -50,7 +50,9 @@ def show_leaderboard(folder: Path) -> None:
         print(f"  {name} brings nothing: it has no weight in the ensemble")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
-    shares = ", ".join(f"{one['share']:.0%} {one['name']}" for one in found["kept"]["members"])
+    shares = ", ".join(
+        f"{100 * one['share']:.0f} % {one['name']}" for one in found["kept"]["members"]
+    )
     of = f" ({shares})" if shares else ""
     print(f"  kept  {kept}{of}, trained again on all training rows\n")
 

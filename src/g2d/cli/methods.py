@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
             "joint training, measured with two encoders and cached teachers. *: experimental, "
             "could not be verified against a source. NAME+smp trains one modality after the other "
             "by a method that takes the usual step: joint+smp, umt+smp. Each method has a page in "
-            "docs/methods. A table of your own also takes auto (compares several), linear and "
+            "docs/methods. blend adds the logits of g2d and its teachers, or of other members "
+            "(docs/blend.md). A table of your own also takes auto (compares several), linear and "
             "boosting (scikit-learn's); see docs/own-data.md."
         ),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
+from g2d.recipes.components import split_spec
 
 # Read where classes are uneven: accuracy alone is high there for who guesses.
 _OF_UNEVEN = ("uar", "macro_f1")
@@ -52,6 +53,8 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     show_metrics(shown, ", ".join([title, *hidden]))
     if "patterns" in result["test"]:
         show_patterns(result["test"]["patterns"])
+    if shares := [one for one in result.get("members", ()) if "share" in one]:
+        print(f"  {members_line(shares)}\n")
     floors, joint = result.get("floors"), joint_floor(run)
     if joint is not None:
         floors = with_joint(floors or {"metric": run.metric, "test": {}}, joint)
@@ -61,6 +64,19 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     if figure.exists():
         print(f"  figure      {figure}")
     print(f"  run folder  {folder}")
+
+
+def members_line(members: Sequence[Mapping[str, Any]]) -> str:
+    """What each member of a blend has in its sum.
+
+    Example:
+        >>> members_line(
+        ...     [{"method": "g2d", "share": 0.6}, {"method": {"name": "ume"}, "share": 0.4}]
+        ... )
+        'members     60 % g2d, 40 % ume'
+    """
+    found = [(one["share"], split_spec(one["method"], "method")[0]) for one in members]
+    return "members     " + ", ".join(f"{100 * share:.0f} % {name}" for share, name in found)
 
 
 def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str, Any]:
