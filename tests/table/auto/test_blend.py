@@ -199,5 +199,5 @@ def test_auto_keeps_it_where_no_other_is_surely_better(g2d, table, tmp_path):  #
     assert bool(shares) == (kept == blend["name"])
     if shares:
         assert sum(shares) == pytest.approx(1, abs=0.01)
-        assert f"blend {shares[0]:.0%}" in said
+        assert f"({100 * shares[0]:.0f} % " in said
     assert not (folder / "members").exists()
