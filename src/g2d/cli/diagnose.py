@@ -127,7 +127,7 @@ def _show(found: dict[str, Any], out: Path) -> None:
     print()
     # The terminal has room for the first columns; the page has all.
     rows = [row[:5] for row in modality_rows(found)]
-    show_table("From guessing (0 %) to perfect (100 %)", MODALITY_COLUMNS[:5], rows)
+    show_table("Skill, from guessing (0 %) to perfect (100 %)", MODALITY_COLUMNS[:5], rows)
     show_table("The fused prediction", FUSED_COLUMNS, fused_rows(found))
     for cut in found["plan"]["cut"]:
         print(f"  cut   {cut}")

@@ -114,6 +114,11 @@ def test_nothing_measured_is_unclear_and_can_be_said():
     assert found.as_dict()["teacher"]["mean"] is None
 
 
+def test_one_seed_is_not_said_to_differ_from_others():
+    found = finding(Interval(0.8, 0.05, math.inf), Interval(0.1, 0.05, math.inf))
+    assert about(found, 0.25).endswith("an interval needs three seeds or more.")
+
+
 STRONG = Interval(0.8, 0.05, 0.02)
 SUPPRESSED = finding(STRONG, Interval(0.5, 0.05, 0.02), name="slow")
 KEPT = finding(STRONG, Interval(0.01, 0.05, 0.02), name="quick")

@@ -73,10 +73,11 @@ def fit_budget(epoch: float, budget: float, epochs: int, seeds: int | None = Non
     fitting = (offer for offer in offers if seconds_for(epoch, offer[1], offer[0]) <= budget)
     chosen, length = next(fitting, offers[-1])
     cut = []
+    why = "to fit into the time budget"
     if length < epochs:
-        cut.append(f"{length} epochs instead of the recipe's {epochs}, to fit into the time budget")
+        cut.append(f"{length} epochs instead of the recipe's {epochs}, {why}")
     if seeds is None and chosen < MOST_SEEDS:
-        cut.append(f"{chosen} seed{'s' * (chosen > 1)} instead of {MOST_SEEDS}, likewise")
+        cut.append(f"{chosen} seed{'s' * (chosen > 1)} instead of {MOST_SEEDS}, {why}")
     if seconds_for(epoch, length, chosen) > budget:
         cut.append("the time budget is too short for even that, so it takes longer")
     return Plan(length, chosen, tuple(cut))

@@ -143,7 +143,7 @@ class Diagnosis:
                 return again, f"Ask again when there are about {total} rows."
             if any(map(needs_seeds, self.findings)):
                 more = min(10, max(5, 2 * self.plan.seeds))
-                return f"{again} --seeds {more}", "Train more often, so that luck evens out."
+                return f"{again} --seeds {more}", "More seeds are needed to tell."
         best = winner(self.rivals)
         if best is not None:
             return (
@@ -203,7 +203,7 @@ def diagnose(
         now = time.monotonic()
         left = 60 * budget_minutes - (now - started)
         if seeds is None and number + 1 < plan.seeds and now - before > left:
-            cut = f"stopped after {number + 1} of {plan.seeds} seeds: the time was up"
+            cut = f"stopped after {number + 1} of {plan.seeds} seeds: the time budget was used up"
             plan = replace(plan, seeds=number + 1, cut=(*plan.cut, cut))
             break
     joint, g2d, gain = fused_gain(done, splits.spec.task)

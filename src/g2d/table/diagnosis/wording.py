@@ -88,7 +88,11 @@ def _doubt(finding: Finding, share: float) -> str:
             f"needed, {round_up(needed / share)} rows in all"
         )
     if needs_seeds(finding):
-        wanted.append("the training runs differ too much, and more seeds would be needed")
+        wanted.append(
+            "the training runs differ too much, and more seeds would be needed"
+            if finding.teacher.known
+            else "an interval needs three seeds or more"
+        )
     if not wanted:
         wanted.append("it loses about as much as is still usual, and the interval leaves it open")
     return f"That is too uncertain to say more: {'; '.join(wanted)}."
