@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from g2d.cli.show_run import show_floors
 
 
-def test_the_command_that_helps_has_a_line_of_its_own(capsys):
+def test_the_command_that_helps_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     found = {"above": ["ensemble"], "clearly": True, "ensemble": {"accuracy": 0.9}}
     result = {
         "floors": {"metric": "accuracy", "test": found},
