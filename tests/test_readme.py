@@ -94,9 +94,9 @@ def test_what_is_simpler_is_better_where_the_page_says(tables):
 def test_the_student_with_its_teachers_is_first_in_mean_rank(tables):
     found = tables.ranking(tables.read("default.json"))
     assert found.rows[0] == (tables.BLEND,)
-    assert f"({found.ranks[0]:.1f}; the next is the fitted ensemble with" in G2D_PAGE
     assert found.rows[1] == ("UME, fitted",)
-    assert f"ensemble with {found.ranks[1]:.1f})" in G2D_PAGE
+    ranks = f"({found.ranks[0]:.1f}; the next is the fitted ensemble with {found.ranks[1]:.1f})"
+    assert ranks in " ".join(G2D_PAGE.split())
     assert len(found.rows) == 9
     assert found.ranks[-1] - found.ranks[0] < found.critical_difference
 
