@@ -4,8 +4,8 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-ci test-slow test-slow-part test-conformance test-timm coverage mutants fuzz check docs format
-.PHONY: docs-figure lock clean
+.PHONY: demo test test-ci test-slow test-slow-part test-conformance test-timm timm-environment coverage
+.PHONY: mutants fuzz check docs format docs-figure lock clean
 
 demo: .venv/installed-demo
 	$(BIN)/g2d demo
@@ -39,7 +39,9 @@ mutants: .venv/installed-dev
 # timm needs a torchvision of the same build as torch, which the lock file does not promise. What is
 # installed there once serves every checkout, hence the PYTHONPATH.
 TIMM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/g2d/timm-venv
-test-timm: $(TIMM)/installed
+timm-environment: $(TIMM)/installed
+
+test-timm: timm-environment
 	PYTHONPATH=src G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
 
 $(TIMM)/installed: pyproject.toml

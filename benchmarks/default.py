@@ -33,6 +33,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "joint": {"name": "joint"},
     "loss + γ": {"name": "g2d", "gamma": 1.0, "distill_to": "fused"},
     "loss + γ, branch": {"name": "g2d", "gamma": 1.0, "distill_to": "branch"},
+    "G²D and its teachers (blend)": {"name": "blend"},
     "branch losses alone": {"name": "g2d_loss", "alpha": 0.0, "beta": 0.0, "gamma": 1.0},
     "AMCo": {"name": "amco"},
     "G²D, printed (default until now)": {"name": "g2d", "preset": "printed"},

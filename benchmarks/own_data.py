@@ -46,7 +46,7 @@ from g2d.tasks import Task
 HERE = Path(__file__).parent
 Floats = NDArray[np.float64]
 # Rows of the ranking: what a person would have run instead.
-RIVALS = ("auto", "best alone", "ensemble", "joint", "g2d", "linear", "svm", "boosting")
+RIVALS = ("auto", "best alone", "ensemble", "joint", "g2d", "linear", "svm", "boosting", "widedeep")
 
 
 def scores_of_run(folder: Path, task: Task) -> Floats:

@@ -152,16 +152,25 @@ class Batch:
 
 @dataclass(eq=False)
 class Outputs:
-    """What a model says about a batch.
+    """The predictions and features of a model for a batch.
 
     Attributes:
         logits: The fused prediction, `(B, C)`.
         features: The output of every encoder, `(B, d_m)`; these are what is distilled.
-        unimodal: What every modality alone says inside the fused model, `(B, C)` (the
+        unimodal: The unimodal logits of every modality in the fused model, `(B, C)` (the
             "Audio"/"Video" rows of the paper's tables). Fusions whose logits are a sum over
-            modalities give it always; the others only in eval mode (see `g2d.models.fusion`).
+            modalities give them always; the others only in eval mode (see `g2d.models.fusion`).
         fusion_inputs: What the fusion was given: the features, or `(B, N_m, d_m)` tokens where it
             attends over tokens.
+
+    Example:
+        >>> import g2d
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> inputs = {name: torch.randn(5, 3) for name in encoders}
+        >>> said = model(g2d.Batch(inputs, torch.zeros(5, dtype=torch.long), torch.arange(5)))
+        >>> said.logits.shape, list(said.unimodal)
+        (torch.Size([5, 2]), ['sound', 'image'])
     """
 
     logits: Tensor

@@ -14,6 +14,12 @@ class UserError(ValueError):
 
     The message is one line: what was got, what was expected, what to do. The command line
     prints it as it is and ends with status 2.
+
+    Example:
+        >>> import g2d
+        >>> g2d.Schedule((5, 5), patience=0)
+        Traceback (most recent call last):
+        g2d.errors.UserError: patience must be 1 epoch or more, got 0
     """
 
     status = 2

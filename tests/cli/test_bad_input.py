@@ -143,7 +143,7 @@ def test_a_run_that_exists_or_is_none(g2d, toy_file, tmp_path):
     check(
         g2d(*again),
         "train",
-        "holds a finished run; add --resume to keep it; for a changed recipe give --name",
+        "holds a finished run; add --resume to show it; for a changed recipe give --name",
     )
     said = g2d(*again, "--resume", "--training.epochs", "5")
     check(said, "train", "was made from another recipe (not the same: training)")

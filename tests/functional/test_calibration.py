@@ -158,3 +158,32 @@ def test_a_weighted_ensemble_sample_by_sample() -> None:
     torch.testing.assert_close(
         F.ensemble_logits(logits, masks, equal), F.ensemble_logits(logits, masks)
     )
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel"])
+def test_how_sure_a_model_is_changes_nothing_in_a_blend(kind: str) -> None:
+    """Neither its share nor the sum: temperature scaling takes it away."""
+    task, generator = TASKS[kind], torch.Generator().manual_seed(3)
+    shape = (300, task.outputs)
+    target = (
+        torch.randint(2, shape, generator=generator)
+        if kind == "multilabel"
+        else torch.randint(task.outputs, shape[:1], generator=generator)
+    )
+    bits = target if kind == "multilabel" else torch.nn.functional.one_hot(target, task.outputs)
+    one, other = (2.0 * bits + 2 * torch.randn(shape, generator=generator) for _ in range(2))
+    weights, shares = F.fit_blend_weights(task, [one, other], target)
+    scaled, same = F.fit_blend_weights(task, [one, 5 * other], target)
+    torch.testing.assert_close(shares, same, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(weights, scaled * torch.tensor([1.0, 5.0]), atol=2e-3, rtol=2e-3)
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_a_model_without_an_input_does_not_choose_its_weight() -> None:
+    one, target = drawn(400, 1.0, 5)
+    other, _ = drawn(400, 1.0, 5)
+    there = torch.arange(400) < 250
+    wrong = torch.where(there[:, None], other, -50 * other)  # said where there is nothing to say
+    weights, _ = F.fit_blend_weights(CLASSES, [one, wrong], target, [None, there])
+    expected, _ = F.fit_blend_weights(CLASSES, [one, other], target, [None, there])
+    torch.testing.assert_close(weights, expected)

@@ -17,8 +17,9 @@ JOINT = {"method": "joint", "modalities": ["a", "b"], "weight": 0.5}
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({}, "method.members: this must be given"),
-        ({"members": []}, "method.members: this must be given"),
+        ({"members": []}, "expected a list of {method, modalities, weight}, got []; without it"),
+        ({"members": None}, "got None; without it the members are g2d and ume"),
+        ({"members": [JOINT, {"method": "g2d"}]}, "some have a weight and some have none; give"),
         ({"members": [JOINT], "folds": 2}, "method.folds: no such option; known: members"),
         ({"members": ["joint"]}, "method.members[0]: expected method, modalities and weight"),
         ({"members": [JOINT | {"seed": 1}]}, "expected method, modalities and weight, got"),

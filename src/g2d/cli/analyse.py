@@ -93,7 +93,7 @@ def _list() -> str:
 
 COMMAND = Command(
     name="analyse",
-    summary="Ask finished runs one question: a table, a sentence and a figure.",
+    summary="Analyse finished runs: a table, a sentence and a figure.",
     example=(
         "  g2d analyse learning-curves runs/avdigits-joint-seed0 runs/avdigits-g2d-seed0\n"
         "  g2d analyse confidence runs/avdigits-g2d-seed0 --to figures"

@@ -171,7 +171,7 @@ def _data(text: str) -> tuple[str, str | None]:
 
 COMMAND = Command(
     name="compare",
-    summary="Train a grid of methods, data and seeds, and print the table they make.",
+    summary="Train a grid of methods, data and seeds, and print its table.",
     example=(
         "  g2d compare table4 --on avdigits --epochs 10 --jobs 2\n"
         "  g2d compare table4 --show\n"

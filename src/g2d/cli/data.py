@@ -19,9 +19,9 @@ from g2d.recipes.dataset_catalog import DATASETS
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     actions = parser.add_subparsers(
-        title="actions", metavar="ls|prepare|check|inspect", required=True
+        title="actions", metavar="inspect|ls|prepare|check", required=True
     )
-    ls = _action(actions, "ls", "datasets, how to obtain them, their licences", "  g2d data ls")
+    ls = _action(actions, "ls", "list datasets: how to obtain them, licences", "  g2d data ls")
     ls.add_argument(
         "dataset", nargs="?", choices=DATASETS, metavar="DATASET", help="one, with its options"
     )
@@ -29,21 +29,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     prepare = _action(
         actions,
         "prepare",
-        "make a prepared store from original files",
+        "convert original files into a prepared store",
         "  g2d data prepare cremad --root CREMA-D --out cremad\n"
         "  g2d data prepare avmnist --images mnist --speech fsdd/recordings --out avmnist\n"
-        "\nThe options of a dataset: g2d data ls DATASET. Whoever is stopped goes on with\n"
-        "the same command.",
+        "\nThe options of a dataset: g2d data ls DATASET. If it is interrupted,\n"
+        "the same command resumes it.",
     )
     made = [name for name, entry in DATASETS.items() if entry.prepare]
     prepare.add_argument(
         "dataset", choices=made, metavar="DATASET", help=f"one of {', '.join(made)}"
     )
+    prepare.usage = "%(prog)s DATASET [--option VALUE ...]"
     prepare.set_defaults(action=_prepare)
     inspect_ = _action(
         actions,
         "inspect",
-        "read a table of your own, write a recipe for it",
+        "read a table of your own and print a recipe for it",
         "  g2d data inspect data.csv --target price > recipe.yaml",
     )
     inspect_.add_argument("table", type=Path, help="CSV, TSV, Parquet or JSON Lines")
@@ -58,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check = _action(
         actions,
         "check",
-        "look for what is wrong with original files or a store",
+        "look for faults in original files or in a prepared store",
         "  g2d data check cremad --root CREMA-D",
     )
     check.add_argument("dataset", choices=DATASETS, metavar="DATASET", help="see g2d data ls")
@@ -224,8 +225,9 @@ def _nothing_more(changes: list[str]) -> None:
 
 COMMAND = Command(
     name="data",
-    summary="Datasets: how to obtain, prepare and check them.",
+    summary="Inspect a table of your own; obtain, prepare and check datasets.",
     example=(
+        "  g2d data inspect data.csv --target price > recipe.yaml\n"
         "  g2d data ls\n"
         "  g2d data prepare avmnist --images mnist --speech fsdd/recordings --out avmnist\n"
         "  g2d data check avmnist --root avmnist"

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 COMMAND = Command(
     name="demo",
-    summary="See it: teachers, joint training and G²D on data made on the spot.",
+    summary="Show joint training and G²D on made-up data: a table, a figure, a sentence.",
     example="  g2d demo",
     configure=configure,
     run=run,

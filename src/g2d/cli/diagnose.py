@@ -24,18 +24,24 @@ _RECIPES = (".yaml", ".yml")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
-    parser.add_argument("data", metavar="DATA", help="a table of your own, or a recipe (.yaml)")
-    parser.add_argument("--target", help="the column to predict, of a table")
     parser.add_argument(
-        "--budget-minutes", type=float, default=10, help="time to stay within (default: 10)"
+        "data", metavar="DATA", help="a table (then --target is needed), or a recipe (.yaml)"
+    )
+    parser.add_argument("--target", help="the column of the table to predict")
+    parser.add_argument(
+        "--budget-minutes",
+        type=float,
+        default=10,
+        metavar="MINUTES",
+        help="time limit (default: 10)",
     )
     parser.add_argument(
-        "--seeds", type=int, help="how often to train (default: as time allows, up to 5)"
+        "--seeds", type=int, help="number of seeds (default: as time allows, up to 5)"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("diagnosis"), help="folder to write (default: diagnosis)"
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON, only")
+    parser.add_argument("--json", action="store_true", help="print only the result, as JSON")
     parser.usage = "%(prog)s DATA --target COLUMN [options] [--key.of.recipe VALUE ...]"
 
 
@@ -132,7 +138,7 @@ def _show(found: dict[str, Any], out: Path) -> None:
 
 COMMAND = Command(
     name="diagnose",
-    summary="Is a modality suppressed, by how much, and does G²D help?",
+    summary="Find out whether a modality is suppressed, and whether a method helps.",
     example=(
         "  g2d diagnose data.csv --target price --budget-minutes 10\n"
         "  g2d diagnose recipe.yaml --out diagnosis"

@@ -89,7 +89,7 @@ def show_fused(fused: Fused) -> None:
 
 COMMAND = Command(
     name="ensemble",
-    summary="Fuse models that you have by their predictions: fitted weights, what each adds.",
+    summary="Fuse the predictions of models that you have, with fitted weights.",
     example=(
         "  g2d ensemble photo=photo.csv note=note.csv --labels labels.csv --target kind\n"
         "  g2d ensemble photo=new_photo.csv note=new_note.csv --weights ensemble.json"

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 COMMAND = Command(
     name="evaluate",
-    summary="Evaluate a run on a split: every metric, fused and each modality.",
+    summary="Measure a run on a split: every metric, fused and of each modality.",
     example="  g2d evaluate runs/avdigits-g2d-seed0 --split test",
     configure=configure,
     run=run,

@@ -12,24 +12,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run")
     parser.add_argument(
-        "--format", choices=("torch", "onnx"), default="torch", help="of the file (torch)"
+        "--format", choices=("torch", "onnx"), default="torch", help="of the file (default: torch)"
     )
     parser.add_argument(
-        "--out", type=Path, help="file to write (model.pt2 or model.onnx in the run)"
+        "--out", type=Path, help="file to write (default: model.pt2 or model.onnx in RUN)"
     )
     add_trust_argument(parser)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Exports, and says what the file takes and gives."""
+    """Exports, and prints the inputs and outputs of the file."""
     from g2d.table.export.export import export
 
     done = export(arguments.run, arguments.format, arguments.out, trust=arguments.trust)
-    for title, tensors in (("takes", done.inputs), ("gives", done.outputs)):
+    for title, tensors in (("input", done.inputs), ("output", done.outputs)):
         for tensor in tensors:
             shape = ", ".join(map(str, tensor.shape))
-            print(f"{title}  {tensor.name}  {tensor.dtype} ({shape})")
-    print(f"checked against the model: largest difference {done.difference:.1e}, relative")
+            print(f"{title:6}  {tensor.name}  {tensor.dtype} ({shape})")
+    print(f"checked against the model: largest relative difference {done.difference:.1e}")
     print(f"exported to {done.file}; {done.file.name}.json says the same")
 
 

@@ -10,7 +10,7 @@ from g2d.cli.show import show_table
 
 
 def show_leaderboard(folder: Path) -> None:
-    """Prints who was compared, how they did, and who is kept and why."""
+    """Prints the candidates with their scores, and which is kept and why."""
     from rich.console import Console
 
     from g2d.files import read_json
@@ -23,7 +23,7 @@ def show_leaderboard(folder: Path) -> None:
     how = (
         f"{found['folds']} folds of train and validation"
         if found["folds"] > 1
-        else "validation, which chose nothing else"
+        else "validation, which chose no epoch"
     )
     who = "the simplest within one standard error of the best"
     if found["prefer"] == "best" and any(line["blend"] for line in found["candidates"]):
@@ -50,9 +50,11 @@ def show_leaderboard(folder: Path) -> None:
         print(f"  {name} brings nothing: it has no weight in the ensemble")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
-    for one in found["kept"]["members"]:
-        print(f"  blend  {one['share']:.0%} {one['name']}")
-    print(f"  kept  {kept}, trained again with all training rows\n")
+    shares = ", ".join(
+        f"{100 * one['share']:.0f} % {one['name']}" for one in found["kept"]["members"]
+    )
+    of = f" ({shares})" if shares else ""
+    print(f"  kept  {kept}{of}, trained again on all training rows\n")
 
 
 def _row(line: Mapping[str, Any]) -> list[str]:

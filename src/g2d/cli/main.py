@@ -194,7 +194,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="g2d",
         description="Multimodal training in which no modality suppresses the others.",
-        epilog="example: g2d demo",
+        epilog="examples:\n"
+        "  g2d demo                                        what the methods change\n"
+        "  g2d train data.csv --target price --out runs    a table of your own\n"
+        "  g2d compare table4 --on avdigits                a table of the paper",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"g2d {g2d.__version__}")
     groups = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -207,8 +211,8 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        below.add_argument("--verbose", action="store_true", help="one log line an epoch")
-        below.add_argument("--debug", action="store_true", help="show the trace of an error")
+        below.add_argument("--verbose", action="store_true", help="log a line for each epoch")
+        below.add_argument("--debug", action="store_true", help="show the traceback of an error")
         command.configure(below)
         below.set_defaults(command=command)
     return parser

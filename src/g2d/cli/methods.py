@@ -32,20 +32,21 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
             for name, entry in METHODS.items()
         ],
         note=(
-            "T: needs teachers. R: defined for regression. Fusions: own brings its own in the "
-            "place of the chosen one, sums are late, sum and concat. Cost: a step over one of "
-            "joint training, as measured with two encoders and cached teachers. *: experimental, "
-            "could not be verified against a source. NAME+smp puts sequential modality "
-            "prioritization around a method that takes the usual step: joint+smp, umt+smp. Each "
-            "has a page in docs/methods. A table of your own also takes auto (compares several), "
-            "linear and boosting (scikit-learn's); see docs/own-data.md."
+            "T: needs teachers. R: defined for regression. Fusions: own replaces the chosen fusion "
+            "by its own; sums are late, sum and concat. Cost: time of a step / time of a step of "
+            "joint training, measured with two encoders and cached teachers. *: experimental, "
+            "could not be verified against a source. NAME+smp trains one modality after the other "
+            "by a method that takes the usual step: joint+smp, umt+smp. Each method has a page in "
+            "docs/methods. blend adds the logits of g2d and its teachers, or of other members "
+            "(docs/blend.md). A table of your own also takes auto (compares several), linear and "
+            "boosting (scikit-learn's); see docs/own-data.md."
         ),
     )
 
 
 COMMAND = Command(
     name="methods",
-    summary="List the methods, what they need and what a step costs.",
+    summary="List the methods: what each needs and what a step costs.",
     example="  g2d methods",
     configure=configure,
     run=run,

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 COMMAND = Command(
     name="report",
-    summary="Write one offline page of a folder of runs: tables, figures, runs.",
+    summary="Write one HTML page about a folder of runs: tables, figures, runs.",
     example=("  g2d report runs\n  g2d report evidence --to benchmarks/report/report.html"),
     configure=configure,
     run=run,

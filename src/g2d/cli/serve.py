@@ -90,7 +90,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 COMMAND = Command(
     name="serve",
-    summary="Serve a trained run: a page and an interface for programs.",
+    summary="Serve a trained run over HTTP: a web page, and an interface for programs.",
     example="  g2d serve runs/data-g2d-seed0 --port 8000",
     configure=configure,
     run=run,

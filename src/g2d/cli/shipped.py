@@ -33,10 +33,12 @@ def show_shipped(
         UserError: There is no such file, or there is one where the copy is to go.
     """
     if arguments.action == "ls":
-        width = shutil.get_terminal_size().columns
+        width, most = shutil.get_terminal_size().columns, max(map(len, names))
         for name in names:
             first = read(name).splitlines()[0].lstrip("# ")
-            print(textwrap.fill(f"{name:12} {first}", width, subsequent_indent=" " * 13))
+            print(
+                textwrap.fill(f"{name:{most}}  {first}", width, subsequent_indent=" " * (most + 2))
+            )
         return
     if arguments.name is None:
         raise UserError(f"{arguments.action} what? one of: {', '.join(names)}")

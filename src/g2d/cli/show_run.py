@@ -1,4 +1,4 @@
-"""The result of a run on the terminal, and what it must not be below."""
+"""The result of a run on the terminal, beside its floors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
+from g2d.recipes.components import split_spec
 
 # Read where classes are uneven: accuracy alone is high there for who guesses.
 _OF_UNEVEN = ("uar", "macro_f1")
@@ -52,6 +53,8 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     show_metrics(shown, ", ".join([title, *hidden]))
     if "patterns" in result["test"]:
         show_patterns(result["test"]["patterns"])
+    if shares := [one for one in result.get("members", ()) if "share" in one]:
+        print(f"  {members_line(shares)}\n")
     floors, joint = result.get("floors"), joint_floor(run)
     if joint is not None:
         floors = with_joint(floors or {"metric": run.metric, "test": {}}, joint)
@@ -61,6 +64,19 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
     if figure.exists():
         print(f"  figure      {figure}")
     print(f"  run folder  {folder}")
+
+
+def members_line(members: Sequence[Mapping[str, Any]]) -> str:
+    """What each member of a blend has in its sum.
+
+    Example:
+        >>> members_line(
+        ...     [{"method": "g2d", "share": 0.6}, {"method": {"name": "ume"}, "share": 0.4}]
+        ... )
+        'members     60 % g2d, 40 % ume'
+    """
+    found = [(one["share"], split_spec(one["method"], "method")[0]) for one in members]
+    return "members     " + ", ".join(f"{100 * share:.0f} % {name}" for share, name in found)
 
 
 def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +90,7 @@ def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str,
 def show_floors(
     result: Mapping[str, Any], metrics: Sequence[str], instead: str | None = None
 ) -> None:
-    """Prints what a model must not be below, and a loud line where it is.
+    """Prints the floors of a model, and a red line where it is below one.
 
     Args:
         result: Of the run, with its `floors` (`g2d.runs.floors`).
@@ -96,14 +112,16 @@ def show_floors(
             f"{there:.4f}."
         )
     columns = ["floor", *(_WORDS.get(one, one) for one in metrics)]
-    show_table("What it must not be below, same samples", columns, rows, " ".join(notes))
+    show_table(
+        "Floors: the model should be above them (same samples)", columns, rows, " ".join(notes)
+    )
     if below := found["above"]:
         sign = 1 if result["test"][metric]["fused"] < found[below[0]][metric] else -1
         below = sorted(below, key=lambda name: -sign * found[name][metric])
         named = ", ".join(f"{names[name]} {found[name][metric]:.4f}" for name in below)
         fused = result["test"][metric]["fused"]
         chance = "" if found["clearly"] else ", by less than one standard error"
-        use = f"; use the ensemble: {instead}" if instead and "ensemble" in below else ""
+        use = f"\n  use the ensemble: {instead}" if instead and "ensemble" in below else ""
         alone = f"; use {floors['modality']} alone" if below == ["single"] else ""
         Console(highlight=False, markup=False, soft_wrap=True).print(
             f"  BELOW ITS FLOORS: the fused {metric} {fused:.4f} is worse than "

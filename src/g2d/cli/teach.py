@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 COMMAND = Command(
     name="teach",
-    summary="Train the unimodal teachers of a recipe, one a modality.",
+    summary="Train only the teachers of a recipe, one for each modality.",
     example="  g2d teach avdigits --seed 0 --out runs",
     configure=add_recipe_arguments,
     run=run,

@@ -16,31 +16,42 @@ from g2d.errors import UserError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
-    add_recipe_arguments(parser)
-    parser.add_argument("--target", help="the column to predict, where a table is trained on")
+    add_recipe_arguments(
+        parser,
+        "a table of your own (then --target is needed), a recipe (.yaml), or the name of a shipped "
+        "recipe (`g2d recipes ls`)",
+    )
+    parser.add_argument("--target", help="the column of the table to predict")
     parser.add_argument(
         "--method",
-        help="a method of `g2d methods`, a dotted path, or auto: the best of several (of a table, "
-        "the default)",
+        help="a name from `g2d methods`, a dotted path, or auto (default for a table): compares "
+        "several and keeps one",
     )
     parser.add_argument(
         "--budget-minutes",
         type=float,
-        help="process time to stay within, with --method auto (default: as long as it takes)",
+        metavar="MINUTES",
+        help="limit on process time, with --method auto (default: none)",
     )
-    parser.add_argument("--fusion", help="a fusion of the paper, or a dotted path")
     parser.add_argument(
-        "--resume", action="store_true", help="go on with an unfinished run, or show a finished one"
+        "--fusion",
+        help="late, sum, concat, film, bigated, cross_attention, or a dotted path",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an unfinished run, or show a finished one"
     )
     parser.add_argument("--name", help="name of the run folder")
 
 
-def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every command that takes a recipe."""
-    parser.add_argument("recipe", help="a shipped recipe (`g2d recipes ls`) or a .yaml file")
-    parser.add_argument("--seed", type=int, help="seed of weights and order")
+def add_recipe_arguments(
+    parser: argparse.ArgumentParser,
+    recipe: str = "a recipe (.yaml), or the name of a shipped recipe (`g2d recipes ls`)",
+) -> None:
+    """Arguments of every command that takes a recipe; `recipe` is the help on it."""
+    parser.add_argument("recipe", help=recipe)
+    parser.add_argument("--seed", type=int, help="seed of initial weights and order of samples")
     parser.add_argument(
-        "--out", type=Path, default=Path("runs"), help="folder of run folders (default: runs)"
+        "--out", type=Path, default=Path("runs"), help="folder for run folders (default: runs)"
     )
     parser.usage = "%(prog)s RECIPE [options] [--key.of.recipe VALUE ...]"
 
@@ -106,11 +117,11 @@ def _ensemble_command(arguments: argparse.Namespace, changes: list[str], folder:
 
 COMMAND = Command(
     name="train",
-    summary="Train teachers and student of a recipe, evaluate, draw the learning curves.",
+    summary="Train on a table or a recipe, and measure the model on the test split.",
     example=(
+        "  g2d train data.csv --target price --out runs\n"
         "  g2d train avdigits --method g2d --seed 0 --out runs\n"
-        "  g2d train avmnist --data.root DIR --method umt+smp --training.epochs 30\n"
-        "  g2d train data.csv --target price --out runs"
+        "  g2d train avmnist --data.root DIR --method umt+smp --training.epochs 30"
     ),
     configure=configure,
     run=run,

@@ -108,7 +108,7 @@ def _short(value: object) -> str:
 
 COMMAND = Command(
     name="tune",
-    summary="Tune methods with the same budget each, on validation alone.",
+    summary="Tune methods with the same budget each, on validation only.",
     example=(
         "  g2d tune avdigits --methods joint g2d --trials 8 --training.epochs 5\n"
         "  g2d tune avmnist --data.root DIR --methods joint ogm g2d --space my.yaml"

@@ -63,6 +63,15 @@ def evaluate(
 
     Raises:
         UserError: A prediction is not finite.
+
+    Example:
+        >>> import g2d
+        >>> encoders = {name: nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> inputs = {name: torch.randn(4, 3) for name in encoders}
+        >>> batch = Batch(inputs, torch.tensor([0, 1, 0, 1]), torch.arange(4))
+        >>> list(evaluate(model, [batch], g2d.Classification(2)).metrics["accuracy"])
+        ['fused', 'sound', 'image']
     """
     was_training = model.training
     model.eval()

@@ -114,6 +114,17 @@ def fit(
 
     Raises:
         UserError: The loss is not finite, or the checkpoint cannot be used.
+
+    Example:
+        >>> import g2d
+        >>> encoders = {name: nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> inputs = {name: torch.randn(4, 3) for name in encoders}
+        >>> batch = g2d.Batch(inputs, torch.tensor([0, 1, 0, 1]), torch.arange(4))
+        >>> loader = DataLoader([batch], batch_size=None)
+        >>> method = g2d.JointTraining(model, g2d.Classification(2))
+        >>> fit(method, loader, loader, TrainingSettings(epochs=1, accelerator="cpu")).best_epoch
+        0
     """
     fabric = fabric or settings.make_fabric()
     model = method.student.net

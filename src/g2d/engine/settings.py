@@ -63,6 +63,11 @@ class TrainingSettings:
             `tensorboard`, `wandb` and `mlflow`.
         probe_gradients: After every epoch, also record gradient norms and conflicts of the student
             on fixed training samples. Training is the same with and without.
+
+    Example:
+        >>> settings = TrainingSettings(epochs=30, optimizer="adamw", learning_rate=0.001)
+        >>> settings.batch_size, settings.lr_schedule
+        (32, 'step')
     """
 
     epochs: int = 20

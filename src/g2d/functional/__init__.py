@@ -19,7 +19,11 @@ Example:
 
 from g2d.functional.agm import agm_coefficients, agm_lead, agm_scores
 from g2d.functional.arl import arl_coefficients, arl_entropies
-from g2d.functional.calibration import fit_ensemble_weights, fit_temperature
+from g2d.functional.calibration import (
+    fit_blend_weights,
+    fit_ensemble_weights,
+    fit_temperature,
+)
 from g2d.functional.dimensions import dimension_contrast, effective_dimensions, nearest_class
 from g2d.functional.distillation import feature_distance, logit_distance, mbsd_distillation
 from g2d.functional.gradients import (
@@ -78,6 +82,7 @@ __all__ = [
     "effective_update",
     "ensemble_logits",
     "feature_distance",
+    "fit_blend_weights",
     "fit_ensemble_weights",
     "fit_temperature",
     "gradient_blending_weights",

@@ -116,6 +116,45 @@ def fit_ensemble_weights(
     return weights
 
 
+def fit_blend_weights(
+    task: Task, logits: Sequence[Tensor], target: Tensor, present: Masks | None = None
+) -> tuple[Tensor, Tensor]:
+    """Weights of whole models, each calibrated first, on held-out samples.
+
+    One that is too sure would silence the others: few samples choose weights that are nearly equal.
+
+    Args:
+        task: What is predicted.
+        logits: Of k models on samples that none was trained on, k tensors `(N, C)`.
+        target: As the task has it.
+        present: For each model for which samples it has an input, bool `(N,)`, or `None` for all.
+
+    Returns:
+        The weights of the logits as they are, for `ensemble_logits(..., weights=...)`, and the
+        share of each model in the sum of calibrated ones, `(k,)` each.
+
+    Raises:
+        UserError: There is no model or no sample.
+
+    Source: this package, as `fit_ensemble_weights`.
+
+    Example:
+        >>> from g2d import Classification
+        >>> target = torch.tensor([0, 1] * 50)
+        >>> good = torch.nn.functional.one_hot((target + (torch.arange(100) < 9)) % 2, 2).float()
+        >>> weights, shares = fit_blend_weights(Classification(2), [good, 10 * good], target)
+        >>> [round(share, 2) for share in shares.tolist()], round(float(weights[0] / weights[1]))
+        ([0.5, 0.5], 10)
+    """
+    masks: Masks = present if present is not None else [None] * len(logits)
+    heats = [
+        fit_temperature(task, said, target, mask) for said, mask in zip(logits, masks, strict=True)
+    ]
+    calm = [said.detach() / heat for said, heat in zip(logits, heats, strict=True)]
+    fitted = fit_ensemble_weights(task, calm, target, present, drop=False)
+    return fitted / fitted.new_tensor(heats), fitted / fitted.sum().clamp(min=1e-12)
+
+
 def _weights_of(
     task: Task, logits: list[Tensor], target: Tensor, present: Masks | None, kept: list[int]
 ) -> Tensor:

@@ -20,7 +20,9 @@ from g2d.tasks import Classification, Task
 
 
 class AMCo(Method):
-    """L = l(z, y) + λ Σ_m l(z_m, y), with z of masked features.
+    """Masks features of the modality that the model depends on most.
+
+    L = l(z, y) + λ Σ_m l(z_m, y), with z of masked features.
 
     The model depends on m where m's share of softmax([z_1; …; z_k]), the mean over the samples of
     a step, is above σ. In the next step ⌊p d_m⌋ of its d_m features are zero, chosen anew for
@@ -41,6 +43,12 @@ class AMCo(Method):
 
     Raises:
         UserError: An option is out of range.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.AMCo(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"mask": 0.0, "weight": 0.0}}

@@ -21,7 +21,9 @@ from g2d.tasks import Classification, MultiLabel, Task
 
 
 class ARL(Method):
-    """L = task loss + γ Σ_m L_m, and the gradient of encoder m times 1 + w^m.
+    """Balances how much the model relies on each modality by the variance of its predictions.
+
+    L = task loss + γ Σ_m L_m, and the gradient of encoder m times 1 + w^m.
 
     Wei, Luo and Luo, *Improving Multimodal Learning via Imbalanced Learning*, ICCV 2025
     (arXiv 2507.10203), Asymmetric Representation Learning: modalities should be relied on in
@@ -38,6 +40,12 @@ class ARL(Method):
         floor: Smallest share of the variance that a modality is taken to have, as a part of the
             equal share 1/k.
         modulate: Whether gradients are modulated at all.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.ARL(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

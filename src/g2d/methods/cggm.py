@@ -21,7 +21,9 @@ from g2d.tasks import Classification, MultiLabel, Task
 
 
 class CGGM(Method):
-    """g_m ← ρ B_m g_m, and the output layer turned towards the classifiers of those that lag.
+    """Gives the larger gradient to the modality whose own classifier improves less.
+
+    g_m ← ρ B_m g_m, and the output layer turned towards the classifiers of those that lag.
 
     A linear classifier f_m learns beside the model from each encoder's feature and sends it no
     gradient. With ε_m its accuracy in a step and Δ_m what it gained since the step before,
@@ -42,6 +44,12 @@ class CGGM(Method):
 
     Raises:
         UserError: A direction is asked for, and the output layer is not known.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.CGGM(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

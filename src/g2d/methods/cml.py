@@ -19,7 +19,9 @@ from g2d.tasks import Classification, Task
 
 
 class CML(Method):
-    """L = (L_F + η Σ_s ℓ_s) / (1 + η (k-1)) + λ Σ_s mean relu(c(S without m) - c(S)).
+    """Penalises a prediction that is more confident from fewer modalities.
+
+    L = (L_F + η Σ_s ℓ_s) / (1 + η (k-1)) + λ Σ_s mean relu(c(S without m) - c(S)).
 
     c(S) is the largest probability that is given from the modalities in S alone. The first sum is
     over sizes s = 1 .. k-1, ℓ_s the mean loss over all S of that size; the second is over sizes
@@ -35,6 +37,12 @@ class CML(Method):
         weight: λ.
         partial: η, weight of what is said from a part of the modalities in the task's loss.
         forgive: Whether confidence may rise where the smaller set is right and the larger wrong.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.CML(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weight": 0.0, "partial": 0.0}}

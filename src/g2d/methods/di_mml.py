@@ -22,7 +22,9 @@ from g2d.tasks import Classification, Task
 
 
 class DIMML(Method):
-    """L = Σ_m [l(c_m(f_m)) + w l(c_sh(f_m))] + L_DUC; then a fused head alone, all else at rest.
+    """Trains each encoder by its own loss and a contrastive one, then a fused head alone.
+
+    L = Σ_m [l(c_m(f_m)) + w l(c_sh(f_m))] + L_DUC; then a fused head alone, all else at rest.
 
     Fan, Xu, Wang, Liu and Guo, *Detached and Interactive Multimodal Learning*, ACM MM 2024 (arXiv
     2407.19514). L_DUC, from an epoch on, is a contrastive loss from each modality to each other,
@@ -37,6 +39,13 @@ class DIMML(Method):
         contrast_temperature: T of L_DUC, whose features are not normalised.
         fusion_share: Which share of the epochs, the last, is stage 2.
         certainty_temperature: T of the prediction's weights (see `DetachedFusion`).
+
+    Example:
+        >>> import torch, g2d
+        >>> widths = {"sound": 4, "image": 4}
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
+        >>> method = g2d.DIMML(model, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     tasks = (Classification,)

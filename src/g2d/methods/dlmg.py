@@ -28,7 +28,9 @@ Match = Literal["auto", "rjs", "js", "infonce"]
 
 
 class DLMG(Method):
-    """L = c [α_e L_cls + (1 - α_e) L_match], α_e growing: align first, fit labels later.
+    """Matches the modalities with each other first, and fits the labels later.
+
+    L = c [α_e L_cls + (1 - α_e) L_match], α_e growing: align first, fit labels later.
 
     Yang, Wan, Jiang and Xu, *Facilitating Multimodal Classification via Dynamically Learning
     Modality Gap*, NeurIPS 2024. L_match is the mean over pairs of modalities of a distance that
@@ -49,6 +51,12 @@ class DLMG(Method):
         held_out: Samples that `"learned"` leaves out of training, a quarter of all at most. They
             and as many others stay in memory.
         pace: How far `"learned"` may move α in the whole of training.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.DLMG(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -28,7 +28,9 @@ DistillTo = Literal["fused", "branch", "ensemble"]
 
 
 class G2DLoss(Method):
-    """L = L_S + α Σ_m L_feat^m + β Σ_m L_logit^m + γ Σ_m ℓ(z_m, y): Eq. 4, and a loss a branch.
+    """Distils each teacher's feature and prediction into the student: Eq. 4, the loss of G²D.
+
+    L = L_S + α Σ_m L_feat^m + β Σ_m L_logit^m + γ Σ_m ℓ(z_m, y): Eq. 4, and a loss a branch.
 
     Rakib and Bagavathi, *G²D: Boosting Multimodal Learning with Gradient-Guided Distillation*,
     ICCV 2025 (arXiv 2506.21514). The term with γ is this package's: the task's loss of every
@@ -56,6 +58,16 @@ class G2DLoss(Method):
             which is one term and not k.
         projected: Whether Eq. 2 compares what a gated fusion projects the features to, as the
             authors' code does; other fusions compare the features in any case.
+
+    Example:
+        >>> import torch, g2d
+        >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
+        >>> models = {name: make(name) for name in ("sound", "image")}
+        >>> task = g2d.Classification(2)
+        >>> teachers = g2d.OnlineTeachers(models, task)
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.G2DLoss(student, task, teachers)  # then the loop of `g2d.Method`
     """
 
     needs_teachers = True

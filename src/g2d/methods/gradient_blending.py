@@ -22,7 +22,9 @@ from g2d.tasks import Task
 
 
 class GradientBlending(Method):
-    """L = w_F ℓ(z, y) + Σ_m w_m ℓ(z^m, y), Σ w = 1, w_i = G_i / O_i² up to scale.
+    """Weights the fused and the unimodal losses by how little each overfits.
+
+    L = w_F ℓ(z, y) + Σ_m w_m ℓ(z^m, y), Σ w = 1, w_i = G_i / O_i² up to scale.
 
     Wang, Tran and Feiszli, *What Makes Training Multi-Modal Classification Networks Hard?*,
     CVPR 2020 (arXiv 1905.12681). Each modality has a classifier of its own beside the fusion. Over
@@ -39,6 +41,13 @@ class GradientBlending(Method):
         weight_floor: Least weight that is estimated, as a share of an equal one. At 0 a head whose
             validation loss has not fallen learns nothing for a super-epoch; the encoders move on,
             its loss rises for that reason alone, and it may never learn again.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> task = g2d.Classification(2)
+        >>> method = g2d.GradientBlending(student, task)  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weights": {"fused": 1.0}}}

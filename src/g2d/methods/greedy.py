@@ -23,7 +23,9 @@ from g2d.tasks import Task
 
 
 class Greedy(Method):
-    """L = Σ_m l(z_m, y), with features that gate each other before the heads (`CrossGates`).
+    """Gates between modalities, at times replaced by their mean: a modality must learn by itself.
+
+    L = Σ_m l(z_m, y), with features that gate each other before the heads (`CrossGates`).
 
     The conditional learning speed of what m is told by the others, over what it learns itself, is
     s_m = log10 Σ_t μ_t(θ'_m) / Σ_t μ_t(θ_m), μ(θ) = ||∇θ||² / ||θ||², with θ'_m the parameters of
@@ -41,6 +43,13 @@ class Greedy(Method):
         window: Q; at 0 this is joint training, bit for bit, without gates.
         warmup: Epochs without re-balancing.
         reduction: The gates' hidden layer is 2/reduction of all features together.
+
+    Example:
+        >>> import torch, g2d
+        >>> widths = {"sound": 4, "image": 4}
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
+        >>> method = g2d.Greedy(model, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"window": 0}}

@@ -21,7 +21,9 @@ Score = Literal["loss", "confidence"]
 
 
 class InfoReg(Method):
-    """Adds P_m = (α_m / 2) ‖w_m - w_m'‖² to the loss, w_m' the weights at the end of last epoch.
+    """Holds back the encoders that are ahead while they learn fast.
+
+    Adds P_m = (α_m / 2) ‖w_m - w_m'‖² to the loss, w_m' the weights at the end of last epoch.
 
     Only for encoders m that are ahead, Δ_m > 0, and in their prime learning window:
 
@@ -47,6 +49,12 @@ class InfoReg(Method):
 
     Raises:
         UserError: An option is out of range.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.InfoReg(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -20,7 +20,9 @@ from g2d.tasks import Classification, Task
 
 
 class MBSD(Method):
-    """L = L_F + υ Σ_m L_m + mean of ω (δ KL(p_s || p_w) + ε ||z_s - z_w||² / C).
+    """In each sample, the more confident modality teaches the other.
+
+    L = L_F + υ Σ_m L_m + mean of ω (δ KL(p_s || p_w) + ε ||z_s - z_w||² / C).
 
     The mean is over samples and pairs of modalities. Of each pair, s is the one that gives the true
     class the higher probability in this sample, and w the other; ω = p_s[y] - p_w[y] where one of
@@ -36,6 +38,12 @@ class MBSD(Method):
         unimodal: υ, weight of each modality's own loss.
         divergence: δ, weight of the divergence between the two predictions.
         distance: ε, weight of the squared distance between the two logits, a mean over classes.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.MBSD(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -23,7 +23,9 @@ Scalars = Literal["free", "complementary"]
 
 
 class MISME(Method):
-    """L = δ ℓ(z, y) + Σ_m γ_m ℓ(z_m, y), z from a head over all features, z_m from one branch.
+    """Trains a joint head and a head on each branch.
+
+    L = δ ℓ(z, y) + Σ_m γ_m ℓ(z_m, y), z from a head over all features, z_m from one branch.
 
     That is the `hybrid` approach, the published best. `concat` is ℓ(z, y) alone, with the same
     joint head. `learnable` has no joint head: z = Σ_m a_m z_m(a_m f_m) with learned a_m, and the
@@ -42,6 +44,13 @@ class MISME(Method):
             named has weight 1.
         scalars: Of `learnable`: a_m of its own for every modality, from 1 on, or `complementary`
             ones for two modalities, a and 1 - a.
+
+    Example:
+        >>> import torch, g2d
+        >>> widths = {"sound": 4, "image": 4}
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
+        >>> method = g2d.MISME(model, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -24,7 +24,9 @@ Projection = Literal["rls", "off"]
 
 
 class MLA(Method):
-    """For each modality in turn: θ_m and W take a step on ℓ(W f_m + b, y), with dW ← dW P.
+    """Trains the modalities in turn, through one head that they share.
+
+    For each modality in turn: θ_m and W take a step on ℓ(W f_m + b, y), with dW ← dW P.
 
     Zhang, Yoon, Bansal and Yao, *Multimodal Representation Learning by Alternating Unimodal
     Adaptation*, CVPR 2024 (arXiv 2311.10707). P spares the directions in which the modalities

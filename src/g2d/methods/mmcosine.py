@@ -15,7 +15,9 @@ from g2d.tasks import Classification, MultiLabel, Task
 
 
 class MMCosine(Method):
-    """L = task loss of z, z_c = s Σ_m cos(f_m, W_{m,c}).
+    """Sets features and class weights to length 1, modality by modality.
+
+    L = task loss of z, z_c = s Σ_m cos(f_m, W_{m,c}).
 
     Xu, Feng, Zhang and Hu, *MMCosine: Multi-Modal Cosine Loss Towards Balanced Audio-Visual
     Fine-Grained Learning*, ICASSP 2023 (arXiv 2303.05338). The linear classifier on the features
@@ -27,6 +29,13 @@ class MMCosine(Method):
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted: classes or labels.
         scale: s, above 0.
+
+    Example:
+        >>> import torch, g2d
+        >>> widths = {"sound": 4, "image": 4}
+        >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
+        >>> method = g2d.MMCosine(model, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification, MultiLabel)

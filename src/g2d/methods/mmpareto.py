@@ -44,6 +44,12 @@ class MMPareto(Method):
         weight: Of the unimodal losses; at 0 and with γ = 1 this is joint training, bit for bit.
         rescale: λ is one number for an encoder, or one for each of its tensors, as in the
             published code; then d need not descend on both losses.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.MMPareto(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -21,7 +21,9 @@ Mode = Literal["multitask", "agm_repo"]
 
 
 class MSES(Method):
-    """L = ℓ(z, y) + λ Σ_m ℓ(z^m, y) over the modalities m that have not stopped.
+    """Stops each modality by its own validation loss.
+
+    L = ℓ(z, y) + λ Σ_m ℓ(z^m, y) over the modalities m that have not stopped.
 
     Modality-specific early stopping of Fujimori, Endo, Kawai and Mochizuki, *Modality-Specific
     Learning Rate Control for Multimodal Classification*, ACPR 2019. A modality whose validation
@@ -38,6 +40,12 @@ class MSES(Method):
             model and the optimizer back to the best epoch of the modality that stops, and then
             scales the modality's gradients by 0, so that momentum and weight decay go on: what
             the baseline in AGM's code does.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.MSES(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weight": 0.0, "patience": None}}

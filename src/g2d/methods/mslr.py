@@ -23,7 +23,9 @@ Target = Literal["rate", "gradient"]
 
 
 class MSLR(Method):
-    """η_m(e) = η(e) c_m r_m(e), a learning rate for each modality.
+    """Gives each modality a learning rate of its own.
+
+    η_m(e) = η(e) c_m r_m(e), a learning rate for each modality.
 
     Yao and Mihalcea, *Modality-specific Learning Rates for Effective Multimodal Additive
     Late-fusion*, Findings of ACL 2022 (doi 10.18653/v1/2022.findings-acl.143). c_m is given; r_m

@@ -24,7 +24,9 @@ Scope = Literal["encoder", "conv4d"]
 
 
 class OGM(Method):
-    """g_m ← κ_m g_m, and with the noise of GE g_m ← κ_m g_m + N(0, std(g_m)²).
+    """Scales down the gradient of the dominant modality in each step; with `noise`, OGM-GE.
+
+    g_m ← κ_m g_m, and with the noise of GE g_m ← κ_m g_m + N(0, std(g_m)²).
 
     κ_m = 1 - tanh(α ρ_m) where ρ_m > 1, else 1; ρ_m is the confidence of the modality's own
     logits in the right answer over that of the others. Peng et al., *Balanced Multimodal Learning
@@ -43,6 +45,12 @@ class OGM(Method):
             dimensions or more, or its convolutions alone, as in the published code.
         ratio: To the others: the `"mean"` of the ratios to each, or the ratio to the weakest.
         seed: Of the noise.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.OGM(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -41,6 +41,12 @@ class OPM(Method):
 
     Raises:
         UserError: An option is out of range.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.OPM(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

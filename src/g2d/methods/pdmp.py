@@ -20,7 +20,9 @@ from g2d.teachers.confidence import batch_confidence
 
 
 class PDMP(Method):
-    """The gradient of the performance-dominant encoder times γ_p, of every other times γ_r.
+    """Gives the modality that is best by itself the larger gradient.
+
+    The encoder of the performance-dominant modality has its gradient times γ_p, others times γ_r.
 
     Wei, Luo, Zhu and Luo, *PDMP: Rethinking Balanced Multimodal Learning via Performance-Dominant
     Modality Prioritization* (arXiv 2604.05773): under-optimisation comes from too little learning

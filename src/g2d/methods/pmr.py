@@ -24,7 +24,9 @@ Variant = Literal["paper", "released"]
 
 
 class PMR(Method):
-    """L = task loss + α Σ_m β_m L_PCE^m - μ max_m β_m H(q_m*).
+    """Pulls the weaker modality to its class prototypes, and slows the dominant one.
+
+    L = task loss + α Σ_m β_m L_PCE^m - μ max_m β_m H(q_m*).
 
     q_m = softmax over classes of minus the distance of a feature to the modality's class
     prototypes; L_PCE^m is its cross-entropy, S_m its mean probability of the right class, H its
@@ -43,6 +45,12 @@ class PMR(Method):
             the end is at most 1, else epochs.
         variant: `"released"` takes 1 for every β above 0, and no entropy.
         seed: Of the share.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.PMR(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

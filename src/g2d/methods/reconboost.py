@@ -22,7 +22,9 @@ from g2d.tasks import Classification, Task
 
 
 class ReconBoost(Method):
-    """Stages in the declared order: modality m boosts alone, then η Σ_m z_m is rectified by all.
+    """Lets each modality in turn fit what the others miss, then all together.
+
+    Stages in the declared order: modality m boosts alone, then η Σ_m z_m is rectified by all.
 
     Hua, Xu, Bao, Yang and Huang, *ReconBoost: Boosting Can Achieve Modality Reconcilement*, ICML
     2024 (arXiv 2405.09321). While m boosts, with p̄ the softmax of η times the sum of the others:

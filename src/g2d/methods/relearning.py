@@ -23,7 +23,9 @@ Diagnosis = Literal["purity", "accuracy"]
 
 
 class Relearning(Method):
-    """θ^m ← (1 - a_m) θ^m + a_m θ^m_0, a_m = tanh(λ |P^m_train - P^m_held|), a few times.
+    """Moves encoders that overfit part of the way back to their initial weights.
+
+    θ^m ← (1 - a_m) θ^m + a_m θ^m_0, a_m = tanh(λ |P^m_train - P^m_held|), a few times.
 
     θ_0 are the weights that the encoder began with. P is the purity of the clusters that k-means
     finds among a modality's features (as many as there are classes): the share of samples that
@@ -42,6 +44,12 @@ class Relearning(Method):
         diagnosis: `"purity"`, or `"accuracy"`, which compares the modality's unimodal logits on
             training and on validation data; nothing is held out then.
         held_out: Share of the training samples that is held out.
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.Relearning(student, g2d.Classification(2))  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"strength": 0.0}}

@@ -33,7 +33,7 @@ from g2d.teachers.confidence import batch_confidence
 
 
 class SequentialPrioritization(Method):
-    """Opens the gradient of one modality after the other, Eq. 6-8, around any method's loss.
+    """Trains one modality after the other alone, Eq. 6-8, by any method's loss.
 
     A frozen encoder does not change at all, and costs a forward pass and no backward pass.
 

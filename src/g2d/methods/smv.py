@@ -25,7 +25,9 @@ Level = Literal["sample", "modality"]
 
 
 class SampleValuation(Method):
-    """L = L_F + (1/B) Σ_i Σ_m c_i^m ℓ(z_i({m}), y_i).
+    """Shows samples again with only the modality that adds little to them.
+
+    L = L_F + (1/B) Σ_i Σ_m c_i^m ℓ(z_i({m}), y_i).
 
     z({m}) is the fused prediction from modality m alone. The value of a set of modalities for a
     sample is its size where the prediction from it is right, else 0; φ_i^m is the Shapley value of
@@ -44,6 +46,13 @@ class SampleValuation(Method):
         warmup: Epochs of joint training before the first valuation.
         every: Epochs from one valuation to the next.
         share: Share of the training data that modalities are valued on (`level="modality"`).
+
+    Example:
+        >>> import torch, g2d
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> task = g2d.Classification(2)
+        >>> method = g2d.SampleValuation(student, task)  # then the loop of `g2d.Method`
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"strength": 0.0}}

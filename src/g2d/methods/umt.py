@@ -18,7 +18,9 @@ from g2d.teachers.bank import TeacherBank
 
 
 class UMT(Method):
-    """L = task loss + λ Σ_m ||f_m - f_T^m||².
+    """Pulls the feature of each modality towards its teacher's.
+
+    L = task loss + λ Σ_m ||f_m - f_T^m||².
 
     Uni-Modal Teacher of Du et al., *On Uni-Modal Feature Learning in Supervised Multi-Modal
     Learning*, ICML 2023 (arXiv 2305.01233).
@@ -29,6 +31,16 @@ class UMT(Method):
         teachers: Trained, one a modality.
         weight: λ; at 0 this is joint training, bit for bit.
         feature_reduction: `"mean"` over the dimensions, or `"sum"`.
+
+    Example:
+        >>> import torch, g2d
+        >>> make = lambda name: g2d.UnimodalModel(name, torch.nn.Linear(3, 4), width=4, outputs=2)
+        >>> models = {name: make(name) for name in ("sound", "image")}
+        >>> task = g2d.Classification(2)
+        >>> teachers = g2d.OnlineTeachers(models, task)
+        >>> net = torch.nn.ModuleDict({name: torch.nn.Linear(3, 4) for name in ("sound", "image")})
+        >>> student = g2d.attach(net, dict(net))
+        >>> method = g2d.UMT(student, task, teachers)  # then the loop of `g2d.Method`
     """
 
     needs_teachers = True

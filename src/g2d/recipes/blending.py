@@ -1,4 +1,4 @@
-"""`method: blend`: several methods, whose predictions are added with fixed weights."""
+"""`method: blend`: several methods, whose predictions are added with weights."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from g2d.recipes.shallow import SHALLOW
 BLEND = "blend"
 # Beyond it a weight says nothing that a smaller one would not.
 _HEAVIEST = 1e6
+_NOBODY = object()
 
 
 @dataclass(frozen=True)
@@ -23,24 +24,25 @@ class Member:
     Attributes:
         method: By which it is trained.
         modalities: Those it sees; all where there are none.
-        weight: Of its logits, 0 or more.
+        weight: Of its logits, 0 or more; `None` where validation fits it.
     """
 
     method: Component
     modalities: tuple[str, ...]
-    weight: float
+    weight: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As a recipe has it."""
-        return {
-            "method": self.method,
-            "modalities": list(self.modalities),
-            "weight": self.weight,
-        }
+        weight = {} if self.weight is None else {"weight": self.weight}
+        return {"method": self.method, "modalities": list(self.modalities), **weight}
+
+
+# G²D's student beside the fitted ensemble of its teachers.
+_USUAL = (Member("g2d", ()), Member({"name": "ume", "weights": "fitted"}, ()))
 
 
 def members_of(method: Component) -> list[Member]:
-    """The members that a recipe's `blend` names; none where the method is another.
+    """The members of a recipe's `blend`, `g2d` and `ume` if it names none; none of other methods.
 
     Raises:
         UserError: They are not as `Member` has them.
@@ -56,14 +58,22 @@ def members_of(method: Component) -> list[Member]:
     for key in options:
         if key != "members":
             raise UserError(f"method.{key}: no such option; known: members")
-    found = options.get("members")
+    found = options.get("members", _NOBODY)
+    if found is _NOBODY:
+        return list(_USUAL)
     if not isinstance(found, Sequence) or isinstance(found, str) or not found:
         raise UserError(
-            "method.members: this must be given, a list of {method, modalities, weight}; "
-            "--method auto finds members and weights by itself"
+            f"method.members: expected a list of {{method, modalities, weight}}, got {found!r}; "
+            "without it the members are g2d and ume"
         )
     members = [_member(one, f"method.members[{number}]") for number, one in enumerate(found)]
-    if not any(member.weight for member in members):
+    given = [member.weight for member in members if member.weight is not None]
+    if 0 < len(given) < len(members):
+        raise UserError(
+            "method.members: some have a weight and some have none; give every member one, or none "
+            "so that validation fits them"
+        )
+    if given and not any(given):
         raise UserError("method.members: all weights are 0; give one a weight above 0")
     return members
 
@@ -75,9 +85,11 @@ def _member(spec: Any, where: str) -> Member:
     name, _ = split_spec(spec["method"], f"{where}.method")
     if name in (BLEND, "auto"):
         raise UserError(f"{where}.method: {name} cannot be a member; give a method that trains")
-    names, weight = spec.get("modalities") or (), spec.get("weight", 1.0)
+    names, weight = spec.get("modalities") or (), spec.get("weight")
     if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
         raise UserError(f"{where}.modalities: expected a list of names, got {names!r}")
+    if weight is None:
+        return Member(spec["method"], tuple(names))
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise UserError(f"{where}.weight: expected a number, got {weight!r}")
     if not 0 <= weight <= _HEAVIEST:

@@ -102,19 +102,19 @@ METHODS = {
     "agm": MethodEntry(
         f"{_HERE}.agm.AGM",
         "gradient",
-        "who leads by more than before learns less",
+        "a modality that leads by more than before learns less",
         cost="1.2, 1",
     ),
     "pmr": MethodEntry(
         f"{_HERE}.pmr.PMR",
         "loss",
-        "who is behind is pulled to class prototypes",
+        "the weaker modality pulled to class prototypes",
         regression=False,
     ),
     "ogm": MethodEntry(
         f"{_HERE}.ogm.OGM",
         "gradient",
-        "the gradient of who is ahead scaled down",
+        "the gradient of the dominant modality scaled down",
         options={"noise": False},
     ),
     "ogm_ge": MethodEntry(
@@ -139,7 +139,7 @@ METHODS = {
     "reconboost": MethodEntry(
         f"{_HERE}.reconboost.ReconBoost",
         "order",
-        "one boosts what the others miss, then all learn",
+        "each in turn fits what the others miss, then all learn",
         cost="2/3, 1",
         regression=False,
         fusions="own",
@@ -158,12 +158,12 @@ METHODS = {
     "inforeg": MethodEntry(
         f"{_HERE}.inforeg.InfoReg",
         "gradient",
-        "who is ahead is held back while it learns fast",
+        "the dominant modality held back while it learns fast",
     ),
     "cggm": MethodEntry(
         f"{_HERE}.cggm.CGGM",
         "gradient",
-        "who improves less gets the larger gradient",
+        "the modality that improves less gets the larger gradient",
         experimental=True,
     ),
     "pdmp": MethodEntry(
@@ -176,18 +176,18 @@ METHODS = {
     "opm": MethodEntry(
         f"{_HERE}.opm.OPM",
         "fusion",
-        "features of who is ahead dropped at random",
+        "features of the dominant modality dropped at random",
     ),
     "greedy": MethodEntry(
         f"{_HERE}.greedy.Greedy",
         "fusion",
-        "gates between modalities, held where one idles",
+        "gates between modalities, at times replaced by their mean",
         fusions="late",
     ),
     "amco": MethodEntry(
         f"{_HERE}.amco.AMCo",
         "fusion",
-        "features of who is relied on masked",
+        "features of the dominant modality masked",
         regression=False,
         experimental=True,
     ),
@@ -201,7 +201,7 @@ METHODS = {
     "mbsd": MethodEntry(
         f"{_HERE}.mbsd.MBSD",
         "loss",
-        "in each sample the surer teaches the other",
+        "in each sample the more confident modality teaches the other",
         regression=False,
         experimental=True,
     ),
@@ -220,7 +220,7 @@ METHODS = {
     "smv": MethodEntry(
         f"{_HERE}.smv.SampleValuation",
         "data",
-        "who adds little to a sample learns it alone",
+        "a modality that adds little to a sample learns it alone",
         regression=False,
     ),
     "dlmg": MethodEntry(
@@ -231,7 +231,7 @@ METHODS = {
     "di_mml": MethodEntry(
         f"{_HERE}.di_mml.DIMML",
         "order",
-        "encoders apart, dimensions handed over, then fused",
+        "encoders trained apart with a contrastive loss, then fused",
         cost="1.3, 1/3",
         regression=False,
         fusions="own",

@@ -95,7 +95,7 @@ def check_options(
         parsed = parser.parse_object(plain)
     except ArgumentError as error:
         raise UserError(_one_line(str(error), where, hints, plain)) from None
-    return dict(vars(parser.instantiate_classes(parsed)))
+    return dict(vars(parser.instantiate(parsed)))
 
 
 @lru_cache(256)  # of a grid's cells, all are checked, by the same few classes

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from lightning_fabric import Fabric
+
 from g2d.data.chosen import some_modalities
+from g2d.engine.records import read_predictions
+from g2d.functional import fit_blend_weights
+from g2d.methods.validation import FUSED
 from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.blending import BLEND, member_recipe, members_of
 from g2d.recipes.experiment import Experiment
+from g2d.recipes.planning import plan_method
 from g2d.runs.run import Run
+from g2d.runs.teach import teach
 
 # Within the run folder while members are trained.
 _FOLDER = "members"
@@ -35,6 +43,21 @@ class Blended:
     record: list[dict[str, Any]]
 
 
+def shared_teachers(experiment: Experiment, out: Path, fabric: Fabric) -> Path | None:
+    """The folder of runs, if its teachers are those of all members; they are trained if need be.
+
+    Teachers of fewer modalities are others, and so are those beside experts.
+    """
+    members = members_of({"name": BLEND, **experiment.plan.options})
+    modalities = experiment.splits.spec.modalities
+    if experiment.teaching.experts or any(one.modalities != modalities for one in members):
+        return None
+    recipes = [member_recipe(experiment.recipe, one.method, one.modalities) for one in members]
+    if any(plan_method(recipe, modalities).needs_teachers for recipe in recipes):
+        teach(experiment.teaching, out, fabric)  # test measured, as other runs here expect
+    return out
+
+
 def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) -> Blended:
     """Trains the members, which share their teachers, and puts them together.
 
@@ -45,7 +68,7 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
     """
     members = members_of({"name": BLEND, **experiment.plan.options})
     blind = experiment.splits.without_test()
-    models, described, record = [], [], []
+    models, described, record, said = [], [], [], []
     for number, member in enumerate(members):
         folder = train(
             member_recipe(experiment.recipe, member.method, member.modalities),
@@ -67,7 +90,14 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
                 **({"confidence": taught} if taught else {}),
             }
         )
-    weights = [member.weight for member in members]
+        said.append(torch.from_numpy(read_predictions(folder, "val")[f"logits/{FUSED}"]))
+    weights = [member.weight for member in members if member.weight is not None]
+    if not weights:
+        # every sample has a modality of every member, so that all rows count
+        found = fit_blend_weights(blind.spec.task, said, blind.val.target)
+        weights, shares = ([float(f"{one:.4g}") for one in each.tolist()] for each in found)
+        for one, weight, share in zip(record, weights, shares, strict=True):
+            one |= {"weight": weight, "share": share}
     return Blended(blend(blind.spec.modalities, models, weights), described, record)
 
 

@@ -54,6 +54,10 @@ class Run:
         changes: Where the data is now, if it has moved: `("data.root", "/new/place")`.
         trust: Whether code outside g2d that the run names may be imported and run, or the dotted
             paths of it that may.
+
+    Example:
+        >>> Run("runs/nothing-here").finished
+        False
     """
 
     def __init__(

@@ -32,7 +32,7 @@ def check_folder(run: Run, experiment: Experiment, resume: bool) -> None:
     if not run.started:
         return
     if not resume:
-        what, keep = ("a finished", "keep") if run.finished else ("an unfinished", "go on with")
+        what, keep = ("a finished", "show") if run.finished else ("an unfinished", "go on with")
         raise UserError(
             f"{run.path} holds {what} run; add --resume to {keep} it; for a changed recipe give "
             "--name or another --out"

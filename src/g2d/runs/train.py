@@ -28,7 +28,7 @@ from g2d.recipes.build import describe_model
 from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import save_masks
 from g2d.recipes.recipe import Recipe
-from g2d.runs.blending import Blended, forget_members, train_members
+from g2d.runs.blending import Blended, forget_members, shared_teachers, train_members
 from g2d.runs.environment import environment
 from g2d.runs.experts import in_words
 from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
@@ -65,6 +65,7 @@ def train(
     fabric: Fabric | None = None,
     floors: bool = True,
     experts: Mapping[str, Any] | None = None,
+    shared: Path | None = None,
 ) -> Path:
     """Trains what a recipe describes: teachers if the method needs them, then the student.
 
@@ -81,6 +82,7 @@ def train(
         floors: Whether predictors without a network stand beside it, for a table of one's own.
         experts: By modality estimators of scikit-learn that teach; in the place of those that the
             recipe says in words.
+        shared: Folder of teachers and caches; `out` when not given.
 
     Returns:
         The run folder.
@@ -100,7 +102,7 @@ def train(
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     run = Run(out / (name or run_name(experiment)), out=out)
     with alone_in(run.path):
-        return _train_into(run, experiment, out, resume, fabric, floors)
+        return _train_into(run, experiment, shared or out, resume, fabric, floors)
 
 
 def _train_into(
@@ -133,7 +135,8 @@ def _train_into(
     elif plan.label == BLEND:
         if fabric.is_global_zero:  # its members are in its folder
             run.begin(_about(experiment))
-        blended = train_members(run, experiment, partial(train, fabric=fabric))
+        shared = shared_teachers(experiment, out, fabric)
+        blended = train_members(run, experiment, partial(train, fabric=fabric, shared=shared))
         student = blended.model
     else:
         student = experiment.models.student(splits.spec.task)

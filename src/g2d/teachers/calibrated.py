@@ -26,11 +26,15 @@ _NOTHING = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What held-out data says of teachers.
+    """Temperatures and ensemble weights of teachers, as `calibrate` fits them to held-out data.
 
     Attributes:
         temperatures: By modality; a teacher's logits are divided by its own.
         weights: By modality, of the raw logits in the fitted ensemble.
+
+    Example:
+        >>> Calibration({"sound": 1.5, "image": 0.8}, {"sound": 0.2, "image": 0.9}).weights["sound"]
+        0.2
     """
 
     temperatures: dict[str, float]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
+import torch
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.errors import UserError
@@ -88,6 +90,43 @@ def test_it_says_the_weighted_sum_of_models_trained_by_themselves(g2d, table, tm
     trained(g2d, table, tmp_path / "runs", method, "blend", "--resume")
 
 
+def test_without_weights_validation_fits_them(g2d, table, tmp_path):  # noqa: F811
+    names = {"g2d": "g2d", "fitted": METHODS["fitted"], "joint": "joint"}
+    given = [{"method": method} for method in names.values()]
+    method = {"name": "blend", "members": given}
+    folder, done = trained(g2d, table, tmp_path / "runs", method, "blend")
+    found = read_json(folder / "result.json")["members"]
+    weights = [one["weight"] for one in found]
+    assert re.search(r"members +\d+ % g2d, \d+ % ume, \d+ % joint", done.out), done.out
+    assert sum(one["share"] for one in found) == pytest.approx(1, abs=1e-3)
+    said = []
+    for name, one in names.items():
+        alone, _ = trained(g2d, table, tmp_path / "alone", one, name)
+        said.append(torch.from_numpy(Run(alone).predictions("val")["logits/fused"]))
+    blend = Run(folder).predictions("val")
+    target, fused = torch.from_numpy(blend["target"]), torch.from_numpy(blend["logits/fused"])
+    total = sum(weight * logits for weight, logits in zip(weights, said, strict=True))
+    torch.testing.assert_close(fused, total, atol=1e-3, rtol=1e-3)
+    loss = torch.nn.functional.cross_entropy(fused, target)
+    for logits in said:
+        assert loss < torch.nn.functional.cross_entropy(logits, target) + 1e-3
+
+
+def test_without_members_it_is_g2d_and_its_teachers(g2d, tmp_path):  # noqa: F811
+    """The teachers are those of the folder, which another run has trained or will use."""
+    words = ("--out", tmp_path, "--training.epochs", "1", "--encoders.image.width", "4")
+    words += ("--encoders.audio.width", "4")
+    assert g2d("train", "avdigits", *words, "--method", "g2d").status == 0
+    taught = {file: file.stat().st_mtime_ns for file in tmp_path.glob("teachers/*/*.safetensors")}
+    assert len(taught) == 2
+    done = g2d("train", "avdigits", *words, "--method", "blend")
+    assert done.status == 0, done.err
+    result = read_json(tmp_path / "avdigits-blend-seed0" / "result.json")
+    assert [one["method"] for one in result["members"]] == ["g2d", METHODS["fitted"]]
+    again = {file: file.stat().st_mtime_ns for file in tmp_path.glob("teachers/*/*.safetensors")}
+    assert again == taught
+
+
 @pytest.mark.parametrize(
     ("behind", "error", "kept"),
     [(0.0, 0.0, "blend"), (0.03, 0.02, "blend"), (0.05, 0.02, "joint")],
@@ -160,5 +199,5 @@ def test_auto_keeps_it_where_no_other_is_surely_better(g2d, table, tmp_path):  #
     assert bool(shares) == (kept == blend["name"])
     if shares:
         assert sum(shares) == pytest.approx(1, abs=0.01)
-        assert f"blend {shares[0]:.0%}" in said
+        assert f"({100 * shares[0]:.0f} % " in said
     assert not (folder / "members").exists()

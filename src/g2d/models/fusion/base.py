@@ -39,6 +39,18 @@ class Fusion(nn.Module, ABC):
         least_modalities: How many it needs.
         padded: Modalities of whose tokens those that are all zero are padding. A model says which
             when it is built with encoders that pad (`expect_padding`).
+
+    Example:
+        >>> class Product(Fusion):
+        ...     def __init__(self, widths, outputs):
+        ...         super().__init__(widths, outputs)
+        ...         self.heads = linear_heads(widths, outputs)
+        ...
+        ...     def forward(self, features, present=None):
+        ...         logits = {name: self.heads[name](features[name]) for name in features}
+        ...         return torch.stack(list(logits.values())).prod(dim=0), logits
+        >>> Product({"sound": 4, "image": 4}, outputs=3).modalities
+        ('sound', 'image')
     """
 
     needs_tokens = False

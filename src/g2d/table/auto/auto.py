@@ -220,7 +220,7 @@ def _to_do(run: Run, recipe: Recipe, splits: Splits, resume: bool) -> bool:
         return True
     done = (run.path / LEADERBOARD).exists()
     if not resume:
-        what, keep = ("a finished", "keep") if done else ("an unfinished", "go on with")
+        what, keep = ("a finished", "show") if done else ("an unfinished", "go on with")
         raise UserError(
             f"{run.path} holds {what} run; add --resume to {keep} it; for a changed recipe give "
             "--name or another --out"

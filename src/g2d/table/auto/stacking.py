@@ -75,22 +75,15 @@ def blended(task: Task, folds: Folds) -> list[Answers]:
 
 
 def blend_weights(task: Task, folds: Folds) -> dict[str, Weight]:
-    """The weights of the members that all rows choose.
-
-    Each member is calibrated first: one that is too sure would silence the others, since few rows
-    choose weights that are nearly equal.
-    """
+    """The weights of the members that all rows choose."""
     names = list(folds[0])
     known = torch.cat([_known(fold[names[0]]) for fold in folds])
     target = torch.cat([fold[names[0]].target for fold in folds])[known]
     logits = [torch.cat([fold[name].logits for fold in folds])[known] for name in names]
-    heats = [F.fit_temperature(task, said, target) for said in logits]
-    calm = [said / heat for said, heat in zip(logits, heats, strict=True)]
-    fitted = F.fit_ensemble_weights(task, calm, target, drop=False).tolist()
-    whole = sum(fitted) or 1.0
+    weights, shares = F.fit_blend_weights(task, logits, target)
     return {
-        name: Weight(float(f"{weight / heat:.4g}"), weight / whole)
-        for name, weight, heat in zip(names, fitted, heats, strict=True)
+        name: Weight(float(f"{weight:.4g}"), share)
+        for name, weight, share in zip(names, weights.tolist(), shares.tolist(), strict=True)
     }
 
 
