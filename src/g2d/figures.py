@@ -80,14 +80,14 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def known(value: float, digits: int = 6) -> float | None:
+def known(value: float) -> float | None:
     """A number as JSON holds it; `None` where it is not known.
 
     Example:
         >>> known(0.12345678), known(float("nan")), known(float("inf"))
         (0.123457, None, None)
     """
-    return round(float(value), digits) if math.isfinite(value) else None
+    return round(float(value), 6) if math.isfinite(value) else None
 
 
 def percent(fraction: float) -> str:
