@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from cells import summary
 
-from g2d.benchmark.datasets.avmnist import AVMNIST
+from g2d.benchmark.datasets.avmnist.dataset import AVMNIST
 from g2d.benchmark.datasets.avmnist.prepare import KIND, MODALITIES, SPLITS
 from g2d.data.store import Store, new_folder, write_manifest
 from g2d.errors import UserError

@@ -35,7 +35,7 @@ from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.recipes.settings import training_settings
 from g2d.runs.environment import environment
 from g2d.runs.train import train
-from g2d.shallow import fit_floors
+from g2d.shallow.floors import fit_floors
 from g2d.table.auto.auto import LEADERBOARD, kept_recipe, train_auto
 from g2d.table.auto.candidates import BOOSTING, LINEAR, candidates_of
 from g2d.table.auto.leaderboard import score_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -118,6 +118,24 @@ class Batch:
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory, from which a GPU copies without waiting."""
         return replace(self._map(Tensor.pin_memory), index=self.index.pin_memory())
+
+    def rows(self, at: Tensor) -> Batch:
+        """Some of its samples, by their place in it."""
+        return replace(self._map(lambda tensor: tensor[at]), index=self.index[at], step={})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Batch]) -> Batch:
+        """The samples of batches, one after the other.
+
+        A modality without a mask in one of them is there in all of its samples.
+        """
+        masked = dict.fromkeys(name for part in parts for name in part.present)
+        return cls(
+            {name: torch.cat([part.inputs[name] for part in parts]) for name in parts[0].inputs},
+            torch.cat([part.target for part in parts]),
+            torch.cat([part.index for part in parts]),
+            {name: torch.cat([part.mask(name) for part in parts]) for name in masked},
+        )
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         return Batch(

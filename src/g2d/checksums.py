@@ -7,6 +7,7 @@ Files that hold no checksum, such as those of older versions, are read as they a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,6 +46,12 @@ def crc32(parts: Iterable[Any], before: str = "00000000") -> str:
 def of_file(path: Path) -> str:
     """Checksum of a file's bytes."""
     return crc32(_blocks(path))
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def of_tensors(state: Mapping[str, Tensor]) -> str:

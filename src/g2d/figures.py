@@ -48,15 +48,19 @@ def without_box(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def legend_below(figure: Figure, handles: Mapping[str, Artist]) -> None:
-    """One legend for all panels, below them, at most four in a row."""
-    figure.legend(
-        list(handles.values()),
-        list(handles),
-        loc="outside lower center",
-        ncols=min(len(handles), 4),
-        frameon=False,
-    )
+def labelled(axes: Iterable[Axes]) -> dict[str, Artist]:
+    """What is drawn in some panels, by its label."""
+    found: dict[str, Artist] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return found
+
+
+def legend_below(figure: Figure, handles: Mapping[str, Artist], most: int = 4) -> None:
+    """One legend for all panels, below them, with so many entries in a row at most."""
+    words, columns = (list(handles.values()), list(handles)), min(len(handles), most)
+    figure.legend(*words, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -76,14 +80,14 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def known(value: float, digits: int = 6) -> float | None:
+def known(value: float) -> float | None:
     """A number as JSON holds it; `None` where it is not known.
 
     Example:
         >>> known(0.12345678), known(float("nan")), known(float("inf"))
         (0.123457, None, None)
     """
-    return round(float(value), digits) if math.isfinite(value) else None
+    return round(float(value), 6) if math.isfinite(value) else None
 
 
 def percent(fraction: float) -> str:

@@ -91,12 +91,6 @@ def test_numbers_are_scored_by_r_squared():
     assert found.everything == pytest.approx(task.metrics(logits, target)["r2"], rel=1e-5)
 
 
-def test_shares_are_of_the_whole():
-    rows = {"a": np.array([0.1, 0.3]), "b": np.array([0.2, 0.2])}
-    assert Attribution(rows, 0.5, 0.9).shares == pytest.approx({"a": 0.5, "b": 0.5})
-    assert np.isnan(Attribution(rows, 0.9, 0.9).shares["a"])
-
-
 def test_too_many_modalities_are_refused():
     names = [f"m{i}" for i in range(13)]
     fusion = locate("late", FUSIONS, "fusion")(dict.fromkeys(names, 2), 2)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.datasets.conftest import originals  # noqa: F401 (a fixture)
 from benchmarks.test_commands import run
-from g2d.benchmark.datasets.avmnist import AVMNIST
+from g2d.benchmark.datasets.avmnist.dataset import AVMNIST
 from recipes.stores import MINIATURES
 
 TINY = ("--tiny", "--device", "cpu", "--seeds", 0, "--lanes", 1, "--epochs", 2)

@@ -37,9 +37,9 @@ def test_the_share_is_exact_and_nobody_is_left_with_nothing(case):
 
 
 @settings(max_examples=30, deadline=None)
-@given(draws(), st.booleans())
-def test_a_mask_is_a_function_of_its_seed(case, exact):
-    first, again = draw_mask(*case, exact=exact), draw_mask(*case, exact=exact)
+@given(draws())
+def test_a_mask_is_a_function_of_its_seed(case):
+    first, again = draw_mask(*case), draw_mask(*case)
     np.testing.assert_array_equal(first, again)
     assert first.any(axis=1).all()
 
@@ -49,12 +49,11 @@ def patterns(mask):
     return 100 * np.bincount(mask.sum(axis=1), minlength=4)[1:] / len(mask)
 
 
-@pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize(
     ("rate", "expected"), [(0.2, (9, 42, 49)), (0.4, (36, 48, 16)), (0.6, (81, 18, 1))]
 )
-def test_the_distribution_is_the_one_of_the_protocol(rate, expected, exact):
-    mask = draw_mask(SAMPLES, NAMES[:3], rate, seed=0, exact=exact)
+def test_the_distribution_is_the_one_of_the_protocol(rate, expected):
+    mask = draw_mask(SAMPLES, NAMES[:3], rate, seed=0)
     np.testing.assert_allclose(patterns(mask), expected, atol=2.5)
     # q of every other modality: .7, .4, .1; two of them, each by itself
     q = {0.2: 0.7, 0.4: 0.4, 0.6: 0.1}[rate]
@@ -75,7 +74,7 @@ def test_it_is_the_distribution_of_the_generator_of_mla(rate):
 def test_without_a_rate_all_is_there_and_at_the_highest_one_modality_each():
     assert draw_mask(50, NAMES[:3], 0.0, seed=1).all()
     assert (draw_mask(50, NAMES[:3], 2 / 3, seed=1).sum(axis=1) == 1).all()
-    assert (draw_mask(50, NAMES[:2], 0.5, seed=1, exact=False).sum(axis=1) == 1).all()
+    assert (draw_mask(50, NAMES[:2], 0.5, seed=1).sum(axis=1) == 1).all()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from benchmark.datasets.cremad.conftest import cremad, cremad_store  # noqa: F401 (fixtures)
 from g2d import Batch, UserError
-from g2d.benchmark.datasets.cremad import CREMAD
+from g2d.benchmark.datasets.cremad.dataset import CREMAD
 from g2d.data.loader import Subset
 from g2d.data.masked import Masked
 from g2d.data.missing import Mask

@@ -15,7 +15,7 @@ import g2d
 from g2d.data.arrays import ArraySplit
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, evaluate, fit
-from g2d.teachers import batch_confidence
+from g2d.teachers.confidence import batch_confidence
 from methods.small import NAMES, TASKS
 
 TASK = TASKS["classification"]

@@ -12,7 +12,7 @@ import torch
 import g2d
 from distributed.cases import BATCH, CASES, TRAIN, VAL, bank, evaluated, loaders, run, worker
 from distributed.processes import two_processes
-from g2d.teachers import batch_confidence
+from g2d.teachers.confidence import batch_confidence
 
 pytest.importorskip("lightning_fabric")
 

@@ -13,7 +13,7 @@ import g2d
 from g2d import Batch, Outputs
 from g2d.errors import UserError
 from g2d.methods.distance import feature_distance, logit_distance
-from g2d.teachers import TeacherOutputs
+from g2d.teachers.bank import TeacherOutputs
 from methods.small import (
     NAMES,
     OPTIMIZERS,

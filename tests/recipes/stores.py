@@ -29,14 +29,14 @@ class Miniature:
 
 
 def _avmnist(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.avmnist import prepare
+    from g2d.benchmark.datasets.avmnist.prepare import prepare
 
     sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
     return prepare(originals / "mnist", originals / "fsdd", out, image_energy=0.5, **sizes)
 
 
 def _avmnist3(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.avmnist import prepare
+    from g2d.benchmark.datasets.avmnist.prepare import prepare
 
     sizes = {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}
     options = {"image_energy": 0.5, "second_speaker": True, **sizes}
@@ -58,7 +58,7 @@ def _avmnist_paper(originals: Path, out: Path) -> Path:
 
 
 def _cremad(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.cremad import prepare
+    from g2d.benchmark.datasets.cremad.prepare import prepare
 
     clips = cremad.write_miniature(originals / "cremad", actors=3)
     lists = cremad.write_lists(originals / "cremad", clips)
@@ -66,27 +66,27 @@ def _cremad(originals: Path, out: Path) -> Path:
 
 
 def _vggsound(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.vggsound import prepare
+    from g2d.benchmark.datasets.vggsound.prepare import prepare
 
     vggsound.write_miniature(originals / "vggsound")
     return prepare(originals / "vggsound", out, workers=0)
 
 
 def _misme(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.misme import prepare
+    from g2d.benchmark.datasets.misme.prepare import prepare
 
     misme.write_miniature(originals / "misme")
     return prepare(originals / "misme", out, side=64, workers=0)
 
 
 def _urfunny(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.urfunny import prepare
+    from g2d.benchmark.datasets.urfunny.prepare import prepare
 
     return prepare(urfunny.write_sdk(originals / "urfunny"), out, tolerance=1.0)
 
 
 def _iemocap(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.iemocap import prepare
+    from g2d.benchmark.datasets.iemocap.prepare import prepare
 
     release = iemocap.write_release(originals / "iemocap")
     features = iemocap.write_mmin(originals / "mmin")

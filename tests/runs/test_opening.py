@@ -11,7 +11,7 @@ import torch
 from benchmark.datasets.cremad.conftest import cremad, cremad_store  # noqa: F401 (fixtures)
 from g2d import UserError
 from g2d.analysis.subject import Subject, subjects_of
-from g2d.benchmark.datasets.cremad import CREMAD
+from g2d.benchmark.datasets.cremad.dataset import CREMAD
 from g2d.checksums import sealed
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run

@@ -16,7 +16,9 @@ from g2d.functional.calibration import fit_temperature
 from g2d.recipes.build import architecture, restore_brought
 from g2d.recipes.recipe import recipe_from
 from g2d.recipes.shallow import shallow_recipe
-from g2d.shallow import NAMES, ShortVectors, choose, fit, fit_network
+from g2d.shallow.network import fit_network
+from g2d.shallow.predictors import NAMES, choose, fit
+from g2d.shallow.vectors import ShortVectors
 from g2d.tasks import Classification, MultiLabel, Regression
 
 N = 150

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from g2d.data.arrays import ArraySplit
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.models.encoders.summaries import bands, frames, over_time, thumbnails
-from g2d.shallow import ShortVectors
+from g2d.shallow.vectors import ShortVectors
 from g2d.tasks import Classification
 
 RNG = np.random.default_rng(0)

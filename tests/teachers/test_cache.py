@@ -13,8 +13,8 @@ import torch
 import g2d
 from g2d import Batch
 from g2d.errors import UserError
-from g2d.teachers import batch_confidence
 from g2d.teachers.cache import cache_key, write_cache
+from g2d.teachers.confidence import batch_confidence
 from methods.small import NAMES, TASKS, bank, batch, sgd, student, teacher_models, train
 
 ROWS, SIZE = 23, 5

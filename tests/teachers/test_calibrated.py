@@ -10,8 +10,9 @@ import torch
 import g2d
 from g2d import functional as F
 from g2d.errors import UserError
-from g2d.teachers import HeldOut, batch_confidence
 from g2d.teachers.cache import write_cache
+from g2d.teachers.calibrated import HeldOut
+from g2d.teachers.confidence import batch_confidence
 from g2d.teachers.ensemble import begin_from
 from methods.small import NAMES, TASKS, WIDTHS, bank, batch, encoder, same, teacher_models, weights
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import g2d
-from g2d.teachers import batch_confidence
+from g2d.teachers.confidence import batch_confidence
 from methods.small import NAMES, TASKS, bank, batch
 from reference import g2d as paper
 

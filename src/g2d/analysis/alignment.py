@@ -168,11 +168,7 @@ class Alignment:
         return save(figure, path)
 
 
-def alignment(
-    subjects: Sequence[Subject],
-    split: str = "test",
-    independent: Mapping[str, UnimodalModel] | None = None,
-) -> Alignment:
+def alignment(subjects: Sequence[Subject], split: str = "test") -> Alignment:
     """Cosine and linear CKA between the features of students and of the teachers they share.
 
     Args:
@@ -180,14 +176,12 @@ def alignment(
             After two or more such runs, one of another seed gives the baseline: how close its
             teachers are to those of the others.
         split: Whose samples; those that lack a modality are left out of it.
-        independent: Teachers trained independently of those of the runs, in the place of such a
-            run.
 
     Raises:
         UserError: A run has no teachers, the runs do not share theirs or have not the same
             samples, or a student's features have another width than its teacher's.
     """
-    students, others, whose = _divided(subjects, independent)
+    students, other = _divided(subjects)
     teachers = students[0].teachers
     taught = teacher_features(teachers, students[0].batches(split))
     cosines: dict[str, dict[str, Floats]] = {}
@@ -205,18 +199,17 @@ def alignment(
             first = cosines[students[0].label][name]
             above = float((of[name] > first).mean()) if subject is not students[0] else math.nan
             rows.append(replace(row, above=above))
-    if others is not None:
-        found = teacher_features(others, students[0].batches(split))
+    if other is not None:
+        found, whose = teacher_features(other.teachers, students[0].batches(split)), other.label
         for name in teachers:
-            rows.append(replace(_aligned(whose, name, found, taught)[1], baseline=True))
+            row = _aligned(f"teachers of {whose}", name, found, taught)[1]
+            rows.append(replace(row, baseline=True))
     items = {name: taught.index[taught.there[name]] for name in teachers}
     return Alignment(tuple(rows), cosines, items, split)
 
 
-def _divided(
-    subjects: Sequence[Subject], independent: Mapping[str, UnimodalModel] | None
-) -> tuple[list[Subject], Mapping[str, UnimodalModel] | None, str]:
-    """The runs that share the first one's teachers; other teachers, and what they are called."""
+def _divided(subjects: Sequence[Subject]) -> tuple[list[Subject], Subject | None]:
+    """The runs that share the first one's teachers, and the one whose teachers are beside them."""
     if not subjects:
         raise UserError("got no runs to compare with their teachers; give one or more")
     for subject in subjects:
@@ -228,24 +221,21 @@ def _divided(
     teachers = subjects[0].teachers
     students = [one for one in subjects if all(_same(teachers, one.teachers))]
     rest = [one for one in subjects if one not in students]
-    whose = "independent teachers"
-    if len(students) > 1 and len(rest) == 1 and independent is None:
-        other = rest.pop()
-        independent, whose = other.teachers, f"teachers of {other.label}"
-    if rest:
+    if not rest:
+        return students, None
+    if len(students) < 2 or len(rest) > 1:
         raise UserError(
             f"{rest[0].label} has not the same teachers as {subjects[0].label}; compare runs that "
             "share them (the same data, encoders, seed and --out); a single run of another seed "
             "may follow two that do, and is their baseline"
         )
-    if independent is not None and (
-        set(independent) != set(teachers) or any(_same(teachers, independent))
-    ):
+    other = rest[0].teachers
+    if set(other) != set(teachers) or any(_same(teachers, other)):
         raise UserError(
             "the independent teachers are not of the same modalities, or are the runs' own; give "
             "those of another seed"
         )
-    return students, independent, whose
+    return students, rest[0]
 
 
 def _same(one: Mapping[str, UnimodalModel], other: Mapping[str, UnimodalModel]) -> list[bool]:

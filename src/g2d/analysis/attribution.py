@@ -46,12 +46,6 @@ class Attribution:
         """Shapley value of every modality; their sum is `everything - nothing`."""
         return {name: float(rows.mean()) for name, rows in self.by_sample.items()}
 
-    @property
-    def shares(self) -> dict[str, float]:
-        """The values as shares of their sum; `nan` where the modalities together add nothing."""
-        total = self.everything - self.nothing
-        return {n: v / total if total > 0 else float("nan") for n, v in self.values.items()}
-
     def plot(self, path: Path) -> Path:
         """Draws the values as bars into a file."""
         values = self.values

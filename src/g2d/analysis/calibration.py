@@ -18,8 +18,8 @@ from torch import Tensor
 
 from g2d.analysis.asking import Floats, ask
 from g2d.analysis.subject import Subject
-from g2d.errors import UserError
-from g2d.figures import blank, colours, known, percent, save, without_box
+from g2d.errors import UserError, require
+from g2d.figures import blank, colours, known, legend_below, percent, save, without_box
 from g2d.methods.validation import FUSED
 from g2d.tasks import Classification
 
@@ -157,6 +157,9 @@ class Calibration:
 
     def plot(self, path: Path) -> Path:
         """Draws reliability diagrams, a panel for each prediction; dots grow with their bins."""
+        require("matplotlib", "train")
+        from matplotlib.lines import Line2D
+
         panels = list(dict.fromkeys(row.of for row in self.rows))
         colour_of = colours(row.label for row in self.rows)
         figure = blank(3.3 * len(panels) + 0.3, 4.4)
@@ -184,7 +187,12 @@ class Calibration:
             axis.set_ylim(-0.02, 1.02)
             without_box(axis)
         axes[0].set_ylabel("share of right answers")
-        _legend(figure, colour_of)
+        handles: dict[str, Any] = {
+            label: Line2D([], [], color=shade, marker="o", linewidth=1)
+            for label, shade in colour_of.items()
+        }
+        handles["as right as sure"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
+        legend_below(figure, handles, len(handles))
         return save(figure, path)
 
 
@@ -241,12 +249,3 @@ def _bins_as_dict(bins: Bins) -> list[dict[str, Any]]:
             bins.count, bins.confidence, bins.accuracy, strict=True
         )
     ]
-
-
-def _legend(figure: Any, colour_of: dict[str, str]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=c, marker="o", linewidth=1) for c in colour_of.values()]
-    handles.append(Line2D([], [], color="0.6", linewidth=1, linestyle=":"))
-    labels = [*colour_of, "as right as sure"]
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)

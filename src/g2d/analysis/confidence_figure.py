@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from g2d.analysis.teacher_confidence import HELDOUT, VIEWS, Teachers
 from g2d.errors import require
-from g2d.figures import INK, blank, colours, save, without_box
+from g2d.figures import INK, blank, colours, labelled, legend_below, save, without_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,22 +41,13 @@ def draw(cases: Sequence[Teachers], path: Path) -> Path:
             axis.grid(axis="y", color="0.9", linewidth=0.8)
             axis.set_axisbelow(True)
             without_box(axis)
-    handles: list[Any] = []
-    labels: list[str] = []
-    for axis in axes.flat:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            if label not in labels:
-                handles.append(handle)
-                labels.append(label)
-    handles.append(Patch(color="0.6", alpha=0.4))
-    labels.append("5-95 % of batches")
+    handles: dict[str, Any] = labelled(axes.flat)
+    handles["5-95 % of batches"] = Patch(color="0.6", alpha=0.4)
     if wide:
-        handles += [Line2D([], [], color=INK), Line2D([], [], color=INK, linestyle="--")]
-        labels += ["held out", "train: exp(-loss)"]
-    handles.append(Line2D([], [], color="0.6", linewidth=1, linestyle=":"))
-    labels.append("guessing")
-    columns = len(labels) if wide else 2
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+        handles["held out"] = Line2D([], [], color=INK)
+        handles["train: exp(-loss)"] = Line2D([], [], color=INK, linestyle="--")
+    handles["guessing"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
+    legend_below(figure, handles, len(handles) if wide else 2)
     return save(figure, path)
 
 

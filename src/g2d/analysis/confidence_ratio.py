@@ -22,8 +22,8 @@ from g2d.analysis.asking import Answers, Floats, ask
 from g2d.analysis.bootstrap import Measured, mean_of, measured, resampled_means
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
-from g2d.errors import UserError
-from g2d.figures import blank, colours, known, save, without_box
+from g2d.errors import UserError, require
+from g2d.figures import blank, colours, known, legend_below, save, without_box
 from g2d.functional.scores import rank
 from g2d.teachers.confidence import speed_scores
 
@@ -113,6 +113,10 @@ class ConfidenceRatio:
 
     def plot(self, path: Path) -> Path:
         """Draws bars by run, a panel for each split, into a file."""
+        require("matplotlib", "train")
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
         splits = list(dict.fromkeys(bar.split for bar in self.bars))
         colour_of = colours(bar.label for bar in self.bars)
         figure = blank(3.9 * len(splits), 3.6)
@@ -148,7 +152,11 @@ class ConfidenceRatio:
             without_box(axis)
         axes[0].set_ylim(bottom=0)
         axes[0].set_ylabel("student over teacher")
-        _legend(figure, colour_of)
+        handles: dict[str, Any] = {label: Patch(color=shade) for label, shade in colour_of.items()}
+        handles["logits / k"] = Line2D(
+            [], [], color="0.5", marker="D", markerfacecolor="white", linestyle="none"
+        )
+        legend_below(figure, handles, len(handles))
         return save(figure, path)
 
 
@@ -251,15 +259,3 @@ def _recorded(subject: Subject, others: Sequence[Subject]) -> dict[str, str]:
             key = by.removesuffix("_batch")
             found.setdefault(f"the ranking by {by}", rank(scores["confidence"][key])[0])
     return found
-
-
-def _legend(figure: Any, colour_of: Mapping[str, str]) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    handles: list[Any] = [Patch(color=colour) for colour in colour_of.values()]
-    handles.append(
-        Line2D([], [], color="0.5", marker="D", markerfacecolor="white", linestyle="none")
-    )
-    labels = [*colour_of, "logits / k"]
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)

@@ -71,13 +71,13 @@ class Interval:
         return {key: round(v, 6) if math.isfinite(v) else None for key, v in named.items()}
 
 
-def resamples(rows: int, seed: int = 0) -> Floats:
+def resamples(rows: int) -> Floats:
     """How often every sample is drawn, `(D, rows)`, in each of many draws with replacement.
 
     D is 1000, and less for so many rows that the numbers would not fit in memory.
     """
     draws = int(np.clip(2e7 / rows, 100, 1000))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     return rng.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(np.float64)
 
 

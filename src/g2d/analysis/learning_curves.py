@@ -14,7 +14,17 @@ from typing import Any
 
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
-from g2d.figures import INK, blank, colours, known, percent, save, without_box
+from g2d.figures import (
+    INK,
+    blank,
+    colours,
+    known,
+    labelled,
+    legend_below,
+    percent,
+    save,
+    without_box,
+)
 from g2d.methods.schedule import Schedule
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
@@ -114,16 +124,8 @@ class LearningCurves:
         handles: dict[str, Any] = {}
         if self.boundaries:
             handles["end of a stage"] = Line2D([], [], color="0.6", linewidth=1, linestyle=":")
-        for axis in axes:
-            for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-                handles.setdefault(label, handle)
-        figure.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower center",
-            ncols=len(handles),
-            frameon=False,
-        )
+        handles |= labelled(axes)
+        legend_below(figure, handles, len(handles))
         return save(figure, path)
 
     def table(self) -> tuple[list[str], list[list[str]]]:

@@ -17,7 +17,7 @@ from g2d.analysis.features import Features, Floats, student_features, unit
 from g2d.analysis.projection import How, project
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
-from g2d.figures import blank, colours, known, percent, save, without_box
+from g2d.figures import blank, colours, known, legend_below, percent, save, without_box
 
 # Of the samples that a classifier learns from, of the folds, and the paper's seed.
 _LEARNT, _FOLDS, _SEED = 2000, 5, 999
@@ -150,13 +150,8 @@ class ModalityGap:
             without_box(axis)
         for axis in axes[1:]:
             axis.tick_params(labelleft=False)
-        figure.legend(
-            [axes[0].scatter([], [], s=30, color=shade) for shade in colour_of.values()],
-            list(colour_of),
-            loc="outside lower center",
-            ncols=len(colour_of),
-            frameon=False,
-        )
+        dots = {name: axes[0].scatter([], [], s=30, color=c) for name, c in colour_of.items()}
+        legend_below(figure, dots, len(dots))
         return save(figure, path)
 
 

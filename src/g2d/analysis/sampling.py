@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
@@ -38,10 +38,10 @@ def draw(batches: Iterable[Batch], most: int, seed: int = 0) -> Batch:
     keys = torch.zeros(0, dtype=torch.float64)
     for batch in batches:
         keys = torch.cat([keys, torch.rand(len(batch), generator=generator, dtype=torch.float64)])
-        kept = batch.to("cpu") if kept is None else _joined(kept, batch.to("cpu"))
+        kept = batch.to("cpu") if kept is None else Batch.joined([kept, batch.to("cpu")])
         if len(keys) > most:
             stay = keys.topk(most, largest=False).indices.sort().values
-            keys, kept = keys[stay], _rows(kept, stay)
+            keys, kept = keys[stay], kept.rows(stay)
     if kept is None:
         raise UserError("there is nothing to draw samples from, got no batches")
     return kept
@@ -55,7 +55,7 @@ def parts(batch: Batch, size: int) -> list[Batch]:
         >>> [part.index.tolist() for part in parts(whole, 2)]
         [[0, 1], [2, 3], [4]]
     """
-    return [_rows(batch, rows) for rows in torch.arange(len(batch)).split(size)]
+    return [batch.rows(rows) for rows in torch.arange(len(batch)).split(size)]
 
 
 def on_device_of(model: nn.Module, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -63,23 +63,3 @@ def on_device_of(model: nn.Module, batches: Iterable[Batch]) -> Iterator[Batch]:
     parameter = next(model.parameters(), None)
     for batch in batches:
         yield batch if parameter is None else batch.to(parameter.device)
-
-
-def _rows(batch: Batch, rows: Tensor) -> Batch:
-    return Batch(
-        {name: value[rows] for name, value in batch.inputs.items()},
-        batch.target[rows],
-        batch.index[rows],
-        {name: mask[rows] for name, mask in batch.present.items()},
-    )
-
-
-def _joined(a: Batch, b: Batch) -> Batch:
-    """A modality without a mask in one of the two is there in all of its samples."""
-    masked = [name for name in a.inputs if name in a.present or name in b.present]
-    return Batch(
-        {name: torch.cat([value, b.inputs[name]]) for name, value in a.inputs.items()},
-        torch.cat([a.target, b.target]),
-        torch.cat([a.index, b.index]),
-        {name: torch.cat([a.mask(name), b.mask(name)]) for name in masked},
-    )

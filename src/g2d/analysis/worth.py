@@ -30,7 +30,7 @@ from g2d.analysis.probe import linear_probe
 from g2d.analysis.scores import score_samples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
-from g2d.figures import blank, colours, known, save, without_box
+from g2d.figures import blank, colours, known, labelled, legend_below, save, without_box
 from g2d.tasks import Classification, MultiLabel, Task
 
 WAYS = {
@@ -152,17 +152,8 @@ class Attributions:
             without_box(axis)
         axes[0].set_yticks(range(len(names)), names)
         axes[0].invert_yaxis()
-        shown: dict[str, Any] = {}
-        for axis in axes:
-            for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-                shown.setdefault(label, handle)
-        figure.legend(
-            list(shown.values()),
-            list(shown),
-            loc="outside lower center",
-            ncols=len(shown),
-            frameon=False,
-        )
+        shown = labelled(axes)
+        legend_below(figure, shown, len(shown))
         return save(figure, path)
 
 

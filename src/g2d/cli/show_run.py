@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
-from g2d.recipes.components import split_spec
 
 # Read where classes are uneven: accuracy alone is high there for who guesses.
 _OF_UNEVEN = ("uar", "macro_f1")
@@ -75,6 +74,8 @@ def members_line(members: Sequence[Mapping[str, Any]]) -> str:
         ... )
         'members     60 % g2d, 40 % ume'
     """
+    from g2d.recipes.components import split_spec  # brings torch, which --help does not wait for
+
     found = [(one["share"], split_spec(one["method"], "method")[0]) for one in members]
     return "members     " + ", ".join(f"{100 * share:.0f} % {name}" for share, name in found)
 

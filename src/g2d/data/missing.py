@@ -29,25 +29,20 @@ _STREAMS = {"train": 0, "val": 1, "test": 2}
 
 
 def draw_mask(
-    samples: int,
-    modalities: Sequence[str],
-    rate: float,
-    seed: int | Sequence[int],
-    exact: bool = True,
+    samples: int, modalities: Sequence[str], rate: float, seed: int | Sequence[int]
 ) -> NDArray[np.bool_]:
     """Draws which modalities each sample has, at least one of them.
 
     Of V modalities one is kept, each with the same chance, and every other with the chance
     q = (V (1 - η) - 1) / (V - 1), so that the share of missing slots is η. It is the distribution
-    that the generator of CPM-Nets (Zhang et al., NeurIPS 2019) is after, without its trials.
+    that the generator of CPM-Nets (Zhang et al., NeurIPS 2019) is after, without its trials. As
+    many of the other slots are drawn, without replacement, as make the share right to the last.
 
     Args:
         samples: Their number N.
         modalities: Their names; V of them.
         rate: η, the share of the N V slots that is missing; at most 1 - 1/V.
         seed: Of the draw.
-        exact: Draw as many of the other slots as make the share right to the last slot, without
-            replacement; else each by itself.
 
     Returns:
         `(N, V)`, true where the modality is there.
@@ -68,12 +63,8 @@ def draw_mask(
     mask = np.zeros((samples, views), dtype=np.bool_)
     mask[np.arange(samples), rng.integers(views, size=samples)] = True
     free = np.flatnonzero(~mask)
-    if exact:
-        extra = max(0, round(samples * views * (1 - rate)) - samples)
-        mask.flat[rng.choice(free, size=extra, replace=False)] = True
-    elif views > 1:
-        chance = (views * (1 - rate) - 1) / (views - 1)
-        mask.flat[free[rng.random(len(free)) < chance]] = True
+    extra = max(0, round(samples * views * (1 - rate)) - samples)
+    mask.flat[rng.choice(free, size=extra, replace=False)] = True
     return mask
 
 

@@ -33,21 +33,22 @@ class Division(NamedTuple):
         return self.val is self.test
 
 
-def clean(train: Rows, test: Rows, labels: NDArray[np.generic], share: float = 0.1) -> Division:
-    """A stratified share of the training rows becomes validation, always the same.
+def clean(train: Rows, test: Rows, labels: NDArray[np.generic]) -> Division:
+    """A stratified tenth of the training rows becomes validation, always the same.
+
+    The part that stays is rounded down.
 
     Args:
         train: The official training rows.
         test: The official test rows.
         labels: Class of every row of the store.
-        share: Of the training rows; the part that stays is rounded down.
 
     Example:
         >>> divided = clean(np.arange(20), np.arange(20, 24), np.arange(24) % 2)
         >>> len(divided.train), len(divided.val), np.bincount(divided.val % 2).tolist()
         (18, 2, [1, 1])
     """
-    kept = int((1 - share) * len(train))
+    kept = int(0.9 * len(train))
     rng = np.random.default_rng(SEED)
     val, rest = stratified_parts(labels[train], [len(train) - kept, kept], rng)
     return Division(np.sort(train[rest]), np.sort(train[val]), test)

@@ -1,10 +1,13 @@
-"""A split as some rows of a store, each modality read in its own way."""
+"""A prepared dataset: its splits are rows of a store, each modality read in its own way."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from copy import copy
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from g2d.batch import Batch
+from g2d.data.policies import Division
 from g2d.data.splits import Split
+from g2d.data.store import Store
 from g2d.errors import UserError
 
 
@@ -115,3 +120,59 @@ def _plain(modality: str, reader: Reader) -> Reader:
             "plain(), which reads as evaluation does; add it"
         )
     return reader.plain()
+
+
+def divided_splits(
+    rows: Division,
+    readers: Mapping[str, Reader],
+    target: NDArray[np.generic],
+    train_readers: Mapping[str, Reader] | None = None,
+) -> tuple[PreparedSplit, PreparedSplit, PreparedSplit]:
+    """Train, validation and test of a store; where they select on test, the last two are one.
+
+    Args:
+        rows: Of each split.
+        readers: One a modality, in the declared order.
+        target: Of the whole store.
+        train_readers: Those of the training split, where they are other ones.
+    """
+    train = PreparedSplit(rows.train, train_readers or readers, target)
+    test = PreparedSplit(rows.test, readers, target)
+    val = test if rows.selects_on_test else PreparedSplit(rows.val, readers, target)
+    return train, val, test
+
+
+class PreparedDataset:
+    """A dataset that reads what `g2d data prepare` left on disk.
+
+    Attributes:
+        kind: Of its stores, and its name on the command line.
+        made_with: The options that `g2d data prepare` needs.
+        root: Folder that it wrote.
+    """
+
+    kind: ClassVar[str]
+    made_with: ClassVar[str] = "--root DIR"
+    root: Path
+
+    def store(self) -> Store:
+        """Opens the store.
+
+        Raises:
+            UserError: It is missing, damaged or of another kind.
+        """
+        hint = f"run: g2d data prepare {self.kind} {self.made_with} --out DIR"
+        return Store(self.root, self.kind, hint)
+
+    def verify(self) -> None:
+        """Reads all of the store and compares hashes.
+
+        Raises:
+            UserError: An array is not what was written.
+        """
+        self.store().verify()
+
+
+def fingerprint_of(store: Store, *options: object) -> str:
+    """Hash of a store's contents and of the options that decide what is read of it."""
+    return hashlib.sha256(json.dumps([store.fingerprint, *options]).encode()).hexdigest()

@@ -81,7 +81,7 @@ def write_manifest(folder: Path, kind: str, **facts: object) -> None:
             "shape": list(array.shape),
             "dtype": str(array.dtype),
             "bytes": file.stat().st_size,
-            "sha256": _sha256(file),
+            "sha256": checksums.sha256(file),
         }
         sums[file.stem] = checksums.of_file(file)
     manifest = {
@@ -193,7 +193,7 @@ class Store:
         for name, about in self.manifest["arrays"].items():
             self.array(name)
             file = self.folder / f"{name}.npy"
-            if _sha256(file) != about["sha256"]:
+            if checksums.sha256(file) != about["sha256"]:
                 raise UserError(f"{file} is damaged: its SHA-256 differs; {self._hint}")
 
 
@@ -288,8 +288,3 @@ class StoredSplit(ArraySplit):
 
 def _fingerprint(kind: str, arrays: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([kind, FORMAT, arrays], sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -65,6 +65,7 @@ class AGM(Method):
         "off": {"alpha": 0.0},
     }
     scales_gradients = True
+    kept = ("_means", "_counts")
 
     def __init__(
         self,
@@ -143,15 +144,6 @@ class AGM(Method):
     def stage(self) -> str:
         """Whether gradients are scaled."""
         return "modulated" if self.modulating else "joint"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The running means and their counts, in the declared order of the modalities."""
-        return {"means": self._means, "counts": self._counts}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
-        device = self.student.device
-        self._means, self._counts = (state[key].to(device) for key in ("means", "counts"))
 
     def _factors(self, sums: Tensor) -> Tensor:
         """κ `(k,)` from sums and counts `(2, k)` of the scores, which then join the means."""

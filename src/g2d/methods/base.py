@@ -76,6 +76,7 @@ class Method:
         orders_modalities: Whether it decides by itself which modalities are trained when, so that
             sequential prioritization cannot go around it.
         ranked_by: What a recipe ranks the modalities by, where the method is given a ranking.
+        kept: Attributes that a checkpoint must hold.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -87,6 +88,7 @@ class Method:
     scales_gradients: ClassVar[bool] = False
     orders_modalities: ClassVar[bool] = False
     ranked_by: ClassVar[str] = "heldout"
+    kept: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, student: Student | nn.Module, task: Task) -> None:
         self.check_task(task)
@@ -231,11 +233,14 @@ class Method:
         return "joint"
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold, in tensors and plain values."""
-        return {}
+        """What a checkpoint must hold, in tensors and plain values: what `kept` names."""
+        return {name.lstrip("_"): getattr(self, name) for name in self.kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the state of a checkpoint."""
+        for name in self.kept:
+            value = state[name.lstrip("_")]
+            setattr(self, name, value.to(self.student.device) if torch.is_tensor(value) else value)
 
     # --- what a method is ------------------------------------------------------------------------
 

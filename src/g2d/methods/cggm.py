@@ -57,6 +57,7 @@ class CGGM(Method):
         "off": {"rho": None, "direction": 0.0},
     }
     scales_gradients: ClassVar[bool] = True
+    kept = ("_accuracy", "_balance")
 
     def __init__(
         self,
@@ -125,15 +126,6 @@ class CGGM(Method):
     def stage(self) -> str:
         """Whether gradients are modulated."""
         return "modulated" if self.modulating else "joint"
-
-    def state_dict(self) -> dict[str, Any]:
-        """What the next step needs of this one, in the declared order of the modalities."""
-        return {"accuracy": self._accuracy, "balance": self._balance}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores it."""
-        device = self.student.device
-        self._accuracy, self._balance = (state[key].to(device) for key in ("accuracy", "balance"))
 
     def _cosines(self) -> Tensor:
         """The cosine of every classifier's weights and the output layer's, `(k,)`."""

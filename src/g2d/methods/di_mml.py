@@ -50,6 +50,7 @@ class DIMML(Method):
 
     tasks = (Classification,)
     one_loss = False
+    kept = ("_effective",)
 
     def __init__(
         self,
@@ -129,14 +130,6 @@ class DIMML(Method):
     def stage(self) -> str:
         """Apart, then fused."""
         return "fusing" if self.fusing else "apart"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The dimensions, once they are chosen."""
-        return {"effective": dict(self._effective)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
-        self._effective = dict(state["effective"])
 
     def effective_dimensions(self) -> dict[str, Tensor]:
         """Which dimensions of a modality tell the classes apart better than its others do.

@@ -63,6 +63,7 @@ class DLMG(Method):
         "paper": {"alpha": "fitted", "match": "rjs"},
         "off": {"alpha": 1.0, "prefactor": 1.0},
     }
+    kept = ("label_weight",)
 
     def __init__(
         self,
@@ -166,14 +167,6 @@ class DLMG(Method):
         product = float(_product(ahead, apart))
         size = math.sqrt(float(_product(ahead, ahead)) * float(_product(apart, apart)))
         return -rate * product, -product / size if size else 0.0
-
-    def state_dict(self) -> dict[str, Any]:
-        """α, which may have been learned."""
-        return {"label_weight": self.label_weight}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores it."""
-        self.label_weight = state["label_weight"]
 
     def _terms(self, outputs: Outputs, batch: Batch, kept: Tensor | None) -> tuple[Tensor, Tensor]:
         """L_cls and L_match, over the samples that are kept."""

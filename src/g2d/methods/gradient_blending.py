@@ -51,6 +51,7 @@ class GradientBlending(Method):
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weights": {"fused": 1.0}}}
+    kept = ("weights", "_start", "_epochs")
 
     def __init__(
         self,
@@ -133,15 +134,6 @@ class GradientBlending(Method):
     def stage(self) -> str:
         """The weights."""
         return ", ".join(f"{name} {value:.2f}" for name, value in self.weights.items())
-
-    def state_dict(self) -> dict[str, Any]:
-        """The weights, and the losses at the start of the super-epoch."""
-        return {"weights": dict(self.weights), "start": dict(self._start), "epochs": self._epochs}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on inside the super-epoch."""
-        self.weights = dict(state["weights"])
-        self._start, self._epochs = dict(state["start"]), state["epochs"]
 
     def _add(self, losses: Mapping[str, Tensor], batch: Batch) -> None:
         for name, loss in losses.items():

@@ -22,24 +22,5 @@ def gather(batches: Iterable[Batch], *rows: Tensor) -> list[Batch]:
     for batch in batches:
         for part, wanted in zip(parts, rows, strict=True):
             at = torch.isin(batch.index, wanted).nonzero().squeeze(1)
-            part.append(_choose(batch.to("cpu"), at))
-    return [_join(part) for part in parts]
-
-
-def _choose(batch: Batch, at: Tensor) -> Batch:
-    return Batch(
-        {name: value[at] for name, value in batch.inputs.items()},
-        batch.target[at],
-        batch.index[at],
-        {name: value[at] for name, value in batch.present.items()},
-    )
-
-
-def _join(parts: list[Batch]) -> Batch:
-    first = parts[0]
-    return Batch(
-        {name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs},
-        torch.cat([part.target for part in parts]),
-        torch.cat([part.index for part in parts]),
-        {name: torch.cat([part.present[name] for part in parts]) for name in first.present},
-    )
+            part.append(batch.to("cpu").rows(at))
+    return [Batch.joined(part) for part in parts]

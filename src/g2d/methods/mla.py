@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,7 @@ class MLA(Method):
     """
 
     one_loss = False
+    kept = ("_last",)
 
     def __init__(
         self,
@@ -142,14 +143,6 @@ class MLA(Method):
     def stage(self) -> str:
         """They take turns."""
         return "alternating"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The mean feature of the last step; P begins anew with the epoch."""
-        return {"last": self._last}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores it."""
-        self._last = state["last"]
 
 
 def sum_and_count(features: Tensor, present: Tensor | None) -> Tensor:

@@ -55,6 +55,7 @@ class PDMP(Method):
     ranks = True
     scales_gradients: ClassVar[bool] = True
     orders_modalities = True
+    kept = ("_confidence",)
 
     def __init__(
         self,
@@ -103,14 +104,6 @@ class PDMP(Method):
         if not self._confidence:
             return "strongest of each batch"
         return f"{max(self._confidence, key=self._confidence.__getitem__)} dominant"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The ranking's confidence."""
-        return {"confidence": self._confidence}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores the ranking it was saved with."""
-        self._confidence = state["confidence"]
 
     def _factors(self) -> Mapping[str, Tensor]:
         if not self.modulating:

@@ -54,6 +54,7 @@ class Relearning(Method):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"strength": 0.0}}
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification,)
+    kept = ("_initial", "_validation")
 
     def __init__(
         self,
@@ -129,14 +130,6 @@ class Relearning(Method):
     def stage(self) -> str:
         """Whether this epoch begins with encoders that have gone back."""
         return "re-learning" if self._epoch in self.moments else "joint"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The weights of the beginning, and the last validation."""
-        return {"initial": self._initial, "validation": self._validation}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
-        self._initial, self._validation = state["initial"], state["validation"]
 
     def _held(self, index: Tensor) -> Tensor:
         """Whether samples are held out: by their row alone, spread evenly over the rows."""

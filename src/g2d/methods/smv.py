@@ -57,6 +57,7 @@ class SampleValuation(Method):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"strength": 0.0}}
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification, MultiLabel)
+    kept = ("_copies",)
 
     def __init__(
         self,
@@ -107,14 +108,6 @@ class SampleValuation(Method):
     def stage(self) -> str:
         """Whether modalities are valued yet."""
         return "resampled" if self._copies else "joint"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The copies of the last valuation."""
-        return {"copies": dict(self._copies)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
-        self._copies = dict(state["copies"])
 
     def _by_sample(self) -> dict[str, Tensor]:
         values, _, index = self._values(1.0, 0)

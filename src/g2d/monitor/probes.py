@@ -19,19 +19,16 @@ class Probes:
     Args:
         modalities: Their names.
         outputs: Width of the logits.
-        learning_rate: Of Adam.
 
     Attributes:
         used: The modalities that are read by a probe.
     """
 
-    def __init__(
-        self, modalities: Iterable[str], outputs: int, learning_rate: float = 0.01
-    ) -> None:
+    def __init__(self, modalities: Iterable[str], outputs: int) -> None:
         # by name, so that the order of declaration does not decide who begins with what
         self._heads = {name: AddedHead(outputs, i) for i, name in enumerate(sorted(modalities))}
         parameters = [p for head in self._heads.values() for p in head.parameters()]
-        self._optimizer = torch.optim.Adam(parameters, lr=learning_rate)
+        self._optimizer = torch.optim.Adam(parameters, lr=0.01)
         self.used: set[str] = set()
 
     def logits(self, features: Mapping[str, Tensor], learning: bool) -> dict[str, Tensor]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from typing import Any
 
-from g2d.errors import require
+from g2d.errors import UserError, require
 
 # An alias repeats what its anchor holds, so that a few lines can stand for more than memory has.
 _MOST_VALUES = 100_000
@@ -40,6 +41,24 @@ def read_yaml(text: str) -> Any:
         raise yaml.YAMLError(f"a value is not of the type that its tag says ({error})") from None
     finally:
         loader.dispose()
+
+
+def read_yaml_of(name: str, text: str) -> Any:
+    """What a user's file holds.
+
+    Raises:
+        UserError: It is not YAML.
+    """
+    yaml = require("yaml", "train")
+    try:
+        return read_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def read_shipped(package: str, name: str) -> Any:
+    """What a file that lies in a package of g2d holds."""
+    return read_yaml((files(package) / name).read_text(encoding="utf-8"))
 
 
 def _measure(node: Any, known: dict[int, tuple[int, int] | None], depth: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from g2d.errors import UserError, require
 from g2d.recipes.moved import current
-from g2d.recipes.plain_yaml import read_yaml
+from g2d.recipes.plain_yaml import read_yaml, read_yaml_of
 
 Component = dict[str, Any] | str
 _MAPPINGS = ("encoders", "training", "teachers", "experts")
@@ -121,12 +121,7 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
         >>> load_recipe("avdigits", [("training.epochs", 2)]).training["epochs"]
         2
     """
-    yaml = require("yaml", "train")
-    text = recipe_text(name)
-    try:
-        content = read_yaml(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml_of(name, recipe_text(name))
     if content is None:
         raise UserError(f"{name} is empty; a recipe has at least data")
     if not isinstance(content, dict):

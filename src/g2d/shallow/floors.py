@@ -40,10 +40,6 @@ class Floors:
     reads: dict[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
 
-    def metrics(self, split: str, target: Tensor) -> dict[str, dict[str, float]]:
-        """The task's metrics of every predictor on a split."""
-        return {name: self.task.metrics(said[split], target) for name, said in self.logits.items()}
-
 
 def fit_floors(splits: Splits, rows: int = 5000, without: Collection[str] = ()) -> Floors:
     """Guessing, boosting on the columns, linear models and SVMs on everything.

@@ -29,13 +29,7 @@ class Student(ABC):
     Args:
         net: The model itself, which stays as it is and is called as ever.
         modalities: Their names, in the declared order.
-
-    Attributes:
-        additive: Whether the fused logits are a sum over modalities and the unimodal logits its
-            terms.
     """
-
-    additive: bool = False
 
     def __init__(self, net: nn.Module, modalities: tuple[str, ...]) -> None:
         self.net = net

@@ -48,11 +48,6 @@ class OwnStudent(Student):
             )
         return self.net
 
-    @property
-    def additive(self) -> bool:  # type: ignore[override]
-        """Whether the fusion is a sum over modalities."""
-        return self.model.fusion.additive
-
     def encoder_modules(self, modality: str) -> list[nn.Module]:
         """The one encoder."""
         if isinstance(self.net, UnimodalModel):
@@ -82,7 +77,7 @@ class OwnStudent(Student):
     @property
     def has_unimodal_logits(self) -> bool:
         """Whether the fusion is a sum over modalities, whose terms they are."""
-        return self.additive
+        return self.model.fusion.additive
 
     def need_unimodal_logits(
         self, outputs: int, *, detached: bool = False, own: bool = False

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from g2d.checksums import sha256
 from g2d.data.policies import Division
 from g2d.data.prepared import PreparedSplit
 from g2d.data.splits import DatasetSpec, Splits
@@ -184,9 +185,7 @@ def opened_before(folder: Path) -> tuple[Opened, Said] | None:
 
 def key_of(table: Path, asked: Asked, given: Mapping[str, Any]) -> str:
     """A hash of all that decides what is made of a table: contents, options, and this code."""
-    with table.open("rb") as stream:
-        contents = hashlib.file_digest(stream, "sha256").hexdigest()
-    about = [str(table.resolve()), contents, asdict(asked), given, _code(), _readers()]
+    about = [str(table.resolve()), sha256(table), asdict(asked), given, _code(), _readers()]
     return hashlib.sha256(json.dumps(about, default=repr).encode()).hexdigest()[:16]
 
 

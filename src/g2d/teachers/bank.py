@@ -57,9 +57,12 @@ class TeacherBank(ABC):
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Features and logits of every teacher for this batch, on the batch's device."""
 
-    @abstractmethod
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
         """Each teacher's confidence in the right answer, `(B,)`, Eq. 5 before the mean."""
+        return {
+            name: self.task.confidence(said.logits, batch.target)
+            for name, said in self.outputs(batch).items()
+        }
 
     def ensemble(self, batch: Batch) -> Tensor:
         """Logits `(B, C)` of the teachers' ensemble: the mean over those that a sample has."""
@@ -128,13 +131,6 @@ class OnlineTeachers(TeacherBank):
             outputs = {name: _ask(name, model, batch) for name, model in self.models.items()}
         self._said.append(_Said(ref(batch), versions, outputs))
         return outputs
-
-    def confidence(self, batch: Batch) -> dict[str, Tensor]:
-        """Eq. 5 before the mean, on the batch's device."""
-        return {
-            name: self.task.confidence(said.logits, batch.target)
-            for name, said in self.outputs(batch).items()
-        }
 
 
 def _ask(name: str, model: UnimodalModel | Student, batch: Batch) -> TeacherOutputs:

@@ -182,13 +182,6 @@ class CalibratedTeachers(TeacherBank):
             for name, said in self.teachers.outputs(batch).items()
         }
 
-    def confidence(self, batch: Batch) -> dict[str, Tensor]:
-        """Eq. 5 before the mean, of the calibrated predictions."""
-        return {
-            name: self.task.confidence(said.logits, batch.target)
-            for name, said in self.outputs(batch).items()
-        }
-
     def ensemble(self, batch: Batch) -> Tensor:
         """The fitted weighted sum of the raw logits."""
         said = self.teachers.outputs(batch)

@@ -11,7 +11,7 @@ from benchmark.datasets.misme.miniature import write_miniature
 from benchmark.datasets.misme.tiny import ENCODERS
 from g2d.benchmark.compare.record import read_record
 from g2d.benchmark.compare.tables import read_table
-from g2d.benchmark.datasets.misme import prepare
+from g2d.benchmark.datasets.misme.prepare import prepare
 from g2d.cli.main import main
 
 # Table 3 as printed: MAPE in percent and R².

@@ -5,11 +5,16 @@ import pytest
 
 pytest.importorskip("espeakng_loader")
 
-from g2d.benchmark.datasets.espeak import SAMPLE_RATE, Utterance, speak, speak_all, variants
+from g2d.benchmark.datasets.espeak import SAMPLE_RATE, Utterance, speak_all, variants
 from g2d.errors import UserError
 
 # Plain, with echo, hoarse, whispered, and the four synthesisers eSpeak has.
 KINDS = ["", "f2", "croak", "whisper", "klatt", "klatt4", "klatt6", "Alicia", "Demonic"]
+
+
+def speak(text, **options):
+    (wave,) = speak_all([Utterance(text, **options)])
+    return wave
 
 
 def test_sounds_like_speech():

@@ -61,19 +61,19 @@ def _is_epochs(step: Any) -> bool:
 
 def _scaled(key: str, value: Any, factor: float) -> Any:
     if key in {"training.epochs", "teachers.epochs"}:
-        return max(1, round(value * factor)) if _is_count(value) else value
+        return max(1, round(value * factor)) if whole_number(value) else value
     if key == "method.schedule" and isinstance(value, list | tuple):
-        return _schedule(value, factor) if value and all(map(_is_count, value)) else value
+        return _schedule(value, factor) if value and all(map(whole_number, value)) else value
     if key == "method.schedule" and isinstance(value, Mapping):
         order = [stage for stage in ("alone", "together") if stage in value]
-        if order and all(_is_count(value[stage]) for stage in order):
+        if order and all(whole_number(value[stage]) for stage in order):
             scaled = _schedule([value[stage] for stage in order], factor)
             return {**value, **dict(zip(order, scaled, strict=True))}
     return value
 
 
-def _is_count(value: Any) -> bool:
-    """Anything else is no number of epochs, which the recipe's own check says better."""
+def whole_number(value: Any) -> bool:
+    """Whether it is one, 0 or more, and neither true nor false."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 

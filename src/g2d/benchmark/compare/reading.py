@@ -9,10 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from g2d.benchmark.compare.epochs import whole_number
 from g2d.benchmark.compare.grid import DATASET, Beside, Change, Entry, Grid
 from g2d.benchmark.compare.paper.records import ROWS, UNKNOWN, UNSURE
-from g2d.errors import UserError, require
-from g2d.recipes.plain_yaml import read_yaml
+from g2d.errors import UserError
+from g2d.recipes.plain_yaml import read_yaml_of
 
 _KEYS = (
     *("title", "about", "paper", "figure", "show", "epochs", "seeds", "common", "axes"),
@@ -80,13 +81,7 @@ def read_grid(name: str) -> Grid:
     Raises:
         UserError: The file is no grid.
     """
-    yaml = require("yaml", "train")
-    text = grid_text(name)
-    try:
-        content = read_yaml(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
-    grid = grid_from(content, Path(name).stem)
+    grid = grid_from(read_yaml_of(name, grid_text(name)), Path(name).stem)
     return (
         _with_recipes_of(grid, Path(name).parent)
         if Path(name).suffix in {".yaml", ".yml"}
@@ -130,12 +125,12 @@ def grid_from(content: Any, name: str) -> Grid:
         if not isinstance(axis, str) or axis == "seed":
             raise UserError(f"grid {name}: axes.{axis}: no such axis; seeds have a key, `seeds`")
     seeds = content.get("seeds", [0, 1, 2])
-    if not isinstance(seeds, list) or not seeds or not all(_is_count(seed) for seed in seeds):
+    if not isinstance(seeds, list) or not seeds or not all(whole_number(seed) for seed in seeds):
         raise UserError(f"grid {name}: seeds: expected a list of whole numbers, got {seeds!r}")
     if len(set(seeds)) < len(seeds):
         raise UserError(f"grid {name}: seeds: expected each once, got {seeds!r}")
     epochs = content.get("epochs")
-    if epochs is not None and not (_is_count(epochs) and epochs > 0):
+    if epochs is not None and not (whole_number(epochs) and epochs > 0):
         raise UserError(f"grid {name}: epochs: expected a whole number, 1 or more, got {epochs!r}")
     if content.get("show", "fused") not in ("fused", "all"):
         raise UserError(f"grid {name}: show: expected fused or all, got {content['show']!r}")
@@ -249,7 +244,3 @@ def _changes(grid: str, where: str, content: Any) -> tuple[Change, ...]:
 def _key(axis: str) -> str:
     """The axis `dataset` sets the recipe."""
     return "recipe" if axis == DATASET else axis
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

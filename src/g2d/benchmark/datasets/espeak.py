@@ -59,27 +59,6 @@ class Utterance:
     volume: int = 100
 
 
-def speak(
-    text: str,
-    voice: str = "en-us",
-    variant: str = "",
-    speed: int = 175,
-    pitch: int = 50,
-    pitch_range: int = 50,
-    volume: int = 100,
-) -> NDArray[np.float32]:
-    """Says one thing; see `Utterance` for the arguments and `speak_all` for many things.
-
-    Returns:
-        Samples at `SAMPLE_RATE`, `(T,)`, full scale being 1.
-
-    Raises:
-        UserError: eSpeak NG cannot be loaded, or the voice, variant or a number is unknown to it.
-    """
-    (wave,) = speak_all([Utterance(text, voice, variant, speed, pitch, pitch_range, volume)])
-    return wave
-
-
 def speak_all(utterances: Sequence[Utterance]) -> list[NDArray[np.float32]]:
     """Says many things in one go, about ten times faster than one by one.
 

@@ -66,5 +66,5 @@ def _text(x: float, y: float, words: str, anchor: str) -> str:
     )
 
 
-def _short(words: str, most: int = 26) -> str:
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+def _short(words: str) -> str:
+    return words if len(words) <= 26 else f"{words[:25]}…"

@@ -65,11 +65,11 @@ def listed(words: Sequence[str], most: int = 6) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def counted(count: int, noun: str) -> str:
     """A number and its noun.
 
     Example:
-        >>> counted(1, "run"), counted(3, "run"), counted(2, "entry", "entries")
-        ('1 run', '3 runs', '2 entries')
+        >>> counted(1, "run"), counted(3, "run")
+        ('1 run', '3 runs')
     """
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count} {noun}{'s' * (count != 1)}"

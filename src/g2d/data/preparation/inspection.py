@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from g2d.checksums import sha256
 from g2d.data.preparation.chunks import one_thread_each
 from g2d.data.preparation.report import Report
 from g2d.data.preparation.sample import Decode, Sample
@@ -88,12 +88,7 @@ def _look(sample: Sample, decode: Decode) -> tuple[str, dict[str, str]]:
         reason = ""
     except UserError as error:
         reason = str(error)
-    return reason, {name: _hash(path) for name, path in sample.sources.items() if path.is_file()}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return reason, {name: sha256(path) for name, path in sample.sources.items() if path.is_file()}
 
 
 def _counts(

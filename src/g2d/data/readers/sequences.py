@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+# Standard deviations from the mean; what lies beyond is moved there.
+_FAR = 5.0
+
 
 class Sequences(Protocol):
     """One array `(T, d)` for every row of a store, T its own: `g2d.data.store.RaggedArray`."""
@@ -84,7 +87,6 @@ class SequenceReader:
         steps: Length of every sequence that comes out.
         train: Rows whose steps say what the mean and the deviation are.
         keep: Whether the first or the last steps of a longer sequence are kept.
-        clip: Largest number of standard deviations from the mean.
 
     Example:
         >>> sequences = [np.array([[1.0], [3.0]]), np.array([[5.0], [np.nan], [1.0]])]
@@ -103,9 +105,8 @@ class SequenceReader:
         steps: int,
         train: NDArray[np.integer] | None = None,
         keep: Literal["first", "last"] = "first",
-        clip: float = 5.0,
     ) -> None:
-        self._sequences, self._steps, self._keep, self._clip = sequences, steps, keep, clip
+        self._sequences, self._steps, self._keep = sequences, steps, keep
         self._scale = None if train is None else fit_scale(map(self._kept, train.tolist()))
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
@@ -123,8 +124,7 @@ class SequenceReader:
     def _read(self, row: int) -> NDArray[np.float32]:
         values = _finite(self._kept(row))
         if self._scale is not None:
-            values = (values - self._scale.mean) / self._scale.std
-            values = values.clip(-self._clip, self._clip)
+            values = ((values - self._scale.mean) / self._scale.std).clip(-_FAR, _FAR)
         return values.astype(np.float32)
 
 

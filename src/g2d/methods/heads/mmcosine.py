@@ -69,7 +69,3 @@ class CosineFusion(Fusion):
         """The sum of the cosines of the modalities that are there."""
         unimodal = head_readouts(self.heads, features, presence(features, present))
         return add(unimodal), unimodal
-
-    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
-        """The class weights of this modality."""
-        return list(self.heads[modality].parameters())

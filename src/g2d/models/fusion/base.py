@@ -34,7 +34,7 @@ class Fusion(nn.Module, ABC):
 
     Attributes:
         needs_tokens: Whether `forward` wants token sequences instead of pooled features.
-        has_own_heads: Whether each modality has a head that serves it alone.
+        has_own_heads: Whether each modality has a head that serves it alone, in `heads`.
         additive: Whether the logits are a sum over modalities, and the unimodal logits its terms.
         least_modalities: How many it needs.
         padded: Modalities of whose tokens those that are all zero are padding. A model says which
@@ -58,6 +58,7 @@ class Fusion(nn.Module, ABC):
     additive = False
     least_modalities = 2
     padded: frozenset[str] = frozenset()
+    heads: nn.ModuleDict
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
@@ -123,6 +124,8 @@ class Fusion(nn.Module, ABC):
         Raises:
             UserError: This fusion shares its parameters between modalities.
         """
+        if self.has_own_heads:
+            return list(self.heads[modality].parameters())
         raise UserError(
             f"{type(self).__name__} has no head of its own for {modality!r}, so the gate cannot "
             "close a branch; use scope 'encoder', or late or sum fusion"

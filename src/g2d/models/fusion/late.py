@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from g2d.functional.predictions import ensemble_logits
 from g2d.models.fusion.base import (
@@ -48,7 +48,3 @@ class LateFusion(Fusion):
         masks = presence(features, present)
         unimodal = head_readouts(self.heads, features, masks)
         return ensemble_logits(list(unimodal.values()), masks_of(unimodal, masks)), unimodal
-
-    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
-        """The head of this modality."""
-        return list(self.heads[modality].parameters())

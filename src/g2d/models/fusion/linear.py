@@ -60,10 +60,6 @@ class LinearFusion(Fusion):
         unimodal = {name: kept(logits, masks.get(name)) for name, logits in alone.items()}
         return self._logits(self.bias + add(terms)), unimodal
 
-    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
-        """The head of this modality."""
-        return list(self.heads[modality].parameters())
-
     def _logits(self, total: Tensor) -> Tensor:
         return logits_of_unit(total) if self.unit else total
 

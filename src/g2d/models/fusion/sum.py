@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from g2d.models.fusion.base import (
     Features,
@@ -45,7 +45,3 @@ class SumFusion(Fusion):
         """The sum of the heads of the modalities that are there."""
         unimodal = head_readouts(self.heads, features, presence(features, present))
         return add(unimodal), unimodal
-
-    def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
-        """The head of this modality."""
-        return list(self.heads[modality].parameters())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from g2d import checksums
 from g2d.files import read_json
 from g2d.table.kinds import Field as Column
 from g2d.table.predict import Prediction
@@ -26,13 +26,11 @@ class Model(BaseModel):
         """Of a finished run."""
         about = read_json(folder / "run.json")
         last = about["sessions"][-1]
-        with (folder / "model.safetensors").open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return cls(
             method=about["method"]["name"],
             trained=last["started"],
             trained_with=last["environment"]["versions"]["g2d"],
-            sha256=digest,
+            sha256=checksums.sha256(folder / "model.safetensors"),
         )
 
 

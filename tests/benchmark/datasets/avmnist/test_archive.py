@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from g2d.benchmark.datasets.avmnist import AVMNISTArchive, archive, check
-from g2d.benchmark.datasets.avmnist.findings import purity
+from g2d.benchmark.datasets.avmnist import archive
+from g2d.benchmark.datasets.avmnist.archive import AVMNISTArchive
+from g2d.benchmark.datasets.avmnist.findings import check, purity
 from g2d.data.checks import check_splits
 from g2d.data.loader import make_loader
 from g2d.errors import UserError

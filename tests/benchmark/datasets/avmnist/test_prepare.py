@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import torch
 
-from g2d.benchmark.datasets.avmnist import AVMNIST, prepare
+from g2d.benchmark.datasets.avmnist.dataset import AVMNIST
 from g2d.benchmark.datasets.avmnist.noises import Noises
-from g2d.benchmark.datasets.avmnist.prepare import picture_of_sound
+from g2d.benchmark.datasets.avmnist.prepare import picture_of_sound, prepare
 from g2d.data.checks import check_splits
 from g2d.errors import UserError
 

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from g2d.benchmark.datasets.avmnist import AVMNIST, prepare
+from g2d.benchmark.datasets.avmnist.dataset import AVMNIST
+from g2d.benchmark.datasets.avmnist.prepare import prepare
 from g2d.data.checks import check_splits
 from g2d.errors import UserError
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from benchmark.datasets.cremad.miniature import write_lists, write_miniature
-from g2d.benchmark.datasets.cremad import prepare
+from g2d.benchmark.datasets.cremad.prepare import prepare
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.datasets.cremad.miniature import write_clip
 from data.clips import cut_short, write_wav
-from g2d.benchmark.datasets.cremad import check
+from g2d.benchmark.datasets.cremad.check import check
 
 
 def look(root):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from g2d.benchmark.datasets.cremad import CREMAD, prepare
+from g2d.benchmark.datasets.cremad.dataset import CREMAD
 from g2d.benchmark.datasets.cremad.names import EMOTIONS
 from g2d.benchmark.datasets.cremad.policies import POLICIES, divide
+from g2d.benchmark.datasets.cremad.prepare import prepare
 from g2d.data.checks import check_splits
 from g2d.errors import UserError
 

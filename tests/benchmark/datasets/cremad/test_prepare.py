@@ -12,8 +12,9 @@ from PIL import Image
 
 from benchmark.datasets.cremad.miniature import write_clip
 from data.clips import cut_short, write_video, write_wav
-from g2d.benchmark.datasets.cremad import CREMAD, prepare
+from g2d.benchmark.datasets.cremad.dataset import CREMAD
 from g2d.benchmark.datasets.cremad.names import EMOTIONS
+from g2d.benchmark.datasets.cremad.prepare import prepare
 from g2d.data.soundtrack import read_sound
 from g2d.data.store import Store
 from g2d.errors import UserError

@@ -10,7 +10,8 @@ import torch
 
 from benchmark.datasets.iemocap.miniature import write_mmin, write_npz, write_release
 from cli.conftest import g2d  # noqa: F401
-from g2d.benchmark.datasets.iemocap import IEMOCAP, prepare
+from g2d.benchmark.datasets.iemocap.dataset import IEMOCAP
+from g2d.benchmark.datasets.iemocap.prepare import prepare
 from g2d.data.checks import check_splits
 from g2d.data.store import Store
 from g2d.errors import UserError

@@ -20,8 +20,9 @@ from benchmark.datasets.iemocap.miniature import (
     write_npz,
     write_release,
 )
-from g2d.benchmark.datasets.iemocap import check, prepare
+from g2d.benchmark.datasets.iemocap.check import check
 from g2d.benchmark.datasets.iemocap.layout import class_names, read_release, read_words
+from g2d.benchmark.datasets.iemocap.prepare import prepare
 from g2d.data.store import Store
 from g2d.errors import UserError
 

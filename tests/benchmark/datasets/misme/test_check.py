@@ -13,7 +13,7 @@ from benchmark.datasets.misme.miniature import (
     write_miniature,
     write_sheet,
 )
-from g2d.benchmark.datasets.misme import check
+from g2d.benchmark.datasets.misme.check import check
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.datasets.misme.miniature import WEATHER, write_miniature
-from g2d.benchmark.datasets.misme import MISME, prepare
 from g2d.benchmark.datasets.misme.blocks import by_time
+from g2d.benchmark.datasets.misme.dataset import MISME
+from g2d.benchmark.datasets.misme.prepare import prepare
 from g2d.data.checks import check_splits
 from g2d.data.preparation.stored import check_stored
 from g2d.errors import UserError

@@ -17,7 +17,8 @@ from benchmark.datasets.misme.miniature import (
     write_miniature,
     write_sheet,
 )
-from g2d.benchmark.datasets.misme import MISME, prepare
+from g2d.benchmark.datasets.misme.dataset import MISME
+from g2d.benchmark.datasets.misme.prepare import prepare
 from g2d.data.store import Store
 from g2d.errors import UserError
 

@@ -10,7 +10,8 @@ import torch
 
 from benchmark.datasets.urfunny.miniature import SIZES, WIDTHS, write_sdk
 from cli.conftest import g2d  # noqa: F401
-from g2d.benchmark.datasets.urfunny import URFunny, prepare
+from g2d.benchmark.datasets.urfunny.dataset import URFunny
+from g2d.benchmark.datasets.urfunny.prepare import prepare
 from g2d.data.checks import check_splits
 from g2d.data.loader import make_loader
 from g2d.data.store import Store

@@ -16,7 +16,9 @@ from benchmark.datasets.urfunny.miniature import (
     write_multibench,
     write_sdk,
 )
-from g2d.benchmark.datasets.urfunny import URFunny, check, prepare
+from g2d.benchmark.datasets.urfunny.check import check
+from g2d.benchmark.datasets.urfunny.dataset import URFunny
+from g2d.benchmark.datasets.urfunny.prepare import prepare
 from g2d.data.store import Store
 from g2d.errors import UserError
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmark.datasets.vggsound.miniature import table
-from g2d.benchmark.datasets.vggsound import VGGSound
+from g2d.benchmark.datasets.vggsound.dataset import VGGSound
 from g2d.data.checks import check_splits
 from g2d.data.store import Store
 from g2d.errors import UserError

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from g2d.recipes.components import split_spec
-from g2d.recipes.plain_yaml import read_yaml
+from g2d.recipes.plain_yaml import read_shipped
 from g2d.recipes.recipe import Component, Recipe
 
 Reading = Literal["paper", "released", "default"]
@@ -150,6 +149,5 @@ def _component(name: str, options: Mapping[str, Any]) -> Component:
 
 @cache
 def _content() -> dict[str, Any]:
-    text = (files("g2d.benchmark.compare.paper") / "readings.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = read_yaml(text)
+    content: dict[str, Any] = read_shipped("g2d.benchmark.compare.paper", "readings.yaml")
     return content

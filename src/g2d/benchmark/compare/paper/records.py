@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from g2d.errors import UserError
 from g2d.methods.validation import FUSED
-from g2d.recipes.plain_yaml import read_yaml
+from g2d.recipes.plain_yaml import read_shipped
 
 MULTI = "Multi"
 ROWS = "rows"
@@ -118,6 +117,5 @@ def _marks(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 @cache
 def _content() -> dict[str, Any]:
-    text = (files("g2d.benchmark.compare.paper") / "results.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = read_yaml(text)
+    content: dict[str, Any] = read_shipped("g2d.benchmark.compare.paper", "results.yaml")
     return content

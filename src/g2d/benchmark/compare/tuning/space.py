@@ -10,7 +10,7 @@ from typing import Any
 
 from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
-from g2d.recipes.plain_yaml import read_yaml
+from g2d.recipes.plain_yaml import read_yaml_of
 
 Range = Mapping[str, Any] | list[Any]
 
@@ -61,12 +61,7 @@ def read_space(name: str = "built-in") -> Space:
             raise UserError(f"{name} is not a text file; expected a space in YAML") from None
     else:
         raise UserError(f"there is no space file {name}; give a .yaml file, or built-in")
-    yaml = require("yaml", "train")
-    try:
-        content = read_yaml(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
-    return space_from(content, name)
+    return space_from(read_yaml_of(name, text), name)
 
 
 def space_from(content: Any, name: str) -> Space:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from g2d.benchmark.datasets.avmnist.prepare import KIND, MODALITIES, SECOND
+from g2d.data.prepared import PreparedDataset
 from g2d.data.splits import DatasetSpec, Splits
-from g2d.data.store import Store
 from g2d.errors import UserError
 from g2d.tasks import Classification
 
-_MEND = "run: g2d data prepare avmnist --images DIR --speech DIR --out DIR"
 
-
-class AVMNIST:
+class AVMNIST(PreparedDataset):
     """AV-MNIST as `prepare` left it on disk, memory-mapped.
 
     Image `(1, 28, 28)` and audio `(1, 112, 112)`, float32 in [0, 1].
@@ -28,6 +26,9 @@ class AVMNIST:
         UserError: The folder is missing, damaged or of another format, or the protocol unknown.
     """
 
+    kind = KIND
+    made_with = "--images DIR --speech DIR"
+
     def __init__(
         self, root: str | Path, protocol: str = "clean", second_speaker: bool = False
     ) -> None:
@@ -38,7 +39,7 @@ class AVMNIST:
 
     def splits(self) -> Splits:
         """Opens the store."""
-        store = Store(self.root, KIND, _MEND)
+        store = self.store()
         names = self.modalities
         if SECOND in names and not store.manifest["options"].get("second_speaker"):
             raise UserError(
@@ -56,11 +57,3 @@ class AVMNIST:
             notes={key: store.manifest.get(key) for key in ("options", "counts", "licences")},
         )
         return Splits(spec, **parts)
-
-    def verify(self) -> None:
-        """Reads all of the store and compares hashes.
-
-        Raises:
-            UserError: An array is not what was written.
-        """
-        Store(self.root, KIND, _MEND).verify()

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
 from g2d.benchmark.datasets.cremad.names import EMOTIONS
 from g2d.benchmark.datasets.cremad.policies import POLICIES, divide
 from g2d.benchmark.datasets.cremad.prepare import KIND
-from g2d.data.prepared import PreparedSplit, Reader
+from g2d.data.prepared import PreparedDataset, Reader, divided_splits, fingerprint_of
 from g2d.data.readers.frames import FrameReader
 from g2d.data.readers.spectrograms import SpectrogramReader
 from g2d.data.splits import DatasetSpec, Splits
-from g2d.data.store import Store, StoredArray
+from g2d.data.store import StoredArray
 from g2d.errors import UserError
 from g2d.tasks import Classification
 
-_MEND = "run: g2d data prepare cremad --root CREMA-D --out DIR"
 
-
-class CREMAD:
+class CREMAD(PreparedDataset):
     """CREMA-D as `prepare` left it on disk, memory-mapped.
 
     Audio `(1, 257, 188)`, log magnitudes of 3 s; video `(3, T, 224, 224)`, in training cropped and
@@ -38,6 +34,9 @@ class CREMAD:
     Raises:
         UserError: The protocol is unknown.
     """
+
+    kind = KIND
+    made_with = "--root CREMA-D"
 
     def __init__(
         self,
@@ -59,7 +58,7 @@ class CREMAD:
         Raises:
             UserError: It is missing, damaged or of another kind.
         """
-        store = Store(self.root, KIND, _MEND)
+        store = self.store()
         target, part = store.column("target"), store.column("part")
         rows = divide(self.protocol, part, target, store.column("actor"))
         audio = SpectrogramReader(StoredArray(store, "audio"))
@@ -69,29 +68,16 @@ class CREMAD:
             clips, self.frames, augment=self.augment, choose=self.train_frames
         )
         readers: dict[str, Reader] = {"audio": audio, "video": video}
-        train = PreparedSplit(rows.train, {**readers, "video": train_video}, target)
-        test = PreparedSplit(rows.test, readers, target)
-        val = test if rows.val is rows.test else PreparedSplit(rows.val, readers, target)
         drawn = store.manifest["split"] == "own" and self.protocol != "actor"
         spec = DatasetSpec(
             name=KIND,
             task=Classification(list(EMOTIONS)),
             shapes={"audio": audio.shape, "video": video.shape},
             protocol=f"{self.protocol}, split=own" if drawn else self.protocol,
-            fingerprint=self._fingerprint(store),
+            fingerprint=fingerprint_of(store, [self.frames, self.train_frames, self.augment]),
             notes={key: store.manifest[key] for key in ("options", "counts", "split", "licence")},
             selects_on_test=rows.selects_on_test,
         )
-        return Splits(spec, train, val, test)
-
-    def verify(self) -> None:
-        """Reads all of the store and compares hashes.
-
-        Raises:
-            UserError: An array is not what was written.
-        """
-        Store(self.root, KIND, _MEND).verify()
-
-    def _fingerprint(self, store: Store) -> str:
-        options = [self.frames, self.train_frames, self.augment]
-        return hashlib.sha256(json.dumps([store.fingerprint, options]).encode()).hexdigest()
+        return Splits(
+            spec, *divided_splits(rows, readers, target, {**readers, "video": train_video})
+        )

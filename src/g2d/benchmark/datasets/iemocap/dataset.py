@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 from g2d.benchmark.datasets.iemocap.divisions import FOLDS, PROTOCOLS, divide
 from g2d.benchmark.datasets.iemocap.layout import class_names
 from g2d.benchmark.datasets.iemocap.prepare import KIND
-from g2d.data.prepared import PreparedSplit
+from g2d.data.prepared import PreparedDataset, divided_splits, fingerprint_of
 from g2d.data.readers.sequences import SequenceReader
 from g2d.data.splits import DatasetSpec, Splits
-from g2d.data.store import Store
 from g2d.errors import UserError
 from g2d.tasks import Classification
 
-_MEND = "run: g2d data prepare iemocap --root DIR --features-root DIR --out DIR"
 # As TATE (Zeng, Liu and Zhou, SIGIR 2022) cuts them
 STEPS = {"audio": 150, "visual": 100, "text": 50}
 _OTHER_STEPS = 100
 
 
-class IEMOCAP:
+class IEMOCAP(PreparedDataset):
     """IEMOCAP as `prepare` left it on disk.
 
     With MMIN's features audio `(150, 130)`, visual `(100, 342)` and text `(50, 1024)`, or fewer
@@ -45,6 +41,9 @@ class IEMOCAP:
         UserError: The store is missing or damaged, or an option unknown.
     """
 
+    kind = KIND
+    made_with = "--root DIR --features-root DIR"
+
     def __init__(
         self,
         root: str | Path,
@@ -64,7 +63,7 @@ class IEMOCAP:
 
     def splits(self) -> Splits:
         """Opens the store, and goes over the training steps once for their statistics."""
-        store = Store(self.root, KIND, _MEND)
+        store = self.store()
         options = store.manifest["options"]
         widths = self._chosen(options["widths"])
         name, divided = divide(self.protocol, self.fold, store.column("speaker"))
@@ -75,28 +74,20 @@ class IEMOCAP:
             steps[modality] = min(cap, int(sequences.shapes[:, 0].max()))
             readers[modality] = SequenceReader(sequences, steps[modality], divided.train)
         target = store.column("target")
-        train, test = (PreparedSplit(r, readers, target) for r in (divided.train, divided.test))
-        val = test if divided.val is divided.test else PreparedSplit(divided.val, readers, target)
+        parts = divided_splits(divided, readers, target)
         whole = len(widths) == len(options["widths"])
         spec = DatasetSpec(
             name=KIND if whole else "-".join([KIND, *widths]),
             task=Classification(class_names(options["classes"])),
             shapes={modality: (steps[modality], width) for modality, width in widths.items()},
             protocol=name,
-            fingerprint=_fingerprint(store, name, steps),
+            # the policy decides which steps the statistics are of
+            fingerprint=fingerprint_of(store, name, steps),
             notes={"options": options, "counts": store.manifest["counts"]},
             encoders={m: {"name": "transformer", "inputs": width} for m, width in widths.items()},
             selects_on_test=divided.selects_on_test,
         )
-        return Splits(spec, train, val, test)
-
-    def verify(self) -> None:
-        """Reads all of the store and compares hashes.
-
-        Raises:
-            UserError: An array is not what was written.
-        """
-        Store(self.root, KIND, _MEND).verify()
+        return Splits(spec, *parts)
 
     def _chosen(self, widths: dict[str, int]) -> dict[str, int]:
         wanted = list(widths) if self.modalities is None else self.modalities
@@ -106,8 +97,3 @@ class IEMOCAP:
                 f"got modality {', '.join(unknown) or 'none'}, expected some of {', '.join(widths)}"
             )
         return {name: width for name, width in widths.items() if name in wanted}
-
-
-def _fingerprint(store: Store, protocol: str, steps: dict[str, int]) -> str:
-    """Of the inputs: the policy decides which steps the statistics are of."""
-    return hashlib.sha256(json.dumps([store.fingerprint, protocol, steps]).encode()).hexdigest()

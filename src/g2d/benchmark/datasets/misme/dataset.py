@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from g2d.benchmark.datasets.misme.blocks import by_time
 from g2d.benchmark.datasets.misme.prepare import KIND
 from g2d.data.policies import Division, Rows, by_group, select_on_test
-from g2d.data.prepared import PreparedSplit, Reader
+from g2d.data.prepared import PreparedDataset, Reader, divided_splits
 from g2d.data.readers.pictures import PictureReader
 from g2d.data.readers.table import TableReader
 from g2d.data.splits import DatasetSpec, Splits
@@ -21,7 +21,6 @@ from g2d.tasks import Regression
 PROTOCOLS = ("clean", "paper", "time", "station")
 # Of the pictures of MIS-ME, by its authors.
 MEAN, STD = (0.507, 0.468, 0.307), (0.194, 0.201, 0.170)
-_MEND = "run: g2d data prepare misme --root DIR --out DIR"
 
 
 _ONE_MOMENT = (
@@ -30,7 +29,7 @@ _ONE_MOMENT = (
 )
 
 
-class MISME:
+class MISME(PreparedDataset):
     """Image `(3, 224, 224)` and tabular `(8,)`; the target is the volumetric water content.
 
     Pictures are normalised by MIS-ME's mean and standard deviation, columns of the table by those
@@ -46,6 +45,8 @@ class MISME:
     Raises:
         UserError: The folder is missing, damaged or of another format, or the protocol unknown.
     """
+
+    kind = KIND
 
     def __init__(self, root: str | Path, protocol: str = "clean") -> None:
         if protocol not in PROTOCOLS:
@@ -64,7 +65,7 @@ class MISME:
             UserError: The protocol asks for stations or times that the data does not name, or a
                 column of the table is empty in training.
         """
-        store = Store(self.root, KIND, _MEND)
+        store = self.store()
         rows = _divide(store, self.protocol)
         image, table = StoredArray(store, "image"), np.array(store.array("tabular"))
         readers: dict[str, Reader] = {
@@ -72,27 +73,18 @@ class MISME:
             "tabular": TableReader(table, rows.train),
         }
         target = store.column("target").astype(np.float32)
-        train, test = (PreparedSplit(part, readers, target) for part in (rows.train, rows.test))
-        val = test if rows.val is rows.test else PreparedSplit(rows.val, readers, target)
+        parts = divided_splits(rows, readers, target)
         height, width, channels = image.shape[1:]
         spec = DatasetSpec(
             name=KIND,
-            task=Regression.fit(train.target),
+            task=Regression.fit(parts[0].target),
             shapes={"image": (channels, height, width), "tabular": table.shape[1:]},
             protocol=self.protocol,
             fingerprint=store.fingerprint,
             notes={key: store.manifest.get(key) for key in ("options", "counts", "columns")},
             selects_on_test=rows.selects_on_test,
         )
-        return Splits(spec, train, val, test)
-
-    def verify(self) -> None:
-        """Reads all of the store and compares hashes.
-
-        Raises:
-            UserError: An array is not what was written.
-        """
-        Store(self.root, KIND, _MEND).verify()
+        return Splits(spec, *parts)
 
 
 def _divide(store: Store, protocol: str) -> Division:

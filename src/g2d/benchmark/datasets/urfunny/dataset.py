@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +11,17 @@ from numpy.typing import NDArray
 from g2d.benchmark.datasets.urfunny.prepare import KIND
 from g2d.benchmark.datasets.urfunny.source import CLASSES, WIDTHS
 from g2d.data.policies import Division, select_on_test
-from g2d.data.prepared import PreparedSplit
+from g2d.data.prepared import PreparedDataset, divided_splits, fingerprint_of
 from g2d.data.readers.sequences import SequenceReader, Sequences
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import RaggedArray, Store
 from g2d.errors import UserError
 from g2d.tasks import Classification
 
-_MEND = "run: g2d data prepare urfunny --root DIR --out DIR"
 PROTOCOLS = {"clean": "clean", "paper": "paper-selects-on-test"}
 
 
-class URFunny:
+class URFunny(PreparedDataset):
     """UR-FUNNY as `prepare` left it on disk.
 
     Audio `(steps, 81)`, visual `(steps, 371)` and text `(steps, 300)`, one step a word. Numbers
@@ -46,6 +43,8 @@ class URFunny:
     Raises:
         UserError: The store is missing or damaged, or an option unknown.
     """
+
+    kind = KIND
 
     def __init__(
         self,
@@ -70,7 +69,7 @@ class URFunny:
 
     def splits(self) -> Splits:
         """Opens the store, and goes over the training words once for their statistics."""
-        store = Store(self.root, KIND, _MEND)
+        store = self.store()
         if self.context and not store.manifest["options"]["context"]:
             raise UserError(
                 f"{self.root} was prepared without context; prepare it again with --context, or "
@@ -90,8 +89,7 @@ class URFunny:
             for name in self.modalities
         }
         target = store.column("target")
-        train, test = (PreparedSplit(r, readers, target) for r in (divided.train, divided.test))
-        val = test if self.protocol == "paper" else PreparedSplit(divided.val, readers, target)
+        parts = divided_splits(divided, readers, target)
         whole = len(self.modalities) == len(WIDTHS)
         spec = DatasetSpec(
             name=KIND if whole else "-".join([KIND, *self.modalities]),
@@ -102,21 +100,13 @@ class URFunny:
             notes={key: store.manifest.get(key) for key in ("options", "counts", "sources")},
             selects_on_test=divided.selects_on_test,
         )
-        return Splits(spec, train, val, test)
-
-    def verify(self) -> None:
-        """Reads all of the store and compares hashes.
-
-        Raises:
-            UserError: An array is not what was written.
-        """
-        Store(self.root, KIND, _MEND).verify()
+        return Splits(spec, *parts)
 
     def _fingerprint(self, store: Store) -> str:
         """Of the inputs: the policy decides which words the statistics are of."""
         options: list[object] = [self.protocol, self.context, self.steps, self.modalities]
         options += [] if self.standardise else ["as they are"]
-        return hashlib.sha256(json.dumps([store.fingerprint, options]).encode()).hexdigest()
+        return fingerprint_of(store, options)
 
 
 _PARTS = ("train", "val", "test")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -11,19 +9,18 @@ import numpy as np
 
 from g2d.benchmark.datasets.vggsound.prepare import KIND
 from g2d.data.policies import clean, select_on_test
-from g2d.data.prepared import PreparedSplit, Reader
+from g2d.data.prepared import PreparedDataset, Reader, divided_splits, fingerprint_of
 from g2d.data.readers.frames import FrameReader
 from g2d.data.readers.spectrograms import SpectrogramReader
 from g2d.data.splits import DatasetSpec, Splits
-from g2d.data.store import Store, StoredArray
+from g2d.data.store import StoredArray
 from g2d.errors import UserError
 from g2d.tasks import Classification
 
 COLUMNS = 626  # 5 s of 10
-_MEND = "run: g2d data prepare vggsound --root DIR --out DIR"
 
 
-class VGGSound:
+class VGGSound(PreparedDataset):
     """VGGSound as `prepare` left it on disk, memory-mapped.
 
     Audio `(1, 129, 626)`, log magnitudes of 5 s: any in training, the middle ones in evaluation;
@@ -40,6 +37,8 @@ class VGGSound:
     Raises:
         UserError: The protocol is unknown.
     """
+
+    kind = KIND
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class VGGSound:
         Raises:
             UserError: It is missing, damaged or of another kind.
         """
-        store = Store(self.root, KIND, _MEND)
+        store = self.store()
         target, part = store.column("target"), store.column("part")
         train_rows, test_rows = (np.flatnonzero(part == name) for name in ("train", "test"))
         if self.protocol == "clean":
@@ -76,27 +75,14 @@ class VGGSound:
                 clips, self.frames, augment=self.augment, choose=self.train_frames
             ),
         }
-        test = PreparedSplit(rows.test, readers, target)
-        val = test if rows.val is rows.test else PreparedSplit(rows.val, readers, target)
+        parts = divided_splits(rows, readers, target, train_readers)
         spec = DatasetSpec(
             name=KIND,
             task=Classification(store.manifest["classes"]),
             shapes={"audio": audio.shape, "video": video.shape},
             protocol=self.protocol,
-            fingerprint=self._fingerprint(store),
+            fingerprint=fingerprint_of(store, [self.frames, self.train_frames, self.augment]),
             notes={key: store.manifest[key] for key in ("options", "counts", "licence")},
             selects_on_test=rows.selects_on_test,
         )
-        return Splits(spec, PreparedSplit(rows.train, train_readers, target), val, test)
-
-    def verify(self) -> None:
-        """Reads all of the store and compares hashes.
-
-        Raises:
-            UserError: An array is not what was written.
-        """
-        Store(self.root, KIND, _MEND).verify()
-
-    def _fingerprint(self, store: Store) -> str:
-        options = [self.frames, self.train_frames, self.augment]
-        return hashlib.sha256(json.dumps([store.fingerprint, options]).encode()).hexdigest()
+        return Splits(spec, *parts)
