@@ -31,11 +31,14 @@ from step import BATCH, Step, engine, make_batch, make_model, timed
 from tables import loading_table
 
 import g2d
-from g2d.benchmark.datasets import cremad, vggsound
+from g2d.benchmark.datasets.cremad.dataset import CREMAD
 from g2d.benchmark.datasets.cremad.decode import Decoder as CremadDecoder
 from g2d.benchmark.datasets.cremad.layout import read_layout as cremad_layout
+from g2d.benchmark.datasets.cremad.prepare import prepare as prepare_cremad
+from g2d.benchmark.datasets.vggsound.dataset import VGGSound
 from g2d.benchmark.datasets.vggsound.decode import Decoder as VggsoundDecoder
 from g2d.benchmark.datasets.vggsound.layout import read_layout as vggsound_layout
+from g2d.benchmark.datasets.vggsound.prepare import prepare as prepare_vggsound
 from g2d.data.preparation import Decode, Sample
 from g2d.data.splits import Split
 from g2d.data.threads import one_thread
@@ -125,8 +128,8 @@ def make_cremad(folder: Path, clips: int) -> Setup:
         write_video(video, "flv", Fraction(30000, 1001), 75, frame)
         wave = 0.1 * np.random.default_rng(i).standard_normal(40000)
         sound.write(root / "AudioWAV" / f"{name}.wav", wave, 16000, subtype="PCM_16")
-    store = cremad.prepare(root, folder / "cremad", workers=0)
-    splits = cremad.CREMAD(store, "paper").splits()
+    store = prepare_cremad(root, folder / "cremad", workers=0)
+    splits = CREMAD(store, "paper").splits()
     return Setup(
         "2.5 s of 480 x 360 Flash video and WAV; one frame, 3 s of sound",
         cremad_layout(root).samples,
@@ -149,8 +152,8 @@ def make_vggsound(folder: Path, clips: int) -> Setup:
         write_video(path, "libx264", 25, 250, frame, wave)
         rows.append(f"clip-{i:06d},0,class {i % 6},train\n")
     (root / "vggsound.csv").write_text("".join(rows))
-    store = vggsound.prepare(root, folder / "vggsound", workers=0)
-    splits = vggsound.VGGSound(store, "paper").splits()
+    store = prepare_vggsound(root, folder / "vggsound", workers=0)
+    splits = VGGSound(store, "paper").splits()
     return Setup(
         "10 s of 640 x 360 MP4 with AAC; three frames, 5 s of sound",
         vggsound_layout(root).samples,
