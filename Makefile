@@ -44,9 +44,10 @@ timm-environment: $(TIMM)/installed
 test-timm: timm-environment
 	PYTHONPATH=src G2D_TIMM=needed OMP_NUM_THREADS=1 $(TIMM)/bin/python -m pytest -q tests/models/encoders/test_timm_model.py
 
-$(TIMM)/installed: pyproject.toml
+$(TIMM)/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(TIMM)
-	$(TIMM)/bin/python -m pip install --quiet --disable-pip-version-check \
+	grep -v '^torch' requirements.lock > $(TIMM)/constraints.txt
+	$(TIMM)/bin/python -m pip install --quiet --disable-pip-version-check -c $(TIMM)/constraints.txt \
 		torch==2.14.1 torchvision==0.29.1 pytest hypothesis -e ".[train,tables,vision]"
 	touch $@
 

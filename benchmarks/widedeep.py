@@ -160,6 +160,7 @@ def score(splits: Splits, prepared: Prepared, seed: int) -> float:
             X_val={**rows["val"], "target": target["val"]},
             n_epochs=EPOCHS,
             batch_size=BATCH,
+            shuffle=True,
         )
         found[rate] = min(trainer.history["val_loss"]), trainer
     rate = min(found, key=lambda rate: found[rate][0])

@@ -93,11 +93,13 @@ def test_what_is_simpler_is_better_where_the_page_says(tables):
 
 def test_the_student_with_its_teachers_is_first_in_mean_rank(tables):
     found = tables.ranking(tables.read("default.json"))
-    assert found.rows[0] == (tables.BLEND,)
-    assert found.rows[1] == ("UME, fitted",)
-    ranks = f"({found.ranks[0]:.1f}; the next is the fitted ensemble with {found.ranks[1]:.1f})"
-    assert ranks in " ".join(G2D_PAGE.split())
-    assert len(found.rows) == 9
+    assert found.rows[:3] == ((tables.BLEND,), ("ARL",), ("UME, fitted",))
+    first, second, third = (f"{rank:.1f}" for rank in found.ranks[:3])
+    said = (
+        f"({first}; the next are ARL with {second} and the fitted ensemble with {third}), not sig"
+    )
+    assert said in " ".join(G2D_PAGE.split())
+    assert len(found.rows) == 11
     assert found.ranks[-1] - found.ranks[0] < found.critical_difference
 
 
@@ -106,6 +108,7 @@ def test_rivals_on_some_data_sets_are_told_apart_as_the_page_says(tables):
         (tables.DEFAULT, "movies"): (["MMPareto", "ARL", "OGM-GE"], "1.6", "1.7"),
         (tables.DEFAULT, "leaves"): (["ARL", "DI-MML"], "1.0", "1.1"),
         (tables.DEFAULT, "avdigits"): (["MMPareto", "DI-MML"], "1.4", "2.5"),
+        (tables.DEFAULT, "avmnist12"): ([],),
         (tables.BLEND, "movies"): (["MMPareto", "OGM-GE"], "1.1", "1.2"),
         (tables.BLEND, "leaves"): ([],),
         (tables.BLEND, "avdigits"): ([],),

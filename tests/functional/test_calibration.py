@@ -187,3 +187,17 @@ def test_a_model_without_an_input_does_not_choose_its_weight() -> None:
     weights, _ = F.fit_blend_weights(CLASSES, [one, wrong], target, [None, there])
     expected, _ = F.fit_blend_weights(CLASSES, [one, other], target, [None, there])
     torch.testing.assert_close(weights, expected)
+
+
+def test_no_weights_of_a_grid_make_a_better_blend() -> None:
+    """With many samples what is added to the loss for few of them is nothing."""
+    one, target = drawn(4000, 1.0, 6)
+    other = 0.5 * one + 3 * torch.randn(one.shape, generator=torch.Generator().manual_seed(7))
+    weights, _ = F.fit_blend_weights(CLASSES, [one, 4 * other], target)
+    found = CLASSES.loss(weights[0] * one + weights[1] * 4 * other, target)
+    grid = [
+        CLASSES.loss(0.05 * a * one + 0.05 * b * other, target)
+        for a in range(60)
+        for b in range(60)
+    ]
+    assert found <= min(grid) + 1e-4

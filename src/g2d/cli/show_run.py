@@ -66,18 +66,23 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
 
 
 def members_line(members: Sequence[Mapping[str, Any]]) -> str:
-    """What each member of a blend has in its sum.
+    """What each member of a blend has in its sum, and which modalities, where not all.
 
     Example:
-        >>> members_line(
-        ...     [{"method": "g2d", "share": 0.6}, {"method": {"name": "ume"}, "share": 0.4}]
-        ... )
-        'members     60 % g2d, 40 % ume'
+        >>> both = {"method": "g2d", "modalities": ["sound", "image"], "share": 0.6}
+        >>> one = {"method": {"name": "ume"}, "modalities": ["image"], "share": 0.4}
+        >>> members_line([both, one])
+        'members     60 % g2d, 40 % ume (image)'
     """
     from g2d.recipes.components import split_spec  # brings torch, which --help does not wait for
 
-    found = [(one["share"], split_spec(one["method"], "method")[0]) for one in members]
-    return "members     " + ", ".join(f"{100 * share:.0f} % {name}" for share, name in found)
+    most = max(len(one["modalities"]) for one in members)
+    found = []
+    for one in members:
+        name, own = split_spec(one["method"], "method")[0], one["modalities"]
+        where = f" ({', '.join(own)})" if len(own) < most else ""
+        found.append(f"{100 * one['share']:.0f} % {name}{where}")
+    return "members     " + ", ".join(found)
 
 
 def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str, Any]:

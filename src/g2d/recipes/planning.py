@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from g2d.errors import UserError
 from g2d.methods.base import Method
 from g2d.methods.smp import SequentialPrioritization, can_prioritize
 from g2d.models.fusion import LateFusion
-from g2d.recipes.blending import BLEND, check_members, members_of
+from g2d.recipes.blending import BLEND, Member, check_members, member_recipe, members_of
 from g2d.recipes.catalog import FUSIONS, METHODS
 from g2d.recipes.components import check_options, locate, split_spec
 from g2d.recipes.method_plan import Init, MethodPlan, RankBy, Weights
@@ -47,7 +47,10 @@ def plan_method(
         )
     if label == BLEND:
         members = check_members(members_of(recipe.method), modalities)
-        return MethodPlan(label, False, None, {"members": [m.as_dict() for m in members]}, (), None)
+        shared = _share_teachers(recipe, members, modalities)
+        return MethodPlan(
+            label, shared, None, {"members": [m.as_dict() for m in members]}, (), None
+        )
     if label in SHALLOW:
         for name in options:
             raise UserError(f"method.{name}: {label} has no options")
@@ -219,3 +222,18 @@ def _check_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> Weights:
             "use --fusion late"
         )
     return cast(Weights, weights)
+
+
+def _share_teachers(recipe: Recipe, members: Sequence[Member], modalities: Sequence[str]) -> bool:
+    """Whether a blend has members with teachers, and they are those of the whole recipe.
+
+    A teacher begins by the place of its modality among those of its data, so that members of fewer
+    modalities have others; and so have those beside experts.
+    """
+    if recipe.experts or any(one.modalities != tuple(modalities) for one in members):
+        return False
+    recipes = [member_recipe(recipe, one.method, one.modalities) for one in members]
+    try:
+        return any(plan_method(one, tuple(modalities)).needs_teachers for one in recipes)
+    except UserError:
+        return False  # said where the members are checked, with the member's number

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from g2d.data.chosen import some_modalities
 from g2d.engine.records import read_predictions
@@ -19,9 +18,7 @@ from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.blending import BLEND, member_recipe, members_of
 from g2d.recipes.experiment import Experiment
-from g2d.recipes.planning import plan_method
 from g2d.runs.run import Run
-from g2d.runs.teach import teach
 
 # Within the run folder while members are trained.
 _FOLDER = "members"
@@ -41,21 +38,6 @@ class Blended:
     model: MultimodalModel
     described: list[dict[str, Any]]
     record: list[dict[str, Any]]
-
-
-def shared_teachers(experiment: Experiment, out: Path, fabric: Fabric) -> Path | None:
-    """The folder of runs, if its teachers are those of all members; they are trained if need be.
-
-    Teachers of fewer modalities are others, and so are those beside experts.
-    """
-    members = members_of({"name": BLEND, **experiment.plan.options})
-    modalities = experiment.splits.spec.modalities
-    if experiment.teaching.experts or any(one.modalities != modalities for one in members):
-        return None
-    recipes = [member_recipe(experiment.recipe, one.method, one.modalities) for one in members]
-    if any(plan_method(recipe, modalities).needs_teachers for recipe in recipes):
-        teach(experiment.teaching, out, fabric)  # test measured, as other runs here expect
-    return out
 
 
 def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) -> Blended:

@@ -28,7 +28,7 @@ from g2d.recipes.build import describe_model
 from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import save_masks
 from g2d.recipes.recipe import Recipe
-from g2d.runs.blending import Blended, forget_members, shared_teachers, train_members
+from g2d.runs.blending import Blended, forget_members, train_members
 from g2d.runs.environment import environment
 from g2d.runs.experts import in_words
 from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
@@ -130,14 +130,15 @@ def _train_into(
         taught = prepare_teachers(experiment.teaching, plan, run, out, fabric)
     if plan.trains:
         student, method = _new_student(experiment, taught)
-    elif taught is not None:
-        student = taught.ensemble(plan)
     elif plan.label == BLEND:
         if fabric.is_global_zero:  # its members are in its folder
             run.begin(_about(experiment))
-        shared = shared_teachers(experiment, out, fabric)
+        shared = None if taught is None else out
         blended = train_members(run, experiment, partial(train, fabric=fabric, shared=shared))
+        fabric.barrier()  # before the first process removes what the others read
         student = blended.model
+    elif taught is not None:
+        student = taught.ensemble(plan)
     else:
         student = experiment.models.student(splits.spec.task)
         fit_network(student, splits, plan.label)

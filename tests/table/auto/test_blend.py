@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d.errors import UserError
@@ -107,24 +108,38 @@ def test_without_weights_validation_fits_them(g2d, table, tmp_path):  # noqa: F8
     target, fused = torch.from_numpy(blend["target"]), torch.from_numpy(blend["logits/fused"])
     total = sum(weight * logits for weight, logits in zip(weights, said, strict=True))
     torch.testing.assert_close(fused, total, atol=1e-3, rtol=1e-3)
-    loss = torch.nn.functional.cross_entropy(fused, target)
-    for logits in said:
-        assert loss < torch.nn.functional.cross_entropy(logits, target) + 1e-3
+    # not worse than equal shares of members that another search has calibrated, at any scale
+    calm = [logits / best_divisor(logits, target) for logits in said]
+    equal = sum(calm) / len(calm)
+    loss = torch.nn.functional.cross_entropy
+    assert loss(fused, target) <= loss(equal / best_divisor(equal, target), target) + 1e-3
+    assert max(weights) > 1.2 * min(weights)  # they are not one number
+
+
+def best_divisor(logits, target):
+    loss = torch.nn.functional.cross_entropy
+    search = minimize_scalar(lambda t: loss(logits / t, target).item(), bounds=(0.05, 20))
+    return search.x
 
 
 def test_without_members_it_is_g2d_and_its_teachers(g2d, tmp_path):  # noqa: F811
-    """The teachers are those of the folder, which another run has trained or will use."""
+    """They are those of the folder, which another run uses, and stand beside the result."""
     words = ("--out", tmp_path, "--training.epochs", "1", "--encoders.image.width", "4")
     words += ("--encoders.audio.width", "4")
-    assert g2d("train", "avdigits", *words, "--method", "g2d").status == 0
-    taught = {file: file.stat().st_mtime_ns for file in tmp_path.glob("teachers/*/*.safetensors")}
-    assert len(taught) == 2
     done = g2d("train", "avdigits", *words, "--method", "blend")
     assert done.status == 0, done.err
     result = read_json(tmp_path / "avdigits-blend-seed0" / "result.json")
     assert [one["method"] for one in result["members"]] == ["g2d", METHODS["fitted"]]
+    assert "fitted ensemble of the teachers" in done.out
+    taught = {file: file.stat().st_mtime_ns for file in tmp_path.glob("teachers/*/*.safetensors")}
+    assert len(taught) == 2
+    ensemble = ("--method", "ume", "--method.weights", "fitted")
+    assert g2d("train", "avdigits", *words, *ensemble).status == 0
     again = {file: file.stat().st_mtime_ns for file in tmp_path.glob("teachers/*/*.safetensors")}
     assert again == taught
+    alone = read_json(tmp_path / "avdigits-ume-seed0" / "result.json")["test"]["accuracy"]
+    floor = result["floors"]["test"]["ensemble"]["accuracy"]
+    assert floor == pytest.approx(alone["fused"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
