@@ -45,7 +45,7 @@ from g2d.tasks import Task
 
 HERE = Path(__file__).parent
 Floats = NDArray[np.float64]
-# Rows of the ranking: what a person would have run instead.
+# Rows of the ranking: what a person would have run instead; the last by `widedeep.py`.
 RIVALS = ("auto", "best alone", "ensemble", "joint", "g2d", "linear", "svm", "boosting", "widedeep")
 
 
@@ -142,7 +142,10 @@ def summarise(seeds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def mean_ranks(data: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """The mean place of every rival over the data sets, 1 the best; ties share a place."""
+    """The mean place of every rival over the data sets it is on, 1 the best; ties share a place.
+
+    Trees are on no table with many classes.
+    """
     places: dict[str, list[float]] = {name: [] for name in RIVALS}
     for found in data.values():
         means = {n: found["test"][n]["mean"] for n in RIVALS if n in found["test"]}
