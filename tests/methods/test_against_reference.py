@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import g2d
+from g2d.teachers.confidence import batch_confidence
 from methods.small import TASKS, WIDTHS, bank, batch, same, sgd, step, student, weights
 from reference import g2d as paper
 
@@ -201,6 +202,6 @@ def test_the_cases_put_the_ranking_to_the_test() -> None:
         teachers = bank(names, task)
         leaders = set()
         for seed in (0, 1, 10, 11, 20, 21):
-            confidence = g2d.teachers.batch_confidence(teachers, [batch(names, task, seed=seed)])
+            confidence = batch_confidence(teachers, [batch(names, task, seed=seed)])
             leaders.add(g2d.rank(confidence)[0])
         assert len(leaders) > 1

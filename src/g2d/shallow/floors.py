@@ -60,7 +60,8 @@ def fit_floors(splits: Splits, rows: int = 5000, without: Collection[str] = ()) 
         >>> parts = [ArraySplit({"a": x, "b": x[:, :1]}, y) for _ in range(3)]
         >>> spec = DatasetSpec("d", Classification(2), {"a": (2,), "b": (1,)}, "p", "f")
         >>> floors = fit_floors(Splits(spec, *parts))
-        >>> list(floors.logits), floors.metrics("val", parts[1].target)["boosting"]["accuracy"]
+        >>> said = floors.logits["boosting"]["val"]
+        >>> list(floors.logits), Classification(2).metrics(said, parts[1].target)["accuracy"]
         (['guess', 'boosting', 'linear', 'svm'], 1.0)
     """
     task = splits.spec.task
