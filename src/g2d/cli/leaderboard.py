@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from g2d.cli.show import show_table
+from g2d.cli.show import in_shares, show_table
 
 
 def show_leaderboard(folder: Path) -> None:
@@ -50,9 +50,7 @@ def show_leaderboard(folder: Path) -> None:
         print(f"  {name} brings nothing: it has no weight in the ensemble")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
-    shares = ", ".join(
-        f"{100 * one['share']:.0f} % {one['name']}" for one in found["kept"]["members"]
-    )
+    shares = in_shares((one["share"], one["name"]) for one in found["kept"]["members"])
     of = f" ({shares})" if shares else ""
     print(f"  kept  {kept}{of}, trained again on all training rows\n")
 

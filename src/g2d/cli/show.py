@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,16 @@ def show_metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> None
         for name, values in metrics.items()
     ]
     show_table(title, ["metric", *columns], rows)
+
+
+def in_shares(parts: Iterable[tuple[float, str]]) -> str:
+    """Names with their shares of a sum.
+
+    Example:
+        >>> in_shares([(0.6, "g2d"), (0.4, "ume")])
+        '60 % g2d, 40 % ume'
+    """
+    return ", ".join(f"{100 * share:.0f} % {name}" for share, name in parts)
 
 
 def show_patterns(patterns: Mapping[str, Mapping[str, float]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from g2d.cli.show import DETAILS, show_metrics, show_patterns, show_table
+from g2d.cli.show import DETAILS, in_shares, show_metrics, show_patterns, show_table
 
 # Read where classes are uneven: accuracy alone is high there for who guesses.
 _OF_UNEVEN = ("uar", "macro_f1")
@@ -81,8 +81,8 @@ def members_line(members: Sequence[Mapping[str, Any]]) -> str:
     for one in members:
         name, own = split_spec(one["method"], "method")[0], one["modalities"]
         where = f" ({', '.join(own)})" if len(own) < most else ""
-        found.append(f"{100 * one['share']:.0f} % {name}{where}")
-    return "members     " + ", ".join(found)
+        found.append((one["share"], name + where))
+    return f"members     {in_shares(found)}"
 
 
 def with_joint(floors: Mapping[str, Any], joint: Mapping[str, Any]) -> dict[str, Any]:

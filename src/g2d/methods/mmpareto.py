@@ -89,7 +89,7 @@ class MMPareto(Method):
         gives those of the former; a factor on the loss reaches both.
 
         Raises:
-            UserError: The logits are float16, whose gradients need a scaler.
+            UserError: The logits are float16, and gradients of these need a scaler.
         """
         fused = super().objective(outputs, batch)
         if self._off:
@@ -167,7 +167,7 @@ class MMPareto(Method):
 
 
 class _Apart(torch.autograd.Function):
-    """Adds a value whose gradients are taken apart, and tells by what the sum is multiplied."""
+    """Adds a value, takes its gradients apart, and tells by what the sum is multiplied."""
 
     @staticmethod
     def forward(ctx: Any, loss: Tensor, value: Tensor, tell: Callable[[Tensor], None]) -> Tensor:

@@ -18,13 +18,16 @@ from g2d.recipes.plain_options import check_plain
 T = TypeVar("T")
 
 
-def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any]:
+def locate(
+    name: str, known: Mapping[str, str], where: str, others: Sequence[str] = ()
+) -> Callable[..., Any]:
     """Finds a class by its short name or its dotted path.
 
     Args:
         name: As the recipe gives it.
         known: Short names and their dotted paths.
         where: Key of the recipe, for the error.
+        others: Short names that are no class, for the error.
 
     Raises:
         UserError: There is no such thing.
@@ -40,7 +43,7 @@ def locate(name: str, known: Mapping[str, str], where: str) -> Callable[..., Any
     path = known.get(name, name)
     module, _, attribute = path.rpartition(".")
     if not module or not all(part.isidentifier() for part in path.split(".")):
-        choices = ", ".join(sorted(known))
+        choices = ", ".join(sorted({*known, *others}))
         raise UserError(f"{where}: there is no {name!r}; known: {choices}, or a dotted path")
     try:
         found = getattr(importlib.import_module(module), attribute)

@@ -66,7 +66,7 @@ def plan_method(
     known = {name: entry.path for name, entry in METHODS.items()}
     if base in METHODS:
         options = {**METHODS[base].options, **options}
-    found = locate(base, known, "method")
+    found = locate(base, known, "method", others=("auto", BLEND, *SHALLOW))
     if not (isinstance(found, type) and issubclass(found, Method)):
         what = "nothing to prioritize in" if base == "ume" else "no method"
         raise UserError(f"method: there is {what} {base!r}; expected a subclass of g2d.Method")
