@@ -198,6 +198,7 @@ def main() -> None:
     if arguments.root is not None:
         root = arguments.root
         found |= {"movies": own_tables.movies(root), "leaves": own_tables.leaves(root)}
+        found["movies_anew"] = own_tables.movies_anew(made, root)
     if arguments.images is not None and arguments.speech is not None:
         found["avmnist"] = own_tables.avmnist(made, arguments.images, arguments.speech)
     result: dict[str, Any] = {"data": {}, "seeds": {}}

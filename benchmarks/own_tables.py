@@ -114,6 +114,21 @@ def movies(root: Path) -> OwnTable:
     return OwnTable(root / "movies" / "data.csv", "Drama", None, "two texts and numbers")
 
 
+def movies_anew(folder: Path, root: Path) -> OwnTable:
+    """The same without its column of splits, so that every seed divides the films anew."""
+    file = folder / "movies_anew.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with movies(root).file.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(
+            stream, [name for name in rows[0] if name != "split"], extrasaction="ignore"
+        )
+        table.writeheader()
+        table.writerows(rows)
+    return OwnTable(file, "Drama", None, "the same films, split anew by every seed")
+
+
 def avmnist(folder: Path, images: Path, speech: Path) -> OwnTable:
     """Digits, seen and heard, as pictures and recordings."""
     out = folder / "avmnist"

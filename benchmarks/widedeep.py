@@ -191,9 +191,9 @@ def main() -> None:
     for name, seeds in result["seeds"].items():
         if name == "avmnist" or (arguments.only and name not in arguments.only):
             continue
-        of_root = name in ("leaves", "movies")
-        make = getattr(own_tables, name)
-        table = make(arguments.root if of_root else arguments.tables)
+        root, made = arguments.root, arguments.tables
+        places = {"leaves": (root,), "movies": (root,), "movies_anew": (made, root)}
+        table = getattr(own_tables, name)(*places.get(name, (made,)))
         frame = pandas.read_csv(table.file)
         print(name, flush=True)
         for seed, cell in seeds.items():

@@ -34,6 +34,38 @@ def test_a_table_is_trained_by_the_recipe_that_inspect_writes(g2d, table, tmp_pa
     assert "plants: accuracy on 68 rows (5 folds of train and validation)" in said.out
 
 
+def test_a_column_that_names_no_val_rows_leaves_train_to_folds(g2d, table, tmp_path):
+    """Once they are named they compare alone, few as they are, which is said."""
+    header, *rows = table.read_text().splitlines()
+    for val, rounds in (("train", "(5 folds of train and validation)"), ("val", "(validation,")):
+        parts = ["test", val, "train", "train"]
+        table.write_text(
+            "\n".join([f"{header},split", *(f"{row},{parts[n % 4]}" for n, row in enumerate(rows))])
+        )
+        out = tmp_path / val
+        said = g2d("train", table, "--target", "kind", "--out", out, "--training.epochs", "1")
+        assert said.status == 0, said.err
+        assert rounds in " ".join(said.out.split())
+        assert ("few rows  only 20 compare" in said.out) == (val == "val")
+
+
+def test_what_is_cut_is_said_once_in_training(g2d, tmp_path):
+    rows = [f"{'word ' * (60 if i % 9 == 4 else 3)}{i},{i % 5},{i % 2}" for i in range(60)]
+    file = tmp_path / "long.csv"
+    file.write_text("note,size,kind\n" + "\n".join(rows) + "\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"data: {{name: table, table: {file}, target: kind, task: classification, modalities: "
+        "{note: {kind: text, column: note, length: 5}, "
+        "size: {kind: tabular, columns: [size]}}}\n"
+        "encoders: {note: auto, size: auto}\nfusion: late\nmethod: auto\n"
+        "training: {epochs: 1, batch_size: 16, optimizer: adamw, learning_rate: 0.001}\n"
+    )
+    said = g2d("train", recipe, "--out", tmp_path / "runs")
+    assert said.status == 0, said.err
+    assert said.err.count("are longer than the 5 words that are read") == 1
+
+
 def test_a_recipe_that_was_edited_is_not_overwritten(g2d, table, tmp_path):
     edited = tmp_path / "plants-kind.yaml"
     edited.write_text("seed: 3\n")

@@ -86,12 +86,12 @@ def test_killed_run_leaves_no_store(tmp_path):
         "    (partial / 'half').write_text('half'); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")])
-    for _ in range(600):
-        if list(tmp_path.glob(".out.*/half")):
-            break
+    until = time.monotonic() + 30
+    while not (begun := list(tmp_path.rglob("half"))) and time.monotonic() < until:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
+    assert begun  # it was killed in the middle
     assert not (tmp_path / "out").exists()
     with new_folder(tmp_path / "out"):
         pass  # and the next run is not in its way

@@ -8,6 +8,9 @@ from typing import Any
 
 from g2d.cli.show import in_shares, show_table
 
+# Candidates three points apart are not told apart on fewer rows.
+_FEW = 500
+
 
 def show_leaderboard(folder: Path) -> None:
     """Prints the candidates with their scores, and which is kept and why."""
@@ -34,6 +37,11 @@ def show_leaderboard(folder: Path) -> None:
         rows,
         f"± is one standard error; seconds are process time, teachers included. Kept is {who}.",
     )
+    if found["rows"] < _FEW and not found.get("exchangeable", True):
+        print(
+            f"  few rows  only {found['rows']} compare; if they were drawn at random, say so, and "
+            "all training rows compare, in folds (docs/own-data.md#what-auto-compares)"
+        )
     above = [
         line["name"]
         for line in found["candidates"]

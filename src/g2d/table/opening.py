@@ -24,7 +24,7 @@ from g2d.table.kinds.base import Array
 from g2d.table.opened import Opened
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.rows.decoding import open_rows
-from g2d.table.rows.division import check_division, divide
+from g2d.table.rows.division import check_division, divide, val_is_drawn
 from g2d.table.rows.reader import KindReader
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Opening:
         return Opened(
             name=self.contents.name,
             protocol=self.contents.split.name,
-            exchangeable=self.contents.split.by is None,
+            exchangeable=val_is_drawn(table, self.contents.split),
             fingerprint=fingerprint_of(
                 store, target, by_store, missing, preprocessing, asked, weights
             ),

@@ -14,7 +14,7 @@ from g2d.errors import UserError
 from g2d.table.columns.targets import read_target
 from g2d.table.dataset import TableData
 from g2d.table.reading.source import Table
-from g2d.table.rows.division import SplitBy, divide, unplaced
+from g2d.table.rows.division import SplitBy, divide, unplaced, val_is_drawn
 
 
 def table(**columns):
@@ -201,3 +201,34 @@ def test_policies_that_differ_have_different_names():
     ways = [{}, {"seed": 1}, {"val": 0.2}, {"group": "a"}, {"time": "a"}, {"column": "a"}]
     assert len({SplitBy.of(way).name for way in ways}) == len(ways)
     assert SplitBy.of({}).name == "70%/15%/15% random, seed 0"
+
+
+@pytest.mark.parametrize(
+    ("how", "drawn"),
+    [
+        ({}, True),
+        ({"column": "marks"}, True),
+        ({"column": "all marks"}, False),
+        ({"group": "who"}, False),
+        ({"time": "day"}, False),
+    ],
+)
+def test_validation_is_drawn_where_no_column_says_which_rows_it_has(how, drawn):
+    rows = 40
+    columns = {
+        "marks": [None, *["Train"] * (rows - 9), *["test"] * 8],
+        "all marks": [*["train"] * (rows - 16), *["Valid"] * 8, *["test"] * 8],
+        "who": [f"p{row % 10}" for row in range(rows)],
+        "day": [str(row) for row in range(rows)],
+    }
+    whole = table(y=["a", "b"] * (rows // 2), **columns)
+    assert val_is_drawn(whole, SplitBy.of(how)) == drawn
+    marked = [row for row in range(rows) if (columns.get(how.get("column")) or ["x"] * rows)[row]]
+    usable = np.isin(np.arange(rows), marked)
+    one, other = (
+        divided(["a", "b"] * (rows // 2), usable, {**how, "seed": seed}, **columns).val.tolist()
+        for seed in (0, 1)
+    )
+    assert one
+    if how != {"group": "who"}:  # whose draws are of groups
+        assert (one != other) == drawn  # what is drawn, another seed draws otherwise

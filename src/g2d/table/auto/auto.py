@@ -40,7 +40,7 @@ class AutoSettings:
     Attributes:
         folds: In how many folds train and validation are cross-validated; 1 compares on
             validation as it is. By default 1 where validation has 1000 rows or more, or where a
-            column, a group or time divides the rows; else 5, or 3 from 2000 rows on.
+            column, a group or time says which rows validate; else 5, or 3 from 2000 rows on.
         budget_minutes: Of process time, for everything; no limit when null.
         prefer: Who is kept. `best` is the blend of all, unless the best candidate is better by more
             than two standard errors; `simplest` is the simplest within one of the best.
@@ -138,9 +138,8 @@ def _train_into(
     final = kept_recipe(recipe, kept, splits)
     if run.started:  # before an interrupt, from which weights may differ in their last digits
         final = recipe_from(dict(run.about["recipe"]))
-    train(
-        final, run.path.parent, resume=True, name=run.path.name, splits=data(final), fabric=fabric
-    )
+    own = splits if final.data == recipe.data else data(final)
+    train(final, run.path.parent, resume=True, name=run.path.name, splits=own, fabric=fabric)
     if training_settings(recipe).epochs < wanted:
         search.cuts.append(f"{training_settings(recipe).epochs} of {wanted} epochs at most")
     remember()
@@ -170,6 +169,7 @@ def _record(
         "score": score_name(task),
         "rows": sum(len(rows.compared) for rows in search.rounds[:folds]),
         "folds": folds,
+        "exchangeable": search.splits.spec.exchangeable,
         "prefer": search.prefer,
         "candidates": [line.as_dict() for line in lines],
         "kept": {

@@ -41,9 +41,9 @@ class Round:
 def usual_folds(splits: Splits) -> int:
     """How many rounds: 1 where validation compares, more where train and validation are folded.
 
-    Rows are folded where they are few and were split at random. Where a column, a group or time
-    divides them, validation as it is compares: other divisions would put rows on both sides that
-    belong together.
+    Rows are folded where they are few and validation was drawn at random. Where a column, a group
+    or time says which rows validate, these compare: other divisions would put rows on both sides
+    that belong together.
     """
     if not splits.spec.exchangeable or len(splits.val) >= _MANY:
         return 1
@@ -64,7 +64,8 @@ def make_rounds(splits: Splits, folds: int, seed: int) -> list[Round]:
     if folds > 1 and not splits.spec.exchangeable:
         raise UserError(
             f"method.folds: got {folds}, and the rows of {splits.spec.name} are split by a column; "
-            "folds would put rows on both sides that belong together; leave folds out"
+            "folds would put rows on both sides that belong together; leave folds out, or, if the "
+            "column marks val rows that were drawn at random, mark them train"
         )
     away = replace(splits, test=Withheld(len(splits.test)))
     if folds == 1:

@@ -141,6 +141,23 @@ def divide(table: Table, target: Target, how: SplitBy, usable: NDArray[np.bool_]
     return division
 
 
+def val_is_drawn(table: Table, how: SplitBy) -> bool:
+    """Whether validation is drawn at random: from all rows, or where a column names none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> table = Table({"part": ["train", "test", "train"]}, Path(), "t")
+        >>> val_is_drawn(table, SplitBy()), val_is_drawn(table, SplitBy(column="part"))
+        (True, True)
+        >>> val_is_drawn(table, SplitBy(time="part"))
+        False
+    """
+    if how.column is None:
+        return how.by is None
+    said = {cell.lower() for cell in set(table.column(how.column)) if cell is not None}
+    return not any(SPLIT_VALUES[one] == "val" for one in said)
+
+
 def check_division(name: str, division: Division) -> None:
     """Makes sure that each split has rows.
 
