@@ -333,6 +333,17 @@ def own_data_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def readings_table(result: dict[str, Any], table: str, epochs: str) -> str:
+    """Test accuracy of a table's rows under each of the three readings of the paper."""
+    readings = result["tables"][table][epochs]
+    lines = [f"| | {' | '.join(readings)} |", f"|---|{'---:|' * len(readings)}"]
+    for label in dict.fromkeys(label for part in readings.values() for label in part["rows"]):
+        rows = [part["rows"].get(label) for part in readings.values()]
+        cells = ["–" if row is None else _spread(row, 1) for row in rows]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -347,6 +358,12 @@ def _spread(values: dict[str, Any], scale: float = 100, digits: int = 1) -> str:
 def _table_of(result: dict[str, Any]) -> str:
     if "mean_rank" in result:
         return own_data_table(result)
+    if "tables" in result:
+        return "\n\n".join(
+            f"{table}, {epochs} epochs\n\n{readings_table(result, table, epochs)}"
+            for table, found in result["tables"].items()
+            for epochs in found
+        )
     if "avmnist" in result:
         return f"{gpu_accuracy_table(result)}\n\n{gpu_step_table(result)}"
     if "installed" in result:

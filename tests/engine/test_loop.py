@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from g2d import (
     UserError,
 )
 from g2d.data.loader import make_loader
-from g2d.engine import TrainingSettings, evaluate, fit
+from g2d.engine import TrainingSettings, evaluate, fit, keeping, loop
 from g2d.engine.records import append_epoch
 from g2d.runs.run import Run
 from toy import PowerCutError
@@ -110,8 +111,9 @@ class CutIn(JointTraining):
         return {}
 
 
-def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path):
+def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path, monkeypatch):
     """On a device that is not exact, the epoch that was cut off may come out worse again."""
+    monkeypatch.setattr(keeping, "_SECONDS", 0.0)
     two, cut = tmp_path / "two", tmp_path / "cut"
     fit(JointTraining(student(), Always(3)), *loaders(), settings(), folder=two, stop_after=2)
     with pytest.raises(PowerCutError):
@@ -122,6 +124,48 @@ def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path):
     expected = load_file(two / "model.safetensors")
     assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
     assert {path.name for path in cut.iterdir()} == {path.name for path in two.iterdir()}
+
+
+class CutBefore(JointTraining):
+    """The power fails before an epoch."""
+
+    last = 3
+
+    def on_epoch_start(self, epoch):
+        if epoch == self.last:
+            raise PowerCutError
+
+
+@pytest.mark.parametrize("task", [TASK, Always(3), First(3)])
+def test_epochs_that_no_checkpoint_knows_are_trained_again(tmp_path, monkeypatch, task):
+    """Epochs that are shorter than the time between two checkpoints."""
+    monkeypatch.setattr(keeping, "_SECONDS", 1e9)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    told: list[int] = []
+
+    @contextmanager
+    def telling(*names, **options):
+        yield lambda record: told.append(record["epoch"])
+
+    monkeypatch.setattr(loop, "open_loggers", telling)
+    fit(JointTraining(student(), task), *loaders(), settings(), folder=whole)
+    assert told == [0, 1, 2, 3]
+    with pytest.raises(PowerCutError):
+        fit(CutBefore(student(), task), *loaders(), settings(), folder=cut)
+    assert torch.load(cut / "last.ckpt", weights_only=True)["progress"]["epoch"] == 1
+    assert [record["epoch"] for record in Run(cut).epochs] == [0, 1, 2]
+    told.clear()
+    fit(JointTraining(student(8), task), *loaders(), settings(), folder=cut, resume=True)
+    assert told == [1, 2, 3]  # of the first they knew
+    assert {path.name for path in cut.iterdir()} == {path.name for path in whole.iterdir()}
+    for name in ("last.ckpt", "model.safetensors"):
+        read = load_file if name.endswith("tensors") else torch.load
+        one, other = (read(folder / name) for folder in (whole, cut))
+        one, other = (found.get("model", found) for found in (one, other))
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
+    records = [Run(folder).epochs for folder in (whole, cut)]
+    for one, other in zip(*records, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
 def test_a_first_epoch_that_was_cut_off_leaves_nothing_behind(tmp_path):

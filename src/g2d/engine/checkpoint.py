@@ -90,9 +90,14 @@ def load_checkpoint(
 
 def save_weights(path: Path, model: nn.Module) -> None:
     """Writes weights and buffers as safetensors, in one piece, with their checksum."""
+    save_state(path, model.state_dict())
+
+
+def save_state(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Writes tensors as `save_weights` does those of a model."""
     from safetensors.torch import save
 
-    state = {key: value.contiguous() for key, value in model.state_dict().items()}
+    state = {key: value.contiguous() for key, value in state.items()}
     content = save(state, {checksums.KEY: checksums.of_tensors(state)})
     with atomic(path, len(content)) as temporary:
         # Not `save_file`, which puts a file of its own, without our lock, in this one's place.

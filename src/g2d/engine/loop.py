@@ -18,16 +18,10 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from g2d.batch import Batch
-from g2d.engine.checkpoint import (
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-    settle_weights,
-    waiting_weights,
-)
+from g2d.engine.checkpoint import load_checkpoint, load_weights, settle_weights
 from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.fabric_loop import FabricLoop
+from g2d.engine.keeping import Keeper
 from g2d.engine.loggers import open_loggers
 from g2d.engine.progress import Progress, progress_bar
 from g2d.engine.records import append_epoch, keep_epochs
@@ -152,6 +146,11 @@ def fit(
         keep_epochs(folder, state.epoch)
         settle_weights(folder, state.best_epoch)
     best_weights: dict[str, Tensor] = {}
+    keeper = None
+    if folder is not None and fabric.is_global_zero:
+        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "method": method}
+        keeper = Keeper(folder, parts)
+    unsaid: list[dict[str, Any]] = []  # epochs that the loggers have not been told
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
     loggers = settings.loggers if fabric.is_global_zero else ()
     with (
@@ -191,24 +190,20 @@ def fit(
                 state.best, state.best_epoch = value, epoch
                 if folder is None:
                     best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
-                elif fabric.is_global_zero:
-                    save_weights(waiting_weights(folder, epoch), model)
+                elif keeper is not None:
+                    keeper.best(epoch)
             record = _record(epoch, stage, loss, rate, seconds, measured)
             if probe is not None and fabric.is_global_zero:
                 record |= _looked(probe, title)
             logger.info("%s: %s", title, record)
-            if folder is not None and fabric.is_global_zero:
-                append_epoch(folder, record)
-                save_checkpoint(
-                    folder / "last.ckpt",
-                    model=model,
-                    optimizer=optimizer,
-                    scheduler=scheduler,
-                    method=method,
-                    progress=vars(state),
-                )
-                settle_weights(folder, state.best_epoch)
-            log(record)
+            unsaid.append(record)
+            if keeper is not None:
+                append_epoch(keeper.folder, record)
+            if keeper is None or keeper.keep(vars(state), now=epoch + 1 == last):
+                _tell(log, unsaid)
+        if keeper is not None and unsaid:  # training has ended early
+            keeper.keep(vars(state), now=True)
+            _tell(log, unsaid)
     fabric.barrier()
     if best_weights:
         model.load_state_dict(best_weights)
@@ -251,6 +246,13 @@ def _on_device(loader: DataLoader[Batch], fabric: Fabric) -> Iterator[Batch]:
     """
     for batch in loader:
         yield batch.to(fabric.device, non_blocking=True)
+
+
+def _tell(log: Callable[[dict[str, Any]], None], records: list[dict[str, Any]]) -> None:
+    """Tells the loggers of epochs, once a checkpoint says that these will not be repeated."""
+    for record in records:
+        log(record)
+    records.clear()
 
 
 def _looked(probe: Callable[[], dict[str, Any]], title: str) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace, UnionType
@@ -83,7 +85,6 @@ def check_options(
 
     signature = inspect.signature(target).parameters
     skip = {name for name in given if name in signature}
-    parser = _parser(target, frozenset(skip))
     unknown = sorted(set(options) - set(signature) | set(options) & skip)
     if unknown:
         choices = ", ".join(name for name in signature if name not in skip) or "none"
@@ -95,10 +96,34 @@ def check_options(
         if value is None and name in hints and not _takes_none(hints[name]):
             raise UserError(_expected(f"{where}.{name}", hints[name], value))
     try:
-        parsed = parser.parse_object(plain)
+        return _parsed(target, frozenset(skip), plain)
     except ArgumentError as error:
         raise UserError(_one_line(str(error), where, hints, plain)) from None
-    return dict(vars(parser.instantiate(parsed)))
+
+
+def _parsed(
+    target: Callable[..., Any], skip: frozenset[str], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The same options are parsed once in a process: settings are read for every model of a run."""
+    try:
+        text = json.dumps(options)
+        if json.loads(text) == options:
+            return deepcopy(_parsed_once(target, skip, text))
+    except (TypeError, ValueError):  # values that JSON does not know
+        pass
+    return _parsed_now(target, skip, options)
+
+
+@lru_cache(1024)
+def _parsed_once(target: Callable[..., Any], skip: frozenset[str], text: str) -> dict[str, Any]:
+    return _parsed_now(target, skip, json.loads(text))
+
+
+def _parsed_now(
+    target: Callable[..., Any], skip: frozenset[str], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    parser = _parser(target, skip)
+    return dict(vars(parser.instantiate(parser.parse_object(dict(options)))))
 
 
 @lru_cache(256)  # of a grid's cells, all are checked, by the same few classes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def machine() -> dict[str, Any]:
     }
 
 
+@cache
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -52,6 +54,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache  # the code that runs is the one that was there when it was asked first
 def _commit() -> str | None:
     """The checkout's commit, with `+changes` where files of the package differ from it."""
     package = Path(__file__).parents[1]
