@@ -23,6 +23,7 @@ from g2d.methods.loop import Loop
 from g2d.methods.mbsd import MBSD
 from g2d.methods.mis_me import MISME
 from g2d.methods.mla import MLA
+from g2d.methods.mlb import MLB
 from g2d.methods.mmcosine import MMCosine
 from g2d.methods.mmpareto import MMPareto
 from g2d.methods.mses import MSES
@@ -74,6 +75,7 @@ __all__ = [
     "MBSD",
     "MISME",
     "MLA",
+    "MLB",
     "MLP",
     "MSES",
     "MSLR",

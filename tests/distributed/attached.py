@@ -35,6 +35,7 @@ METHODS: dict[str, Any] = {
     "gradient_blending": lambda student: g2d.GradientBlending(student, TASK, super_epoch=1),
     "arl": lambda student: g2d.ARL(student, TASK),
     "cggm": lambda student: g2d.CGGM(student, TASK),
+    "mlb": lambda student: g2d.MLB(student, TASK),
     "inforeg": lambda student: g2d.InfoReg(student, TASK, first=0, threshold=0.0),
     "mbsd": lambda student: g2d.MBSD(student, TASK),
     "cml": lambda student: g2d.CML(student, TASK),

@@ -242,6 +242,7 @@ def test_purity_of_clusters_that_are_far_apart() -> None:
 
 BY_MODALITY: dict[str, Callable[[Tensor], Tensor]] = {
     "partial_suppression_factors": F.partial_suppression_factors,
+    "mlb_coefficients": F.mlb_coefficients,
     "ogm_coefficients": F.ogm_coefficients,
     "ogm_coefficients, min": lambda values: F.ogm_coefficients(values, ratio="min"),
     "opm_drop_rates": F.opm_drop_rates,

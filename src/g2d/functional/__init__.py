@@ -45,6 +45,7 @@ from g2d.functional.masking import (
 from g2d.functional.matching import dlmg_alpha, info_nce, matching_divergence
 from g2d.functional.modulation import (
     cggm_balance,
+    mlb_coefficients,
     mslr_ratio,
     ogm_coefficients,
     partial_suppression_factors,
@@ -97,6 +98,8 @@ __all__ = [
     "mean_ablation",
     "mla_projector",
     "mla_weights",
+    "mlb_coefficients",
+    "mlb_coefficients",
     "mmcosine_logits",
     "mmpareto_gradient",
     "mmpareto_products",

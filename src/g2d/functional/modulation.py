@@ -74,6 +74,33 @@ def ogm_coefficients(scores: Tensor, alpha: float = 0.3, ratio: Ratio = "mean") 
     return torch.where(rho > 1, 1 - torch.tanh(alpha * rho), 1.0)
 
 
+def mlb_coefficients(scores: Tensor, alpha: float = 0.8, beta: float = 2.0) -> Tensor:
+    """κ_m = 1 + tanh(α (ρ_m - 1)), its part above 1 times β - 1; ρ_m is the others over m.
+
+    Args:
+        scores: Mean confidence of every modality's own logits in the right answer, `(k,)`;
+            `nan` or infinite for a modality that no sample has, which is left out.
+        alpha: α.
+        beta: β, the most that κ can be.
+
+    Returns:
+        `(k,)`, by which the gradient of every modality is multiplied, between 1 - tanh(α) and β.
+
+    Source: Kontras et al., MLB, BMVC 2024 (arXiv 2405.07930), the authors' code.
+
+    Example:
+        >>> mlb_coefficients(torch.tensor([0.8, 0.4]))
+        tensor([0.6201, 1.6640])
+    """
+    there = scores.isfinite()
+    score = scores.where(there, 0.0).clamp(min=1e-8)
+    others = (score * there).sum() - score
+    ratio = others / (there.sum() - 1) / score
+    change = torch.tanh(alpha * (ratio - 1))
+    factors = 1 + torch.where(change > 0, (beta - 1) * change, change)
+    return factors.where(there & (there.sum() > 1), 1.0)
+
+
 def cggm_balance(improvement: Tensor, bounded: bool = True) -> Tensor:
     """B_m = Σ_{j≠m} Δ_j / Σ_j Δ_j: less for a modality that improves by more than the others.
 

@@ -166,6 +166,11 @@ METHODS = {
         "the modality that improves less gets the larger gradient",
         experimental=True,
     ),
+    "mlb": MethodEntry(
+        f"{_HERE}.mlb.MLB",
+        "gradient",
+        "unimodal losses; those ahead slowed down, those behind sped up",
+    ),
     "pdmp": MethodEntry(
         f"{_HERE}.pdmp.PDMP",
         "gradient",
