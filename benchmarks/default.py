@@ -36,7 +36,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "G²D and its teachers (blend)": {"name": "blend"},
     "branch losses alone": {"name": "g2d_loss", "alpha": 0.0, "beta": 0.0, "gamma": 1.0},
     "AMCo": {"name": "amco"},
-    "G²D, printed (default until now)": {"name": "g2d", "preset": "printed"},
+    "G²D, printed": {"name": "g2d", "preset": "printed"},
     "G²D, paper": {"name": "g2d", "preset": "paper"},
     "G²D, released": {"name": "g2d", "preset": "released"},
     "loss + γ, branch, init": {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         sys.stdout.flush()
     with _quiet(arguments.verbose or arguments.debug):
         found = diagnose(recipe, arguments.out, arguments.budget_minutes, arguments.seeds)
-    step = found.next_step(shlex.quote(str(file)), _again(arguments, changes))
+    step = found.next_step(shlex.quote(str(file)), partial(_again, arguments, changes))
     written = write_diagnosis(found, arguments.out, step, notes)
     if arguments.json:
         print(json.dumps(written, indent=2))
@@ -106,13 +108,14 @@ def _recipe(
     return recipe, notes, file
 
 
-def _again(arguments: argparse.Namespace, changes: list[str]) -> str:
-    """The command as it was typed, but for the number of seeds."""
+def _again(arguments: argparse.Namespace, changes: list[str], times: float) -> str:
+    """The command as it was typed, but for the number of seeds and so many times the budget."""
+    minutes = math.ceil(times * arguments.budget_minutes) if times > 1 else arguments.budget_minutes
     words = ["g2d", "diagnose", arguments.data]
     if arguments.target is not None:
         words += ["--target", arguments.target]
-    if arguments.budget_minutes != 10:
-        words += ["--budget-minutes", f"{arguments.budget_minutes:g}"]
+    if minutes != 10:
+        words += ["--budget-minutes", f"{minutes:g}"]
     if arguments.out != Path("diagnosis"):
         words += ["--out", str(arguments.out)]
     return shlex.join([*words, *changes])

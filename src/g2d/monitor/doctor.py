@@ -80,6 +80,18 @@ class Doctor:
 
     Attributes:
         history: What `epoch` returned, epoch by epoch.
+
+    Example:
+        >>> import g2d
+        >>> encoders = {name: nn.Linear(3, 4) for name in ("sound", "image")}
+        >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
+        >>> doctor = g2d.doctor(model, g2d.Classification(2))
+        >>> inputs = {name: torch.randn(4, 3) for name in encoders}
+        >>> batch = g2d.Batch(inputs, torch.tensor([0, 1, 0, 1]), torch.arange(4))
+        >>> nn.functional.cross_entropy(model(batch).logits, batch.target).backward()
+        >>> doctor.watch(batch)
+        >>> doctor.epoch() == doctor.history[-1]
+        True
     """
 
     def __init__(self, student: Student, task: Task, teachers: TeacherBank | None = None) -> None:

@@ -29,6 +29,13 @@ class Student(ABC):
     Args:
         net: The model itself, which stays as it is and is called as ever.
         modalities: Their names, in the declared order.
+
+    Example:
+        >>> import g2d
+        >>> net = nn.ModuleDict({"ears": nn.Linear(3, 2), "eyes": nn.Linear(5, 2)})
+        >>> student = g2d.attach(net, {"sound": net["ears"], "image": net["eyes"]})
+        >>> student.modalities, [tuple(p.shape) for p in student.encoder_parameters("image")]
+        (('sound', 'image'), [(2, 5), (2,)])
     """
 
     def __init__(self, net: nn.Module, modalities: tuple[str, ...]) -> None:

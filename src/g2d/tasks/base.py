@@ -15,6 +15,12 @@ class Task(ABC):
         outputs: Width of the logits.
         metric: Name of the metric that models are compared by.
         higher_is_better: Whether that metric grows with quality.
+
+    Example:
+        >>> from g2d import Classification
+        >>> task, logits = Classification(3), torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.5]])
+        >>> task.predict(logits).tolist(), task.metrics(logits, torch.tensor([0, 2]))["accuracy"]
+        ([0, 1], 0.5)
     """
 
     outputs: int

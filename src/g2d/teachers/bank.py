@@ -47,6 +47,21 @@ class TeacherBank(ABC):
         task: What they predict.
         modalities: Whose teachers are here, in the declared order.
         any_data: Whether it answers to any batch, or only to those of one split.
+
+    Example:
+        A teacher that is no network, for methods that ask for logits alone:
+
+        >>> import torch
+        >>> from g2d.tasks import Classification
+        >>> class Loudness(TeacherBank):
+        ...     task, modalities = Classification(2), ("sound",)
+        ...
+        ...     def outputs(self, batch):
+        ...         loud = batch.input_of("sound").mean(dim=1)
+        ...         return {"sound": TeacherOutputs(loud[:, None], torch.stack([-loud, loud], 1))}
+        >>> batch = Batch({"sound": torch.ones(1, 4)}, torch.tensor([1]), torch.arange(1))
+        >>> Loudness().confidence(batch)
+        {'sound': tensor([0.8808])}
     """
 
     any_data = True

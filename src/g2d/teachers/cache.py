@@ -49,6 +49,19 @@ class CachedTeachers(TeacherBank):
 
     Raises:
         UserError: There is no finished cache, or it was computed from something else.
+
+    Example:
+        >>> import tempfile
+        >>> from g2d import Classification
+        >>> model = UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=3)
+        >>> teachers = OnlineTeachers({"sound": model}, Classification(3))
+        >>> split = Batch({"sound": torch.randn(6, 4)}, torch.zeros(6).long(), torch.arange(6))
+        >>> key = cache_key(teachers.models, "these six samples")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_cache(Path(folder), teachers, key, lambda begin: [split], rows=6)
+        ...     cached = CachedTeachers(Path(folder), key, Classification(3))
+        ...     cached.outputs(split)["sound"].features.shape
+        torch.Size([6, 8])
     """
 
     any_data = False

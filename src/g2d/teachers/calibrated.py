@@ -160,6 +160,16 @@ class CalibratedTeachers(TeacherBank):
     Args:
         teachers: Online or cached.
         calibration: As `calibrate` found it, or as it was saved.
+
+    Example:
+        >>> from g2d import Classification, OnlineTeachers, UnimodalModel
+        >>> model = UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=3)
+        >>> raw = OnlineTeachers({"sound": model}, Classification(3))
+        >>> calm = CalibratedTeachers(raw, Calibration({"sound": 2.0}, {"sound": 1.0}))
+        >>> batch = Batch({"sound": torch.randn(2, 4)}, torch.tensor([0, 2]), torch.arange(2))
+        >>> one, other = (bank.outputs(batch)["sound"].logits for bank in (raw, calm))
+        >>> torch.equal(one / 2, other)
+        True
     """
 
     def __init__(self, teachers: TeacherBank, calibration: Calibration) -> None:

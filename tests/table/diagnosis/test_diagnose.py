@@ -158,7 +158,9 @@ def test_a_recipe_is_diagnosed_too(g2d, tmp_path):  # noqa: F811
     assert found["verdict"] == "unclear"  # one seed shows nothing of the spread over seeds
     assert found["modalities"]["quick"]["teacher"]["low"] is None
     assert found["headline"] == "Not enough training runs to tell"
+    # five times the seeds for five times the minutes, or epochs would be cut
     assert found["next"]["command"].endswith("--seeds 5")
+    assert "--budget-minutes 50 " in found["next"]["command"]
     parse(shlex.split(found["next"]["command"])[1:])
     refused = g2d("diagnose", path, "--target", "y")
     assert "--target: the recipe names its target; leave it out" in refused.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,12 +127,13 @@ class Diagnosis:
             "seconds": round(self.seconds, 1),
         }
 
-    def next_step(self, recipe: str, again: str) -> tuple[str, str]:
+    def next_step(self, recipe: str, again: Callable[[float], str]) -> tuple[str, str]:
         """The command to run next and why, as it is typed.
 
         Args:
             recipe: The recipe file, as it is typed.
-            again: The command of this diagnosis, as it was typed, without the number of seeds.
+            again: The command of this diagnosis, as it was typed, without the number of seeds, and
+                with so many times its budget.
         """
         kind = overall(self.findings)
         if kind == "unclear":
@@ -140,10 +141,10 @@ class Diagnosis:
             if needed:
                 rows = self.data["rows"]
                 total = round_up(max(needed) * sum(rows.values()) / rows["judged"])
-                return again, f"Ask again when there are about {total} rows."
+                return again(1.0), f"Ask again when there are about {total} rows."
             if any(map(needs_seeds, self.findings)):
                 more = min(10, max(5, 2 * self.plan.seeds))
-                return f"{again} --seeds {more}", "More seeds are needed to tell."
+                return f"{again(more / self.plan.seeds)} --seeds {more}", "More seeds are needed to tell."
         best = winner(self.rivals)
         if best is not None:
             return (
