@@ -214,6 +214,8 @@ def test_the_table_of_own_data_is_the_committed_one(tables):
     mean, error = result["data"]["movies"]["auto_less"]["linear"]
     assert f"{-100 * mean:.1f} points, more than one standard error over test rows" in page
     assert f"({100 * error:.1f})" in page
+    mean, error = result["data"]["movies_anew"]["auto_less"]["linear"]
+    assert f"is better by {-100 * mean:.1f} points (standard error {100 * error:.1f})" in page
     assert {len(found["kept"]) for found in result["data"].values()} == {5}
     other = {
         name: 100 * (found["test"]["auto"]["mean"] - found["test"]["widedeep"]["mean"])
@@ -222,7 +224,7 @@ def test_the_table_of_own_data_is_the_committed_one(tables):
     }
     ahead = {f"{-other.pop(name):.1f}" for name in ("wine", "movies")}
     worse = sorted(other.values())
-    assert (len(worse), f"by {'/'.join(ahead)} points each" in page) == (4, True)
+    assert (len(worse), f"by {'/'.join(ahead)} points each" in page) == (5, True)
     assert f"{worse[0]:.1f} to {worse[-1]:.1f} points worse on the others" in page
 
 
