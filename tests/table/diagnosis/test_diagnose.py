@@ -37,7 +37,9 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def check(case, seed, folder):
-    found = diagnose(recipe_from(made_recipe(case, seed)), folder, seeds=3).as_dict()
+    made = made_recipe(case, seed)
+    made["training"] |= {"clip_norm": 10.0}  # of its many seeds, some diverge otherwise
+    found = diagnose(recipe_from(made), folder, seeds=3).as_dict()
     kinds = {name: about["verdict"] for name, about in found["modalities"].items()}
     assert (found["verdict"], kinds) == CASES[case], found["words"]
     return found
