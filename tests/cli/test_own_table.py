@@ -46,7 +46,7 @@ def test_a_column_that_names_no_val_rows_leaves_train_to_folds(g2d, table, tmp_p
         said = g2d("train", table, "--target", "kind", "--out", out, "--training.epochs", "1")
         assert said.status == 0, said.err
         assert rounds in " ".join(said.out.split())
-        assert ("few rows  only 20 compare" in said.out) == (val == "val")
+        assert ("only 20 compare, which column split marks val;" in said.out) == (val == "val")
 
 
 def test_what_is_cut_is_said_once_in_training(g2d, tmp_path):

@@ -37,10 +37,11 @@ def show_leaderboard(folder: Path) -> None:
         rows,
         f"± is one standard error; seconds are process time, teachers included. Kept is {who}.",
     )
-    if found["rows"] < _FEW and not found.get("exchangeable", True):
+    protocol = found.get("protocol", "")  # of a column of splits it names the column
+    if found["rows"] < _FEW and found["folds"] == 1 and protocol.startswith("column "):
         print(
-            f"  few rows  only {found['rows']} compare; if they were drawn at random, say so, and "
-            "all training rows compare, in folds (docs/own-data.md#what-auto-compares)"
+            f"  few rows  only {found['rows']} compare, which {protocol} marks val; if they were "
+            "drawn at random, mark them train: then all training rows compare, in folds"
         )
     above = [
         line["name"]

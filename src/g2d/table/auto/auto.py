@@ -169,7 +169,7 @@ def _record(
         "score": score_name(task),
         "rows": sum(len(rows.compared) for rows in search.rounds[:folds]),
         "folds": folds,
-        "exchangeable": search.splits.spec.exchangeable,
+        "protocol": search.splits.spec.protocol,
         "prefer": search.prefer,
         "candidates": [line.as_dict() for line in lines],
         "kept": {
