@@ -26,8 +26,8 @@ OF_THE_PAPER = [
     words for words in COMMANDS if any("=DIR" in word for word in words) and "--as" not in words
 ]
 SMALL = ["--encoders.image.width", "8", "--encoders.audio.width", "8"]
-# Every method, the baselines for missing modalities, six fusions under two methods, and time that
-# is measured.
+# By `make test-slow`: every method, the baselines for missing modalities, six fusions under two
+# methods, and time that is measured.
 SLOW = {"table1", "table5", "table10", "table11"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from contextlib import contextmanager
+from itertools import accumulate, cycle
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from g2d import (
 from g2d.data.loader import make_loader
 from g2d.engine import TrainingSettings, evaluate, fit, keeping, loop
 from g2d.engine.records import append_epoch
+from g2d.errors import DivergedError
 from g2d.runs.run import Run
 from toy import PowerCutError
 from toy_parts import SPLITS, TASK, bank, student
@@ -166,6 +168,64 @@ def test_epochs_that_no_checkpoint_knows_are_trained_again(tmp_path, monkeypatch
     records = [Run(folder).epochs for folder in (whole, cut)]
     for one, other in zip(*records, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+class Until(Classification):
+    """Takes the epochs before some number for better, and no later one."""
+
+    def __init__(self, epoch):
+        super().__init__(3)
+        self.left = epoch
+
+    def better(self, candidate, best):
+        self.left -= 1
+        return self.left >= 0
+
+
+@pytest.mark.parametrize("best", range(1, 10))
+def test_the_best_weights_are_right_however_long_epochs_take(tmp_path, monkeypatch, best):
+    """By a clock by which a checkpoint is due after some epochs and not after others."""
+    folders = {}
+    for name, ticks in {"often": [2.0], "at times": [0.3, 0.3, 2.0, 0.1], "never": [0.0]}.items():
+        clock = accumulate(cycle(ticks))
+        monkeypatch.setattr(keeping.time, "monotonic", lambda clock=clock: next(clock))
+        folder = folders[name] = tmp_path / name
+        training = settings(epochs=9, patience=3)
+        fit(JointTraining(student(), Until(best)), *loaders(), training, folder=folder)
+    whole = folders.pop("often")
+    for folder in folders.values():
+        assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}
+        for one, other in zip(*(Run(each).epochs for each in (whole, folder)), strict=True):
+            assert {**one, "seconds": 0} == {**other, "seconds": 0}
+        one, other = (load_file(each / "model.safetensors") for each in (whole, folder))
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
+        one, other = (torch.load(each / "last.ckpt", weights_only=True) for each in (whole, folder))
+        assert one["progress"]["epoch"] == other["progress"]["epoch"]
+        assert all(torch.equal(value, other["model"][key]) for key, value in one["model"].items())
+
+
+class NoNumberIn(JointTraining):
+    """Its loss becomes no number in the last epoch."""
+
+    def on_epoch_start(self, epoch):
+        self.broken = epoch == 3
+
+    def objective(self, outputs, batch):
+        return super().objective(outputs, batch) * (torch.nan if self.broken else 1.0)
+
+
+def test_loggers_are_told_of_the_epochs_before_training_broke_down(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "_SECONDS", 1e9)
+    told: list[int] = []
+
+    @contextmanager
+    def telling(*names, **options):
+        yield lambda record: told.append(record["epoch"])
+
+    monkeypatch.setattr(loop, "open_loggers", telling)
+    with pytest.raises(DivergedError):
+        fit(NoNumberIn(student(), TASK), *loaders(), settings(), folder=tmp_path)
+    assert told == [0, 1, 2]
 
 
 def test_a_first_epoch_that_was_cut_off_leaves_nothing_behind(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import g2d
 from g2d.functional.modulation import mlb_coefficients
 from g2d.methods.mlb import MLB
-from g2d.models.fusion import FiLMFusion
+from g2d.models.fusion import ConcatFusion, FiLMFusion
 from methods.by_equations import Seen, batches, begin, follow, late
 from methods.small import NAMES, TASKS, batch, gradients, sgd, student, weights
 from reference import mlb as paper
@@ -31,7 +31,7 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("name", CASES)
-def test_training_follows_the_code_of_the_authors(name: str, missing: bool, k: int) -> None:
+def test_training_follows_the_reference(name: str, missing: bool, k: int) -> None:
     options = {**CASES[name]}
     method = MLB(late(k), CLASSES, **options)
     balance = paper.Balance(branch=options.pop("modulated", "encoder") == "branch", **options)
@@ -46,7 +46,7 @@ scores = st.lists(st.integers(1, 32).map(lambda part: part / 32), min_size=2, ma
 
 
 @given(scores, st.floats(0.0, 4.0), st.floats(1.0, 5.0))
-def test_coefficients_are_those_of_the_authors(
+def test_coefficients_are_those_of_the_reference(
     values: list[float], alpha: float, beta: float
 ) -> None:
     expected = paper.coefficients({str(m): value for m, value in enumerate(values)}, alpha, beta)
@@ -130,6 +130,12 @@ def test_other_tasks_are_learned(kind: str) -> None:
     model = student(NAMES[:3], task.outputs)
     method = MLB(model.train(), task)
     method.on_fit_start(g2d.Loop(sgd(model), epochs=1))
+    data = batch(NAMES[:3], task, missing=True)
+    scaled = gradients(method, data)
+    method.alpha = 0.0
+    plain = gradients(method, data)
+    assert any(not torch.allclose(scaled[key], plain[key]) for key in plain)
+    method.alpha = 0.8
     losses = [float(method.step(batch(NAMES[:3], task, missing=True))) for _ in range(20)]
     assert losses[-1] < losses[0]
 
@@ -146,3 +152,10 @@ def test_other_tasks_are_learned(kind: str) -> None:
 def test_refuses_options_without_meaning(options: dict[str, Any], message: str) -> None:
     with pytest.raises(g2d.UserError, match=message):
         MLB(late(2), CLASSES, **options)
+
+
+def test_branches_are_refused_where_there_are_none() -> None:
+    with pytest.raises(g2d.UserError, match="no heads of their own here, so there is no branch"):
+        MLB(student(NAMES[:2], 4, ConcatFusion), CLASSES, modulated="branch")
+    MLB(student(NAMES[:2], 4, ConcatFusion), CLASSES)
+    MLB(student(NAMES[:2], 4, ConcatFusion), CLASSES, modulated="branch", alpha=0.0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
+import torch
 
 from g2d import G2D, Classification, UserError
 from g2d.engine import TrainingSettings
@@ -145,3 +147,34 @@ def test_what_is_given_is_never_an_option():
 def test_a_component_needs_a_name(spec):
     with pytest.raises(UserError, match="fusion: expected a name, or a mapping with a name, got"):
         split_spec(spec, "fusion")
+
+
+MISSING = object()
+GRAPH = torch.ones(2, requires_grad=True) * 2
+
+
+class Peculiar:
+    """Its defaults cannot be copied, or mean something by being what they are."""
+
+    def __init__(self, width: int = 3, left=MISSING, graph=GRAPH, names: list[str] = ["a"]) -> None:  # noqa: B006
+        pass
+
+
+@pytest.mark.parametrize("options", [{}, {"width": 4}])
+def test_defaults_are_the_objects_of_the_signature_and_lists_are_nobody_elses(options):
+    for _ in range(2):  # the second time from memory
+        found = check_options(Peculiar, options, "method")
+        assert found["left"] is MISSING
+        assert found["graph"] is GRAPH
+        assert found["names"] == ["a"]
+        found["names"].append("b")
+
+
+def test_what_was_given_before_does_not_answer_for_another_type():
+    for value in (1, True, 1.0, 1):
+        said = check_options(dict_of, {"x": value}, "data")["x"]
+        assert (said, type(said)) == (value, type(value))
+
+
+def dict_of(x: Any) -> None:
+    """Takes anything."""

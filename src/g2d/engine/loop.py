@@ -175,7 +175,11 @@ def fit(
             stage, rate = method.stage(), float(scheduler.get_last_lr()[0])
             started = time.perf_counter()
             batches = _on_device(train, fabric)
-            loss = train_epoch(method, batches, settings.accumulate, bar)
+            try:
+                loss = train_epoch(method, batches, settings.accumulate, bar)
+            except DivergedError:  # nobody goes on from here, and the curve shows why
+                _tell(log, unsaid)
+                raise
             seconds = time.perf_counter() - started
             method.student.train_only(None)  # encoders are frozen while they train, no longer
             measured = evaluate(student, _on_device(val, fabric), method.task, fabric)

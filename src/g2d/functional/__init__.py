@@ -99,7 +99,6 @@ __all__ = [
     "mla_projector",
     "mla_weights",
     "mlb_coefficients",
-    "mlb_coefficients",
     "mmcosine_logits",
     "mmpareto_gradient",
     "mmpareto_products",

@@ -79,7 +79,7 @@ def mlb_coefficients(scores: Tensor, alpha: float = 0.8, beta: float = 2.0) -> T
 
     Args:
         scores: Mean confidence of every modality's own logits in the right answer, `(k,)`;
-            `nan` or infinite for a modality that no sample has, which is left out.
+            `nan` for a modality that no sample has, which is left out.
         alpha: α.
         beta: β, the most that κ can be.
 

@@ -42,7 +42,7 @@ class MLB(Method):
             modality's own head, as in the published code.
 
     Raises:
-        UserError: β is below 1.
+        UserError: β is below 1, or branches are to be scaled and there are none.
 
     Example:
         >>> import torch, g2d
@@ -81,6 +81,12 @@ class MLB(Method):
         if alpha or gamma:
             # without a loss of their own, heads that are added learn beside the model
             self.student.need_unimodal_logits(task.outputs, detached=gamma == 0)
+        added = self.student.added_heads is not None
+        if alpha and modulated == "branch" and not added and not self.student.has_branches:
+            raise UserError(
+                "modulated: the modalities have no heads of their own here, so there is no branch; "
+                "use encoder, late fusion, or attach the model with heads"
+            )
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The task's loss, and that of every modality's own logits."""

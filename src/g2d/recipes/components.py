@@ -107,11 +107,15 @@ def _parsed(
     """The same options are parsed once in a process: settings are read for every model of a run."""
     try:
         text = json.dumps(options)
-        if json.loads(text) == options:
-            return deepcopy(_parsed_once(target, skip, text))
+        known = json.loads(text) == options
     except (TypeError, ValueError):  # values that JSON does not know
-        pass
-    return _parsed_now(target, skip, options)
+        known = False
+    if not known:
+        return _parsed_now(target, skip, options)
+    found = _parsed_once(target, skip, text)
+    # whoever gets a list may change it; another default is the signature's own object
+    own = {key for key, value in found.items() if isinstance(value, list | dict | set)}
+    return {k: deepcopy(v) if k in options or k in own else v for k, v in found.items()}
 
 
 @lru_cache(1024)

@@ -30,7 +30,7 @@ AUTO = "auto"
 LEADERBOARD = "leaderboard.json"
 # What is known of an unfinished comparison, and the folder of its rounds, beside the kept run.
 _STATE, _FOLDER = "auto.json", "auto"
-_FORM = 3
+_FORM = 4
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def make_rounds(splits: Splits, folds: int, seed: int) -> list[Round]:
     if folds > 1 and not splits.spec.exchangeable:
         raise UserError(
             f"method.folds: got {folds}, and the rows of {splits.spec.name} are split by a column; "
-            "folds would put rows on both sides that belong together; leave folds out, or, if the "
-            "column marks val rows that were drawn at random, mark them train"
+            "folds would put rows on both sides that belong together; leave folds out. Where a "
+            "column marks rows val that were drawn at random, mark them train"
         )
     away = replace(splits, test=Withheld(len(splits.test)))
     if folds == 1:

@@ -144,7 +144,8 @@ class Diagnosis:
                 return again(1.0), f"Ask again when there are about {total} rows."
             if any(map(needs_seeds, self.findings)):
                 more = min(10, max(5, 2 * self.plan.seeds))
-                return f"{again(more / self.plan.seeds)} --seeds {more}", "More seeds are needed to tell."
+                command = f"{again(more / self.plan.seeds)} --seeds {more}"
+                return command, "More seeds are needed to tell."
         best = winner(self.rivals)
         if best is not None:
             return (

@@ -142,7 +142,7 @@ def divide(table: Table, target: Target, how: SplitBy, usable: NDArray[np.bool_]
 
 
 def val_is_drawn(table: Table, how: SplitBy) -> bool:
-    """Whether validation is drawn at random: from all rows, or where a column names none.
+    """Whether validation is drawn at random: from all rows, or where a column marks no row val.
 
     Example:
         >>> from pathlib import Path
