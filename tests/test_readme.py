@@ -234,6 +234,16 @@ def test_the_table_of_own_data_is_the_committed_one(tables):
     assert f"{worse[0]:.1f} to {worse[-1]:.1f} points worse on the others" in page
 
 
+def test_the_tables_of_the_three_readings_are_the_committed_ones(tables):
+    page = (ROOT / "docs" / "evidence.md").read_text()
+    result = tables.read("readings.json")
+    for table, found in result["tables"].items():
+        for epochs, readings in found.items():
+            mark = f"readings-{table}-{epochs}"
+            assert between(mark, page) == tables.readings_table(result, table, epochs)
+            assert {len(row["values"]) for r in readings.values() for row in r["rows"].values()} == {3}
+
+
 def test_every_method_was_chosen_on_validation(tables):
     result = tables.read("accuracy-avmnist-methods.json")
     for name, row in result["rows"].items():
