@@ -241,7 +241,9 @@ def test_the_tables_of_the_three_readings_are_the_committed_ones(tables):
         for epochs, readings in found.items():
             mark = f"readings-{table}-{epochs}"
             assert between(mark, page) == tables.readings_table(result, table, epochs)
-            assert {len(row["values"]) for r in readings.values() for row in r["rows"].values()} == {3}
+            assert {
+                len(row["values"]) for r in readings.values() for row in r["rows"].values()
+            } == {3}
 
 
 def test_every_method_was_chosen_on_validation(tables):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from g2d.cli.show import show_table
 from g2d.errors import UserError
 from g2d.recipes.dataset_catalog import DATASETS
 
+# Folders of the cache that are listed.
+_SHOWN = 10
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     actions = parser.add_subparsers(
-        title="actions", metavar="inspect|ls|prepare|check", required=True
+        title="actions", metavar="inspect|ls|prepare|check|cache", required=True
     )
     ls = _action(actions, "ls", "list datasets: how to obtain them, licences", "  g2d data ls")
     ls.add_argument(
@@ -65,6 +69,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("dataset", choices=DATASETS, metavar="DATASET", help="see g2d data ls")
     check.add_argument("--root", type=Path, help="the original files, or a prepared store")
     check.set_defaults(action=_check)
+    cache = _action(
+        actions,
+        "cache",
+        "show what is kept of tables that were read, and remove it",
+        "  g2d data cache\n  g2d data cache --clear --older-than 30\n"
+        "\nWhat is removed is made again when it is needed. $G2D_CACHE names another folder.",
+    )
+    cache.add_argument("--clear", action="store_true", help="remove it")
+    cache.add_argument(
+        "--older-than", type=_days, default=0.0, metavar="DAYS", help="only what is older"
+    )
+    cache.set_defaults(action=_cache)
 
 
 def _action(actions: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -103,6 +119,40 @@ def _ls(arguments: argparse.Namespace, changes: list[str]) -> None:
             continue
         given = "" if parameter.default is parameter.empty else f" (default: {parameter.default})"
         print(f"    --{option.replace('_', '-')}{given}\n        {described.get(option, '')}")
+
+
+def _days(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (days := float(text)) < 1e6:
+            return days
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of days, 0 or more")
+
+
+def _cache(arguments: argparse.Namespace, changes: list[str]) -> None:
+    from g2d.data.cache import cache_folder, forget, kept_in
+
+    _nothing_more(changes)
+    folder, since = cache_folder(), time.time() - 86400 * arguments.older_than
+    found = [kept for kept in kept_in(folder) if kept.made <= since]
+    total = f"{len(found)} folder{'s' * (len(found) != 1)}, {sum(kept.size for kept in found) / 1e6:.1f} MB"
+    if arguments.clear:
+        for kept in found:
+            forget(kept)
+        print(f"removed from {folder}: {total}")
+        return
+    rows = [
+        [
+            str(kept.path.relative_to(folder)),
+            f"{kept.size / 1e6:.1f}",
+            time.strftime("%Y-%m-%d", time.localtime(kept.made)),
+        ]
+        for kept in found[:_SHOWN]
+    ]
+    if rows:
+        show_table(f"{folder}: the largest", ["folder", "MB", "made"], rows)
+    older = f" --older-than {arguments.older_than:g}" if arguments.older_than else ""
+    removing = f"; g2d data cache --clear{older} removes them" if found else ""
+    print(f"{folder}: {total}{removing}")
 
 
 def _described(function: Callable[..., Any]) -> dict[str, str]:
