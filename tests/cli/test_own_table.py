@@ -50,7 +50,7 @@ def test_a_column_that_names_no_val_rows_leaves_train_to_folds(g2d, table, tmp_p
 
 
 def test_what_is_cut_is_said_once_in_training(g2d, tmp_path):
-    rows = [f"{'word ' * (60 if i % 9 == 4 else 3)}{i},{i % 5},{i % 2}" for i in range(60)]
+    rows = [f"{'word ' * (60 if i % 30 == 4 else 3)}{i},{i % 5},{i % 2}" for i in range(60)]
     file = tmp_path / "long.csv"
     file.write_text("note,size,kind\n" + "\n".join(rows) + "\n")
     recipe = tmp_path / "recipe.yaml"
@@ -64,6 +64,13 @@ def test_what_is_cut_is_said_once_in_training(g2d, tmp_path):
     said = g2d("train", recipe, "--out", tmp_path / "runs")
     assert said.status == 0, said.err
     assert said.err.count("are longer than the 5 words that are read") == 1
+    inspected = g2d("data", "inspect", file, "--target", "kind")
+    assert inspected.out.count("words that are read") == 1
+    words = ("--training.epochs", "1", "--out", tmp_path / "more")
+    said = g2d("train", file, "--target", "kind", *words)
+    assert said.status == 0, said.err
+    assert said.err.count("words that are read") == 1
+    assert "words that are read" in (tmp_path / "more" / "long-kind.yaml").read_text()
 
 
 def test_a_recipe_that_was_edited_is_not_overwritten(g2d, table, tmp_path):

@@ -134,7 +134,8 @@ def _cache(arguments: argparse.Namespace, changes: list[str]) -> None:
     _nothing_more(changes)
     folder, since = cache_folder(), time.time() - 86400 * arguments.older_than
     found = [kept for kept in kept_in(folder) if kept.made <= since]
-    total = f"{len(found)} folder{'s' * (len(found) != 1)}, {sum(kept.size for kept in found) / 1e6:.1f} MB"
+    megabytes = sum(kept.size for kept in found) / 1e6
+    total = f"{len(found)} folder{'s' * (len(found) != 1)}, {megabytes:.1f} MB"
     if arguments.clear:
         for kept in found:
             forget(kept)

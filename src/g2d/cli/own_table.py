@@ -49,6 +49,7 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
     from g2d.files import write_whole
     from g2d.table.declared import name_of
     from g2d.table.inspection.inspect import as_yaml, inspect_table
+    from g2d.table.inspection.looks import Shortened
 
     recipe, notes = inspect_table(name, target)
     text, file = as_yaml(recipe, notes), out / f"{name_of(name)}-{name_of(target)}.yaml"
@@ -59,7 +60,8 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
         )
     write_whole(file, text)
     for note in notes:
-        print(f"{name}: {note}", file=sys.stderr)
+        if not isinstance(note, Shortened):
+            print(f"{name}: {note}", file=sys.stderr)
     print(
         f"The recipe is in {file}. If a column was guessed wrong, edit it there.", file=sys.stderr
     )
