@@ -128,6 +128,29 @@ def test_the_best_weights_are_those_that_the_checkpoint_knows(tmp_path, monkeypa
     assert {path.name for path in cut.iterdir()} == {path.name for path in two.iterdir()}
 
 
+class Watching(JointTraining):
+    """Keeps the order in which it saw the samples of every epoch."""
+
+    def on_epoch_start(self, epoch):
+        self.seen = {**getattr(self, "seen", {}), epoch: []}
+
+    def objective(self, outputs, batch):
+        self.seen[max(self.seen)] += batch.index.tolist()
+        return super().objective(outputs, batch)
+
+
+def test_every_epoch_has_an_order_of_its_own_and_a_resumed_one_the_same(tmp_path):
+    whole = Watching(student(), TASK)
+    fit(whole, *loaders(), settings(), folder=tmp_path / "whole")
+    orders = list(whole.seen.values())
+    assert all(sorted(order) == list(range(len(SPLITS.train))) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+    fit(Watching(student(), TASK), *loaders(), settings(), folder=tmp_path / "cut", stop_after=2)
+    rest = Watching(student(), TASK)
+    fit(rest, *loaders(), settings(), folder=tmp_path / "cut", resume=True)
+    assert rest.seen == {epoch: whole.seen[epoch] for epoch in (2, 3)}
+
+
 class CutBefore(JointTraining):
     """The power fails before an epoch."""
 
