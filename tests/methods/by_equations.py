@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import g2d
 from methods.small import NAMES, TASKS, batch, sgd, student
@@ -107,3 +107,32 @@ def follow(
                     value.detach().double(), params[key], rtol=1e-3, atol=1e-5
                 )
         after(epoch)
+
+
+def in_one_and_in_halves(
+    make: Callable[[g2d.MultimodalModel], g2d.Method], steps: int = 3
+) -> tuple[g2d.Method, g2d.Method]:
+    """Two methods after the same steps: of one batch each, and of its halves.
+
+    The model has no batch norm, so that a half is no other batch than a part of the whole.
+    """
+    whole = batch(NAMES[:2], TASKS["classification"], size=8)
+    halves = [
+        g2d.Batch({n: x[rows] for n, x in whole.inputs.items()}, whole.target[rows], whole.index)
+        for rows in (slice(0, 4), slice(4, 8))
+    ]
+
+    def trained(parts: Sequence[g2d.Batch]) -> g2d.Method:
+        torch.manual_seed(1)
+        encoders = {
+            name: nn.Sequential(nn.Flatten(), nn.Linear(x[0].numel(), 4))
+            for name, x in whole.inputs.items()
+        }
+        method = make(g2d.MultimodalModel(encoders, g2d.LateFusion(dict.fromkeys(encoders, 4), 4)))
+        begin(method, parts, epochs=1)
+        method.on_epoch_start(0)
+        for _ in range(steps):
+            method.step(*parts)
+        return method
+
+    return trained([whole]), trained(halves)

@@ -14,8 +14,8 @@ import g2d
 from g2d.functional.inforeg import inforeg_gaps, inforeg_strength, inforeg_window
 from g2d.methods.inforeg import InfoReg
 from g2d.models.fusion import FiLMFusion, UnimodalHeads
-from methods.by_equations import Seen, batches, begin, follow, late
-from methods.small import NAMES, TASKS, batch, gradients, sgd, student, weights
+from methods.by_equations import Seen, batches, begin, follow, in_one_and_in_halves, late
+from methods.small import NAMES, TASKS, gradients, student, weights
 from reference import g2d as networks
 from reference import inforeg as paper
 
@@ -123,28 +123,11 @@ def test_the_encoder_that_is_ahead_is_pulled_to_where_it_began_and_no_other() ->
 
 def test_a_step_of_two_batches_is_that_of_both_in_one() -> None:
     """The scores are those of the step, and so is the square of its gradient."""
-    whole = batch(NAMES[:2], CLASSES, size=8)
-    halves = [
-        g2d.Batch({n: x[rows] for n, x in whole.inputs.items()}, whole.target[rows], whole.index)
-        for rows in (slice(0, 4), slice(4, 8))
-    ]
-    kept = []
-    for parts in ([whole], halves):
-        torch.manual_seed(1)
-        encoders = {name: torch.nn.Flatten() for name in NAMES[:2]}
-        encoders = {
-            name: torch.nn.Sequential(flat, torch.nn.LazyLinear(4))
-            for name, flat in encoders.items()
-        }
-        model = g2d.MultimodalModel(encoders, g2d.LateFusion(dict.fromkeys(encoders, 4), 4))
-        model(whole)
-        method = InfoReg(model, CLASSES, first=0, score="confidence")
-        method.on_fit_start(g2d.Loop(sgd(model), epochs=1))
-        method.on_epoch_start(0)
-        for _ in range(3):
-            method.step(*parts)
-        kept.append((weights(model), method.state_dict()["sum"]))
-    torch.testing.assert_close(kept[1], kept[0])
+    one, other = in_one_and_in_halves(
+        lambda model: InfoReg(model, CLASSES, first=0, score="confidence")
+    )
+    torch.testing.assert_close(weights(other.student.net), weights(one.student.net))
+    torch.testing.assert_close(other.state_dict()["sum"], one.state_dict()["sum"])
 
 
 def test_an_epoch_that_is_told_of_twice_begins_once() -> None:

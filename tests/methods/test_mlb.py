@@ -14,7 +14,7 @@ import g2d
 from g2d.functional.modulation import mlb_coefficients
 from g2d.methods.mlb import MLB
 from g2d.models.fusion import ConcatFusion, FiLMFusion
-from methods.by_equations import Seen, batches, begin, follow, late
+from methods.by_equations import Seen, batches, begin, follow, in_one_and_in_halves, late
 from methods.small import NAMES, TASKS, batch, gradients, sgd, student, weights
 from reference import mlb as paper
 
@@ -101,27 +101,8 @@ def test_without_losses_of_their_own_added_heads_only_watch() -> None:
 
 
 def test_a_step_of_two_batches_is_that_of_both_in_one() -> None:
-    whole = batch(NAMES[:2], CLASSES, size=8)
-    halves = [
-        g2d.Batch({n: x[rows] for n, x in whole.inputs.items()}, whole.target[rows], whole.index)
-        for rows in (slice(0, 4), slice(4, 8))
-    ]
-    kept = []
-    for parts in ([whole], halves):
-        torch.manual_seed(1)
-        encoders = {
-            name: torch.nn.Sequential(
-                torch.nn.Flatten(), torch.nn.Linear(25 if name == "image" else 6, 4)
-            )
-            for name in NAMES[:2]
-        }
-        model = g2d.MultimodalModel(encoders, g2d.LateFusion(dict.fromkeys(encoders, 4), 4))
-        method = MLB(model, CLASSES)
-        method.on_fit_start(g2d.Loop(sgd(model), epochs=1))
-        for _ in range(3):
-            method.step(*parts)
-        kept.append(weights(model))
-    torch.testing.assert_close(kept[1], kept[0])
+    one, other = in_one_and_in_halves(lambda model: MLB(model, CLASSES))
+    torch.testing.assert_close(weights(other.student.net), weights(one.student.net))
 
 
 @pytest.mark.parametrize("kind", ["multilabel", "regression"])
