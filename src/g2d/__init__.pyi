@@ -8,6 +8,7 @@ from g2d.functional import learning_speed, rank
 from g2d.methods.agm import AGM
 from g2d.methods.amco import AMCo
 from g2d.methods.arl import ARL
+from g2d.methods.aug import AUG
 from g2d.methods.base import Method
 from g2d.methods.cggm import CGGM
 from g2d.methods.cml import CML
@@ -67,6 +68,7 @@ __version__: str
 __all__ = [
     "AGM",
     "ARL",
+    "AUG",
     "CGGM",
     "CML",
     "DIMML",

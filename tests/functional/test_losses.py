@@ -11,7 +11,7 @@ import g2d
 import g2d.functional as F
 from functional.drawn import B, features, logits, mask, present_of, target, task_pair
 from methods.small import TASKS
-from reference import cml, di_mml, dlmg, mbsd, reconboost
+from reference import aug, cml, di_mml, dlmg, mbsd, reconboost
 from reference import g2d as paper
 
 CLASSES = TASKS["classification"]
@@ -75,6 +75,15 @@ def test_reconboost(objective: str) -> None:
     found = F.reconboost_objective(z, rest, y, objective, 4.0, 1.5)
     for i in range(B):
         close(found[i], reconboost.boosting(z[i].double(), rest[i].double(), int(y[i]), plan))
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_aug(number: int) -> None:
+    terms, y = torch.stack([logits(CLASSES, seed) for seed in range(number)]), target(CLASSES)
+    found = F.aug_objective(terms, y, 0.3)
+    for i in range(B):
+        rows = [term[i].double() for term in terms]
+        close(found[i], aug.loss_of(rows, int(y[i]), 0.3))
 
 
 @pytest.mark.parametrize("forgive", [False, True])

@@ -42,11 +42,13 @@ NO_OFF: dict[str, str] = {
     "joint": "it is what the others are compared with",
     "mmcosine": "its classifier of cosines is no linear one",
     "di_mml": "no loss ever joins its encoders",
+    "aug": "each modality takes steps of its own through classifiers that it brings",
     "mla": "each modality takes steps of its own through one head",
     "reconboost": "it trains in phases, through one head",
 }
 # Methods in which the order of the modalities has a meaning: why.
 ORDERED: dict[str, str] = {
+    "aug": "they take their steps one after the other",
     "mla": "they take their steps one after the other",
     "reconboost": "their stages come one after the other",
 }

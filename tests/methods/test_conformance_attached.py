@@ -29,7 +29,7 @@ from methods.catalogued import (
 from methods.test_conformance import NO_OFF, class_of
 
 # Methods that bring a head of their own, and refuse a model that has no place for it.
-OWN_HEAD = ("di_mml", "greedy", "mis_me", "mla", "mmcosine", "reconboost")
+OWN_HEAD = ("aug", "di_mml", "greedy", "mis_me", "mla", "mmcosine", "reconboost")
 ATTACHED = [name for name in TRAINED if name not in OWN_HEAD]
 # Methods that mean something else by an absent modality in a model that they do not know: why.
 ABSENCE: dict[str, str] = {

@@ -35,7 +35,12 @@ from g2d.functional.gradients import (
     mmpareto_weight,
 )
 from g2d.functional.inforeg import inforeg_gaps, inforeg_strength, inforeg_window
-from g2d.functional.losses import cml_rise, reconboost_objective, unimodal_loss
+from g2d.functional.losses import (
+    aug_objective,
+    cml_rise,
+    reconboost_objective,
+    unimodal_loss,
+)
 from g2d.functional.masking import (
     amco_dependence,
     amco_mask_factors,
@@ -72,6 +77,7 @@ __all__ = [
     "amco_mask_rate",
     "arl_coefficients",
     "arl_entropies",
+    "aug_objective",
     "cggm_balance",
     "cluster_purity",
     "cml_rise",

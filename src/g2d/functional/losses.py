@@ -88,6 +88,42 @@ def reconboost_objective(
     return (w1 - w2 * task.confidence(rest, target)) * losses / task.outputs
 
 
+def aug_objective(terms: Tensor, target: Tensor, discount: float = 0.5) -> Tensor:
+    """What a modality learns whose logits are a sum of classifiers, and each alone of it.
+
+    With z the sum of all, z_n the last of them and p the softmax of z - z_n, a constant:
+    CE(z) + CE(z - z_n) + (1 - λ p[y]) CE(z_n): the last one learns least of what the others know
+    already. CE(z) alone where there is one classifier.
+
+    Args:
+        terms: The logits of every classifier, `(n, B, C)`.
+        target: Classes, `(B,)`.
+        discount: λ.
+
+    Returns:
+        `(B,)`.
+
+    Source: Jiang, Huang and Yang, AUG, NeurIPS 2025 (arXiv 2502.20120), sustained boosting, as in
+    the published code.
+
+    Example:
+        >>> certain, uncertain = torch.tensor([[9.0, 0.0]]), torch.zeros(1, 2)
+        >>> target = torch.tensor([0])
+        >>> aug_objective(torch.stack([uncertain]), target)
+        tensor([0.6931])
+        >>> aug_objective(torch.stack([certain, uncertain]), target)
+        tensor([0.3469])
+    """
+    task, whole = Classification(terms.shape[2]), terms.sum(dim=0)
+    loss = task.losses(whole, target)
+    if len(terms) == 1:
+        return loss
+    before = terms[:-1].sum(dim=0)
+    known = task.confidence(before.detach(), target)
+    last = (1 - discount * known) * task.losses(terms[-1], target)
+    return loss + task.losses(before, target) + last
+
+
 def cml_rise(
     part: Tensor,
     whole: Tensor,

@@ -8,13 +8,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from g2d import gates
-from g2d.batch import Batch, Outputs
+from g2d.batch import Batch
 from g2d.errors import UserError, check_choice
 from g2d.functional.gradients import mla_projector
-from g2d.methods.base import Method, check_weight
+from g2d.methods.alternating import Alternating, Gradients
+from g2d.methods.base import check_weight
 from g2d.methods.heads.mla import SharedHead
-from g2d.methods.parts import parts_of_step
 from g2d.methods.unimodal import loss_of_present
 from g2d.ranks import sum_over_ranks
 from g2d.student.base import Student
@@ -23,7 +22,7 @@ from g2d.tasks import MultiLabel, Task
 Projection = Literal["rls", "off"]
 
 
-class MLA(Method):
+class MLA(Alternating):
     """Trains the modalities in turn, through one head that they share.
 
     For each modality in turn: θ_m and W take a step on ℓ(W f_m + b, y), with dW ← dW P.
@@ -61,7 +60,6 @@ class MLA(Method):
         torch.Size([])
     """
 
-    one_loss = False
     kept = ("_last",)
 
     def __init__(
@@ -86,49 +84,31 @@ class MLA(Method):
         self.fusion = self.student.need_fusion("MLA", SharedHead, fixed=fixed)
         self._projector: Tensor | None = None
         self._last: Tensor | None = None
+        self._sums: list[Tensor] = []  # of the turn: features and how many they are
 
     def begin_epoch(self, epoch: int) -> None:
         """Forgets the directions: they are of features that have changed since."""
         self._projector = None
 
-    def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """There is no single one.
+    def trained_with(self, name: str) -> list[nn.Parameter]:
+        """The head, its weight first, and the adapter."""
+        adapter = self.fusion.adapters[name].parameters()
+        return [*self.fusion.head.parameters(), *(p for p in adapter if p.requires_grad)]
 
-        Raises:
-            UserError: Always.
-        """
-        raise self._no_single_loss()
+    def loss_of_turn(self, name: str, batch: Batch) -> Tensor:
+        """The task's loss of what the head says of the modality."""
+        feature = self.fusion.adapt(name, self.student.encode(name, batch.input_of(name)))
+        self._sums.append(sum_and_count(feature.detach(), batch.present.get(name)))
+        return loss_of_present(self.task, self.fusion.head(feature), batch, name)
 
-    def step(self, *batches: Batch) -> Tensor:
-        """One step of the optimizer for each modality, with no other modality in memory."""
-        batches = parts_of_step(batches)
-        losses = [self._step_of(name, batches) for name in self.student.modalities]
-        return torch.stack(losses).mean()
-
-    def _step_of(self, name: str, batches: tuple[Batch, ...]) -> Tensor:
-        fusion = self.fusion
-        own = [*fusion.adapters[name].parameters(), *self.student.encoder_parameters(name)]
-        # The head's weight is the first of them.
-        parameters = [*fusion.head.parameters(), *(p for p in own if p.requires_grad)]
-        size = sum(len(batch) for batch in batches)
-        gradients: list[Tensor | None] = [None] * len(parameters)
-        losses, sums = [], []
-        for batch in batches:
-            with self.precision():
-                feature = fusion.adapt(name, self.student.encode(name, batch.input_of(name)))
-                loss = loss_of_present(self.task, fusion.head(feature), batch, name)
-            loss = loss * (len(batch) / size)
-            found = self.loop.gradients(loss, parameters, keep=False)
-            gradients = gates.added(gradients, found)
-            losses.append(loss.detach())
-            sums.append(sum_and_count(feature.detach(), batch.present.get(name)))
+    def changed(self, name: str, gradients: Gradients) -> Gradients:
+        """The head's gradient projected; remembers the mean feature for who comes next."""
         if self.projection == "rls":
             gradients[0] = self._spared(gradients[0])
-            total = sum_over_ranks(torch.stack(sums).sum(dim=0))
+            total = sum_over_ranks(torch.stack(self._sums).sum(dim=0))
             self._last = total[:-1] / total[-1].clamp(min=1)
-        gates.assign(parameters, gradients)
-        self.loop.update()
-        return torch.stack(losses).sum()
+        self._sums = []
+        return gradients
 
     def _spared(self, gradient: Tensor | None) -> Tensor | None:
         """The gradient times P, after P has taken in the modality before, if there was one."""
@@ -139,10 +119,6 @@ class MLA(Method):
             self._projector = torch.eye(len(last), dtype=last.dtype, device=last.device)
         self._projector = mla_projector(self._projector, last, self.alpha)
         return gradient @ self._projector
-
-    def stage(self) -> str:
-        """They take turns."""
-        return "alternating"
 
 
 def sum_and_count(features: Tensor, present: Tensor | None) -> Tensor:

@@ -144,6 +144,13 @@ METHODS = {
         regression=False,
         fusions="own",
     ),
+    "aug": MethodEntry(
+        f"{_HERE}.aug.AUG",
+        "step",
+        "in turn; the one behind is given one more classifier at times",
+        regression=False,
+        fusions="own",
+    ),
     "gradient_blending": MethodEntry(
         f"{_HERE}.gradient_blending.GradientBlending",
         "loss",

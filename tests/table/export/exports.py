@@ -57,6 +57,7 @@ FUSIONS: dict[str, tuple[Component, Component]] = {
         {"name": "cross_attention", "tokens": "sequence", "heads": 2},
         "joint",
     ),
+    "aug": ("late", "aug"),
     "mla": ("late", "mla"),
     "reconboost": ("late", "reconboost"),
     "di_mml": ("late", "di_mml"),
