@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process a core, one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test test-ci test-slow test-slow-part test-conformance test-timm timm-environment coverage
+.PHONY: demo test test-ci test-slow test-conformance test-timm timm-environment coverage
 .PHONY: mutants fuzz check docs format docs-figure lock clean
 
 demo: .venv/installed-demo
@@ -13,19 +13,16 @@ demo: .venv/installed-demo
 test: .venv/installed-dev
 	$(PYTEST) -m "not slow and not conformance"
 
-# Besides them a twelfth of the slow ones, always the same, and those that are in every shard:
+# Besides them a third of the slow ones, another one every day, and those that are in every shard:
 # what `.ci/run` does.
 test-ci: .venv/installed-dev
-	$(PYTEST) -m "not conformance" --shard 7/12
+	$(PYTEST) -m "not conformance" --shard "$$(date +%j)/3"
 
 test-slow: .venv/installed-dev
 	$(PYTEST) -m slow
 
-# A third of them, another one every day.
-test-slow-part: .venv/installed-dev
-	$(PYTEST) -m slow --shard "$$(date +%j)/3"
-
-# What the tests of `make test-ci` run of every package, into benchmarks/results/coverage.json.
+# What the fast tests and a fixed twelfth of the slow ones run of every package, into
+# benchmarks/results/coverage.json.
 coverage: .venv/installed-dev
 	rm -rf build/coverage && mkdir -p build/coverage
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q -n auto -m "not conformance" --shard 7/12

@@ -44,12 +44,14 @@ SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 257, 188), "video": (3, 1, 22
 EQUAL: dict[str, tuple[int, ...]] = {"first": (1, 257, 188), "second": (1, 257, 188)}
 
 
-def make_batch(shapes: dict[str, tuple[int, ...]], device: torch.device) -> g2d.Batch:
+def make_batch(
+    shapes: dict[str, tuple[int, ...]], device: torch.device, size: int = BATCH
+) -> g2d.Batch:
     """One batch of noise; the time of a step does not depend on what is in it."""
     random = torch.Generator().manual_seed(0)
-    inputs = {n: torch.randn(BATCH, *s, generator=random) for n, s in shapes.items()}
-    target = torch.randint(CLASSES, (BATCH,), generator=random)
-    return g2d.Batch(inputs, target, torch.arange(BATCH)).to(device)
+    inputs = {n: torch.randn(size, *s, generator=random) for n, s in shapes.items()}
+    target = torch.randint(CLASSES, (size,), generator=random)
+    return g2d.Batch(inputs, target, torch.arange(size)).to(device)
 
 
 def make_model(shapes: dict[str, tuple[int, ...]]) -> g2d.MultimodalModel:
@@ -137,12 +139,12 @@ def _accelerator(batch: g2d.Batch) -> Any:
     return "gpu" if batch.target.is_cuda else "cpu"
 
 
-def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]]:
+def variants(device: torch.device, folder: Path, size: int) -> dict[str, Callable[[], Step]]:
     """Everything that is measured, by name; made only when called."""
     task = g2d.Classification(CLASSES)
 
     def prioritised(shapes: dict[str, tuple[int, ...]], leader: str) -> Step:
-        batch = make_batch(shapes, device)
+        batch = make_batch(shapes, device, size)
         cached = make_cached(dict.fromkeys(shapes, WIDTH), CLASSES, [batch], folder / leader)
         confidence = {name: 0.1 if name == leader else 0.9 for name in shapes}
         model = make_model(shapes).to(device)
@@ -150,10 +152,10 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
 
     def joint(shapes: dict[str, tuple[int, ...]]) -> Step:
         model = make_model(shapes).to(device)
-        return engine(g2d.JointTraining(model, task), make_batch(shapes, device), epoch=0)
+        return engine(g2d.JointTraining(model, task), make_batch(shapes, device, size), epoch=0)
 
     def joint_stage(shapes: dict[str, tuple[int, ...]], cached: bool) -> Step:
-        batch = make_batch(shapes, device)
+        batch = make_batch(shapes, device, size)
         bank: g2d.TeacherBank
         if cached:
             widths = dict.fromkeys(shapes, WIDTH)
@@ -166,7 +168,7 @@ def variants(device: torch.device, folder: Path) -> dict[str, Callable[[], Step]
 
     return {
         "bare PyTorch loop, joint": lambda: bare(
-            make_model(SHAPES).to(device), make_batch(SHAPES, device)
+            make_model(SHAPES).to(device), make_batch(SHAPES, device, size)
         ),
         "engine, joint": lambda: joint(SHAPES),
         "G²D joint stage, cached teachers": lambda: joint_stage(SHAPES, cached=True),
@@ -185,20 +187,20 @@ def reference(name: str) -> str:
     return f"{equal}engine, joint" if name.startswith(equal) else "engine, joint"
 
 
-def whole_runs(device: torch.device, folder: Path) -> dict[str, Callable[[], float]]:
+def whole_runs(device: torch.device, folder: Path, size: int) -> dict[str, Callable[[], float]]:
     """Seconds of a real run of 2 epochs: joint training, and G²D with one epoch a stage."""
-    task, samples = g2d.Classification(CLASSES), 3 * BATCH
+    task, samples = g2d.Classification(CLASSES), 3 * size
     rng = torch.Generator().manual_seed(0)
     arrays = {n: torch.randn(samples, *s, generator=rng).numpy() for n, s in EQUAL.items()}
     target = torch.randint(CLASSES, (samples,), generator=rng).numpy()
     train = ArraySplit(arrays, target)
-    val = ArraySplit({name: rows[:BATCH] for name, rows in arrays.items()}, target[:BATCH])
-    batches = [batch.to(device) for batch in make_loader(train, BATCH, shuffle=False)]
+    val = ArraySplit({name: rows[:size] for name, rows in arrays.items()}, target[:size])
+    batches = [batch.to(device) for batch in make_loader(train, size, shuffle=False)]
     cached = make_cached(dict.fromkeys(EQUAL, WIDTH), CLASSES, batches, folder / "run")
 
     def timed_run(make: Callable[[g2d.MultimodalModel], g2d.Method]) -> float:
-        settings = TrainingSettings(epochs=2, batch_size=BATCH, learning_rate=1e-3)
-        loaders = (make_loader(train, BATCH, shuffle=True), make_loader(val, BATCH, shuffle=False))
+        settings = TrainingSettings(epochs=2, batch_size=size, learning_rate=1e-3)
+        loaders = (make_loader(train, size, shuffle=True), make_loader(val, size, shuffle=False))
         model = make_model(EQUAL)
         fabric = replace(settings, accelerator="gpu" if device.type == "cuda" else "cpu")
         started = time.perf_counter()
@@ -233,10 +235,10 @@ def turns(steps: dict[str, Step], rounds: int, device: torch.device) -> Iterator
         yield {name: timed(steps[name], device) for name in order}
 
 
-def peak_memory(name: str, device: torch.device) -> float:
+def peak_memory(name: str, device: torch.device, size: int) -> float:
     """MiB that three steps of one variant add to what its process holds before them."""
     with tempfile.TemporaryDirectory() as folder:
-        return peak_of(variants(device, Path(folder))[name](), device)
+        return peak_of(variants(device, Path(folder), size)[name](), device)
 
 
 def peak_of(step: Step, device: torch.device) -> float:
@@ -269,6 +271,7 @@ IMPORTED = resident() if Path("/proc/self/status").exists() else 0.0
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=BATCH, help="samples of a step")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--runs", type=int, default=3, help="whole runs of each kind")
@@ -278,32 +281,34 @@ def main() -> None:
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    device = torch.device(arguments.device)
+    device, size = torch.device(arguments.device), arguments.batch
     if arguments.peak_of:
-        print(peak_memory(arguments.peak_of, device))
+        print(peak_memory(arguments.peak_of, device, size))
         return
     peaks = {}
-    for name in variants(device, Path()):  # before this process grows: a child starts as large
+    for name in variants(
+        device, Path(), size
+    ):  # before this process grows: a child starts as large
         command = [sys.executable, __file__, "--peak-of", name, "--device", arguments.device]
-        command += ["--threads", str(arguments.threads)]
+        command += ["--threads", str(arguments.threads), "--batch", str(size)]
         peaks[name] = float(
             subprocess.run(command, check=True, capture_output=True, text=True).stdout
         )
     with tempfile.TemporaryDirectory() as folder:
-        steps = {name: make() for name, make in variants(device, Path(folder)).items()}
+        steps = {name: make() for name, make in variants(device, Path(folder), size).items()}
         for _ in turns(steps, arguments.warmup, device):
             pass
         measured = list(turns(steps, arguments.rounds, device))
         names = list(steps)
         steps.clear()
-        runs = whole_runs(device, Path(folder))
+        runs = whole_runs(device, Path(folder), size)
         for run in runs.values():
             run()
         whole = [{name: run() for name, run in runs.items()} for _ in range(arguments.runs)]
     result: dict[str, Any] = {
         "command": f"python benchmarks/step.py --rounds {arguments.rounds} "
-        f"--threads {arguments.threads}",
-        "what": "ResNet-18, audio 1x257x188 and one frame 3x224x224, batch 16, SGD, float32; "
+        f"--threads {arguments.threads} --batch {size}",
+        "what": f"ResNet-18, audio 1x257x188 and one frame 3x224x224, batch {size}, SGD, float32; "
         "equal encoders: 1x257x188 twice",
         "environment": environment(),
         "variants": {},
