@@ -15,6 +15,7 @@ from scipy.stats import entropy
 from sklearn import metrics as sk
 
 import g2d
+from g2d.analysis.scores import score_samples
 from g2d.errors import UserError
 from g2d.tasks import task_from
 from methods import small
@@ -330,7 +331,7 @@ def test_the_metric_is_that_of_the_mean_of_its_terms(kind: str) -> None:
     assert task.metric_of(mean) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "uar", "macro_f1"])
+@pytest.mark.parametrize("metric", ["accuracy", "uar", "macro_f1", "mae"])
 def test_the_metric_that_selects_is_the_mean_of_its_terms(metric: str) -> None:
     random = torch.Generator().manual_seed(5)
     task = g2d.Classification(4, selects=metric)
@@ -339,6 +340,39 @@ def test_the_metric_that_selects_is_the_mean_of_its_terms(metric: str) -> None:
     expected = task.metrics(logits, target)[metric]
     assert task.metric == metric
     assert task.terms(logits, target).double().mean().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_answer_among_classes_in_order_is_expected_to_be_least_off() -> None:
+    random = torch.Generator().manual_seed(7)
+    task = g2d.Classification(["none", "mild", "moderate", "severe"], selects="mae")
+    logits, target = 2 * torch.randn(50, 4, generator=random), torch.arange(50) % 4
+    found, plain = task.predict(logits), logits.argmax(dim=1)
+    places = torch.arange(4).double()
+    for row, answer in zip(logits.double(), found.tolist(), strict=True):
+        share = torch.exp(row) / torch.exp(row).sum()
+        expected = [float((share * (places - a).abs()).sum()) for a in range(4)]
+        assert expected[answer] == pytest.approx(min(expected), abs=1e-9)
+    assert not torch.equal(found, plain)
+    metrics = task.metrics(logits, target)
+    assert metrics["mae"] == pytest.approx(sk.mean_absolute_error(target, found))
+    assert metrics["accuracy"] == pytest.approx(sk.accuracy_score(target, found))
+    explained = score_samples(task, logits, target).mean()
+    assert explained == pytest.approx(sk.d2_absolute_error_score(target, found))
+    assert task.better(0.4, 0.5)
+    assert not task.better(0.6, 0.5)
+    again = task_from(task.describe())
+    assert torch.equal(again.predict(logits), found)
+
+
+def test_an_answer_in_order_is_a_class_whatever_rounding_makes_of_the_sum() -> None:
+    logits = torch.full((1, 3), -1e4)
+    logits[0, 2] = 1e4
+    assert g2d.Classification(3, selects="mae").predict(logits).tolist() == [2]
+
+
+def test_two_classes_have_no_order_that_matters() -> None:
+    with pytest.raises(g2d.UserError, match="selects=mae and 2 classes"):
+        g2d.Classification(2, selects="mae")
 
 
 def test_the_terms_of_macro_f1_are_the_jackknifes() -> None:

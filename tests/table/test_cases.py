@@ -11,11 +11,14 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
+from scipy.special import softmax
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
+from g2d.benchmark.report.answers import answers as answered
 from g2d.data.audio import read_wav
 from g2d.data.pictures import read_picture
 from g2d.errors import UserError
+from g2d.recipes.plain_yaml import read_yaml
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
@@ -222,13 +225,41 @@ def test_weights_of_classes_and_rows_are_those_of_the_table(tmp_path):
         TableData(tmp_path / "t.csv", "ill", task={"name": "auto", "scale": "log"}).splits()
 
 
+def test_steps_of_a_scale_are_noticed_and_predicted_with_few_steps_off(tmp_path):
+    rng = np.random.default_rng(1)
+    steps = ["poor", "fair", "good", "excellent"]
+    table = frame(240)
+    grade = rng.integers(0, 4, 240)
+    table["b"] = (grade + rng.normal(0, 0.7, 240)).round(3)
+    table["grade"] = [steps[number] for number in grade]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    said = notes_of(tmp_path / "t.csv", "grade")
+    offered = "{name: classification, selects: mae, order: [poor, fair, good, excellent]}"
+    assert f"task: {offered}" in said
+    run = quickly(tmp_path / "t.csv", "grade", tmp_path / "runs", task=read_yaml(offered))
+    kept = json.loads((run / "model.json").read_text())["task"]
+    assert (kept["classes"], kept["selects"]) == (steps, "mae")
+    said = Run(run).predictions("test")
+    shares = softmax(said["logits/fused"].astype(float), axis=1)
+    median = (shares.cumsum(axis=1) < 0.5).sum(axis=1)
+    found = Run(run).result["test"]["mae"]["fused"]
+    assert found == pytest.approx(np.abs(median - said["target"]).mean())
+    assert Run(run).result["floors"]["metric"] == "mae"
+    right = int((median == said["target"]).sum())
+    assert answered(Run(run)).says.startswith(f"{right} of {len(median)} ")
+    write_predictions(Predictor(run), tmp_path / "t.csv", tmp_path / "said.csv")
+    for row in answers(tmp_path / "said.csv"):
+        up_to = np.cumsum([float(row[f"p({name})"]) for name in steps])
+        assert row["prediction"] == steps[int((up_to < 0.5).sum())]
+
+
 def test_ordered_and_skewed_targets_are_noticed(tmp_path):
     rng = np.random.default_rng(0)
     table = frame(200)
     table["stars"] = rng.integers(1, 6, 200)
     table["price"] = np.exp(rng.normal(1, 1.2, 200)).round(2)
     table.to_csv(tmp_path / "t.csv", index=False)
-    assert "numbers in order (1 to 5)" in notes_of(tmp_path / "t.csv", "stars")
+    assert "selects: mae}, or task: regression" in notes_of(tmp_path / "t.csv", "stars")
     assert "task: {name: regression, scale: log}" in notes_of(tmp_path / "t.csv", "price")
     assert "skewed" not in notes_of(tmp_path / "t.csv", "a")
     asked = {"name": "regression", "scale": "log", "loss": "absolute"}

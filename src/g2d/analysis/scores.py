@@ -15,7 +15,9 @@ Floats = NDArray[np.float64]
 def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     """What every sample adds to the score that people know, `(N,)`.
 
-    Their mean is the metric of classes, the share of right bits of labels, and R² of numbers.
+    Their mean is the metric of classes, the share of right bits of labels, and R² of numbers. Of
+    classes in order it is D²: by how much the answers are less off than the median class, which is
+    0 for who always says that and 1 for who is always right.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
@@ -24,7 +26,8 @@ def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     """
     answer = task.predict(logits)
     if isinstance(task, Classification):
-        return _numbers(task.terms(logits, target))
+        terms = _numbers(task.terms(logits, target))
+        return terms if task.higher_is_better else _explained(terms, target)
     if isinstance(task, MultiLabel):
         return _numbers((answer == target.long()).double().mean(dim=1))
     truth = target.double()
@@ -32,6 +35,12 @@ def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     if spread == 0:
         return np.full(len(truth), np.nan)
     return _numbers(1 - (answer.double() - truth) ** 2 / spread)
+
+
+def _explained(errors: Floats, target: Tensor) -> Floats:
+    """D² of absolute errors, sample by sample; `nan` where targets are alike."""
+    guess = np.abs(_numbers(target) - _numbers(target.median())).mean()
+    return np.full(len(errors), np.nan) if guess == 0 else 1 - errors / guess
 
 
 def offset(task: Task, logits: Tensor, target: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.table.columns.asked import Asked
-from g2d.table.columns.targets import Target, read_target
+from g2d.table.columns.targets import Target
 from g2d.table.declared import declare
 from g2d.table.kinds import Kind
 from g2d.table.reading.numbers import Decimal, reading_note, with_plain_numbers
@@ -72,7 +72,7 @@ class Contents:
         """
         table, readings = with_plain_numbers(read_table(source, folder), numbers)
         cells = asked.cells(table.column(target))
-        values = read_target(cells, target, asked.name)
+        values = asked.target(cells, target)
         declared = declare(table, target, modalities, split, weight)
         used = {target, *(c for kind in declared.kinds.values() for c in kind.columns)}
         for name, reading in readings.items():

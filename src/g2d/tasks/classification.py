@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
 from g2d.tasks.base import Task, at_least_float32
 
+Selects = Literal["accuracy", "uar", "macro_f1", "mae"]
 # Thresholds that are tried.
 _MOST = 2000
 
@@ -24,7 +25,9 @@ class Classification(Task):
         classes: Their number, or their names.
         weights: By class, what the loss of its samples is multiplied by; 1 when not given.
         selects: The metric that chooses the epoch and compares models: `accuracy`, `uar` (balanced
-            accuracy) or `macro_f1`.
+            accuracy), `macro_f1`, or for classes in order `mae`: how many classes the answer is
+            off, on average. The answer is then the median of the predicted distribution, for which
+            that is expected to be least, and not the most likely class.
         threshold: Of two classes, the least probability at which the second is answered; chosen on
             validation, so that `selects` is the largest, with `validation`; 1/2 when not given.
 
@@ -36,16 +39,20 @@ class Classification(Task):
         {'accuracy': 0.5, 'uar': 0.5, 'macro_f1': 0.3333333333333333}
         >>> task.confidence(logits, target)
         tensor([0.8808, 0.2689])
+        >>> ordered = Classification(["low", "medium", "high"], selects="mae")
+        >>> likely = torch.tensor([[0.4, 0.3, 0.3]]).log()
+        >>> Classification(3).predict(likely), ordered.predict(likely)
+        (tensor([0]), tensor([1]))
     """
 
     metric: str = "accuracy"
-    higher_is_better = True
+    higher_is_better: bool = True
 
     def __init__(
         self,
         classes: int | Sequence[str],
         weights: Sequence[float] | None = None,
-        selects: Literal["accuracy", "uar", "macro_f1"] = "accuracy",
+        selects: Selects = "accuracy",
         threshold: float | Literal["validation"] | None = None,
     ) -> None:
         names = (
@@ -57,14 +64,16 @@ class Classification(Task):
             raise UserError(f"classification needs 2 classes or more, got {len(names)}")
         if weights is not None and len(weights) != len(names):
             raise UserError(f"got {len(weights)} weights, expected one for each of {len(names)}")
-        if selects not in ("accuracy", "uar", "macro_f1"):
-            raise UserError(f"got selects={selects!r}, expected accuracy, uar or macro_f1")
+        check_choice("selects", selects, get_args(Selects))
+        if selects == "mae" and len(names) == 2:
+            raise UserError("got selects=mae and 2 classes, of which it says what accuracy does")
         if threshold is not None and len(names) != 2:
             raise UserError(f"got a threshold and {len(names)} classes, expected 2; leave it out")
         self.class_names = tuple(names)
         self.outputs = len(names)
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.metric, self.threshold = selects, threshold
+        self.higher_is_better = selects != "mae"
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy, weighted by class where weights were given."""
@@ -96,7 +105,13 @@ class Classification(Task):
         return kl if temperature == 1 else temperature**2 * kl
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The most likely class; of two with a threshold, the second from there on."""
+        """The most likely class; of two with a threshold, the second from there on.
+
+        Where `mae` selects, the median: the first class with half of the probability up to it.
+        """
+        if self.metric == "mae":
+            up_to = logits.double().softmax(dim=1).cumsum(dim=1)
+            return (up_to < 0.5).sum(dim=1).clamp(max=self.outputs - 1)
         if isinstance(self.threshold, float):
             return (logits.float().softmax(dim=1)[:, 1] >= self.threshold).long()
         return logits.argmax(dim=1)
@@ -128,23 +143,28 @@ class Classification(Task):
         """Accuracy, unweighted average recall (UAR) and macro F1.
 
         UAR is the mean of the recalls of the classes that the split has; macro F1 that of the F1
-        of the classes that it has or that were answered.
+        of the classes that it has or that were answered. Where `mae` selects it is one of them.
         """
         prediction = self.predict(logits)
         right, answered, there = self._counts(prediction, target)
-        return {
+        found = {
             "accuracy": (prediction == target).double().mean().item(),
             "uar": (right / there)[there > 0].mean().item(),
             "macro_f1": _macro_f1(right, answered + there).item(),
         }
+        if self.metric == "mae":
+            found["mae"] = (prediction - target).abs().double().mean().item()
+        return found
 
     def terms(self, logits: Tensor, target: Tensor) -> Tensor:
         """1 where the answer is right, else 0; for balanced accuracy over the share of its class.
 
         Of macro F1, which is no mean over samples, the jackknife's: how much of it goes with the
-        sample, around the metric itself.
+        sample, around the metric itself. Of `mae`, how many classes the answer is off.
         """
         prediction = self.predict(logits)
+        if self.metric == "mae":
+            return (prediction - target).abs().float()
         right = (prediction == target).float()
         if self.metric == "accuracy":
             return right

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder, MultiLabelBinarizer
 
 from g2d.errors import UserError
-from g2d.table.columns.targets import rare, read_target, without_classes
+from g2d.table.columns.asked import Asked
+from g2d.table.columns.targets import in_order, rare, read_target, without_classes
+
+SCALE = ("very low", "low", "medium", "high")
 
 
 @given(st.lists(st.sampled_from(["cat", "dog", "emu", "x-ray"]), min_size=2))
@@ -126,3 +129,31 @@ def test_classes_that_go_leave_the_others_their_names(cells, gone):
         if int(target.values[row]) not in gone:
             assert left.names[int(left.values[row])] == cell
     assert len(left.names) == 4 - len(gone)
+
+
+@given(st.lists(st.sampled_from(SCALE), min_size=2).filter(lambda cells: len(set(cells)) > 1))
+def test_classes_in_order_are_numbered_as_they_are_listed(cells):
+    target = in_order(read_target([*cells, None], "y"), SCALE)
+    there = [name for name in SCALE if name in cells]
+    assert list(target.names) == there
+    assert target.values[:-1].tolist() == [there.index(cell) for cell in cells]
+    assert list(target.unusable) == [len(cells)]
+
+
+def test_what_is_asked_of_classes_in_order_is_checked():
+    cells = ["low", "high", "medium"] * 9
+    asked = Asked.of({"name": "classification", "selects": "mae", "order": [*SCALE]})
+    assert asked.target(cells, "y").names == ("low", "medium", "high")
+    assert Asked.of({"name": asked.name, **asked.options()}) == asked
+    assert Asked.of({"selects": "mae"}).target(["1", "2", "3"] * 9, "y").names == ("1", "2", "3")
+    with pytest.raises(UserError, match=r"add order: \[high, low, medium\], from the lowest"):
+        Asked.of({"selects": "mae"}).target(cells, "y")
+    with pytest.raises(UserError, match="the class 'medium' of the target is not in it"):
+        Asked.of({"order": ["low", "high"]}).target(cells, "y")
+    for wrong in ("low", ["low"], ["low", "low"], {"low": 1}, 3):
+        with pytest.raises(UserError, match=r"task\.order: got .*expected every class once"):
+            Asked.of({"order": wrong})
+    with pytest.raises(
+        UserError, match=r"task\.selects: expected accuracy, uar, macro_f1, mae|got"
+    ):
+        Asked.of({"selects": "rmse"})

@@ -75,18 +75,19 @@ def answers(run: Run) -> Confusion | Scatter | Labels | None:
     if f"logits/{FUSED}" not in said:
         return None
     logits, target = said[f"logits/{FUSED}"], said["target"]
-    if isinstance(run.task, Regression):
-        answered = run.task.predict(torch.from_numpy(logits)).numpy()
+    task = run.task
+    answered = logits.argmax(axis=1)
+    if task is not None:
+        answered = task.predict(torch.from_numpy(logits)).numpy()
+    if isinstance(task, Regression):
         return scatter(target.astype(float), answered.astype(float))
-    if isinstance(run.task, MultiLabel):
-        given = run.task.predict(torch.from_numpy(logits)).numpy()
-        asked = target.astype(float) > 0.5
-        return by_label(asked, given > 0.5, run.task.label_names)
+    if isinstance(task, MultiLabel):
+        return by_label(target.astype(float) > 0.5, answered > 0.5, task.label_names)
     if target.ndim != 1 or not np.issubdtype(target.dtype, np.integer):
         return None
-    named = run.task.class_names if isinstance(run.task, Classification) else None
+    named = task.class_names if isinstance(task, Classification) else None
     classes = named or tuple(str(i) for i in range(logits.shape[1]))
-    return confusion(target.astype(int), logits.argmax(axis=1), classes)
+    return confusion(target.astype(int), answered, classes)
 
 
 def confusion(

@@ -70,7 +70,8 @@ class Line:
 def score_name(task: Task) -> str:
     """What the score of a task is called."""
     if isinstance(task, Classification):
-        return {"uar": "balanced accuracy", "macro_f1": "macro F1"}.get(task.metric, task.metric)
+        words = {"uar": "balanced accuracy", "macro_f1": "macro F1", "mae": "D²"}
+        return words.get(task.metric, task.metric)
     return "right labels" if isinstance(task, MultiLabel) else "R²"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -10,18 +11,19 @@ from typing import Any, get_args
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.table.columns.targets import Target, TaskName
-from g2d.table.reading.cells import Cell
+from g2d.table.columns.targets import Target, TaskName, in_order, read_target
+from g2d.table.reading.cells import Cell, number_of
 from g2d.tasks import Classification, MultiLabel, Regression, Task
+from g2d.tasks.classification import Selects
 
 _OF: dict[str, tuple[str, ...]] = {
-    "classification": ("class_weight", "selects", "threshold", "ignore_case"),
+    "classification": ("class_weight", "selects", "threshold", "ignore_case", "order"),
     "multilabel": ("ignore_case",),
     "regression": ("scale", "loss"),
 }
 _VALUES: dict[str, tuple[Any, ...]] = {
     "class_weight": ("balanced",),
-    "selects": ("accuracy", "uar", "macro_f1"),
+    "selects": get_args(Selects),
     "threshold": ("validation",),
     "ignore_case": (True, False),
     "scale": ("linear", "log"),
@@ -36,9 +38,11 @@ class Asked:
     Attributes:
         name: The task; `auto` reads it off the cells.
         class_weight: `balanced` weighs every class the same in the loss, however rare it is.
-        selects: The metric that chooses the epoch: `accuracy`, `uar`, `macro_f1`.
+        selects: The metric that chooses the epoch: `accuracy`, `uar`, `macro_f1`, or `mae` for
+            classes in order.
         threshold: `validation` chooses the threshold of two classes there.
         ignore_case: Whether labels that differ in capitals only are one, written as the commonest.
+        order: The classes from the lowest to the highest, where they are no numbers.
         scale: `log` for positive numbers of many sizes.
         loss: `squared` or `absolute`.
     """
@@ -48,6 +52,7 @@ class Asked:
     selects: str = "accuracy"
     threshold: str | None = None
     ignore_case: bool = False
+    order: tuple[str, ...] = ()
     scale: str = "linear"
     loss: str = "squared"
 
@@ -69,6 +74,9 @@ class Asked:
         for option, value in given.items():
             if option not in known:
                 raise UserError(f"task.{option}: no such option; known: {', '.join(known)}")
+            if option == "order":
+                given = {**given, "order": _names(value)}
+                continue
             expected = get_args(TaskName) if option == "name" else _VALUES[option]
             if value is not None and value not in expected:
                 words = ", ".join(str(word).lower() for word in expected)
@@ -79,6 +87,24 @@ class Asked:
         """Those that are not as usual."""
         usual = Asked(self.name)
         return {n: v for n, v in asdict(self).items() if v != getattr(usual, n)}
+
+    def target(self, cells: Sequence[Cell], column: str) -> Target:
+        """The target, its classes in the order that is asked for.
+
+        Raises:
+            UserError: There are no targets, they do not fit the task, or a class has no place in
+                the order.
+        """
+        found = read_target(cells, column, self.name)
+        if self.order and found.task == "classification":
+            return in_order(found, self.order)
+        numbers = all(not math.isnan(number_of(name)) for name in found.names)
+        if self.selects == "mae" and found.task == "classification" and not numbers:
+            raise UserError(
+                f"task.selects: mae is for classes in order, and those of {column!r} are no "
+                f"numbers; add order: [{', '.join(found.names)}], from the lowest to the highest"
+            )
+        return found
 
     def cells(self, cells: Sequence[Cell]) -> list[Cell]:
         """The target's cells, those alike but for capitals as the commonest is written."""
@@ -114,3 +140,19 @@ class Asked:
             counts = train.bincount(minlength=len(target.names)).double()
             weights = (len(train) / (len(counts) * counts)).tolist()
         return Classification(target.names, weights, self.selects, self.threshold)  # type: ignore[arg-type]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """The classes of an order, as the table writes them.
+
+    Raises:
+        UserError: They are no list of different names.
+    """
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    names = tuple(str(name) for name in value or ()) if listed or value is None else ()
+    if (value is not None and len(names) < 2) or len(set(names)) < len(names):
+        raise UserError(
+            f"task.order: got {value!r}, expected every class once, from the lowest to the "
+            "highest, as [poor, fair, good]"
+        )
+    return names

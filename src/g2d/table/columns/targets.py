@@ -155,6 +155,27 @@ def rare(target: Target, least: int = 2) -> dict[str, int]:
     }
 
 
+def in_order(target: Target, order: Sequence[str]) -> Target:
+    """The target with its classes numbered in this order; names that no row has are left out.
+
+    Raises:
+        UserError: A class has no place in it.
+
+    Example:
+        >>> in_order(read_target(["low", "high", "low"], "y"), ["low", "high"]).values
+        array([0, 1, 0])
+    """
+    lacking = [name for name in target.names if name not in order]
+    if lacking:
+        raise UserError(
+            f"task.order: the class {lacking[0]!r} of the target is not in it; name all "
+            f"{len(target.names)}: {', '.join(target.names)}"
+        )
+    names = tuple(name for name in order if name in target.names)
+    place = np.array([names.index(name) for name in target.names], np.int64)
+    return replace(target, names=names, values=place[target.values.astype(np.int64)])
+
+
 def without_classes(target: Target, gone: Collection[int]) -> Target:
     """The target with fewer classes, the others numbered anew; rows of those gone become 0.
 

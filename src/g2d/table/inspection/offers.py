@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from g2d.table.columns.targets import Target
+from g2d.table.inspection.scales import order_of
 from g2d.table.kinds.base import share
 from g2d.table.reading.cells import Cell
 from g2d.table.reading.labels import odd_cells
@@ -70,14 +71,22 @@ def _uneven(answer: Target, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]) 
 
 def _ordered(answer: Target, column: str) -> list[str]:
     names = answer.names
-    if len(names) < 4 or not all(name.lstrip("-").isdecimal() for name in names):
-        return []
-    numbers = [int(name) for name in names]
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    if len(names) >= 4 and all(name.lstrip("-").isdecimal() for name in names):
+        numbers = [int(name) for name in names]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+            return []
+        return [
+            f"{column}: its {len(names)} classes are numbers in order ({names[0]} to {names[-1]}); "
+            "where 4 for a 5 is less wrong than 1 for a 5, write task: {name: classification, "
+            "selects: mae}, or task: regression for answers between them"
+        ]
+    order = order_of(names)
+    if not order:
         return []
     return [
-        f"{column}: its {len(names)} classes are numbers in order ({names[0]} to {names[-1]}); "
-        "where 4 for a 5 is less wrong than 1 for a 5, write task: regression"
+        f"{column}: its classes look like steps of a scale; where the next step is less wrong than "
+        f"one further off, write task: {{name: classification, selects: mae, order: "
+        f"[{', '.join(order)}]}}"
     ]
 
 
