@@ -59,6 +59,7 @@ class WordsDataset(PreparedDataset):
         widths: Mapping[str, int],
         sequences: Callable[[str], Sequences],
         options: list[object],
+        encoders: Mapping[str, object] | None = None,
     ) -> Splits:
         """The splits of a store; goes over the training words once for their statistics.
 
@@ -72,6 +73,7 @@ class WordsDataset(PreparedDataset):
             widths: Features of a word, by modality.
             sequences: Those of a modality.
             options: What else decides the inputs or the target, for the fingerprint.
+            encoders: Of each modality, for recipes that name none.
         """
         readers = {
             modality: SequenceReader(
@@ -93,6 +95,7 @@ class WordsDataset(PreparedDataset):
             # the policy among the options decides which words the statistics are of
             fingerprint=fingerprint_of(store, decided),
             notes={key: store.manifest.get(key) for key in ("options", "counts", "sources")},
+            encoders={m: encoders[m] for m in self.modalities} if encoders else {},
             selects_on_test=rows.selects_on_test,
         )
         return Splits(spec, *divided_splits(rows, readers, target))
