@@ -12,6 +12,7 @@ import numpy as np
 from benchmark.datasets.cremad import miniature as cremad
 from benchmark.datasets.iemocap import miniature as iemocap
 from benchmark.datasets.misme import miniature as misme
+from benchmark.datasets.mosei import miniature as mosei
 from benchmark.datasets.urfunny import miniature as urfunny
 from benchmark.datasets.vggsound import miniature as vggsound
 
@@ -85,6 +86,12 @@ def _urfunny(originals: Path, out: Path) -> Path:
     return prepare(urfunny.write_sdk(originals / "urfunny"), out, tolerance=1.0)
 
 
+def _mosei(originals: Path, out: Path) -> Path:
+    from g2d.benchmark.datasets.mosei.prepare import prepare
+
+    return prepare(mosei.write(originals / "mosei"), out)
+
+
 def _iemocap(originals: Path, out: Path) -> Path:
     from g2d.benchmark.datasets.iemocap.prepare import prepare
 
@@ -124,6 +131,7 @@ MINIATURES = {
             "encoders.tabular": {"name": "mlp", "inputs": 8, "width": 8},
         },
     ),
+    "mosei": Miniature(_mosei, _narrow("audio", "visual", "text")),
     "urfunny": Miniature(_urfunny, _narrow("audio", "visual", "text")),
     "vggsound": Miniature(_vggsound, _CLIPS),
 }

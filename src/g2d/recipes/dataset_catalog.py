@@ -88,6 +88,15 @@ DATASETS = {
         prepare=f"{_SETS}.urfunny.prepare.prepare",
         check=f"{_SETS}.urfunny.check.check",
     ),
+    "mosei": DatasetEntry(
+        f"{_SETS}.mosei.dataset.MOSEI",
+        what="sentences of video monologues and their sentiment: sound, face, words",
+        obtain="links in the readmes of MultiBench and MMSA: one pickle",
+        licence="none stated; the videos belong to those who made them",
+        size="originals 2 to 10 GB; store 0.7 GB, or 2 with wide features",
+        prepare=f"{_SETS}.mosei.prepare.prepare",
+        check=f"{_SETS}.mosei.check.check",
+    ),
     "cremad": DatasetEntry(
         f"{_SETS}.cremad.dataset.CREMAD",
         what="7,442 clips of actors who say a sentence with one of six emotions",

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.urfunny.prepare import KIND
 from g2d.benchmark.datasets.urfunny.source import CLASSES, WIDTHS
-from g2d.data.policies import Division, select_on_test
-from g2d.data.prepared import PreparedDataset, divided_splits, fingerprint_of
-from g2d.data.readers.sequences import SequenceReader, Sequences
-from g2d.data.splits import DatasetSpec, Splits
+from g2d.benchmark.datasets.words.dataset import WordsDataset, official
+from g2d.data.policies import select_on_test
+from g2d.data.readers.sequences import Sequences
+from g2d.data.splits import Splits
 from g2d.data.store import RaggedArray, Store
 from g2d.errors import UserError
 from g2d.tasks import Classification
@@ -21,7 +21,7 @@ from g2d.tasks import Classification
 PROTOCOLS = {"clean": "clean", "paper": "paper-selects-on-test"}
 
 
-class URFunny(PreparedDataset):
+class URFunny(WordsDataset):
     """UR-FUNNY as `prepare` left it on disk.
 
     Audio `(steps, 81)`, visual `(steps, 371)` and text `(steps, 300)`, one step a word. Numbers
@@ -45,6 +45,7 @@ class URFunny(PreparedDataset):
     """
 
     kind = KIND
+    keep = "last"
 
     def __init__(
         self,
@@ -57,15 +58,8 @@ class URFunny(PreparedDataset):
     ) -> None:
         if protocol not in PROTOCOLS:
             raise UserError(f"got protocol {protocol!r}, expected 'clean' or 'paper'")
-        if steps < 1:
-            raise UserError(f"got steps={steps}, expected 1 or more")
-        wanted = list(WIDTHS) if modalities is None else modalities
-        unknown = [name for name in wanted if name not in WIDTHS]
-        if unknown or not wanted:
-            raise UserError(f"got modalities {wanted}, expected some of {', '.join(WIDTHS)}")
-        self.root, self.protocol, self.context, self.steps = Path(root), protocol, context, steps
-        self.modalities = [name for name in WIDTHS if name in wanted]
-        self.standardise = standardise
+        super().__init__(root, steps, modalities, standardise)
+        self.protocol, self.context = protocol, context
 
     def splits(self) -> Splits:
         """Opens the store, and goes over the training words once for their statistics."""
@@ -75,41 +69,20 @@ class URFunny(PreparedDataset):
                 f"{self.root} was prepared without context; prepare it again with --context, or "
                 "leave data.context out"
             )
-        rows = {part: np.flatnonzero(store.column("part") == part) for part in _PARTS}
-        divided = Division(*rows.values())
+        rows = official(store)
         if self.protocol == "paper":
-            divided = select_on_test(divided.train, divided.test)
-        readers = {
-            name: SequenceReader(
-                _sequences(store, name, self.context),
-                self.steps,
-                divided.train if self.standardise else None,
-                keep="last",
-            )
-            for name in self.modalities
-        }
-        target = store.column("target")
-        parts = divided_splits(divided, readers, target)
-        whole = len(self.modalities) == len(WIDTHS)
-        spec = DatasetSpec(
-            name=KIND if whole else "-".join([KIND, *self.modalities]),
-            task=Classification(CLASSES),
-            shapes={name: (self.steps, WIDTHS[name]) for name in self.modalities},
+            rows = select_on_test(rows.train, rows.test)
+        return self.made_of(
+            store,
+            rows,
+            store.column("target"),
+            Classification(CLASSES),
+            name=KIND,
             protocol=PROTOCOLS[self.protocol],
-            fingerprint=self._fingerprint(store),
-            notes={key: store.manifest.get(key) for key in ("options", "counts", "sources")},
-            selects_on_test=divided.selects_on_test,
+            widths=WIDTHS,
+            sequences=lambda name: _sequences(store, name, self.context),
+            options=[self.protocol, self.context],
         )
-        return Splits(spec, *parts)
-
-    def _fingerprint(self, store: Store) -> str:
-        """Of the inputs: the policy decides which words the statistics are of."""
-        options: list[object] = [self.protocol, self.context, self.steps, self.modalities]
-        options += [] if self.standardise else ["as they are"]
-        return fingerprint_of(store, options)
-
-
-_PARTS = ("train", "val", "test")
 
 
 def _sequences(store: Store, name: str, context: bool) -> Sequences:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from g2d.benchmark.datasets.urfunny.multibench import FILE, read_multibench
 from g2d.benchmark.datasets.urfunny.sdk import FILES, read_sdk
-from g2d.benchmark.datasets.urfunny.source import WIDTHS, Source
+from g2d.benchmark.datasets.urfunny.source import WIDTHS
+from g2d.benchmark.datasets.words.source import Source
 from g2d.data.preparation import assemble
 from g2d.errors import UserError
 

@@ -11,14 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.pickles import load_pickle
-from g2d.benchmark.datasets.urfunny.source import (
-    WIDTHS,
-    Arrays,
-    Source,
-    aligned,
-    checked_label,
-    steps,
-)
+from g2d.benchmark.datasets.urfunny.source import WIDTHS, checked_label
+from g2d.benchmark.datasets.words.source import Arrays, Source, aligned, steps
 from g2d.data.preparation import Sample, UnusableError
 from g2d.errors import UserError
 
@@ -76,7 +70,7 @@ def _target(labels: Mapping[Any, Any], name: Any) -> int:
 
 def _vectors(words: Any, file: Path) -> NDArray[np.float32]:
     try:
-        return steps(words, "text")
+        return steps(words, "text", WIDTHS["text"])
     except UnusableError as error:
         raise UserError(f"{file}: {error}; get it again") from None
 
@@ -113,7 +107,7 @@ class _Decode:
 
     def _rows(self, kind: str, words: Any) -> NDArray[np.float32]:
         if kind != "text":
-            return steps(words, kind)
+            return steps(words, kind, WIDTHS[kind])
         index = np.asarray(words)
         if index.size == 0:
             raise UnusableError("text has no words")

@@ -1,0 +1,1 @@
+"""What datasets of spoken words share: features word by word, in several modalities."""
