@@ -109,9 +109,9 @@ DATASETS = {
     "kinetics_sounds": DatasetEntry(
         f"{_SETS}.kinetics_sounds.dataset.KineticsSounds",
         what="some 27,000 clips of ten seconds, 31 kinds of actions that are heard",
-        obtain="Kinetics-400: tables and clips, github.com/cvdfoundation/kinetics-dataset",
+        obtain="Kinetics-400 of github.com/cvdfoundation/kinetics-dataset",
         licence="annotations CC BY 4.0; the clips belong to those who made them",
-        size="originals 450 GB (400 classes); store 3.8 MB a clip (--most-frames 3: 1.4)",
+        size="originals 450 GB (of 400 classes); store 3.8 MB a clip, as vggsound",
         prepare=f"{_SETS}.kinetics_sounds.prepare.prepare",
         check=f"{_SETS}.kinetics_sounds.check.check",
     ),
