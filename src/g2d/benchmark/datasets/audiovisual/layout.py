@@ -30,7 +30,7 @@ class ClipRow(Protocol):
 
 
 Row = TypeVar("Row", bound=ClipRow)
-_PARTS = ("train", "val", "test")
+PARTS = ("train", "val", "test")
 
 
 class Layout(NamedTuple):
@@ -89,7 +89,7 @@ def shared_videos(rows: Sequence[ClipRow]) -> list[str]:
     for row in rows:
         parts.setdefault(row.video, set()).add(row.part)
     return [
-        f"video {name} is in {' and '.join(part for part in _PARTS if part in of)}"
+        f"video {name} is in {' and '.join(part for part in PARTS if part in of)}"
         for name, of in parts.items()
         if len(of) > 1
     ]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.audiovisual.check import check_clips
+from g2d.benchmark.datasets.audiovisual.layout import PARTS
 from g2d.benchmark.datasets.kinetics_sounds.layout import read_layout
-from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES, PARTS
+from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES
 from g2d.data.preparation.report import Report
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.audiovisual.dataset import TenSecondClips
+from g2d.benchmark.datasets.audiovisual.layout import PARTS
 from g2d.benchmark.datasets.kinetics_sounds.prepare import KIND
-from g2d.benchmark.datasets.kinetics_sounds.rows import PARTS
 from g2d.data.policies import Division, select_on_test
 from g2d.errors import UserError
 

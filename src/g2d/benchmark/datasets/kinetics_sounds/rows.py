@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from g2d.errors import UserError
 
-PARTS = ("train", "val", "test")
 # In the order of the labels, which is that of OGM-GE's lists as well. Where the names are from:
 # docs/datasets/kinetics_sounds.md
 CLASSES = (
