@@ -31,12 +31,12 @@ from step import BATCH, Step, engine, make_batch, make_model, timed
 from tables import loading_table
 
 import g2d
+from g2d.benchmark.datasets.audiovisual.decode import Decoder as VggsoundDecoder
 from g2d.benchmark.datasets.cremad.dataset import CREMAD
 from g2d.benchmark.datasets.cremad.decode import Decoder as CremadDecoder
 from g2d.benchmark.datasets.cremad.layout import read_layout as cremad_layout
 from g2d.benchmark.datasets.cremad.prepare import prepare as prepare_cremad
 from g2d.benchmark.datasets.vggsound.dataset import VGGSound
-from g2d.benchmark.datasets.vggsound.decode import Decoder as VggsoundDecoder
 from g2d.benchmark.datasets.vggsound.layout import read_layout as vggsound_layout
 from g2d.benchmark.datasets.vggsound.prepare import prepare as prepare_vggsound
 from g2d.data.preparation import Decode, Sample

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmark.datasets.cremad import miniature as cremad
 from benchmark.datasets.iemocap import miniature as iemocap
+from benchmark.datasets.kinetics_sounds import miniature as kinetics_sounds
 from benchmark.datasets.misme import miniature as misme
 from benchmark.datasets.mosei import miniature as mosei
 from benchmark.datasets.urfunny import miniature as urfunny
@@ -73,6 +74,13 @@ def _vggsound(originals: Path, out: Path) -> Path:
     return prepare(originals / "vggsound", out, workers=0)
 
 
+def _kinetics_sounds(originals: Path, out: Path) -> Path:
+    from g2d.benchmark.datasets.kinetics_sounds.prepare import prepare
+
+    kinetics_sounds.write_flat(originals / "kinetics_sounds")
+    return prepare(originals / "kinetics_sounds", out, workers=0)
+
+
 def _misme(originals: Path, out: Path) -> Path:
     from g2d.benchmark.datasets.misme.prepare import prepare
 
@@ -124,6 +132,7 @@ MINIATURES = {
     ),
     "cremad": Miniature(_cremad, _CLIPS),
     "iemocap": Miniature(_iemocap, _narrow("audio", "visual", "text")),
+    "kinetics_sounds": Miniature(_kinetics_sounds, _CLIPS),
     "misme": Miniature(
         _misme,
         {

@@ -115,4 +115,13 @@ DATASETS = {
         prepare=f"{_SETS}.vggsound.prepare.prepare",
         check=f"{_SETS}.vggsound.check.check",
     ),
+    "kinetics_sounds": DatasetEntry(
+        f"{_SETS}.kinetics_sounds.dataset.KineticsSounds",
+        what="some 27,000 clips of ten seconds, 31 kinds of actions that are heard",
+        obtain="Kinetics-400 of github.com/cvdfoundation/kinetics-dataset",
+        licence="annotations CC BY 4.0; the clips belong to those who made them",
+        size="originals 450 GB (of 400 classes); store 3.8 MB a clip, as vggsound",
+        prepare=f"{_SETS}.kinetics_sounds.prepare.prepare",
+        check=f"{_SETS}.kinetics_sounds.check.check",
+    ),
 }

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g2d.benchmark.datasets.vggsound.rows import (
-    Row,
-    class_names,
-    faults,
-    read_rows,
-    shared_videos,
-)
+from g2d.benchmark.datasets.audiovisual.layout import faults, shared_videos
+from g2d.benchmark.datasets.vggsound.rows import Row, class_names, read_rows
 from g2d.errors import UserError
 
 ROWS = st.builds(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from g2d.benchmark.datasets.vggsound.decode import Decoder
+from g2d.benchmark.datasets.audiovisual.check import check_clips
 from g2d.benchmark.datasets.vggsound.layout import CLASSES, read_layout
-from g2d.benchmark.datasets.vggsound.rows import PARTS, shared_videos
-from g2d.data.preparation import inspect
-from g2d.data.preparation.inspection import some
+from g2d.benchmark.datasets.vggsound.rows import PARTS
 from g2d.data.preparation.report import Report
 
 
@@ -36,17 +34,4 @@ def check(
         "file",
         f"{len(layout.classes)} of the {CLASSES} classes of the full table",
     ]
-    facts += [
-        f"{part}: {sum(row.part == part for row in layout.rows)} rows, "
-        f"{len({row.label for row in layout.rows if row.part == part})} classes"
-        for part in PARTS
-    ]
-    found = inspect(
-        layout.samples,
-        Decoder(),
-        lambda sample: sample.columns["part"],
-        workers=workers,
-        progress=progress,
-    )
-    problems = [*some(layout.faults), *some(shared_videos(layout.rows))]
-    return Report(tuple(facts), tuple(problems)) + found
+    return check_clips(layout, facts, PARTS, workers=workers, progress=progress)

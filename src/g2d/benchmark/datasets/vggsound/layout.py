@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
-from g2d.benchmark.datasets.vggsound.rows import PARTS, Row, class_names, faults, read_rows
-from g2d.data.preparation import Sample
+from g2d.benchmark.datasets.audiovisual.layout import Layout, lay_out
+from g2d.benchmark.datasets.vggsound.rows import PARTS, Row, class_names, read_rows
 from g2d.errors import UserError
 
 CLASSES = 309
 TABLE = "vggsound.csv"
 # Where the archives of the mirror unpack to.
 _DEEP = "scratch/shared/beegfs/hchen/train_data/VGGSound_final"
-
-
-class Layout(NamedTuple):
-    """What was found.
-
-    Attributes:
-        samples: Every row of the table, in its order, whether its file is there or not.
-        classes: Names, in the order of the labels.
-        rows: Of the table.
-        faults: What is wrong with the table.
-    """
-
-    samples: list[Sample]
-    classes: tuple[str, ...]
-    rows: list[Row]
-    faults: list[str]
 
 
 def read_layout(root: str | Path, table: str | Path | None = None) -> Layout:
@@ -52,13 +35,11 @@ def read_layout(root: str | Path, table: str | Path | None = None) -> Layout:
         for part in PARTS:
             for path in sorted((base / "audio" / part).glob("*.wav")):
                 sounds.setdefault((part, path.stem), path)
-    classes = class_names(rows)
-    label = {name: number for number, name in enumerate(classes)}
-    samples = []
-    for row in rows:
-        sources = {"video": videos / f"{row.clip}.mp4"}
+
+    def sources(row: Row) -> dict[str, Path]:
+        files = {"video": videos / f"{row.clip}.mp4"}
         if (row.part, row.clip) in sounds:
-            sources["audio"] = sounds[row.part, row.clip]
-        columns = {"part": row.part, "video": row.video}
-        samples.append(Sample(row.clip, label[row.label], sources, columns))
-    return Layout(samples, classes, rows, faults(rows))
+            files["audio"] = sounds[row.part, row.clip]
+        return files
+
+    return lay_out(rows, class_names(rows), sources)

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from g2d.benchmark.datasets.vggsound.decode import Decoder
+from g2d.benchmark.datasets.audiovisual.prepare import prepare_clips
 from g2d.benchmark.datasets.vggsound.layout import read_layout
-from g2d.data.preparation import assemble
-from g2d.errors import UserError
 
 KIND = "vggsound"
 
@@ -47,22 +45,14 @@ def prepare(
         UserError: The table or the videos are missing, a clip comes twice, too many clips
             cannot be used, or `out` exists.
     """
-    if most_frames is not None and most_frames < 1:
-        raise UserError(f"got most_frames={most_frames}, expected 1 or more, or none")
-    layout = read_layout(root, csv)
-    if layout.faults:
-        raise UserError(f"{layout.faults[0]}; obtain the table again")
-    decode = Decoder(side, most_frames, dtype)
-    return assemble(
+    return prepare_clips(
+        read_layout(root, csv),
         out,
         KIND,
-        layout.samples,
-        decode,
-        ragged={"video"},
-        options=decode.options(),
+        side=side,
+        most_frames=most_frames,
+        dtype=dtype,
         tolerance=tolerance,
         workers=workers,
         progress=progress,
-        classes=list(layout.classes),
-        licence="annotations CC BY 4.0; the clips belong to those who made them",
     )

@@ -73,32 +73,5 @@ def class_names(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(sorted({row.label for row in rows}))
 
 
-def faults(rows: Sequence[Row]) -> list[str]:
-    """Clips that come twice.
-
-    Example:
-        >>> faults([Row("a", 0, "wind", "train"), Row("a", 0, "bell", "test")])
-        ['a_000000 comes twice, as wind (train) and bell (test)']
-    """
-    first: dict[str, Row] = {}
-    found = []
-    for row in rows:
-        other = first.setdefault(row.clip, row)
-        if other is not row:
-            found.append(
-                f"{row.clip} comes twice, as {other.label} ({other.part}) and {row.label} "
-                f"({row.part})"
-            )
-    return found
-
-
-def shared_videos(rows: Sequence[Row]) -> list[str]:
-    """Videos of which one stretch is in train and another in test."""
-    parts: dict[str, set[str]] = {}
-    for row in rows:
-        parts.setdefault(row.video, set()).add(row.part)
-    return [f"video {name} is in train and test" for name, of in parts.items() if len(of) > 1]
-
-
 def _is_number(cell: str) -> bool:
     return cell.strip().isdecimal()

@@ -1,4 +1,4 @@
-"""What becomes of one clip of VGGSound."""
+"""What becomes of a clip of ten seconds that is seen and heard."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Kinetics-Sounds: the classes of Kinetics-400 that are heard as well as seen."""
