@@ -68,8 +68,12 @@ def main() -> None:
                 g2d("compare", table, *words, "--out", str(arguments.out), "--name", name)
                 made = read_json(arguments.out / "tables" / f"{name}.json")
                 part = result["tables"].setdefault(table, {}).setdefault(epochs, {})
-                part[reading] = {"command": made["command"], "rows": rows_of(made)}
                 result["environment"] = environment()
+                part[reading] = {
+                    "command": made["command"],
+                    "commit": result["environment"]["commit"],
+                    "rows": rows_of(made),
+                }
                 write(result, arguments.result)
 
 

@@ -28,7 +28,7 @@ def plan(method, fusion="late", epochs=4, modalities=PAIR):
 @pytest.mark.parametrize(
     ("method", "line"),
     [
-        ("g3d", "method: there is no 'g3d'; known: agm, amco, arl, auto, blend, boosting, cggm"),
+        ("g3d", "method: there is no 'g3d'; known: agm, amco, arl, aug, auto, blend, boosting"),
         (
             {"name": "g2d", "delta": 1},
             "method.delta: no such option; known: alpha, beta, cal",
