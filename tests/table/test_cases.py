@@ -253,6 +253,55 @@ def test_steps_of_a_scale_are_noticed_and_predicted_with_few_steps_off(tmp_path)
         assert row["prediction"] == steps[int((up_to < 0.5).sum())]
 
 
+@pytest.mark.parametrize("mark", ["NA", "?", "-", "None"])
+def test_a_mark_where_a_number_is_missing_is_no_category(mark, tmp_path):
+    rng = np.random.default_rng(2)
+    table = frame(200)
+    age, gone = rng.integers(1, 95, 200), rng.random(200) < 0.3
+    table["age"] = np.where(gone, mark, age.astype(str))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    recipe, notes = inspect_table(tmp_path / "t.csv", "y")
+    assert f"age: numbers; {mark!r} ({gone.sum()} rows) is taken as empty" in notes
+    table["age"] = np.where(gone, "", age.astype(str))
+    table.to_csv(tmp_path / "empty.csv", index=False)
+    marked, empty = (
+        TableData(tmp_path / name, "y", modalities=recipe["data"]["modalities"]).splits()
+        for name in ("t.csv", "empty.csv")
+    )
+    rows = list(range(len(empty.train)))
+    one, other = (splits.train.__getitems__(rows) for splits in (marked, empty))
+    assert torch.equal(one.inputs["tabular"], other.inputs["tabular"])
+
+
+def test_a_mark_is_an_answer_among_names_and_nothing_in_a_target_of_numbers(tmp_path):
+    table = frame(200, country=["DE", "NA", "FR", "US"] * 50)
+    table["price"] = [str(n / 7) if n % 4 else "NA" for n in range(200)]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert "country" not in notes_of(tmp_path / "t.csv").replace("country, price", "")
+    notes = notes_of(tmp_path / "t.csv", "price")
+    assert "200 rows; regression of 'price'" in notes
+    assert "left out: 50 of 200 (25 %) rows without a usable target" in notes
+
+
+def test_points_that_may_part_thousands_are_said_to_be_a_guess(tmp_path):
+    rng = np.random.default_rng(3)
+    table = frame(80)
+    table["people"] = [f"{n // 1000}.{n % 1000:03}" for n in rng.integers(10_000, 90_000, 80)]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert "which is a guess" in notes_of(tmp_path / "t.csv")
+    table["people"] = [f"{n / 1000:.3f}" for n in rng.integers(100, 90_000, 80)]
+    table.to_csv(tmp_path / "t.csv", index=False)  # below 1 as well: these are decimals
+    assert "guess" not in notes_of(tmp_path / "t.csv")
+
+
+def test_an_odd_word_in_a_column_of_splits_is_named(tmp_path):
+    table = frame(80)
+    table["split"] = ["train"] * 50 + ["val"] * 14 + ["test"] * 15 + ["holdout"]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match="split, row 80: got 'holdout', expected train"):
+        quickly(tmp_path / "t.csv", "y", tmp_path / "runs")
+
+
 def test_ordered_and_skewed_targets_are_noticed(tmp_path):
     rng = np.random.default_rng(0)
     table = frame(200)

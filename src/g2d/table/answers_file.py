@@ -33,7 +33,7 @@ def write_predictions(
         keep: The table's own columns to write; all when not given.
 
     Returns:
-        How many rows were predicted, and what could not be used: columns that are not there and
+        How many rows have a prediction, and what could not be used: columns that are not there and
         values that training never saw with their share first, then row by row.
 
     Raises:
@@ -74,7 +74,7 @@ def write_predictions(
             )
         if not unused.count:
             writer.writerow(map(harmless, [*header, *own]))
-    return unused.count, [*unused.about(), *unused.notes]
+    return unused.answered, [*unused.about(), *unused.notes]
 
 
 class _Unused:
@@ -86,7 +86,7 @@ class _Unused:
         self._there: list[str] = []
         self._unseen: Counter[str] = Counter()
         self._values: dict[str, dict[str, None]] = {}
-        self.count = 0
+        self.count = self.answered = 0
         self.notes: list[str] = []
 
     def of(self, row: Row, said: Prediction) -> str:
@@ -95,6 +95,7 @@ class _Unused:
             self._lacking = [name for name in self._wanted if name not in row]
             self._there = [name for name in row if name not in self._wanted]
         self.count += 1
+        self.answered += said.answer is not None
         why = [f"{name}: {reason}" for name, reason in said.reasons.items()]
         if why:
             self.notes.append(f"row {self.count}: {'; '.join(why)}")
@@ -115,6 +116,9 @@ class _Unused:
                 f"in all {self.count} rows: {', '.join(self._lacking)} (no such columns; beside "
                 f"those it reads, the table has {others})"
             )
+        if self.answered < self.count:
+            none = share(self.count - self.answered, self.count)
+            said.append(f"in {none} rows: no modality could be used, so they have no prediction")
         for name, count in self._unseen.items():
             values = ", ".join(map(repr, self._values[name]))
             said.append(

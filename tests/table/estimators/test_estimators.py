@@ -175,6 +175,9 @@ def test_a_data_frame_of_files_text_and_numbers(tmp_path):
     shares = model.predict_proba(frame)[4]
     assert shares == pytest.approx([0.5, 0.5])
     assert model.feature_names_in_.tolist() == list(frame.columns)
+    lacking = frame.columns[-1]
+    with pytest.raises(g2d.UserError, match=f"X has no column '{lacking}', which fit was given"):
+        model.predict(frame.drop(columns=lacking))
 
 
 def test_regression(tmp_path):

@@ -176,6 +176,57 @@ def test_ids_in_some_tables_only_are_refused(tmp_path, capsys):
     assert "labels.csv: no column of ids, which the other tables have" in capsys.readouterr().err
 
 
+def fit(folder, *said):
+    out = folder / "ensemble.json"
+    given = ["--labels", str(folder / "labels.csv"), "--target", "kind", "--out", str(out)]
+    return main(["ensemble", *said, *given])
+
+
+def test_a_column_of_row_numbers_is_no_class(tmp_path, capsys):
+    labels(tmp_path)
+    for name in ("Unnamed: 0", "ID"):
+        rows = [[place, *row] for place, row in enumerate(logits(1.5).tolist())]
+        said = [f"{n}={write(tmp_path / f'{n}.csv', [name, *CLASSES], rows)}" for n in "ab"]
+        assert fit(tmp_path, *said) == 2
+        assert f"'{name}' looks like a column that tells rows apart" in capsys.readouterr().err
+
+
+def test_without_ids_tables_of_other_lengths_are_not_matched_by_order(tmp_path, capsys):
+    labels(tmp_path)
+    whole = write(tmp_path / "a.csv", CLASSES, logits(1.5))
+    short = write(tmp_path / "b.csv", CLASSES, np.delete(logits(1.5), 5, axis=0))
+    assert fit(tmp_path, f"a={whole}", f"b={short}") == 2
+    assert "a 200, b 199, labels.csv 200 rows" in capsys.readouterr().err
+
+
+def test_what_was_fitted_on_probabilities_is_not_given_logits(tmp_path, capsys):
+    labels(tmp_path)
+    shares = softmax(logits(1.5), axis=1)
+    said = [f"{n}={write(tmp_path / f'{n}.csv', CLASSES, shares)}" for n in "ab"]
+    assert fit(tmp_path, *said) == 0
+    write(tmp_path / "b.csv", CLASSES, np.log(shares))
+    capsys.readouterr()
+    assert main(["ensemble", *said, "--weights", str(tmp_path / "ensemble.json")]) == 2
+    assert "b: holds logits, and the ensemble was fitted on its probab" in capsys.readouterr().err
+
+
+def test_percentages_are_refused(tmp_path, capsys):
+    labels(tmp_path)
+    shares = softmax(logits(1.5), axis=1)
+    said = [f"{n}={write(tmp_path / f'{n}.csv', CLASSES, 100 * shares)}" for n in "ab"]
+    assert fit(tmp_path, *said) == 2
+    assert "sum to 100; write shares from 0 to 1" in capsys.readouterr().err
+
+
+def test_how_many_labelled_rows_a_model_answers_for_is_said(tmp_path, capsys):
+    ids = [f"{place:03}" for place in range(200)]
+    labels(tmp_path, ids)
+    whole = write(tmp_path / "a.csv", CLASSES, logits(1.5), ids)
+    plain = write(tmp_path / "b.csv", CLASSES, logits(1.5), range(200))  # zeros were lost
+    assert fit(tmp_path, f"a={whole}", f"b={plain}") == 0
+    assert "b answers for 100 of 200 labelled rows" in capsys.readouterr().err
+
+
 def test_fused_predictions_hold_no_formulas(tmp_path):
     ids = [f"=1+{n}" for n in range(200)]
     given = [f"{n}={write(tmp_path / f'{n}.csv', CLASSES, logits(2), ids)}" for n in ("a", "b")]

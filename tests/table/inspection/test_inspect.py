@@ -134,8 +134,9 @@ def test_predictions_of_rows_with_holes(trained, tmp_path):
         ",,,,,3\n"
     )
     count, notes = write_predictions(Predictor(trained), table, tmp_path / "out.csv")
-    assert count == 4
-    lacking, broken = notes
+    assert count == 3
+    lacking, none, broken = notes
+    assert none == "in 1 of 4 (25 %) rows: no modality could be used, so they have no prediction"
     assert lacking.startswith("in all 4 rows: seen, age (no such columns")
     assert broken == f"row 3: picture: there is no file 'nowhere.png' in {table.parent}"
     with (tmp_path / "out.csv").open(newline="") as stream:

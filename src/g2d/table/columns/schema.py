@@ -193,7 +193,9 @@ def _split_column(table: Table, taken: Collection[str]) -> str | None:
     for name in table.columns:
         if name.lower() in SPLIT_NAMES and name not in taken:
             values = {str(cell).lower() for cell in table.column(name) if cell is not None}
-            if values <= set(SPLIT_VALUES) and "train" in {SPLIT_VALUES[v] for v in values}:
+            parts = {SPLIT_VALUES[value] for value in values & SPLIT_VALUES.keys()}
+            # one odd word beside them is a slip, which `unplaced` names, and no input
+            if "train" in parts and (len(parts) > 1 or values <= SPLIT_VALUES.keys()):
                 return name
     return None
 

@@ -156,6 +156,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 f"got X of {len(got)} columns in all, expected the {self.n_features_in_} of fit, "
                 "modality by modality"
             )
+        lacking = [name for name in self.feature_names_in_ if name not in got]
+        if lacking:
+            raise UserError(
+                f"X has no column {', '.join(map(repr, lacking))}, which fit was given; a column "
+                "may be empty, but it has to be there"
+            )
         return [said for _, said in self.predictor_.table(frame, self.folder)]
 
 

@@ -17,6 +17,8 @@ from g2d.tasks import MultiLabel, Regression, Task
 logger = logging.getLogger(__name__)
 
 ID = "id"
+# As pandas and others call a column that is no prediction.
+_LIKE_IDS = frozenset(["id", "index", "row", "unnamed: 0"])
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ def read_answers(file: Path, id_column: str | None = None) -> Answers:
     columns = tuple(name for name in table.columns if name not in (id_column, ID))
     if not columns:
         raise UserError(f"{file} has no column of predictions; expected one a class")
+    if rows := [name for name in columns if name.casefold() in _LIKE_IDS]:
+        raise UserError(
+            f"{file}: {rows[0]!r} looks like a column that tells rows apart; say --id "
+            f"{rows[0]!r}, or take it out of the table"
+        )
     values = torch.tensor(
         [[number_of(cell) for cell in table.columns[name]] for name in columns], dtype=torch.float64
     ).T

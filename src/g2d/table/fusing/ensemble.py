@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from g2d.table.reading.cells import number_of
 from g2d.table.reading.source import Table, read_table
 from g2d.table.reading.spreadsheet import harmless
 from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
+
+logger = logging.getLogger(__name__)
 
 _FOLDS = 5
 
@@ -88,7 +91,15 @@ class Fused:
         models = {name: models[name] for name in self.weights}
         columns = _names(self.task)
         _check_columns(models, columns)
-        _check_ids({name: said.named for name, said in models.items()})
+        _check_ids({name: (said.named, len(said.ids)) for name, said in models.items()})
+        for name, said in models.items():
+            read = _as_probabilities(self.task, said)
+            if said.ids and read != self.probabilities[name]:
+                kinds = ("logits", "probabilities")
+                raise UserError(
+                    f"{name}: holds {kinds[read]}, and the ensemble was fitted on its "
+                    f"{kinds[not read]}; give the same"
+                )
         ids = list(dict.fromkeys(one for said in models.values() for one in said.ids))
         logits, present = _lined_up(self.task, models, ids, self.probabilities, columns)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
@@ -118,14 +129,17 @@ def fit_ensemble(
     target = target or only_column(table, id_column)
     columns = next(iter(models.values())).columns
     _check_columns(models, columns)
-    named = {name: said.named for name, said in models.items()}
-    _check_ids({**named, table.name: has_ids(table, id_column)})
+    named = {name: (said.named, len(said.ids)) for name, said in models.items()}
+    _check_ids({**named, table.name: (has_ids(table, id_column), len(table))})
     if len(columns) == 1:
         task, truth = _number(table, target, [said.values[:, 0] for said in models.values()])
     else:
         task, truth = _label(table, target, columns)
     shares = {name: _as_probabilities(task, said) for name, said in models.items()}
     logits, present = _lined_up(task, models, ids, shares, columns)
+    for name, there in zip(models, present, strict=True):
+        if not there.all():
+            logger.warning("%s answers for %d of %d labelled rows", name, there.sum(), len(there))
     known = torch.stack(present).any(dim=0)
     if int(known.sum()) < _FOLDS:
         raise UserError(
@@ -230,6 +244,12 @@ def _label(table: Table, target: str, columns: Sequence[str]) -> tuple[Task, Ten
 
 def _as_probabilities(task: Task, said: Answers) -> bool:
     if isinstance(task, Classification):
+        sums = said.values.sum(dim=1)
+        if len(sums) and bool((said.values >= 0).all()) and bool(((sums - 100).abs() < 2).all()):
+            raise UserError(
+                f"{', '.join(said.columns)}: the rows of a table sum to 100; write shares from 0 "
+                "to 1, not percent"
+            )
         return said.probabilities and bool(((said.values.sum(dim=1) - 1).abs() < 0.02).all())
     return said.probabilities and isinstance(task, MultiLabel)
 
@@ -240,10 +260,21 @@ def _names(task: Task) -> tuple[str, ...]:
     return task.label_names if isinstance(task, MultiLabel) else ()
 
 
-def _check_ids(named: Mapping[str, bool]) -> None:
-    """Rows are matched by ids or by their order, in all tables alike."""
-    if len(set(named.values())) > 1:
-        without = ", ".join(name for name, has in named.items() if not has)
+def _check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
+    """Rows are matched by ids or by their order, in all tables alike.
+
+    Args:
+        tables: Whether each has ids, and how many rows.
+    """
+    lengths = {rows for has, rows in tables.values() if rows and not has}
+    if len(lengths) > 1:
+        each = ", ".join(f"{name} {rows}" for name, (_, rows) in tables.items())
+        raise UserError(
+            f"the tables have no column of ids and differ in length ({each} rows): nothing tells "
+            "which rows belong together; add such a column, id"
+        )
+    if len({has for has, _ in tables.values()}) > 1:
+        without = ", ".join(name for name, (has, _) in tables.items() if not has)
         raise UserError(
             f"{without}: no column of ids, which the other tables have; add one, or take it out of "
             "all, where their rows are in one order"

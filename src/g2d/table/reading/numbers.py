@@ -6,11 +6,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from g2d.errors import UserError
 from g2d.table.reading.cells import Cell, Exact, number_of, numbers_of
+from g2d.table.reading.marks import without_marks
 from g2d.table.reading.numerals import (
     CURRENCY,
     GROUPED,
@@ -45,11 +46,13 @@ class Reading:
         written: How its numbers are written.
         bare: How many of the cells looked at lack the unit.
         unsure: A value that may be read in two ways, where nothing tells which is meant.
+        marks: What stands where there is no number, and is taken as empty: how often each comes.
     """
 
     written: Written
     bare: int = 0
     unsure: str = ""
+    marks: Mapping[str, int] = field(default_factory=dict)
 
 
 def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading | None:
@@ -62,8 +65,8 @@ def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading
     Example:
         >>> reading_of(["1,688", "600", "2,004", "35", "7,100", "812"]).written
         Written(decimal='.', thousands=',', unit='')
-        >>> reading_of(["1.5", "2", "0.25"]), reading_of(["red", "3", "blue"])
-        (Reading(written=Written(decimal='.', thousands='', unit=''), bare=0, unsure=''), None)
+        >>> reading_of(["1.5", "2", "0.25"]) == Reading(Written()), reading_of(["red", "3", "blue"])
+        (True, None)
         >>> reading_of(["1,500", "2,250"]).unsure
         '1,500'
     """
@@ -110,9 +113,13 @@ def with_plain_numbers(
                 "a column of the table"
             )
     plainly, readings = dict(table.columns), {}
-    for name, cells in table.columns.items():
+    for name, column in table.columns.items():
+        cells, marks = without_marks(column)
         reading = reading_of(cells, (given or {}).get(name))
-        if reading is None or (reading == Reading(Written()) and numbers_of(cells) is not None):
+        if reading is None:
+            continue
+        reading = replace(reading, marks=marks)
+        if reading == Reading(Written()) and numbers_of(cells) is not None:
             continue
         plainly[name] = [plain(cell, reading.written) for cell in cells]
         if reading != Reading(Written()):
@@ -131,6 +138,9 @@ def reading_note(column: str, reading: Reading) -> str:
         said += " with a decimal comma"
     if away:
         said += f", without {' and '.join(away)}"
+    if reading.marks:
+        each = ", ".join(f"{mark!r} ({count} rows)" for mark, count in reading.marks.items())
+        said += f"; {each} {'is' if len(reading.marks) == 1 else 'are'} taken as empty"
     if reading.bare:
         said += f" ({reading.bare} cells lack {how.unit} and are taken as the others)"
     if reading.unsure:
@@ -182,7 +192,9 @@ def _marks(numbers: Sequence[str], decimal: Decimal | None, money: bool) -> tupl
     if open_["."] and not open_[","]:
         if parts_thousands and len(open_["."]) >= 3:
             return Written(",", "."), ""
-        unsure = open_["."][0] if sum(bare) and not bare[1] and not bare[2] else ""
+        # with as many digits after each of many points, these may part thousands as well
+        enough = sum(bare) or len(open_["."]) >= _FEW
+        unsure = open_["."][0] if enough and not bare[1] and not bare[2] else ""
         return Written(), unsure
     if open_[","]:
         sure = parts_thousands and not open_["."]
