@@ -294,6 +294,24 @@ def test_points_that_may_part_thousands_are_said_to_be_a_guess(tmp_path):
     assert "guess" not in notes_of(tmp_path / "t.csv")
 
 
+def test_new_numbers_with_another_decimal_mark_are_not_read_a_thousand_times_larger(tmp_path):
+    rng = np.random.default_rng(4)
+    table, values = frame(120), rng.lognormal(5, 2, 120).round(3)
+    german = [f"{v:,.3f}".translate(str.maketrans(",.", ".,")) for v in values]
+    table["balance"] = german
+    table.to_csv(tmp_path / "t.csv", index=False)
+    predictor = Predictor(quickly(tmp_path / "t.csv", "y", tmp_path / "runs"))
+    said = [one.answer for _, one in predictor.table(tmp_path / "t.csv")]
+    table["balance"] = values  # as Python writes them
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    assert any(len(str(v).partition(".")[2]) == 3 and v > 1 for v in values)
+    with pytest.raises(UserError, match=r"decimal point, and .* may have one too; .*decimal comma"):
+        list(predictor.table(tmp_path / "plain.csv"))
+    table["balance"] = [text.replace(".", "") for text in german]
+    table.to_csv(tmp_path / "bare.csv", index=False)
+    assert [one.answer for _, one in predictor.table(tmp_path / "bare.csv")] == said
+
+
 def test_an_odd_word_in_a_column_of_splits_is_named(tmp_path):
     table = frame(80)
     table["split"] = ["train"] * 50 + ["val"] * 14 + ["test"] * 15 + ["holdout"]

@@ -14,7 +14,7 @@ import torch
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.table.kinds import KINDS, Kind
-from g2d.table.reading.numerals import Written, plain
+from g2d.table.reading.numerals import Written, doubted, plain
 from g2d.table.reading.source import Row, Table
 
 
@@ -140,12 +140,22 @@ class Preprocessing:
         """Columns that a table lacks; all of them absent is an error.
 
         Raises:
-            UserError: It has none of the columns.
+            UserError: It has none of the columns, or the numbers of one would be read wrongly, since
+                they are written otherwise than those of the training rows.
         """
         lacking = [name for name in self.columns if name not in table.columns]
         if len(lacking) == len(self.columns):
             expected, got = _few(self.columns), _few(list(table.columns))
             raise UserError(f"{table.name} has none of the columns {expected}; it has {got}")
+        for name in self.numbers.keys() & table.columns.keys():
+            how = self.numbers[name]
+            if (pair := doubted(table.columns[name], how)) is not None:
+                there, other = ("comma", "point") if how.decimal == "," else ("point", "comma")
+                raise UserError(
+                    f"{table.name}: {name!r} holds {pair[1]!r}, which has a decimal {other}, and "
+                    f"{pair[0]!r}, which may have one too; the run was trained on numbers with a "
+                    f"decimal {there}: write them so"
+                )
         return lacking
 
 

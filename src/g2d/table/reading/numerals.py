@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -90,6 +91,26 @@ def plain(cell: Cell, written: Written) -> Cell:
     for thousands in {*_GAPS, ".", ","} - {mark}:
         digits = digits.replace(thousands, "")
     return parts.sign + digits.replace(mark, ".") + parts.exponent
+
+
+def doubted(cells: Iterable[Cell], written: Written) -> tuple[str, str] | None:
+    """A number that would be read wrongly if it is written as another of these is; and that other.
+
+    Example:
+        >>> doubted(["238.996", "0.984"], Written(",", "."))
+        ('238.996', '0.984')
+        >>> doubted(["238.996", "3,5"], Written(",", ".")), doubted(["238.996"], Written(",", "."))
+        (None, None)
+    """
+    certain: dict[str, str] = {}
+    open_: dict[str, str] = {}
+    for cell in cells:
+        if cell is None or isinstance(cell, Exact) or (parts := parts_of(cell)) is None:
+            continue
+        mark, sure = decimal_mark(parts.digits)
+        if mark != written.decimal and mark in parts.digits:
+            (certain if sure else open_).setdefault(mark, cell)
+    return next(((open_[mark], certain[mark]) for mark in open_ if mark in certain), None)
 
 
 def parts_of(cell: str) -> Parts | None:
