@@ -140,7 +140,7 @@ class Preprocessing:
         """Columns that a table lacks; all of them absent is an error.
 
         Raises:
-            UserError: It has none of the columns, or the numbers of one would be read wrongly, since
+            UserError: It has none of the columns, or numbers of one would be read wrongly, since
                 they are written otherwise than those of the training rows.
         """
         lacking = [name for name in self.columns if name not in table.columns]
