@@ -26,7 +26,7 @@ from cells import summary, write
 from numpy.typing import NDArray
 from own_tables import OwnTable
 
-from g2d.analysis.scores import score_samples
+from g2d.analysis.scores import score_name, score_samples
 from g2d.engine.records import read_predictions
 from g2d.files import read_json
 from g2d.recipes.build import build_splits
@@ -38,7 +38,6 @@ from g2d.runs.train import train
 from g2d.shallow.floors import fit_floors
 from g2d.table.auto.auto import LEADERBOARD, kept_recipe, train_auto
 from g2d.table.auto.candidates import BOOSTING, LINEAR, candidates_of
-from g2d.table.auto.leaderboard import score_name
 from g2d.table.auto.lengths import length_for, with_length
 from g2d.table.inspection.inspect import inspect_table
 from g2d.tasks import Task

@@ -80,7 +80,7 @@ def test_reconboost(objective: str) -> None:
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_aug(number: int) -> None:
     terms, y = torch.stack([logits(CLASSES, seed) for seed in range(number)]), target(CLASSES)
-    found = F.aug_objective(terms, y, 0.3)
+    found = F.aug_objective(CLASSES, terms, y, 0.3)
     for i in range(B):
         rows = [term[i].double() for term in terms]
         close(found[i], aug.loss_of(rows, int(y[i]), 0.3))

@@ -192,6 +192,56 @@ def test_a_modality_that_nobody_has_is_given_nothing() -> None:
     assert method.fusion.used.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("make", [AUG, g2d.MLA])
+def test_a_step_that_failed_half_way_leaves_nothing_behind(make: Any) -> None:
+    """As one that ran out of memory, and was caught."""
+    ends = []
+    for fails in (False, True):
+        model = linear(2)
+        method = make(model.train(), CLASSES)
+        loop = g2d.Loop(torch.optim.SGD(model.parameters(), lr=0.1), epochs=3)
+        method.on_fit_start(loop)
+        method.on_epoch_start(0)
+        if fails:
+            right, loop.gradients = loop.gradients, broken  # type: ignore[method-assign]
+            with pytest.raises(MemoryError):
+                method.step(samples(2, 5))
+            loop.gradients = right  # type: ignore[method-assign]
+        for seed in range(2):
+            method.step(samples(2, seed))
+        ends.append((weights(model), method.state_dict()))
+    for key, value in ends[0][0].items():
+        assert torch.equal(ends[1][0][key], value), key
+    for key, value in ends[0][1].items():
+        assert torch.equal(ends[1][1][key], value), key
+
+
+def broken(*arguments: Any, **options: Any) -> Any:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("make", [AUG, g2d.ReconBoost])
+def test_weights_of_classes_act(make: Any) -> None:
+    losses = []
+    for given in (None, [0.1, 10.0, 1.0, 1.0]):
+        model = linear(2)
+        method = make(model.train(), g2d.Classification(4, weights=given))
+        method.on_fit_start(g2d.Loop(torch.optim.SGD(model.parameters(), lr=0.1), epochs=8))
+        method.on_epoch_start(0)
+        losses.append(float(method.step(samples(2, 0))))
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_an_average_of_weights_has_as_many_classifiers() -> None:
+    fusion = GrowingClassifiers(WIDTHS, outputs=4)
+    average = torch.optim.swa_utils.AveragedModel(fusion, use_buffers=True)
+    features = {name: torch.randn(2, width) for name, width in WIDTHS.items()}
+    fusion.grow("image")
+    average.update_parameters(fusion)
+    average.module.used.copy_(fusion.used)
+    torch.testing.assert_close(average.eval()(features)[0], fusion.eval()(features)[0])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -9,6 +9,7 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from g2d.errors import UserError
@@ -140,8 +141,12 @@ _LEVEL = 0.05
 
 
 def _right(run: Run) -> NDArray[np.bool_]:
-    said = run.predictions("test")
-    right: NDArray[np.bool_] = said[f"logits/{FUSED}"].argmax(axis=1) == said["target"]
+    said, task = run.predictions("test"), run.task
+    logits = said[f"logits/{FUSED}"]
+    answer = logits.argmax(axis=1)
+    if task is not None:
+        answer = task.predict(torch.from_numpy(logits)).numpy()
+    right: NDArray[np.bool_] = answer == said["target"]
     return right
 
 

@@ -37,6 +37,14 @@ def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     return _numbers(1 - (answer.double() - truth) ** 2 / spread)
 
 
+def score_name(task: Task) -> str:
+    """What the mean of `score_samples` is called."""
+    if isinstance(task, Classification):
+        words = {"uar": "balanced accuracy", "macro_f1": "macro F1", "mae": "D²"}
+        return words.get(task.metric, task.metric)
+    return "right labels" if isinstance(task, MultiLabel) else "R²"
+
+
 def _explained(errors: Floats, target: Tensor) -> Floats:
     """D² of absolute errors, sample by sample; `nan` where targets are alike."""
     guess = np.abs(_numbers(target) - _numbers(target.median())).mean()

@@ -27,7 +27,7 @@ from g2d.analysis.bootstrap import Measured, mean_of
 from g2d.analysis.features import student_features
 from g2d.analysis.intervals import resamples
 from g2d.analysis.probe import linear_probe
-from g2d.analysis.scores import score_samples
+from g2d.analysis.scores import score_name, score_samples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
 from g2d.figures import blank, colours, known, labelled, legend_below, save, without_box
@@ -217,7 +217,7 @@ def _head(subject: Subject, said: Answers, name: str) -> dict[str, Floats]:
 
 def _score(task: Task) -> str:
     if isinstance(task, Classification):
-        return "accuracy"
+        return score_name(task)
     return "share of right bits" if isinstance(task, MultiLabel) else "R²"
 
 

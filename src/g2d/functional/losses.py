@@ -50,6 +50,7 @@ def reconboost_objective(
     objective: BoostingObjective = "released",
     w1: float = 5.0,
     w2: float = 1.0,
+    task: Task | None = None,
 ) -> Tensor:
     """What a modality learns while it boosts: least where the others are certain already.
 
@@ -63,6 +64,7 @@ def reconboost_objective(
         objective: Of the published code, or of the paper's idea.
         w1: Weight of the cross-entropy.
         w2: Weight of what the others know, below w1.
+        task: What is predicted, where its classes have weights.
 
     Returns:
         `(B,)`.
@@ -81,14 +83,14 @@ def reconboost_objective(
         tensor([0.3466])
     """
     check_choice("objective", objective, get_args(BoostingObjective))
-    task, rest = Classification(logits.shape[1]), rest.detach()
+    task, rest = task or Classification(logits.shape[1]), rest.detach()
     losses = task.losses(logits, target)
     if objective == "kl":
         return losses - w2 / w1 * task.divergence(logits, rest)
     return (w1 - w2 * task.confidence(rest, target)) * losses / task.outputs
 
 
-def aug_objective(terms: Tensor, target: Tensor, discount: float = 0.5) -> Tensor:
+def aug_objective(task: Task, terms: Tensor, target: Tensor, discount: float = 0.5) -> Tensor:
     """What a modality learns whose logits are a sum of classifiers, and each alone of it.
 
     With z the sum of all, z_n the last of them and p the softmax of z - z_n, a constant:
@@ -96,6 +98,7 @@ def aug_objective(terms: Tensor, target: Tensor, discount: float = 0.5) -> Tenso
     already. CE(z) alone where there is one classifier.
 
     Args:
+        task: What is predicted.
         terms: The logits of every classifier, `(n, B, C)`.
         target: Classes, `(B,)`.
         discount: λ.
@@ -109,12 +112,13 @@ def aug_objective(terms: Tensor, target: Tensor, discount: float = 0.5) -> Tenso
     Example:
         >>> certain, uncertain = torch.tensor([[9.0, 0.0]]), torch.zeros(1, 2)
         >>> target = torch.tensor([0])
-        >>> aug_objective(torch.stack([uncertain]), target)
+        >>> task = Classification(2)
+        >>> aug_objective(task, torch.stack([uncertain]), target)
         tensor([0.6931])
-        >>> aug_objective(torch.stack([certain, uncertain]), target)
+        >>> aug_objective(task, torch.stack([certain, uncertain]), target)
         tensor([0.3469])
     """
-    task, whole = Classification(terms.shape[2]), terms.sum(dim=0)
+    whole = terms.sum(dim=0)
     loss = task.losses(whole, target)
     if len(terms) == 1:
         return loss

@@ -31,12 +31,18 @@ class Alternating(Method):
         """What a turn of this modality trains beside its encoder."""
 
     @abstractmethod
-    def loss_of_turn(self, name: str, batch: Batch) -> Tensor:
-        """The loss of a modality on a batch, a scalar."""
+    def loss_of_turn(self, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of a modality on a batch, a scalar, and sums that `changed` is given."""
 
-    def changed(self, name: str, gradients: Gradients) -> Gradients:
-        """The gradients of a turn before its step: of `trained_with`, then of the encoder."""
-        return gradients
+    @abstractmethod
+    def changed(self, name: str, gradients: Gradients, sums: Tensor) -> Gradients:
+        """The gradients of a turn before its step.
+
+        Args:
+            name: The modality.
+            gradients: Of `trained_with`, then of the encoder.
+            sums: What `loss_of_turn` summed up, over the batches of the step.
+        """
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """There is no single one.
@@ -57,15 +63,16 @@ class Alternating(Method):
         parameters = [*self.trained_with(name), *own]
         size = sum(len(batch) for batch in batches)
         gradients: Gradients = [None] * len(parameters)
-        losses = []
+        losses, sums = [], []
         for batch in batches:
             with self.precision():
-                loss = self.loss_of_turn(name, batch)
+                loss, seen = self.loss_of_turn(name, batch)
             loss = loss * (len(batch) / size)
             found = self.loop.gradients(loss, parameters, keep=False)
             gradients = gates.added(gradients, found)
             losses.append(loss.detach())
-        gates.assign(parameters, self.changed(name, gradients))
+            sums.append(seen)
+        gates.assign(parameters, self.changed(name, gradients, torch.stack(sums).sum(dim=0)))
         self.loop.update()
         return torch.stack(losses).sum()
 

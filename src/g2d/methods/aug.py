@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch
@@ -100,7 +99,6 @@ class AUG(Alternating):
         )
         # By modality the sum of the confidences of this epoch, and of how many samples.
         self._seen: Tensor | None = None
-        self._turn: list[Tensor] = []
 
     def on_fit_start(self, loop: Loop) -> None:
         """Decides when classifiers are added."""
@@ -127,20 +125,19 @@ class AUG(Alternating):
         modules = (self.fusion.output, *layers)
         return [p for module in modules for p in module.parameters() if p.requires_grad]
 
-    def loss_of_turn(self, name: str, batch: Batch) -> Tensor:
+    def loss_of_turn(self, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
         """Of the sum, of the sum without its youngest classifier, and of that one."""
         feature = self.student.encode(name, batch.input_of(name))
         terms = self.fusion.terms(name, feature)
         mask = batch.present.get(name)
         confidence = self.task.confidence(terms.detach().sum(dim=0), batch.target)
-        self._turn.append(sum_over_present(confidence, mask))
-        losses = aug_objective(terms, batch.target, self.discount)
-        return weighed(mean_over_present(losses, mask), batch, name)
+        losses = aug_objective(self.task, terms, batch.target, self.discount)
+        loss = weighed(mean_over_present(losses, mask), batch, name)
+        return loss, sum_over_present(confidence, mask)
 
-    def changed(self, name: str, gradients: Gradients) -> Gradients:
+    def changed(self, name: str, gradients: Gradients, sums: Tensor) -> Gradients:
         """The gradients as they are; remembers how confident the modality was."""
-        total = sum_over_ranks(torch.stack(self._turn).sum(dim=0))
-        self._turn = []
+        total = sum_over_ranks(sums)
         if self._seen is None:
             self._seen = total.new_zeros(len(self.student.modalities), 2)
         self._seen[self.student.modalities.index(name)] += total

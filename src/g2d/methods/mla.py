@@ -84,7 +84,6 @@ class MLA(Alternating):
         self.fusion = self.student.need_fusion("MLA", SharedHead, fixed=fixed)
         self._projector: Tensor | None = None
         self._last: Tensor | None = None
-        self._sums: list[Tensor] = []  # of the turn: features and how many they are
 
     def begin_epoch(self, epoch: int) -> None:
         """Forgets the directions: they are of features that have changed since."""
@@ -95,19 +94,18 @@ class MLA(Alternating):
         adapter = self.fusion.adapters[name].parameters()
         return [*self.fusion.head.parameters(), *(p for p in adapter if p.requires_grad)]
 
-    def loss_of_turn(self, name: str, batch: Batch) -> Tensor:
-        """The task's loss of what the head says of the modality."""
+    def loss_of_turn(self, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The task's loss of what the head says of the modality, and the sum of its features."""
         feature = self.fusion.adapt(name, self.student.encode(name, batch.input_of(name)))
-        self._sums.append(sum_and_count(feature.detach(), batch.present.get(name)))
-        return loss_of_present(self.task, self.fusion.head(feature), batch, name)
+        loss = loss_of_present(self.task, self.fusion.head(feature), batch, name)
+        return loss, sum_and_count(feature.detach(), batch.present.get(name))
 
-    def changed(self, name: str, gradients: Gradients) -> Gradients:
+    def changed(self, name: str, gradients: Gradients, sums: Tensor) -> Gradients:
         """The head's gradient projected; remembers the mean feature for who comes next."""
         if self.projection == "rls":
             gradients[0] = self._spared(gradients[0])
-            total = sum_over_ranks(torch.stack(self._sums).sum(dim=0))
+            total = sum_over_ranks(sums)
             self._last = total[:-1] / total[-1].clamp(min=1)
-        self._sums = []
         return gradients
 
     def _spared(self, gradient: Tensor | None) -> Tensor | None:

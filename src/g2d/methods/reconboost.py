@@ -135,7 +135,9 @@ class ReconBoost(Method):
             return super().objective(outputs, batch)
         logits, mask = outputs.unimodal[name], batch.present.get(name)
         rest = self._rest(outputs, name)
-        losses = reconboost_objective(logits, rest, batch.target, self.boosting, self.w1, self.w2)
+        losses = reconboost_objective(
+            logits, rest, batch.target, self.boosting, self.w1, self.w2, self.task
+        )
         loss = weighed(mean_over_present(losses, mask), batch, name)
         if self.mcr and self._number:
             before = self._modality(self._number - 1)

@@ -70,7 +70,7 @@ class Contents:
         Raises:
             UserError: The table cannot be read, a column is not there, or nothing can be predicted.
         """
-        table, readings = with_plain_numbers(read_table(source, folder), numbers)
+        table, readings = with_plain_numbers(read_table(source, folder), numbers, target)
         cells = asked.cells(table.column(target))
         values = asked.target(cells, target)
         declared = declare(table, target, modalities, split, weight)

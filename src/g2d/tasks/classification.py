@@ -111,7 +111,7 @@ class Classification(Task):
         """
         if self.metric == "mae":
             up_to = logits.double().softmax(dim=1).cumsum(dim=1)
-            return (up_to < 0.5).sum(dim=1).clamp(max=self.outputs - 1)
+            return (up_to < 0.5).sum(dim=1)
         if isinstance(self.threshold, float):
             return (logits.float().softmax(dim=1)[:, 1] >= self.threshold).long()
         return logits.argmax(dim=1)

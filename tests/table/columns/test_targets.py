@@ -146,6 +146,8 @@ def test_what_is_asked_of_classes_in_order_is_checked():
     assert asked.target(cells, "y").names == ("low", "medium", "high")
     assert Asked.of({"name": asked.name, **asked.options()}) == asked
     assert Asked.of({"selects": "mae"}).target(["1", "2", "3"] * 9, "y").names == ("1", "2", "3")
+    spelt = Asked.of({"order": ["Low", "MEDIUM", "high"], "ignore_case": True})
+    assert spelt.target(cells, "y").names == ("low", "medium", "high")
     with pytest.raises(UserError, match=r"add order: \[high, low, medium\], from the lowest"):
         Asked.of({"selects": "mae"}).target(cells, "y")
     with pytest.raises(UserError, match="the class 'medium' of the target is not in it"):
@@ -154,6 +156,16 @@ def test_what_is_asked_of_classes_in_order_is_checked():
         with pytest.raises(UserError, match=r"task\.order: got .*expected every class once"):
             Asked.of({"order": wrong})
     with pytest.raises(
-        UserError, match=r"task\.selects: expected accuracy, uar, macro_f1, mae|got"
+        UserError, match=r"task\.selects: got 'rmse', expected accuracy, uar, macro_f1, mae"
     ):
         Asked.of({"selects": "rmse"})
+
+
+def test_a_word_among_numbers_is_a_class_and_no_number():
+    classes = ["0", "1", "2", "unknown"] * 60
+    assert read_target(classes, "y", "classification").names == ("0", "1", "2", "unknown")
+    assert read_target(["0", "1", "2", "none"] * 60, "y").names == ("0", "1", "2", "none")
+    numbers = [f"{n / 7}" if n % 3 else "NA" for n in range(90)]
+    target = read_target(numbers, "y")
+    assert target.task == "regression"
+    assert list(target.unusable) == list(range(0, 90, 3))

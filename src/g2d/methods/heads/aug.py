@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +84,11 @@ class GrowingClassifiers(Fusion):
         # The same on the host: a forward pass must not wait for the device.
         self._numbers = [1] * len(widths)
         self.register_load_state_dict_post_hook(_as_loaded)  # type: ignore[no-untyped-call]
+
+    def train(self, mode: bool = True) -> Self:
+        """Reads anew how many classifiers there are: an average of weights copies them in place."""
+        self._numbers = self.used.tolist()
+        return super().train(mode)
 
     def classifiers(self, modality: str) -> int:
         """n_m."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from g2d.analysis.scores import score_name
 from g2d.data.splits import Splits
 from g2d.errors import UserError
 from g2d.recipes.blueprint import build
@@ -20,7 +21,7 @@ from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.budget import Budget, epochs_within
 from g2d.table.auto.candidates import Candidate, on_modalities
-from g2d.table.auto.leaderboard import Line, Prefer, choose, score_name
+from g2d.table.auto.leaderboard import Line, Prefer, choose
 from g2d.table.auto.lengths import length_for, shortened, with_length
 from g2d.table.auto.rounds import make_rounds, usual_folds
 from g2d.table.auto.search import Search

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from g2d.analysis.scores import score_samples
 from g2d.table.auto.answers import Answers
 from g2d.table.auto.candidates import BLENDED, FLOOR, Candidate
-from g2d.tasks import Classification, MultiLabel, Task
+from g2d.tasks import Task
 
 Floats = NDArray[np.float64]
 Prefer = Literal["best", "simplest"]
@@ -65,14 +65,6 @@ class Line:
             "keepable": self.keepable,
             **({"weights": dict(self.weights)} if self.weights is not None else {}),
         }
-
-
-def score_name(task: Task) -> str:
-    """What the score of a task is called."""
-    if isinstance(task, Classification):
-        words = {"uar": "balanced accuracy", "macro_f1": "macro F1", "mae": "D²"}
-        return words.get(task.metric, task.metric)
-    return "right labels" if isinstance(task, MultiLabel) else "R²"
 
 
 def rank(

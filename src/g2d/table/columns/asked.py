@@ -97,7 +97,7 @@ class Asked:
         """
         found = read_target(cells, column, self.name)
         if self.order and found.task == "classification":
-            return in_order(found, self.order)
+            return in_order(found, self._order_of(found.names))
         numbers = all(not math.isnan(number_of(name)) for name in found.names)
         if self.selects == "mae" and found.task == "classification" and not numbers:
             raise UserError(
@@ -105,6 +105,13 @@ class Asked:
                 f"numbers; add order: [{', '.join(found.names)}], from the lowest to the highest"
             )
         return found
+
+    def _order_of(self, names: Sequence[str]) -> Sequence[str]:
+        """The order, spelt as the table spells its classes where capitals do not matter."""
+        if not self.ignore_case:
+            return self.order
+        spelt = {name.casefold(): name for name in names}
+        return [spelt.get(name.casefold(), name) for name in self.order]
 
     def cells(self, cells: Sequence[Cell]) -> list[Cell]:
         """The target's cells, those alike but for capitals as the commonest is written."""

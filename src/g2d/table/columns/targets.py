@@ -16,6 +16,7 @@ from g2d.errors import UserError
 from g2d.table.kinds.tabular import MOST
 from g2d.table.reading.cells import Cell, number_of
 from g2d.table.reading.labels import SEPARATORS, separator_of, split_labels
+from g2d.table.reading.marks import without_marks
 
 TaskName = Literal["auto", "classification", "multilabel", "regression"]
 # Whole numbers with at most so many values are classes, not quantities.
@@ -66,6 +67,12 @@ def read_target(cells: Sequence[Cell], column: str, task: TaskName = "auto") -> 
         if cell is not None and _BROKEN in cell:
             unusable[row] = f"the target {cell[:40]!r} holds bytes that are no text"
     cells = _whole([None if row in unusable else cell for row, cell in enumerate(cells)])
+    if task in ("auto", "regression"):
+        numbers, _ = without_marks(cells)
+        known = [cell for cell in numbers if cell is not None]
+        if task == "regression" or (known and _task(known) == "regression"):
+            unusable |= {row: "no target" for row, cell in enumerate(numbers) if cell is None}
+            cells = numbers
     there = [cell for cell in cells if cell is not None]
     if not there:
         raise UserError(f"the target {column!r} is empty in every row; choose another column")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from g2d.analysis.attribution import Attribution
 from g2d.analysis.intervals import Interval
+from g2d.analysis.scores import score_name
 from g2d.data.splits import Splits
 from g2d.errors import DivergedError, UserError
 from g2d.files import read_json, write_json
@@ -24,7 +25,6 @@ from g2d.recipes.settings import training_settings
 from g2d.runs.run import Run
 from g2d.runs.teach import teach
 from g2d.runs.train import train
-from g2d.table.auto.leaderboard import score_name
 from g2d.table.diagnosis.budget import Plan, fit_budget
 from g2d.table.diagnosis.judging import (
     SeedFindings,

@@ -40,7 +40,7 @@ def inspect_table(
     Raises:
         UserError: The table cannot be read, or holds fewer than two modalities.
     """
-    table, readings = with_plain_numbers(read_table(path))
+    table, readings = with_plain_numbers(read_table(path), target=target)
     answer = read_target(table.column(target), target, task)
     found = infer(table, target)
     kinds = make_kinds(found.modalities)

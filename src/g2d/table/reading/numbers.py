@@ -95,13 +95,14 @@ def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading
 
 
 def with_plain_numbers(
-    table: Table, given: Mapping[str, Decimal] | None = None
+    table: Table, given: Mapping[str, Decimal] | None = None, target: str = ""
 ) -> tuple[Table, dict[str, Reading]]:
     """A table with all its numbers plain, and how those columns were written that were not.
 
     Args:
         table: As it was read.
         given: The decimal mark of columns whose owner has said so.
+        target: The column to predict, of which a mark such as `none` may be a class and is left.
 
     Raises:
         UserError: A mark is given of a column that is not there, or by an unknown word.
@@ -118,6 +119,8 @@ def with_plain_numbers(
         reading = reading_of(cells, (given or {}).get(name))
         if reading is None:
             continue
+        if name == target:
+            cells, marks = column, {}
         reading = replace(reading, marks=marks)
         if reading == Reading(Written()) and numbers_of(cells) is not None:
             continue

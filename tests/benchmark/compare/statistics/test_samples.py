@@ -68,3 +68,15 @@ def test_other_samples_do_not_pair():
     assert one.pairs_with(one)
     assert not one.pairs_with(turned)
     assert samples_of(said(logits, target), Classification(2), "sound", "accuracy") is None
+
+
+@pytest.mark.parametrize("selects", ["accuracy", "uar", "macro_f1", "mae"])
+@pytest.mark.parametrize("metric", ["accuracy", "mae"])
+def test_the_parts_are_those_of_the_metric_whatever_selects(selects, metric):
+    rng = np.random.default_rng(6)
+    logits, target = rng.normal(size=(40, 4)).astype(np.float32), rng.integers(0, 4, 40)
+    task = Classification(4, selects=selects)
+    measured = task.metrics(torch.from_numpy(logits), torch.from_numpy(target))
+    if metric in measured:
+        found = samples_of(said(logits, target), task, "fused", metric)
+        assert found(np.ones((1, 40)))[0] == pytest.approx(measured[metric])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from g2d.analysis.intervals import Floats, resamples
 from g2d.analysis.scores import score_samples
-from g2d.tasks import Regression, Task
+from g2d.tasks import Classification, Regression, Task
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def samples_of(
         predictions: As `Run.predictions` gives them.
         task: Of the run.
         read: `"fused"` or a modality.
-        metric: `"accuracy"`, or one of regression.
+        metric: `"accuracy"`, `"mae"`, or another of regression.
 
     Returns:
         `None` where the run has no such predictions.
@@ -88,6 +88,9 @@ def samples_of(
     if isinstance(task, Regression):
         parts, defined = _errors(task, logits, target, metric)
         here = here & defined
+    elif isinstance(task, Classification):
+        off = (task.predict(logits) - target).abs().double().numpy()
+        parts = off if metric == "mae" else (off == 0).astype(np.float64)
     else:
         parts = score_samples(task, logits, target)
     return Samples(metric, predictions["index"], predictions["target"], here, parts)
