@@ -18,6 +18,7 @@ from g2d.benchmark.report.answers import answers as answered
 from g2d.data.audio import read_wav
 from g2d.data.pictures import read_picture
 from g2d.errors import UserError
+from g2d.models.fusion import LateFusion
 from g2d.recipes.plain_yaml import read_yaml
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
@@ -310,6 +311,15 @@ def test_new_numbers_with_another_decimal_mark_are_not_read_a_thousand_times_lar
     table["balance"] = [text.replace(".", "") for text in german]
     table.to_csv(tmp_path / "bare.csv", index=False)
     assert [one.answer for _, one in predictor.table(tmp_path / "bare.csv")] == said
+
+
+def test_a_column_called_fused_does_not_stand_for_the_model(tmp_path):
+    table = frame(120, fused=sentences(np.random.default_rng(5), 120))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    run = quickly(tmp_path / "t.csv", "y", tmp_path / "runs")
+    assert set(Run(run).result["test"]["accuracy"]) == {"fused", "fused_", "note", "tabular"}
+    with pytest.raises(UserError, match="no modality can be called 'fused'"):
+        LateFusion({"fused": 2, "note": 2}, outputs=2)
 
 
 def test_an_odd_word_in_a_column_of_splits_is_named(tmp_path):

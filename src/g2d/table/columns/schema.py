@@ -13,9 +13,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from g2d.errors import UserError
+from g2d.models.names import is_taken
 from g2d.table.columns.named_files import several_files, unread_files
 from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.paths import path_in
@@ -182,7 +182,7 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
 def _free(name: str, taken: Collection[str]) -> str:
     """A name for a modality that PyTorch can hold a module under and that is not taken."""
     plain = re.sub(r"\W+", "_", name).strip("_") or "column"
-    if hasattr(nn.ModuleDict(), plain):
+    if is_taken(plain):
         plain = f"{plain}_"
     low = {other.lower() for other in taken}  # some file systems know no capitals
     numbered = (f"{plain}_{number}" for number in range(2, len(low) + 3))
