@@ -9,9 +9,9 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from g2d.analysis.scores import answers_of
 from g2d.errors import UserError
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
@@ -141,12 +141,8 @@ _LEVEL = 0.05
 
 
 def _right(run: Run) -> NDArray[np.bool_]:
-    said, task = run.predictions("test"), run.task
-    logits = said[f"logits/{FUSED}"]
-    answer = logits.argmax(axis=1)
-    if task is not None:
-        answer = task.predict(torch.from_numpy(logits)).numpy()
-    right: NDArray[np.bool_] = answer == said["target"]
+    said = run.predictions("test")
+    right: NDArray[np.bool_] = answers_of(run.task, said[f"logits/{FUSED}"]) == said["target"]
     return right
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,6 +37,19 @@ def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     if spread == 0:
         return np.full(len(truth), np.nan)
     return _numbers(1 - (answer.double() - truth) ** 2 / spread)
+
+
+def answers_of(task: Task | None, logits: NDArray[np.generic]) -> NDArray[Any]:
+    """What a run answers; the likeliest class where its records do not say what is predicted.
+
+    Example:
+        >>> answers_of(None, np.array([[0.0, 2.0]])), answers_of(Classification(2), np.eye(2))
+        (array([1]), array([0, 1]))
+    """
+    if task is None:
+        return np.asarray(logits.argmax(axis=1))
+    answers: NDArray[Any] = task.predict(torch.from_numpy(logits)).numpy()
+    return answers
 
 
 def score_name(task: Task) -> str:

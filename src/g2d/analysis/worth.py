@@ -7,7 +7,7 @@
 | shapley | its share of the score, over all orders in which modalities could come |
 | probe | how right is the best linear reading of its features, whatever the fusion makes of them? |
 
-Scores are accuracy of classes, the share of right bits of labels, R² of numbers. A modality that
+Scores are those of `score_samples`. A modality that
 the fusion ignores can have a good probe and no Shapley value; one that only repeats another loses
 nothing by ablation and has a Shapley value still.
 """
@@ -31,7 +31,6 @@ from g2d.analysis.scores import score_name, score_samples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
 from g2d.figures import blank, colours, known, labelled, legend_below, save, without_box
-from g2d.tasks import Classification, MultiLabel, Task
 
 WAYS = {
     "head": "alone, by its unimodal logits",
@@ -175,7 +174,7 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
             "flatter it; expected test"
         )
     require("sklearn", "sklearn")
-    scored = {_score(subject.task): subject.label for subject in subjects}
+    scored = {score_name(subject.task): subject.label for subject in subjects}
     if len(scored) > 1:
         said = ", ".join(f"{label} by {score}" for score, label in scored.items())
         raise UserError(f"these runs are scored in different ways ({said}); ask for them apart")
@@ -213,12 +212,6 @@ def _head(subject: Subject, said: Answers, name: str) -> dict[str, Floats]:
     found = np.full(len(there), np.nan)
     found[there] = score_samples(subject.task, said.student[name][there], said.target[there])
     return {"head": found}
-
-
-def _score(task: Task) -> str:
-    if isinstance(task, Classification):
-        return score_name(task)
-    return "share of right bits" if isinstance(task, MultiLabel) else "R²"
 
 
 def _hundredths(value: Measured) -> str:

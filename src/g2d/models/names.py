@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 from torch import nn
 
@@ -12,14 +13,19 @@ from g2d.errors import UserError
 RESERVED = frozenset(["fused"])
 
 
-def is_taken(name: str) -> bool:
-    """Whether a name means something else already.
+def free_name(name: str, taken: Collection[str]) -> str:
+    """A name like this one, in letters, digits and `_`, that a modality can have and none has.
 
     Example:
-        >>> is_taken("values"), is_taken("fused"), is_taken("sound")
-        (True, True, False)
+        >>> free_name("gene expression", ["sound"]), free_name("fused", []), free_name("a", ["A"])
+        ('gene_expression', 'fused_', 'a_2')
     """
-    return hasattr(nn.ModuleDict(), name) or name in RESERVED
+    plain = re.sub(r"\W+", "_", name).strip("_") or "column"
+    if hasattr(nn.ModuleDict(), plain) or plain in RESERVED:
+        plain = f"{plain}_"
+    low = {other.lower() for other in taken}  # some file systems know no capitals
+    numbered = (f"{plain}_{number}" for number in range(2, len(low) + 3))
+    return plain if plain.lower() not in low else next(n for n in numbered if n.lower() not in low)
 
 
 def check_names(names: Iterable[str]) -> None:

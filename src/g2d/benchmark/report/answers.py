@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from g2d.analysis.scores import answers_of
 from g2d.benchmark.report.wording import listed
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
@@ -76,9 +76,7 @@ def answers(run: Run) -> Confusion | Scatter | Labels | None:
         return None
     logits, target = said[f"logits/{FUSED}"], said["target"]
     task = run.task
-    answered = logits.argmax(axis=1)
-    if task is not None:
-        answered = task.predict(torch.from_numpy(logits)).numpy()
+    answered = answers_of(task, logits)
     if isinstance(task, Regression):
         return scatter(target.astype(float), answered.astype(float))
     if isinstance(task, MultiLabel):

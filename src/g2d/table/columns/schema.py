@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from g2d.errors import UserError
-from g2d.models.names import is_taken
+from g2d.models.names import free_name
 from g2d.table.columns.named_files import several_files, unread_files
 from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.paths import path_in
@@ -167,26 +167,16 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
         elif kind == "loose":
             loose.append(name)
         else:
-            found[_free(name, found)] = {"kind": kind, "column": name}
+            found[free_name(name, found)] = {"kind": kind, "column": name}
     blocks, rest = _blocks(loose, table)
     for prefix, columns in blocks.items():
-        found[_free(prefix, found)] = {"kind": "features", "columns": columns}
+        found[free_name(prefix, found)] = {"kind": "features", "columns": columns}
     if rest:
         spec: Spec = {"kind": "tabular", "columns": rest}
         if types := {n: "category" for n in rest if _identifies(n) or _is_code(n, table.column(n))}:
             spec["types"] = types  # a shop's number is a name
-        found[_free("tabular", found)] = spec
+        found[free_name("tabular", found)] = spec
     return Inferred(found, split, unused)
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    """A name for a modality that PyTorch can hold a module under and that is not taken."""
-    plain = re.sub(r"\W+", "_", name).strip("_") or "column"
-    if is_taken(plain):
-        plain = f"{plain}_"
-    low = {other.lower() for other in taken}  # some file systems know no capitals
-    numbered = (f"{plain}_{number}" for number in range(2, len(low) + 3))
-    return plain if plain.lower() not in low else next(n for n in numbered if n.lower() not in low)
 
 
 def _split_column(table: Table, taken: Collection[str]) -> str | None:
