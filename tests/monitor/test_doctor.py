@@ -210,7 +210,7 @@ def test_models_and_teachers_that_do_not_fit() -> None:
     with pytest.raises(g2d.UserError, match="expected 2 modalities or more"):
         g2d.doctor(g2d.UnimodalModel("sound", nn.Linear(6, 5), 5, 4), task)
     model = nn.ModuleDict({"fused": nn.Linear(2, 2), "sound": nn.Linear(2, 2)})
-    with pytest.raises(g2d.UserError, match="none of them called 'fused'"):
+    with pytest.raises(g2d.UserError, match="no modality can be called 'fused'"):
         g2d.doctor(g2d.attach(model, dict(model.items())), task)
     with pytest.raises(g2d.UserError, match="a teacher for 'depth'"):
         g2d.doctor(small.student(("sound", "image"), 4), task, small.bank(("depth",), task))

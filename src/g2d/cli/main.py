@@ -100,7 +100,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if _speaks():
             said = f"one of its processes has ended{_ONWARDS.get(command.name, '')}"
             print(f"g2d {command.name}: {said}", file=sys.stderr)
-        return 1
+        # the threads of a lost connection cannot be joined: an orderly end aborts now and then
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
     except OSError as error:
         if arguments.debug:
             raise
