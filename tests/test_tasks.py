@@ -265,6 +265,22 @@ def test_regression_confidence_does_not_depend_on_the_unit(factor: float, shift:
     )
 
 
+@pytest.mark.parametrize("shift", [1.7e9, -4e7, 1e12])
+def test_targets_far_from_zero_are_learnt_and_told_as_those_near_it(shift: float) -> None:
+    """In float32 the neighbours of 1.7e9 are 128 apart."""
+    target = torch.linspace(0.0, 8.0, 33, dtype=torch.float64)
+    near, far = g2d.Regression.fit(target), g2d.Regression.fit(target + shift)
+    logits = torch.randn(33, 1, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(far.losses(logits, target + shift), near.losses(logits, target))
+    told = far.predict(logits) - shift
+    torch.testing.assert_close(told, near.predict(logits).double(), rtol=0, atol=1e-3)
+    for metric in ("r2", "rmse", "mae"):
+        found = far.metrics(logits, target + shift)[metric]
+        assert found == pytest.approx(near.metrics(logits, target)[metric], rel=1e-3)
+    assert near.digits == 8
+    assert float(f"{8 + shift:.{far.digits}g}") - shift == pytest.approx(8, abs=1e-2)
+
+
 @kinds
 def test_a_task_is_built_again_from_what_it_says_of_itself(kind: str) -> None:
     task = TASKS[kind]

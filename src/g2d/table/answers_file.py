@@ -14,7 +14,7 @@ from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
 from g2d.table.reading.source import Row
 from g2d.table.reading.spreadsheet import harmless
-from g2d.tasks import Classification, MultiLabel
+from g2d.tasks import Classification, MultiLabel, Regression
 
 
 def write_predictions(
@@ -51,6 +51,7 @@ def write_predictions(
     out = Path(out)
     if out.resolve() == Path(source).resolve():
         raise UserError(f"{out} is the table to predict; give another file to write")
+    digits = task.digits if isinstance(task, Regression) else 8
     unused = _Unused(predictor)
     own = list(keep or ())
     # whoever is stopped half-way keeps what was there before
@@ -65,9 +66,9 @@ def write_predictions(
             writer.writerow(
                 [
                     unused.count,
-                    _cell(said.answer),
+                    _cell(said.answer, digits),
                     *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
-                    *(_cell(said.unimodal.get(name)) for name in modalities),
+                    *(_cell(said.unimodal.get(name), digits) for name in modalities),
                     harmless(why),
                     *(_cell(row[name]) for name in own),
                 ]
@@ -139,7 +140,7 @@ def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:
     return list(row if keep is None else keep)
 
 
-def _cell(value: str | float | None) -> str:
+def _cell(value: str | float | None, digits: int = 8) -> str:
     if value is None:
         return ""
-    return harmless(value) if isinstance(value, str) else f"{value:.8g}"
+    return harmless(value) if isinstance(value, str) else f"{value:.{digits}g}"

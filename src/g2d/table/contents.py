@@ -76,7 +76,7 @@ class Contents:
         declared = declare(table, target, modalities, split, weight)
         used = {target, *(c for kind in declared.kinds.values() for c in kind.columns)}
         for name, reading in readings.items():
-            if name in used and reading.unsure:
+            if name in used and (reading.unsure or reading.sizeless):
                 logger.warning("%s", reading_note(name, reading))
         weights, unweighted = weights_of(table, weight)
         unusable = {**unplaced(table, declared.split), **unweighted, **values.unusable}

@@ -12,6 +12,9 @@ from torch import Tensor
 from g2d.errors import UserError
 from g2d.tasks.base import Task
 
+# Standard deviations of the targets from zero, beyond which float32 is not enough.
+_FAR = 1000
+
 
 class Regression(Task):
     """One number a sample, predicted as sigmoid(logit) on the range seen in training.
@@ -56,6 +59,9 @@ class Regression(Task):
             )
         self.low, self.high, self.std = float(low), float(high), float(std)
         self.log, self.absolute = scale == "log", loss == "absolute"
+        # far from zero, float32 has too few digits for what tells the targets apart
+        far = not self.log and max(abs(self.low), abs(self.high)) > _FAR * self.std
+        self._dtype = torch.float64 if far else torch.float32
 
     @classmethod
     def fit(
@@ -89,10 +95,10 @@ class Regression(Task):
 
     def scale(self, target: Tensor) -> Tensor:
         """From the original scale to the unit range of training."""
-        values = target.float()
+        values = target if target.dtype == torch.float64 else target.float()
         if self.log:  # what has no logarithm, and is in no training split, is the smallest
             values = values.clamp(min=math.exp(self.low)).log()
-        return (values - self.low) / (self.high - self.low)
+        return ((values - self.low) / (self.high - self.low)).float()
 
     def _pair(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions and targets on the unit range, `(B,)` each."""
@@ -130,9 +136,21 @@ class Regression(Task):
         return (self._unit(logits) - self._unit(teacher.detach())) ** 2
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The number, on the original scale."""
-        values = self.low + (self.high - self.low) * self._unit(logits)
+        """The number, on the original scale; float64 where the targets are far from zero."""
+        values = self.low + (self.high - self.low) * self._unit(logits).to(self._dtype)
         return values.exp() if self.log else values
+
+    @property
+    def digits(self) -> int:
+        """Significant digits that tell predictions apart: 8, and more far from zero.
+
+        Example:
+            >>> Regression(0.0, 10.0, 2.0).digits, Regression(1.7e9, 1.7e9 + 10, 2.0).digits
+            (8, 13)
+        """
+        if self._dtype == torch.float32:
+            return 8
+        return math.ceil(math.log10(max(abs(self.low), abs(self.high)) / self.std)) + 4
 
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         """MAPE, R², RMSE, MAE and signed MPE on the original scale.
@@ -155,7 +173,7 @@ class Regression(Task):
 
     def terms(self, logits: Tensor, target: Tensor) -> Tensor:
         """Squared error on the original scale."""
-        return (self.predict(logits) - target.float()) ** 2
+        return ((self.predict(logits) - target) ** 2).float()
 
     def metric_of(self, mean: float) -> float:
         """The root of the mean squared error."""

@@ -79,6 +79,13 @@ def test_numbers_and_what_is_none():
     }
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e5, 1.7e9])
+def test_what_tells_numbers_apart_is_not_rounded_away(shift):
+    numbers = np.linspace(0, 1, 41)
+    target = read_target([f"{shift + number:.4f}" for number in numbers], "time", "regression")
+    assert np.abs(target.values - shift - numbers).max() < 1e-4
+
+
 def test_names_of_classes_are_kept_as_they_are_written():
     codes = ["007", "7", "12345678901234567890", "12345678901234567891"]
     assert set(read_target(codes, "y", "classification").names) == set(codes)

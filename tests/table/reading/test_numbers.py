@@ -16,7 +16,7 @@ from g2d.table.dataset import TableData
 from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
 from g2d.table.reading.cells import as_cell, number_of
-from g2d.table.reading.numbers import reading_of, with_plain_numbers
+from g2d.table.reading.numbers import reading_note, reading_of, with_plain_numbers
 from g2d.table.reading.numerals import Written, plain
 from g2d.table.reading.source import Table, read_table
 
@@ -131,6 +131,46 @@ def test_money_shares_and_lengths_are_numbers_and_what_was_taken_away_is_said(tm
     target, _ = inspect_table(tmp_path / "t.csv", "income")
     assert target["data"]["task"] == "regression"
     assert TableData(tmp_path / "t.csv", "income").contents.target.values.tolist() == income
+
+
+@pytest.mark.parametrize("bare", ["0.632", "63.2", as_cell(0.632), as_cell(63.2)])
+def test_a_number_without_the_percent_sign_of_its_column_is_not_guessed_at(bare):
+    """63.2 or 0.632: nothing tells a share from its hundredfold."""
+    cells = [f"{n}.5%" for n in range(20, 60)] + [bare] * 4
+    table, readings = with_plain_numbers(Table({"share": cells}, Path(), "t"))
+    numbers = [number_of(cell) for cell in table.columns["share"]]
+    assert numbers[:40] == [n + 0.5 for n in range(20, 60)]
+    assert np.isnan(numbers[40:]).all()
+    said = reading_note("share", readings["share"])
+    assert "(4 cells lack the %, so their size is not known, and are taken as empty" in said
+
+
+def test_a_column_half_of_which_lacks_the_percent_sign_is_said_to(tmp_path):
+    shares = [f"{n / 7:.2f}" + "%" * (n % 2) for n in range(60, 120)]
+    lines = [f"{share},the dog {n} runs {n},{'ab'[n % 3 % 2]}" for n, share in enumerate(shares)]
+    (tmp_path / "t.csv").write_text("\n".join(["share,note,y", *lines]) + "\n")
+    with pytest.raises(UserError, match="share: numbers in several units \\(none, %\\); write"):
+        inspect_table(tmp_path / "t.csv", "y")
+
+
+@pytest.mark.parametrize("form", ["{}", "${}", "{} €"])
+def test_thousands_and_millions_are_multiplied_in(form):
+    written = {"800": 800, "1.2k": 1200, "35.5k": 35_500, "3M": 3e6, "2.05 Mio.": 2_050_000}
+    written |= {f"{n}.5k": n * 1000 + 500 for n in range(10, 30)}
+    cells = [form.format(number) for number in written]
+    table, readings = with_plain_numbers(Table({"views": cells}, Path(), "t"))
+    assert [number_of(cell) for cell in table.columns["views"]] == list(written.values())
+    assert "k, M and the like are multiplied in" in reading_note("views", readings["views"])
+
+
+def test_a_size_that_all_numbers_have_is_their_unit():
+    """300 K may be as warm as it is many."""
+    cells = [f"{n} K" for n in range(280, 320)]
+    table, readings = with_plain_numbers(Table({"warm": cells}, Path(), "t"))
+    assert table.columns["warm"] == [str(n) for n in range(280, 320)]
+    assert plain("300", readings["warm"].written) == "300 without K"
+    masses = [f"{n} kg" for n in range(280, 320)]
+    assert with_plain_numbers(Table({"m": masses}, Path(), "t"))[1]["m"].written.unit == "kg"
 
 
 def test_new_rows_are_read_as_those_of_training_were(g2d, tmp_path, monkeypatch):  # noqa: F811

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ _FEW = 20
 # With more rows than this, a class for each row is a mistake.
 _TINY = 20
 _POINTLESS = re.compile(r"([+-]?\d+)\.0*")
+# Of the standard deviation of a target: a larger error of rounding is none to bear.
+_ROUNDED = 1e-4
 _BROKEN = "\ufffd"  # what stands where bytes were no text
 
 
@@ -107,7 +109,15 @@ def _numbers(cells: Sequence[Cell], column: str, unusable: dict[int, str]) -> Ta
             numbers[row] = 0.0
     if len(unusable) == len(cells):
         raise UserError(f"the target {column!r} holds no number; use task: classification")
-    return Target("regression", (), np.nan_to_num(numbers).astype(np.float32), unusable)
+    values: NDArray[np.generic] = np.nan_to_num(numbers)
+    usable = [row not in unusable for row in range(len(cells))]
+    return Target("regression", (), _narrow(values, values[usable].std()), unusable)
+
+
+def _narrow(values: NDArray[Any], spread: float) -> NDArray[np.generic]:
+    """As float32, unless that rounds away what tells the numbers apart (`1700000000` + x does)."""
+    narrow = values.astype(np.float32)
+    return values if np.abs(narrow - values).max() > _ROUNDED * spread else narrow
 
 
 def _label_bits(cells: Sequence[Cell], column: str, unusable: dict[int, str]) -> Target:

@@ -45,12 +45,14 @@ class Reading:
     Attributes:
         written: How its numbers are written.
         bare: How many of the cells looked at lack the unit.
+        sizeless: How many of them lack a `%` or a size that the others have, and count as empty.
         unsure: A value that may be read in two ways, where nothing tells which is meant.
         marks: What stands where there is no number, and is taken as empty: how often each comes.
     """
 
     written: Written
     bare: int = 0
+    sizeless: int = 0
     unsure: str = ""
     marks: Mapping[str, int] = field(default_factory=dict)
 
@@ -63,8 +65,8 @@ def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading
         decimal: Its decimal mark, where its owner has said so.
 
     Example:
-        >>> reading_of(["1,688", "600", "2,004", "35", "7,100", "812"]).written
-        Written(decimal='.', thousands=',', unit='')
+        >>> reading_of(["1,688", "600", "2,004", "35", "7,100", "812"]).written.thousands
+        ','
         >>> reading_of(["1.5", "2", "0.25"]) == Reading(Written()), reading_of(["red", "3", "blue"])
         (True, None)
         >>> reading_of(["1,500", "2,250"]).unsure
@@ -78,20 +80,23 @@ def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading
     found = [(cell, parts) for cell in there if (parts := parts_of(cell)) is not None]
     if len(found) < _ENOUGH * len(there):
         return None
-    units = Counter(singular(parts.unit) for _, parts in found if parts.unit)
-    unit, bare = "", 0
+    sizes = len({parts.size for _, parts in found}) > 1
+    units = Counter(name for _, parts in found if (name := singular(parts.unit_in(sizes))))
+    unit, bare, sizeless = "", 0, 0
     if units:
         unit = units.most_common(1)[0][0]
-        alike = [pair for pair in found if same_unit(pair[1].unit, unit)]
+        alike = [pair for pair in found if same_unit(pair[1].unit_in(sizes), unit)]
         named = any(letter.isalpha() for letter in unit) and not re.fullmatch(CURRENCY, unit)
         if len(alike) < _ENOUGH * len(there) or (named and len(set(there)) <= _FEW):
             return None
-        found, bare = alike, sum(not parts.unit for _, parts in alike)
+        without = sum(not parts.unit_in(sizes) for _, parts in found)
+        bare, sizeless = (without, 0) if same_unit("", unit) else (0, without)
+        found = alike
     texts = [parts.digits for cell, parts in found if not isinstance(cell, Exact)]
     written, unsure = _marks(texts, decimal, money=re.fullmatch(CURRENCY, unit) is not None)
-    written = replace(written, unit=unit)
+    written = replace(written, unit=unit, sizes=sizes)
     sample = next((cell for cell, parts in found if parts.digits == unsure), "") if unsure else ""
-    return Reading(written, bare, sample)
+    return Reading(written, bare, sizeless, sample)
 
 
 def with_plain_numbers(
@@ -124,7 +129,9 @@ def with_plain_numbers(
         reading = replace(reading, marks=marks)
         if reading == Reading(Written()) and numbers_of(cells) is not None:
             continue
-        plainly[name] = [plain(cell, reading.written) for cell in cells]
+        # beside text with a % a typed number is as uncertain as any other
+        typed = reading.sizeless > 0
+        plainly[name] = [plain(str(c) if typed and c else c, reading.written) for c in cells]
         if reading != Reading(Written()):
             readings[name] = reading
     return replace(table, columns=plainly), readings
@@ -146,6 +153,13 @@ def reading_note(column: str, reading: Reading) -> str:
         said += f"; {each} {'is' if len(reading.marks) == 1 else 'are'} taken as empty"
     if reading.bare:
         said += f" ({reading.bare} cells lack {how.unit} and are taken as the others)"
+    if reading.sizeless:
+        said += (
+            f" ({reading.sizeless} cells lack the {how.unit}, so their size is not known, and are "
+            f"taken as empty: write {how.unit} behind them)"
+        )
+    if how.sizes:
+        said += "; k, M and the like are multiplied in (1.2k is 1200)"
     if reading.unsure:
         value = number_of(plain(reading.unsure, reading.written))
         said += (
@@ -161,9 +175,13 @@ def several_units(cells: Sequence[str]) -> str:
     Example:
         >>> several_units(["170 cm", "1.8 m", "181 cm"]), several_units(["red", "blue"])
         ('cm, m', '')
+        >>> several_units(["63%", "0.4", "0.2", "71%"])
+        '%, none'
     """
-    units = Counter(parts.unit for cell in cells if (parts := parts_of(cell)) is not None)
-    named = [unit for unit, _ in units.most_common() if unit]
+    found = [parts for cell in cells if (parts := parts_of(cell)) is not None]
+    units = Counter(parts.unit_in(sizes=False) for parts in found)
+    lacking = bool(units[""]) and any(not same_unit("", unit) for unit in units)
+    named = [unit or "none" for unit, _ in units.most_common() if unit or lacking]
     enough = sum(units.values()) >= _ENOUGH * len(cells) and 1 < len(named) <= _FEW
     return ", ".join(named) if enough else ""
 

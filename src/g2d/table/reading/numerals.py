@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from g2d.table.reading.cells import Cell, Exact, number_of
+from g2d.table.reading.cells import Cell, Exact, as_cell, number_of
 
 CURRENCY = (
     r"(?:[A-Z]{0,3}[$€£¥₹₽₩₺₪฿₫₴₦]|Rs\.?|kr\.?|zł|"
@@ -27,8 +27,11 @@ GROUPED = {
     for mark, group in ((".", r"\d{3}"), (",", r"\d{2,3}"))
 }
 _SPACED = re.compile(rf"[1-9]\d{{0,2}}(?:[{_GAPS}]\d{{3}})+(?:[.,]\d*)?")
-# Where one of these stands in some cells only, those without it are of another size.
-_SIZES = frozenset(["%", "‰", "k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "Tsd"])
+# Where one of these stands in some cells only, the others may be shares or their hundredfold.
+_SHARES = frozenset(["%", "‰"])
+_SIZES = {"k": 1e3, "K": 1e3, "Tsd": 1e3, "M": 1e6, "mn": 1e6, "Mio": 1e6, "B": 1e9, "bn": 1e9}
+_SIZES["Mrd"] = 1e9
+_SIZED = re.compile(rf"(?P<size>{'|'.join(_SIZES)})\.?\s*(?P<unit>{CURRENCY})?")
 
 
 @dataclass(frozen=True)
@@ -39,15 +42,17 @@ class Written:
         decimal: The decimal mark.
         thousands: The marks that part thousands, of `.` and `,`.
         unit: What stands before or after every number (`$`, `%`, `cm`).
+        sizes: Whether some numbers are in thousands, millions or more (`800`, `1.2k`, `3M`).
     """
 
     decimal: str = "."
     thousands: str = ""
     unit: str = ""
+    sizes: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "sizes" or value}
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,21 @@ class Parts:
 
     sign: str
     unit: str
+    size: str
     digits: str
     exponent: str
+
+    def unit_in(self, sizes: bool) -> str:
+        """The unit; with the size, unless sizes are multiplied in."""
+        return self.unit if sizes else " ".join(filter(None, [self.unit, self.size]))
 
 
 def plain(cell: Cell, written: Written) -> Cell:
     """The number of a cell as programs write it; the cell itself where it is none.
 
     A cell that can be read in one way only is read so; where a mark may part thousands or
-    decimals, the column decides.
+    decimals, the column decides. Text that lacks the column's `%` is no number: it may be a share
+    or its hundredfold.
 
     Example:
         >>> dollars = Written(thousands=",", unit="$")
@@ -72,13 +83,17 @@ def plain(cell: Cell, written: Written) -> Cell:
         ('50000', '-1250.50', 'about 4')
         >>> plain("1.234", Written(",", ".")), plain("1.234", Written()), plain("3,5", Written())
         ('1234', '1.234', '3.5')
+        >>> plain("63%", Written(unit="%")), plain("0.63", Written(unit="%"))
+        ('63', '0.63 without %')
+        >>> plain("$1.2M", Written(unit="$", sizes=True))
+        '1200000'
     """
     if cell is None or isinstance(cell, Exact):
         return cell
     if written.decimal == "." and not math.isnan(number_of(cell)):
-        return cell
+        return cell if same_unit("", written.unit) else f"{cell} without {written.unit}"
     parts = parts_of(cell)
-    if parts is None or not same_unit(parts.unit, written.unit):
+    if parts is None or not same_unit(parts.unit_in(written.sizes), written.unit):
         return cell
     mark, certain = decimal_mark(parts.digits)
     digits = parts.digits
@@ -90,7 +105,10 @@ def plain(cell: Cell, written: Written) -> Cell:
             mark = other
     for thousands in {*_GAPS, ".", ","} - {mark}:
         digits = digits.replace(thousands, "")
-    return parts.sign + digits.replace(mark, ".") + parts.exponent
+    number = parts.sign + digits.replace(mark, ".") + parts.exponent
+    if not written.sizes or not parts.size:
+        return number
+    return as_cell(float(f"{float(number) * _SIZES[parts.size]:.15g}"))
 
 
 def doubted(cells: Iterable[Cell], written: Written) -> tuple[str, str] | None:
@@ -126,8 +144,11 @@ def parts_of(cell: str) -> Parts | None:
     if not decimal_mark(digits)[0]:
         return None
     minus = seen["open"] or (seen["sign"] or seen["inner"]) in {"-", "\u2212"}
-    units = [unit.strip() for unit in (seen["before"], seen["after"]) if unit]
-    return Parts("-" if minus else "", " ".join(units), digits, seen["exponent"] or "")
+    after, size = (seen["after"] or "").strip(), ""
+    if sized := _SIZED.fullmatch(after):
+        after, size = sized["unit"] or "", sized["size"]
+    unit = " ".join(filter(None, [(seen["before"] or "").strip(), after]))
+    return Parts("-" if minus else "", unit, size, digits, seen["exponent"] or "")
 
 
 def decimal_mark(digits: str) -> tuple[str, bool]:
@@ -149,9 +170,9 @@ def decimal_mark(digits: str) -> tuple[str, bool]:
 
 
 def same_unit(unit: str, wanted: str) -> bool:
-    """Whether a number is in the column's unit; one without any is, unless the unit is a size."""
+    """Whether a number is in the column's unit, as one without any is where that cannot mislead."""
     if not unit:
-        return wanted not in _SIZES
+        return wanted not in _SHARES and wanted.split(" ")[-1] not in _SIZES
     return singular(unit) == wanted
 
 
