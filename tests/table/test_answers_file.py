@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import numpy as np
 import pytest
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
+from g2d.table.kinds import Tabular
 
 
 @pytest.fixture
@@ -48,3 +50,40 @@ def test_answers_have_the_digits_that_tell_them_apart(g2d, trained, tmp_path):  
     answers = {float(row["prediction"]) for row in told(tmp_path / "p.csv")}
     assert len(answers) > 100
     assert min(stamps) < min(answers) < max(answers) < max(stamps)
+
+
+@pytest.mark.parametrize("divided", [1, 100])
+def test_numbers_outside_those_of_training_are_said(g2d, trained, tmp_path, divided):  # noqa: F811
+    """Training had centimetres, the new rows have metres."""
+    heights = np.random.default_rng(0).normal(170, 9, 120)
+    answers = ["yn"[int(height > 170)] for height in heights]
+    run = trained(height=[f"{v:.1f}" for v in heights], y=answers)
+    write(tmp_path / "new.csv", height=[f"{v / divided:.3f}" for v in heights])
+    said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
+    low, high = min(heights), max(heights)
+    about = (
+        f"doubtful, in 120 of 120 (100 %) rows: height is outside the {low:.4g} to {high:.4g} of "
+        f"training, for example {heights[0] / 100:.3f}; is it in another unit?"
+    )
+    assert (about in said.out) == (divided == 100), said.out
+
+
+def test_values_of_a_category_that_are_not_kept_are_said(g2d, trained, tmp_path):  # noqa: F811
+    cities = [f"city{n % 60}" for n in range(180)]
+    run = trained(city=cities, y=["yn"[n % 2] for n in range(180)])
+    (tmp_path / "new.csv").write_text("city,note\ncity0,the dog\ncity9,a cat\ncity59,the dog\n")
+    said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
+    assert re.search(
+        r"city \(not known from training, or one of the 2\d values too rare there to be kept: '",
+        said.out,
+    )
+
+
+def test_training_says_of_how_many_cells_the_value_is_not_kept(tmp_path):
+    rows = [{"city": f"city{n}"} for n in range(40) for _ in range(1 + (n < 32))]
+    kind = Tabular(["city"])
+    kind.fit(lambda: (kind.decode(row, tmp_path) for row in rows))
+    assert kind.shortened(rows, tmp_path) == [
+        "8 of 72 (11 %) cells looked at of 'city' hold none of its 32 commonest values and are not "
+        "told apart; a larger categories: keeps more"
+    ]

@@ -104,8 +104,8 @@ def test_what_new_rows_lack_and_what_they_bring_is_said_with_its_share(g2d, tmp_
         Predictor(run), tmp_path / "renamed.csv", tmp_path / "p.csv", ["id"]
     )
     assert notes == [
-        "in all 60 rows: a, colour (no such columns; beside those it reads, the table has A, "
-        "Colour, id)"
+        "not used, in all 60 rows: a, colour (no such columns; beside those it reads, the table "
+        "has A, Colour, id)"
     ]
     rows = answers(tmp_path / "p.csv")
     assert rows[0]["not used"] == "a: no such column; colour: no such column"

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     predictor = Predictor(arguments.run, trust=arguments.trust)
     count, notes = write_predictions(predictor, arguments.data, arguments.out, arguments.keep)
     for note in notes[:_SHOWN]:
-        print(f"not used, {note}")
+        print(note)
     if len(notes) > _SHOWN:
         print(f"and {len(notes) - _SHOWN} more rows with parts that could not be used")
     print(f"{count} rows predicted, in {arguments.out}")

@@ -16,6 +16,9 @@ from g2d.table.reading.source import Row
 from g2d.table.reading.spreadsheet import harmless
 from g2d.tasks import Classification, MultiLabel, Regression
 
+# The share of rows whose numbers are outside those of training that is worth a sentence.
+_MANY = 0.2
+
 
 def write_predictions(
     predictor: Predictor, source: str | Path, out: str | Path, keep: Sequence[str] | None = None
@@ -33,8 +36,9 @@ def write_predictions(
         keep: The table's own columns to write; all when not given.
 
     Returns:
-        How many rows have a prediction, and what could not be used: columns that are not there and
-        values that training never saw with their share first, then row by row.
+        How many rows have a prediction, and sentences on what could not be used or is doubtful:
+        columns that are not there, values that training never saw and numbers outside those of
+        training, with their share; then row by row.
 
     Raises:
         UserError: The table cannot be read, lacks a column to keep, or is to be written over.
@@ -82,11 +86,14 @@ class _Unused:
     """Counts what of the rows is not used."""
 
     def __init__(self, predictor: Predictor) -> None:
+        self._preprocessing = predictor.preprocessing
         self._wanted = predictor.preprocessing.columns
         self._lacking: list[str] = []
         self._there: list[str] = []
         self._unseen: Counter[str] = Counter()
         self._values: dict[str, dict[str, None]] = {}
+        self._outside: Counter[str] = Counter()
+        self._example: dict[str, str] = {}
         self.count = self.answered = 0
         self.notes: list[str] = []
 
@@ -99,13 +106,16 @@ class _Unused:
         self.answered += said.answer is not None
         why = [f"{name}: {reason}" for name, reason in said.reasons.items()]
         if why:
-            self.notes.append(f"row {self.count}: {'; '.join(why)}")
+            self.notes.append(f"not used, row {self.count}: {'; '.join(why)}")
+        for name, value in said.outside.items():
+            self._outside[name] += 1
+            self._example.setdefault(name, value)
         for name, value in said.unseen.items():
             self._unseen[name] += 1
             self._values.setdefault(name, {})
             if len(self._values[name]) < 3:
                 self._values[name][value] = None
-            why.append(f"{name}: {value!r} is not known from training")
+            why.append(f"{name}: {value!r} is {self._unknown(name)}")
         return "; ".join([*(f"{name}: no such column" for name in self._lacking), *why])
 
     def about(self) -> list[str]:
@@ -114,18 +124,32 @@ class _Unused:
         if self._lacking:
             others = ", ".join(islice(self._there, 12)) or "no others"
             said.append(
-                f"in all {self.count} rows: {', '.join(self._lacking)} (no such columns; beside "
-                f"those it reads, the table has {others})"
+                f"not used, in all {self.count} rows: {', '.join(self._lacking)} (no such columns; "
+                f"beside those it reads, the table has {others})"
             )
         if self.answered < self.count:
             none = share(self.count - self.answered, self.count)
-            said.append(f"in {none} rows: no modality could be used, so they have no prediction")
+            said.append(
+                f"not used, in {none} rows: no modality could be used, so they have no prediction"
+            )
         for name, count in self._unseen.items():
             values = ", ".join(map(repr, self._values[name]))
-            said.append(
-                f"in {share(count, self.count)} rows: {name} (not known from training: {values})"
-            )
+            rows = share(count, self.count)
+            said.append(f"not used, in {rows} rows: {name} ({self._unknown(name)}: {values})")
+        for name, count in self._outside.items():
+            if count >= max(2, _MANY * self.count):
+                low, high = self._preprocessing.ends[name]
+                said.append(
+                    f"doubtful, in {share(count, self.count)} rows: {name} is outside the {low:g} "
+                    f"to {high:g} of training, for example {self._example[name]}; is it in "
+                    "another unit?"
+                )
         return said
+
+    def _unknown(self, name: str) -> str:
+        rare = self._preprocessing.not_kept.get(name, 0)
+        also = f", or one of the {rare} values too rare there to be kept" if rare else ""
+        return f"not known from training{also}"
 
 
 def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:

@@ -34,7 +34,8 @@ class Prediction:
         reasons: Why a modality that is in the row could not be used.
         shares: What each modality alone says, in the terms of `probabilities`; empty for
             regression.
-        unseen: Values of categories, by column, that are not known from training.
+        unseen: Values of categories, by column, that are none of those kept from training.
+        outside: Numbers, by column, that are smaller or larger than all of training.
     """
 
     answer: str | float | None
@@ -43,6 +44,7 @@ class Prediction:
     reasons: dict[str, str]
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
     unseen: dict[str, str] = field(default_factory=dict)
+    outside: dict[str, str] = field(default_factory=dict)
 
 
 class Predictor:
@@ -102,6 +104,7 @@ class Predictor:
         apart = {n: probabilities(self.task, logits) for n, logits in outputs.unimodal.items()}
         found = []
         for place, why in enumerate(reasons):
+            row = self.preprocessing.plain(rows[place])
             there = [name for name in batch.inputs if bool(batch.present[name][place])]
             found.append(
                 Prediction(
@@ -110,7 +113,8 @@ class Predictor:
                     {name: alone[name][place] for name in there if name in alone},
                     why,
                     {n: apart[n][place] for n in there if n in apart and apart[n][place]},
-                    self.preprocessing.unseen(rows[place]),
+                    self.preprocessing.unseen(row),
+                    self.preprocessing.outside(row),
                 )
             )
         return found

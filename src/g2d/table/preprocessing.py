@@ -14,7 +14,10 @@ import torch
 from g2d.batch import Batch
 from g2d.errors import UserError
 from g2d.table.kinds import KINDS, Kind
-from g2d.table.reading.numerals import Written, doubted, plain
+from g2d.table.kinds.base import Field
+from g2d.table.reading.cells import number_of
+from g2d.table.reading.numerals import Written, doubted
+from g2d.table.reading.numerals import plain as plain_cell
 from g2d.table.reading.source import Row, Table
 
 
@@ -32,8 +35,8 @@ class Preprocessing:
     target: str
     numbers: Mapping[str, Written] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+    def as_dict(self, *, inputs_only: bool = False) -> dict[str, Any]:
+        """Plain values, for JSON; all of them, or those alone that inputs depend on."""
         written = {name: how.as_dict() for name, how in self.numbers.items()}
         return {
             "target": self.target,
@@ -44,6 +47,7 @@ class Preprocessing:
                     "columns": list(kind.columns),
                     "options": kind.options,
                     "state": kind.state(),
+                    **({} if inputs_only else _where_any("remembered", kind.remembered())),
                 }
                 for name, kind in self.kinds.items()
             },
@@ -63,6 +67,7 @@ class Preprocessing:
                 raise UserError(f"modality {name!r}: no kind {spec['kind']!r}; known: {known}")
             kind = KINDS[spec["kind"]](spec["columns"], **spec["options"])
             kind.load_state(spec["state"])
+            kind.load_remembered(spec.get("remembered", {}))
             kinds[name] = kind
         written = {name: Written(**how) for name, how in content.get("numbers", {}).items()}
         return cls(kinds, content["target"], written)
@@ -90,7 +95,7 @@ class Preprocessing:
         """
         reasons: list[dict[str, str]] = [{} for _ in rows]
         inputs, present = {}, {}
-        rows = [self._plain(row) for row in rows]
+        rows = [self.plain(row) for row in rows]
         for name, kind in self.kinds.items():
             stacked = np.zeros((len(rows), *kind.shape), kind.dtype)
             there = np.zeros(len(rows), bool)
@@ -112,28 +117,57 @@ class Preprocessing:
         return Batch(inputs, zeros, torch.arange(len(rows)), present), reasons
 
     def unseen(self, row: Row) -> dict[str, str]:
-        """Values of categories, by column, that are none of those known from training."""
-        row = self._plain(row)
+        """Values of categories, by column, that are none of those kept from training.
+
+        Args:
+            row: As `plain` gives it.
+        """
         return {
             name: cell
             for name, known in self._categories.items()
             if (cell := row.get(name)) is not None and cell not in known
         }
 
+    def outside(self, row: Row) -> dict[str, str]:
+        """Numbers, by column, that are smaller or larger than all of training.
+
+        Args:
+            row: As `plain` gives it.
+        """
+        found = {}
+        for name, (low, high) in self.ends.items():
+            if (cell := row.get(name)) is not None:
+                number = number_of(cell)
+                if number < low or number > high:
+                    found[name] = cell
+        return found
+
+    @cached_property
+    def ends(self) -> dict[str, Sequence[float]]:
+        """The smallest and the largest number of training, by column, where that is known."""
+        return {field.column: field.ends for field in self._fields if field.ends is not None}
+
+    @cached_property
+    def not_kept(self) -> dict[str, int]:
+        """How many values of training were too rare to be kept, by column of categories."""
+        return {field.column: field.others for field in self._fields if field.others}
+
     @cached_property
     def _categories(self) -> dict[str, frozenset[str]]:
-        fields = [field for kind in self.kinds.values() for field in kind.fields()]
-        return {f.column: frozenset(f.values) for f in fields if f.holds == "category"}
+        return {f.column: frozenset(f.values) for f in self._fields if f.holds == "category"}
 
-    def _plain(self, row: Row) -> Row:
+    @cached_property
+    def _fields(self) -> list[Field]:
+        return [field for kind in self.kinds.values() for field in kind.fields()]
+
+    def plain(self, row: Row) -> Row:
         """A row with its numbers as those of the training rows were read."""
-        plainly = {name: plain(row.get(name), how) for name, how in self._written.items()}
+        plainly = {name: plain_cell(row.get(name), how) for name, how in self._written.items()}
         return {**row, **plainly}
 
     @cached_property
     def _written(self) -> dict[str, Written]:
-        fields = [field for kind in self.kinds.values() for field in kind.fields()]
-        numbers = {field.column: Written() for field in fields if field.holds == "number"}
+        numbers = {field.column: Written() for field in self._fields if field.holds == "number"}
         return {**numbers, **self.numbers}
 
     def check_columns(self, table: Table) -> list[str]:
@@ -157,6 +191,10 @@ class Preprocessing:
                     f"decimal {there}: write them so"
                 )
         return lacking
+
+
+def _where_any(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: dict(about)} if about else {}
 
 
 def _few(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g2d.errors import UserError
-from g2d.table.columns.targets import read_target
+from g2d.table.columns.targets import in_order, read_target
 from g2d.table.dataset import TableData
 from g2d.table.reading.source import Table
 from g2d.table.rows.division import SplitBy, divide, unplaced, val_is_drawn
@@ -46,6 +46,15 @@ def test_by_lot(cells, seed, val, test):
         drawn = sum(cells[row] == name for row in parts.test)
         assert abs(drawn - min(test * size, size - 1)) <= 1.5
     assert abs(len(parts.test) - test * len(cells)) <= 2.5
+
+
+@given(labels, st.permutations("abc"))
+def test_the_order_of_classes_changes_no_draw(cells, order):
+    """Otherwise a result with an order would be of other test rows than one without."""
+    target, every = read_target(cells, "y", "classification"), np.ones(len(cells), bool)
+    one = divide(table(y=cells), target, SplitBy.of(None), every)
+    other = divide(table(y=cells), in_order(target, order), SplitBy.of(None), every)
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_another_seed_draws_others_and_unusable_rows_are_in_none():

@@ -193,6 +193,18 @@ def in_order(target: Target, order: Sequence[str]) -> Target:
     return replace(target, names=names, values=place[target.values.astype(np.int64)])
 
 
+def numbered_by_name(target: Target) -> NDArray[np.int64]:
+    """Class numbers `(N,)` as they are without a given order, whatever the order.
+
+    Example:
+        >>> numbered_by_name(in_order(read_target(["b", "a", "b"], "y"), ["b", "a"]))
+        array([1, 0, 1])
+    """
+    number = {name: n for n, name in enumerate(sorted(target.names, key=_as_people_sort))}
+    place = np.array([number[name] for name in target.names], np.int64)
+    return place[target.values.astype(np.int64)]
+
+
 def without_classes(target: Target, gone: Collection[int]) -> Target:
     """The target with fewer classes, the others numbered anew; rows of those gone become 0.
 

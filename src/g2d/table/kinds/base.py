@@ -29,7 +29,9 @@ class Field:
         column: Its name.
         holds: `file` where the cell is a path.
         media: Of files: a media type or an ending, as the `accept` of a form has it.
-        values: Of categories: those that training knew.
+        values: Of categories: those that training kept.
+        others: Of categories: how many values of training were too rare to be kept.
+        ends: Of numbers: the smallest and the largest of training; nothing where that is not known.
         inline: Of files: what may stand in the cell itself in the place of a path.
     """
 
@@ -37,6 +39,8 @@ class Field:
     holds: Literal["file", "number", "date", "category", "words"]
     media: str = ""
     values: tuple[str, ...] = ()
+    others: int = 0
+    ends: Sequence[float] | None = None
     inline: Literal["", "number", "vectors"] = ""
 
 
@@ -188,6 +192,13 @@ class Kind(ABC):
 
     def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027
         """Restores what `state` gave."""
+
+    def remembered(self) -> dict[str, Any]:
+        """What is kept of the training rows to judge new ones by; inputs do not depend on it."""
+        return {}
+
+    def load_remembered(self, remembered: Mapping[str, Any]) -> None:  # noqa: B027
+        """Restores what `remembered` gave; folders of before have none."""
 
 
 def one_column(kind: str, columns: Sequence[str]) -> str:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from g2d.errors import UserError
-from g2d.table.kinds.base import Array, Arrays, Field, Kind, whole
-from g2d.table.kinds.moments import Moments
+from g2d.table.kinds.base import Array, Arrays, Field, Kind, share, whole
+from g2d.table.kinds.encoding import FITS, MAKES, READS, ends_of, fit_category, fit_date
 from g2d.table.reading.cells import Cell, as_cell, number_of, numbers_of
-from g2d.table.reading.dates import Written, order_of, read_date
+from g2d.table.reading.dates import Written, order_of
 
 logger = logging.getLogger(__name__)
 
 ColumnKind = Literal["number", "category", "date"]
-_YEAR = 365.25 * 24 * 3600
 # Most of the cells decide what a column is: a few broken ones are what this is to survive.
 MOST = 0.8
 
@@ -72,6 +70,7 @@ class Tabular(Kind):
         self._types: dict[str, ColumnKind] = {**dict.fromkeys(self._dates, "date"), **(types or {})}
         self._categories = whole(self.name, "categories", categories, 1)
         self._fitted: dict[str, dict[str, Any]] = {}
+        self._remembered: dict[str, dict[str, Any]] = {}
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """The cells as JSON, `(n,)` uint8; `None` where all are empty."""
@@ -84,7 +83,10 @@ class Tabular(Kind):
         """What each column was found to be."""
         return [
             Field(
-                name, self._fitted[name]["type"], values=tuple(self._fitted[name].get("values", ()))
+                name,
+                self._fitted[name]["type"],
+                values=tuple(self._fitted[name].get("values", ())),
+                **self._remembered.get(name, {}),
             )
             for name in self.columns
         ]
@@ -98,9 +100,14 @@ class Tabular(Kind):
         for name, cells in zip(self.columns, self._cells(arrays()), strict=True):
             kind = self._types.get(name) or kind_of_column(cells)
             if kind == "date":
-                self._fitted[name] = {"type": kind, **_fit_date(cells, self._written(name, cells))}
+                self._fitted[name] = {"type": kind, **fit_date(cells, self._written(name, cells))}
             else:
-                self._fitted[name] = {"type": kind, **_FITS[kind](cells, self._categories)}
+                self._fitted[name] = {"type": kind, **FITS[kind](cells, self._categories)}
+            if kind == "number":
+                self._remembered[name] = ends_of(cells)
+            elif kind == "category":
+                rare = len({*cells} - {None, *self._fitted[name]["values"]})
+                self._remembered[name] = {"others": rare}
 
     def _cells(self, arrays: Iterable[Array]) -> list[Sequence[Cell]]:
         """The cells of some rows, column by column."""
@@ -129,10 +136,29 @@ class Tabular(Kind):
             if kind == "category" or (kind == "number" and numbers_of(cells) is not None):
                 continue
             for place, cell in enumerate(cells):
-                if cell is not None and not _READS[kind](cell, fitted):
+                if cell is not None and not READS[kind](cell, fitted):
                     shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
                     said[place].append(f"{name}: {shown!r} is no {kind}, taken as empty")
         return {place: "; ".join(parts) for place, parts in said.items()}
+
+    def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
+        """How many cells of categories hold a value that is too rare to be kept."""
+        said = []
+        for name in self.columns:
+            cells = [cell for row in rows if (cell := row[name]) is not None]
+            if name in self._fitted:
+                kind, kept = self._fitted[name]["type"], self._fitted[name].get("values", ())
+            else:
+                kind = self._types.get(name) or kind_of_column(cells)
+                kept = fit_category(cells, self._categories)["values"]
+            left = sum(cell not in set(kept) for cell in cells) if kind == "category" else 0
+            if left:
+                said.append(
+                    f"{share(left, len(cells))} cells looked at of {name!r} hold none of its "
+                    f"{len(kept)} commonest values and are not told apart; a larger categories: "
+                    "keeps more"
+                )
+        return said
 
     def finish(self, array: Array) -> Array:
         """The vector, float32."""
@@ -142,7 +168,7 @@ class Tabular(Kind):
     def finish_all(self, arrays: Sequence[Array]) -> Array:
         """The vectors `(n, d)`, float32."""
         parts = [
-            _MAKES[self._fitted[name]["type"]](cells, self._fitted[name])
+            MAKES[self._fitted[name]["type"]](cells, self._fitted[name])
             for name, cells in zip(self.columns, self._cells(arrays), strict=True)
         ]
         vectors: Array = np.concatenate(parts, axis=1, dtype=np.float32)
@@ -157,7 +183,7 @@ class Tabular(Kind):
             if fitted["type"] == "category":
                 found += [f"{name} is {value}" for value in fitted["values"]]
             else:
-                count = _MAKES[fitted["type"]]([None], fitted).shape[1]
+                count = MAKES[fitted["type"]]([None], fitted).shape[1]
                 found += [name] if count == 1 else [f"{name} {i}" for i in range(count)]
         return found
 
@@ -174,6 +200,14 @@ class Tabular(Kind):
     def state(self) -> dict[str, Any]:
         """What was fitted, by column."""
         return {"fitted": {name: dict(fitted) for name, fitted in self._fitted.items()}}
+
+    def remembered(self) -> dict[str, Any]:
+        """Of numbers the ends, of categories how many values were not kept; by column."""
+        return {name: dict(about) for name, about in self._remembered.items()}
+
+    def load_remembered(self, remembered: Mapping[str, Any]) -> None:
+        """Restores what `remembered` gave."""
+        self._remembered = {name: dict(about) for name, about in remembered.items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restores what `state` gave."""
@@ -208,76 +242,3 @@ def unsure_note(column: str, value: str) -> str:
         f"{column}: no value tells day from month ({value!r} may be either); read with the day "
         f"first; if the month comes first, add dates: {{{column}: month_first}}"
     )
-
-
-def _fit_number(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
-    values = _numbers(cells)
-    moments = Moments(1)
-    moments.add(values[:, None])
-    return {
-        "mean": moments.mean.item(),
-        "scale": moments.scale.item(),
-        "gaps": bool(np.isnan(values).any()),
-    }
-
-
-def _numbers(cells: Sequence[Cell]) -> NDArray[np.float64]:
-    """Of a column; `nan` where there is none."""
-    quick = numbers_of(cells)
-    if quick is not None:
-        return np.array(quick, np.float64)
-    return np.array([number_of(cell) for cell in cells], np.float64)
-
-
-def _make_number(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
-    values = _numbers(cells)
-    missing = np.isnan(values)
-    standard = np.where(missing, 0.0, (values - fitted["mean"]) / fitted["scale"])
-    standard = standard.clip(-10.0, 10.0)  # a slip of the pen must not drown the others
-    return np.stack([standard, missing] if fitted["gaps"] else [standard], axis=1)
-
-
-def _fit_category(cells: Sequence[Cell], categories: int) -> dict[str, Any]:
-    counts = Counter(cell for cell in cells if cell is not None)
-    common = sorted(counts, key=lambda value: (-counts[value], value))[:categories]
-    return {"values": sorted(common)}
-
-
-def _make_category(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
-    places = {value: place for place, value in enumerate(fitted["values"])}
-    found = np.array([-1 if cell is None else places.get(cell, -1) for cell in cells])
-    bits: NDArray[np.bool_] = found[:, None] == np.arange(len(places))
-    return bits.astype(np.float64)
-
-
-def _fit_date(cells: Sequence[Cell], written: Written) -> dict[str, Any]:
-    dates = [read_date(cell, written) for cell in cells]
-    stamps = [found.timestamp() for found in dates if found is not None]
-    mean = float(np.mean(stamps)) if stamps else 0.0
-    return {"mean": mean} if written == "iso" else {"mean": mean, "written": written}
-
-
-def _make_dates(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np.float64]:
-    made = {cell: _make_date(cell, fitted) for cell in set(cells)}
-    return np.array([made[cell] for cell in cells])
-
-
-def _make_date(cell: Cell, fitted: Mapping[str, Any]) -> list[float]:
-    found = read_date(cell, fitted.get("written", "iso"))
-    if found is None:
-        return [0.0] * 7
-    years = (found.timestamp() - fitted["mean"]) / _YEAR
-    day = (found.hour * 3600 + found.minute * 60 + found.second) / 86400
-    places = (found.timetuple().tm_yday / 365.25, found.weekday() / 7, day)
-    circle = [f(2 * math.pi * place) for place in places for f in (math.sin, math.cos)]
-    return [max(-10.0, min(10.0, years)), *circle]
-
-
-# Whether a cell can be read as what its column is.
-_READS: dict[str, Callable[[str, Mapping[str, Any]], bool]] = {
-    "number": lambda cell, fitted: not math.isnan(number_of(cell)),
-    "date": lambda cell, fitted: read_date(cell, fitted.get("written", "iso")) is not None,
-    "category": lambda cell, fitted: True,
-}
-_FITS = {"number": _fit_number, "category": _fit_category}
-_MAKES = {"number": _make_number, "category": _make_category, "date": _make_dates}

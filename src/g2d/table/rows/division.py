@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from g2d.data.policies import Division, by_group
 from g2d.errors import UserError
 from g2d.table.columns.schema import SPLIT_VALUES
-from g2d.table.columns.targets import Target
+from g2d.table.columns.targets import Target, numbered_by_name
 from g2d.table.kinds.base import whole
 from g2d.table.reading.cells import Cell, number_of
 from g2d.table.reading.dates import Written, order_of, read_date
@@ -240,7 +240,7 @@ def _draw(
         count = max(1, round(share * len(rows)))
         drawn = np.sort(rng.permutation(rows)[: min(count, len(rows) - 1)])
         return np.setdiff1d(rows, drawn), drawn
-    labels = target.values[rows]
+    labels = numbered_by_name(target)[rows]  # the order of classes changes no draw
     classes, sizes = np.unique(labels, return_counts=True)
     # sorted once, in the place of looking through all rows for every class
     by_class = np.split(rows[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
