@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,29 @@ def test_what_python_writes_is_read(moment, data):
     assert read_date(moment.strftime(form), written).date() == moment.date()
     assert read_date(moment.isoformat(), written) == moment.replace(tzinfo=UTC)
     assert read_date(moment.strftime(form)) is None  # as ISO it is none
+
+
+@given(st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31)))
+@pytest.mark.parametrize("form", ["%Y/%m/%d", "%Y.%m.%d"])
+def test_a_year_that_comes_first_tells_the_rest(form, moment):
+    whole = moment.replace(microsecond=0, tzinfo=UTC)
+    assert read_date(moment.strftime(f"{form} %H:%M:%S")) == whole
+    assert read_date(moment.strftime(form).replace("/0", "/"), "day_first").date() == moment.date()
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("%d.%m.%y", "two digits for the year"),
+        ("%m/%d/%y", "two digits"),
+        ("%H:%M", "times of day"),
+    ],
+)
+def test_dates_and_times_that_are_not_read_are_called_so(form, said):
+    moments = [datetime(2024, 1, 1, 0, 0, tzinfo=UTC) + n * timedelta(hours=7) for n in range(90)]
+    cells = list(dict.fromkeys(moment.strftime(form) for moment in moments))
+    columns = {"seen": cells, "y": ["yn"[n % 2] for n in range(len(cells))]}
+    assert said in infer(Table(columns, Path(), "t"), "y").unused["seen"]
 
 
 @given(st.lists(DAYS, min_size=1, max_size=30), st.sampled_from(sorted(FORMS)), st.data())

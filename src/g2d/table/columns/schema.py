@@ -22,7 +22,7 @@ from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.tabular import MOST
 from g2d.table.kinds.text import count_words
 from g2d.table.reading.cells import number_of
-from g2d.table.reading.dates import order_of
+from g2d.table.reading.dates import order_of, unread_dates
 from g2d.table.reading.numbers import several_units
 from g2d.table.reading.source import Table
 
@@ -227,6 +227,8 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "loose", ""
     if units := several_units(cells):
         return "", f"numbers in several units ({units}); write them in one to use it"
+    if why := unread_dates(cells, enough):
+        return "", why
     return "", "different in nearly every row, as a name is; name it in modalities to use it"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,11 +15,24 @@ Written = Literal["iso", "day_first", "month_first"]
 _NUMBERS = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
 )
+# Nobody writes year, day, month.
+_YEAR_FIRST = re.compile(r"(\d{4})([./])(\d{1,2})\2(\d{1,2})(.*)", re.ASCII)
+# What is a date or a time, and is not read.
+_UNREAD = {
+    "dates with two digits for the year; write four": re.compile(
+        r"\d{1,2}([./-])\d{1,2}\1\d{2}", re.ASCII
+    ),
+    "times of day; write them as numbers of hours, or with their date": re.compile(
+        r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?( ?[AaPp]\.?[Mm]\.?)?", re.ASCII
+    ),
+}
 
 
 @lru_cache(2**16)
 def read_date(cell: Cell, written: Written = "iso") -> datetime | None:
     """The date in a cell, as ISO 8601 has it or as the column is written; `None` where none is.
+
+    `2024/12/31` and `2024.12.31` are read as ISO 8601 would have them.
 
     Example:
         >>> read_date("03.02.2024", "day_first").isoformat()
@@ -29,7 +42,7 @@ def read_date(cell: Cell, written: Written = "iso") -> datetime | None:
         >>> read_date("2024-02-03", "day_first").month, read_date("31/12/2024")
         (2, None)
     """
-    found = date_of(cell)
+    found = date_of(_with_dashes(cell))
     if found is not None or written == "iso" or cell is None:
         return found
     parts = _NUMBERS.fullmatch(cell)
@@ -42,6 +55,30 @@ def read_date(cell: Cell, written: Written = "iso") -> datetime | None:
         return datetime(int(parts[4]), month, day, hour, minute, seconds, tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _with_dashes(cell: Cell) -> Cell:
+    """`2024-12-31` for `2024/12/31`; the cell itself where it is none such."""
+    if cell is None or (parts := _YEAR_FIRST.fullmatch(cell)) is None:
+        return cell
+    return f"{parts[1]}-{parts[3]:0>2}-{parts[4]:0>2}{parts[5]}"
+
+
+def unread_dates(cells: Sequence[str], enough: float) -> str:
+    """What cells are that look like dates or times and are not read; empty where they do not.
+
+    Args:
+        cells: Of a column.
+        enough: How many of them have to look so.
+
+    Example:
+        >>> unread_dates(["31.12.24", "1.1.25"], 2), unread_dates(["red", "blue"], 2)
+        ('dates with two digits for the year; write four', '')
+    """
+    for what, form in _UNREAD.items():
+        if sum(form.fullmatch(cell) is not None for cell in cells) >= enough:
+            return what
+    return ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +114,7 @@ def order_of(cells: Iterable[Cell]) -> Order:
     iso = day = month = 0
     unsure = ""
     for cell in cells:
-        if date_of(cell) is not None:
+        if read_date(cell) is not None:
             iso += 1
             continue
         as_day = read_date(cell, "day_first")
