@@ -87,3 +87,11 @@ def test_training_says_of_how_many_cells_the_value_is_not_kept(tmp_path):
         "8 of 72 (11 %) cells looked at of 'city' hold none of its 32 commonest values and are not "
         "told apart; a larger categories: keeps more"
     ]
+
+
+def test_a_text_without_a_known_word_is_said(g2d, trained, tmp_path):  # noqa: F811
+    run = trained(x=[f"{n}.5" for n in range(80)], y=["yn"[n % 2] for n in range(80)])
+    (tmp_path / "new.csv").write_text("x,note\n3.5,der Hund läuft heim\n4.5,the dog runs\n")
+    said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
+    assert "not used, row 1: note: note: none of its 4 words is known from training" in said.out
+    assert [row["not used"] for row in told(tmp_path / "p.csv")][1] == ""

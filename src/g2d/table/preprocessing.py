@@ -109,7 +109,7 @@ class Preprocessing:
                     reasons[place][name] = str(error)
                     continue
                 if array is not None:
-                    if remark := kind.remark(array):
+                    if remark := kind.remark(array) or kind.unfamiliar(array):
                         reasons[place][name] = remark
                     stacked[place], there[place] = kind.finish(array), True
             inputs[name], present[name] = torch.from_numpy(stacked), torch.from_numpy(there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,11 @@ def test_recipes_that_are_refused(spec, said):
     with pytest.raises(UserError, match=said) as error:
         make_kinds(spec)
     assert "\n" not in str(error.value)
+
+
+def test_objects_are_called_so_and_are_no_text():
+    cells = [
+        json.dumps({"breed": f"dog number {n}", "legs": n % 5, "said": "woof"}) for n in range(150)
+    ]
+    columns = {"about": cells, "y": ["yn"[n % 2] for n in range(150)]}
+    assert "JSON objects; give each" in infer(Table(columns, Path(), "t"), "y").unused["about"]

@@ -162,6 +162,10 @@ def test_what_is_asked_of_classes_in_order_is_checked():
     for wrong in ("low", ["low"], ["low", "low"], {"low": 1}, 3):
         with pytest.raises(UserError, match=r"task\.order: got .*expected every class once"):
             Asked.of({"order": wrong})
+    assert Asked.of({"order": [1.0, 2.0, 3]}).order == ("1", "2", "3")  # as a table has them
+    assert Asked.of({"order": ["3", "2", "1"]}).order == ("3", "2", "1")
+    with pytest.raises(UserError, match=r"neither rise nor fall; expected \[1, 2, 10\]"):
+        Asked.of({"order": [1, 10, 2]})
     with pytest.raises(
         UserError, match=r"task\.selects: got 'rmse', expected accuracy, uar, macro_f1, mae"
     ):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from g2d.errors import UserError
 from g2d.table.columns.targets import Target, TaskName, in_order, read_target
-from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.cells import Cell, as_cell, number_of
 from g2d.tasks import Classification, MultiLabel, Regression, Task
 from g2d.tasks.classification import Selects
 
@@ -153,10 +153,17 @@ def _names(value: Any) -> tuple[str, ...]:
     """The classes of an order, as the table writes them.
 
     Raises:
-        UserError: They are no list of different names.
+        UserError: They are no list of different names, or numbers out of order.
     """
     listed = isinstance(value, Sequence) and not isinstance(value, str)
-    names = tuple(str(name) for name in value or ()) if listed or value is None else ()
+    names = tuple(str(as_cell(name)) for name in value or ()) if listed or value is None else ()
+    numbers = [number_of(name) for name in names]
+    rising = sorted(names, key=number_of)
+    if names and not any(map(math.isnan, numbers)) and list(names) not in (rising, rising[::-1]):
+        raise UserError(
+            f"task.order: got {', '.join(names)}, numbers that neither rise nor fall; expected "
+            f"[{', '.join(rising)}]"
+        )
     if (value is not None and len(names) < 2) or len(set(names)) < len(names):
         raise UserError(
             f"task.order: got {value!r}, expected every class once, from the lowest to the "

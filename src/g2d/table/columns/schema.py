@@ -21,7 +21,7 @@ from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.tabular import MOST
 from g2d.table.kinds.text import count_words
-from g2d.table.reading.cells import number_of
+from g2d.table.reading.cells import is_object, number_of
 from g2d.table.reading.dates import order_of, unread_dates
 from g2d.table.reading.numbers import several_units
 from g2d.table.reading.source import Table
@@ -216,6 +216,8 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "loose", ""
     if why := unread_files(cells):
         return "", why
+    if sum(is_object(cell) for cell in cells[:_LOOKED_AT]) >= MOST * len(cells[:_LOOKED_AT]):
+        return "", "JSON objects; give each of their keys a column of its own"
     lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
     if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):
         return kind, ""

@@ -121,6 +121,10 @@ class Kind(ABC):
         """What of an array is not used although the rest is; nothing where all is."""
         return ""
 
+    def unfamiliar(self, array: Array) -> str:
+        """What of a new row's array training had nothing of; nothing where it had. When fitted."""
+        return ""
+
     def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
         """What of the cells of some rows is too long to be read whole, in sentences.
 

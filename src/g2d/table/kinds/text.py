@@ -144,6 +144,15 @@ class Text(Kind):
         if self._length is None:
             self._length = self._fitting(lengths)
 
+    def unfamiliar(self, array: Array) -> str:
+        """That no word is in the vocabulary: another language, or something else."""
+        if self._tokens is not None:
+            return ""
+        words = words_of(_decoded(array))
+        if any(word in self._numbers for word in words):
+            return ""
+        return f"{self._column}: none of its {len(words)} words is known from training"
+
     def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
         """How many texts are longer than `length`."""
         cells = [cell for row in rows if (cell := row[self._column]) is not None]

@@ -129,6 +129,21 @@ def number_of(cell: Cell) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+def is_object(cell: str) -> bool:
+    """Whether a cell holds a JSON object, as a nested column of JSON Lines does.
+
+    Example:
+        >>> is_object('{"age": 3}'), is_object("[3]"), is_object("{about 3}")
+        (True, False, False)
+    """
+    if not (cell.startswith("{") and cell.endswith("}")):
+        return False
+    try:
+        return isinstance(json.loads(cell), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 @lru_cache(2**16)  # the days of a table are few, and each is asked for several times
 def date_of(cell: Cell) -> datetime | None:
     """The date in a cell, if it is written as ISO 8601 has it.
