@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import yaml
 
@@ -95,3 +99,23 @@ def test_other_commands_say_how_a_table_becomes_a_recipe(g2d, table):
     said = g2d("teach", table)
     assert said.status == 2
     assert "g2d data inspect TABLE --target COLUMN > recipe.yaml" in said.err
+
+
+@pytest.mark.slow
+def test_two_processes_say_what_one_says(table, tmp_path):
+    """Each reads the table; one of them speaks."""
+    words = [sys.executable, "-m", "g2d.cli.main", "train", table, "--target", "kind"]
+    words += ["--method", "blend", "--training.epochs", "1", "--out", tmp_path / "runs"]
+    said = {}
+    for devices in ("1", "2"):
+        ended = subprocess.run(
+            [*map(str, words), "--training.devices", devices, "--name", f"on{devices}"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        said[devices] = [line for line in ended.stderr.splitlines() if "plants" in line]
+    assert said["1"] == said["2"]
+    assert len(said["1"]) == len(set(said["1"])) > 2

@@ -47,6 +47,7 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
             "--target COLUMN"
         )
     from g2d.files import write_whole
+    from g2d.ranks import first_process
     from g2d.table.declared import name_of
     from g2d.table.inspection.inspect import as_yaml, inspect_table
     from g2d.table.inspection.looks import Shortened
@@ -59,10 +60,12 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
             f"{file}), or remove it"
         )
     write_whole(file, text)
-    for note in notes:
-        if not isinstance(note, Shortened):
-            print(f"{name}: {note}", file=sys.stderr)
-    print(
-        f"The recipe is in {file}. If a column was guessed wrong, edit it there.", file=sys.stderr
-    )
+    if first_process():
+        for note in notes:
+            if not isinstance(note, Shortened):
+                print(f"{name}: {note}", file=sys.stderr)
+        print(
+            f"The recipe is in {file}. If a column was guessed wrong, edit it there.",
+            file=sys.stderr,
+        )
     return str(file)

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d import UserError
 from g2d.files import read_json
-from g2d.recipes.recipe import recipe_from
+from g2d.recipes.recipe import recipe_from, with_changes
 from g2d.runs.run import Run
 from g2d.table.auto import answers
 from g2d.table.auto.auto import train_auto
@@ -206,6 +206,13 @@ def test_a_budget_is_of_process_time_and_of_all_sessions():
 def test_options_are_checked_before_anything_is_written(tmp_path, method, line):
     with pytest.raises(UserError, match=line):
         train_auto(made().with_method(method), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_several_devices_are_refused_before_their_processes_are_started(tmp_path):
+    recipe = with_changes(made(), [("training.devices", 2)])
+    with pytest.raises(UserError, match=r"method: auto .* on one device, got devices 2; leave"):
+        train_auto(recipe, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 

@@ -93,6 +93,12 @@ def train_auto(
     """
     _, options = split_spec(recipe.method, "method")
     settings: AutoSettings = build(AutoSettings, options, "method")
+    devices = training_settings(recipe).devices
+    if devices > 1:
+        raise UserError(
+            f"method: auto compares its candidates on one device, got devices {devices}; leave "
+            "training.devices out, and give it to the method that auto keeps"
+        )
     splits = data(recipe)
     splits.without_test()  # refuses data that is selected on test
     named = name or f"{splits.spec.name}-{AUTO}-seed{recipe.seed}"
