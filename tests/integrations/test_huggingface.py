@@ -36,14 +36,13 @@ class InOrder(transformers.Trainer):
         return DataLoader(rows, self.args.per_device_train_batch_size)
 
 
-def trainer(name, folder, accumulate=1, **options):
+def trainer(name, folder, accumulate=1, resume_from=None, **options):
     model = Named()
     method = METHODS[name](
         g2d.attach(model, {"audio": model.inner.audio_net, "video": model.inner.video_net})
     )
     arguments = transformers.TrainingArguments(
         str(folder),
-        num_train_epochs=EPOCHS,
         per_device_train_batch_size=BATCH // accumulate,
         gradient_accumulation_steps=accumulate,
         max_grad_norm=0.0,
@@ -52,7 +51,7 @@ def trainer(name, folder, accumulate=1, **options):
         report_to="none",
         disable_tqdm=True,
         use_cpu=True,
-        **{"save_strategy": "no", "logging_strategy": "no", **options},
+        **{"num_train_epochs": EPOCHS, "save_strategy": "no", "logging_strategy": "no", **options},
     )
     optimizer = sgd(method)
     constant = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
@@ -61,7 +60,7 @@ def trainer(name, folder, accumulate=1, **options):
         arguments,
         train_dataset=data(),
         compute_loss_func=loss_of(method),
-        callbacks=[MethodCallback(method)],
+        callbacks=[MethodCallback(method, resume_from=resume_from)],
         optimizers=(optimizer, constant),
     ), model
 
@@ -88,6 +87,47 @@ def test_resumed_from_a_checkpoint_it_ends_in_the_same_weights(name, tmp_path):
     half = EPOCHS // 2 * (len(data()) // BATCH)
     again.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{half}"))
     equal(model.inner.state_dict(), trained(name))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_resumed_late_within_an_epoch_it_goes_on_with_that_epoch(name, tmp_path):
+    steps = len(data()) // BATCH
+    late = steps + steps - 1
+    made, _ = trainer(name, tmp_path, save_strategy="steps", save_steps=late)
+    made.train()
+    again, model = trainer(name, tmp_path, save_strategy="steps", save_steps=late)
+    again.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{late}"))
+    equal(model.inner.state_dict(), trained(name))
+
+
+def test_a_checkpoint_without_the_methods_state_is_refused_unless_it_is_named(tmp_path):
+    made, _ = trainer("g2d", tmp_path / "a", save_strategy="epoch")
+    made.train()
+    half = EPOCHS // 2 * (len(data()) // BATCH)
+    moved = tmp_path / "moved"
+    (tmp_path / "a" / f"checkpoint-{half}").rename(moved)
+    again, model = trainer("g2d", tmp_path / "b")
+    with pytest.raises(g2d.UserError, match=r"there is no .*g2d_method.pt with the state"):
+        again.train(resume_from_checkpoint=str(moved))
+    again, model = trainer("g2d", tmp_path / "b", resume_from=moved)
+    again.train(resume_from_checkpoint=str(moved))
+    equal(model.inner.state_dict(), trained("g2d"))
+
+
+@pytest.mark.parametrize("epochs", [0.4, 2.5])
+def test_a_part_of_an_epoch_is_one_to_the_method_as_to_the_trainer(epochs, tmp_path):
+    made, _ = trainer("g2d", tmp_path, num_train_epochs=epochs)
+    (method,) = [
+        callback.method
+        for callback in made.callback_handler.callbacks
+        if isinstance(callback, MethodCallback)
+    ]
+    begun, told = [], []
+    start, fit = method.on_epoch_start, method.on_fit_start
+    method.on_epoch_start = lambda epoch: (begun.append(epoch), start(epoch))
+    method.on_fit_start = lambda loop: (told.append(loop.epochs), fit(loop))
+    made.train()
+    assert told == [len(begun)]
 
 
 def test_an_evaluation_is_no_step_of_the_method():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from g2d.errors import require
+from g2d.errors import UserError, require
 from g2d.gates import freeze
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain, Loop
@@ -65,21 +66,40 @@ class MethodCallback(TrainerCallback):
     Args:
         method: Made with `g2d.attach(model, ...)`.
         iter_train: See `g2d.Loop`.
+        resume_from: The checkpoint that training is resumed from, where it does not lie in the
+            `output_dir` of the arguments.
     """
 
-    def __init__(self, method: Method, iter_train: IterTrain | None = None) -> None:
+    def __init__(
+        self,
+        method: Method,
+        iter_train: IterTrain | None = None,
+        resume_from: str | Path | None = None,
+    ) -> None:
         self.method = method
-        self._iter_train = iter_train
+        self._iter_train, self._resume_from = iter_train, resume_from
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Tells the method of its loop; restores its state where training is resumed."""
+        """Tells the method of its loop; restores its state where training is resumed.
+
+        Raises:
+            UserError: Training is resumed, and the checkpoint holds no state of the method.
+        """
         optimizer = getattr(kwargs["optimizer"], "optimizer", kwargs["optimizer"])
-        epochs = round(args.num_train_epochs) if args.max_steps <= 0 else None
+        epochs = math.ceil(args.num_train_epochs) if args.max_steps <= 0 else None
         self.method.on_fit_start(Loop(optimizer, epochs=epochs, iter_train=self._iter_train))
-        saved = self._file(args, state)
-        if state.global_step and saved.exists():
+        if state.global_step:
+            saved = self._file(args, state)
+            if self._resume_from is not None:
+                saved = Path(self._resume_from) / STATE
+            if not saved.exists():
+                raise UserError(
+                    f"training is resumed at step {state.global_step}, and there is no {saved} "
+                    "with the state of the method; if the checkpoint lies elsewhere, give "
+                    "MethodCallback(method, resume_from=...)"
+                )
             found = torch.load(saved, weights_only=True)
             self.method.student.load_state_dict(found["student"])
             self.method.load_state_dict(found["method"])
@@ -88,7 +108,8 @@ class MethodCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Freezes and unfreezes encoders."""
-        self.method.on_epoch_start(round(state.epoch or 0))
+        # resumed within an epoch, it is a fraction; what rounding took from a whole one is added
+        self.method.on_epoch_start(int((state.epoch or 0) + 1e-6))
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
