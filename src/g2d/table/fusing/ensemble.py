@@ -16,13 +16,14 @@ from torch import Tensor
 from g2d import functional as F
 from g2d.errors import UserError
 from g2d.files import atomic
-from g2d.table.columns.targets import read_target
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
+from g2d.table.fusing.kinds import as_probabilities
+from g2d.table.fusing.matching import check_columns, check_ids
+from g2d.table.fusing.truth import classes, numbers
 from g2d.table.predict import in_words, probabilities
-from g2d.table.reading.cells import number_of
-from g2d.table.reading.source import Table, read_table
+from g2d.table.reading.source import read_table
 from g2d.table.reading.spreadsheet import harmless
-from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
+from g2d.tasks import Classification, MultiLabel, Task, task_from
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +91,10 @@ class Fused:
             )
         models = {name: models[name] for name in self.weights}
         columns = _names(self.task)
-        _check_columns(models, columns)
-        _check_ids({name: (said.named, len(said.ids)) for name, said in models.items()})
+        check_columns(models, columns)
+        check_ids({name: (said.named, len(said.ids)) for name, said in models.items()})
         for name, said in models.items():
-            read = _as_probabilities(self.task, said)
+            read = as_probabilities(self.task, said)
             if said.ids and read != self.probabilities[name]:
                 kinds = ("logits", "probabilities")
                 raise UserError(
@@ -128,14 +129,14 @@ def fit_ensemble(
     ids = ids_of(table, id_column)
     target = target or only_column(table, id_column)
     columns = next(iter(models.values())).columns
-    _check_columns(models, columns)
+    check_columns(models, columns)
     named = {name: (said.named, len(said.ids)) for name, said in models.items()}
-    _check_ids({**named, table.name: (has_ids(table, id_column), len(table))})
+    check_ids({**named, table.name: (has_ids(table, id_column), len(table))})
     if len(columns) == 1:
-        task, truth = _number(table, target, [said.values[:, 0] for said in models.values()])
+        task, truth = numbers(table, target, [said.values[:, 0] for said in models.values()])
     else:
-        task, truth = _label(table, target, columns)
-    shares = {name: _as_probabilities(task, said) for name, said in models.items()}
+        task, truth = classes(table, target, columns)
+    shares = {name: as_probabilities(task, said) for name, said in models.items()}
     logits, present = _lined_up(task, models, ids, shares, columns)
     for name, there in zip(models, present, strict=True):
         if not there.all():
@@ -211,82 +212,7 @@ def _lined_up(
     return logits, present
 
 
-def _number(table: Table, target: str, said: Sequence[Tensor]) -> tuple[Task, Tensor]:
-    """The task and the labels, whose range is that of the predictions too."""
-    numbers = torch.tensor([number_of(cell) for cell in table.column(target)])
-    if not numbers.isfinite().all():
-        raise UserError(f"{table.name}: {target!r} holds cells that are no number")
-    return Regression.fit(torch.cat([numbers, *said])), numbers
-
-
-def _label(table: Table, target: str, columns: Sequence[str]) -> tuple[Task, Tensor]:
-    """The task and the labels, in the order of the columns of predictions."""
-    cells = table.column(target)
-    found = read_target(cells, target)
-    if found.unusable:
-        row, why = next(iter(found.unusable.items()))
-        raise UserError(f"{table.name}, row {row + 1}: {why}; leave out rows without a label")
-    unknown = [name for name in found.names if name not in columns]
-    if found.task == "regression" or unknown:
-        what = ", ".join(map(repr, unknown[:5])) or "numbers"
-        raise UserError(
-            f"{table.name}: {target!r} holds {what}, and the columns of predictions are "
-            f"{', '.join(columns)}; expected one column for each label"
-        )
-    values = torch.from_numpy(np.array(found.values)).long()
-    order = torch.tensor([columns.index(name) for name in found.names])
-    if found.task == "multilabel":
-        bits = torch.zeros(len(values), len(columns), dtype=torch.int64)
-        bits[:, order] = values
-        return MultiLabel(columns), bits
-    return Classification(columns), order[values]
-
-
-def _as_probabilities(task: Task, said: Answers) -> bool:
-    if isinstance(task, Classification):
-        sums = said.values.sum(dim=1)
-        if len(sums) and bool((said.values >= 0).all()) and bool(((sums - 100).abs() < 2).all()):
-            raise UserError(
-                f"{', '.join(said.columns)}: the rows of a table sum to 100; write shares from 0 "
-                "to 1, not percent"
-            )
-        return said.probabilities and bool(((said.values.sum(dim=1) - 1).abs() < 0.02).all())
-    return said.probabilities and isinstance(task, MultiLabel)
-
-
 def _names(task: Task) -> tuple[str, ...]:
     if isinstance(task, Classification):
         return task.class_names
     return task.label_names if isinstance(task, MultiLabel) else ()
-
-
-def _check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
-    """Rows are matched by ids or by their order, in all tables alike.
-
-    Args:
-        tables: Whether each has ids, and how many rows.
-    """
-    lengths = {rows for has, rows in tables.values() if rows and not has}
-    if len(lengths) > 1:
-        each = ", ".join(f"{name} {rows}" for name, (_, rows) in tables.items())
-        raise UserError(
-            f"the tables have no column of ids and differ in length ({each} rows): nothing tells "
-            "which rows belong together; add such a column, id"
-        )
-    if len({has for has, _ in tables.values()}) > 1:
-        without = ", ".join(name for name, (has, _) in tables.items() if not has)
-        raise UserError(
-            f"{without}: no column of ids, which the other tables have; add one, or take it out of "
-            "all, where their rows are in one order"
-        )
-
-
-def _check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:
-    for name, said in models.items():
-        if len(columns) > 1 and set(said.columns) != set(columns):
-            raise UserError(
-                f"{name}: the columns are {', '.join(said.columns)}, expected "
-                f"{', '.join(columns)}, the same in every table"
-            )
-        if len(columns) <= 1 < len(said.columns):
-            raise UserError(f"{name}: got {len(said.columns)} columns, expected one number a row")
