@@ -31,6 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--id", help="the column that says which sample a row is of (default: id, or their order)"
     )
     parser.add_argument(
+        "--of",
+        action="append",
+        default=[],
+        metavar="[NAME=]KIND",
+        help="what the numbers are, where they do not tell: probabilities or logits, of all models "
+        "or of one; may be given several times",
+    )
+    parser.add_argument(
         "--weights", type=Path, help="predict: an ensemble that was fitted before (JSON)"
     )
     parser.add_argument(
@@ -43,6 +51,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.files import read_json, write_json
     from g2d.table.fusing.answers import read_answers
     from g2d.table.fusing.ensemble import Fused, fit_ensemble, write_fused
+    from g2d.table.fusing.kinds import told_of
 
     if (arguments.labels is None) == (arguments.weights is None):
         raise UserError("give --labels FILE to fit weights, or --weights FILE to predict with them")
@@ -52,14 +61,15 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         if not (name and equals and file) or name in models:
             raise UserError(f"got {word!r}, expected NAME=FILE, a name of its own for each model")
         models[name] = read_answers(Path(file), arguments.id)
+    told = told_of(arguments.of, models)
     if arguments.labels is None:
         fused = Fused.from_dict(read_json(arguments.weights))
-        ids, logits = fused.predict(models)
+        ids, logits = fused.predict(models, told)
         out = arguments.out or Path("fused.csv")
         write_fused(out, fused, ids, logits)
         print(f"{len(ids)} rows predicted, in {out}")
         return
-    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id)
+    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, told)
     out = arguments.out or Path("ensemble.json")
     write_json(out, fused.as_dict())
     show_fused(fused)
@@ -70,13 +80,16 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
 
 def show_fused(fused: Fused) -> None:
     """Prints what each model brings."""
+    from g2d.table.fusing.kinds import KINDS
+    from g2d.tasks import Regression
+
     metric, measured = fused.task.metric, fused.measured
     whole = measured[""][metric]
     sign = 1 if fused.task.higher_is_better else -1
     rows = []
     for name, weight in fused.weights.items():
         without = measured[f"without {name}"][metric]
-        kind = "probabilities" if fused.probabilities[name] else "as they are"
+        kind = "numbers" if isinstance(fused.task, Regression) else KINDS[fused.probabilities[name]]
         alone, lost = measured[name][metric], sign * (whole - without)
         rows.append([name, kind, f"{alone:.4f}", f"{weight:.3f}", f"{without:.4f}", f"{lost:+.4f}"])
     columns = ["model", "read as", f"{metric} alone", "weight", "without it", "it brings"]

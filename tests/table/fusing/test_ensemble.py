@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from g2d.cli.main import main
+from table.fusing.written import rows_of, write
 
 RNG = np.random.default_rng(1)  # noise gets a weight in one of forty
 CLASSES = ["cat", "dog", "owl"]
@@ -20,22 +20,8 @@ def logits(strength: float) -> np.ndarray:
     return strength * np.eye(3)[TRUTH] + RNG.normal(size=(200, 3))
 
 
-def write(file, columns, rows, ids=None):
-    with file.open("w", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow([*(["id"] if ids is not None else []), *columns])
-        for place, row in enumerate(rows):
-            table.writerow([*([ids[place]] if ids is not None else []), *row])
-    return file
-
-
 def labels(folder, ids=None):
     return write(folder / "labels.csv", ["kind"], [[CLASSES[one]] for one in TRUTH], ids)
-
-
-def rows_of(file):
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def test_probabilities_and_logits_are_fused_and_noise_has_no_weight(tmp_path, capsys):

@@ -29,18 +29,16 @@ class Answers:
         ids: Of the rows: of their id column, or their numbers from 1.
         columns: Classes or labels, in order; one column for a number.
         values: `(N, C)`, as they are written.
-        probabilities: Whether they are (from 0 to 1, and of classes with a sum of 1), or logits.
         named: Whether the table has a column of ids; else a row is called by its number.
     """
 
     ids: list[str]
     columns: tuple[str, ...]
     values: Tensor
-    probabilities: bool
     named: bool = False
 
-    def logits(self, task: Task, probabilities: bool | None = None) -> Tensor:
-        """As the task has them."""
+    def logits(self, task: Task, probabilities: bool) -> Tensor:
+        """As the task has them, of probabilities or of logits."""
         if isinstance(task, Regression):
             unit = task.scale(self.values[:, 0])
             if beyond := int(((unit < 0) | (unit > 1)).sum()):
@@ -50,7 +48,7 @@ class Answers:
                     *(beyond, len(unit), task.low, task.high),
                 )
             return unit.logit(eps=1e-6)[:, None]
-        if not (self.probabilities if probabilities is None else probabilities):
+        if not probabilities:
             return self.values
         shares = self.values.clamp(1e-6, 1 - 1e-6)
         return shares.logit() if isinstance(task, MultiLabel) else shares.log()
@@ -84,8 +82,7 @@ def read_answers(file: Path, id_column: str | None = None) -> Answers:
         row, place = (~values.isfinite()).nonzero()[0].tolist()
         cell = table.columns[columns[place]][row]
         raise UserError(f"{file}, row {row + 1}: {columns[place]!r} is {cell!r}, expected a number")
-    inside = bool(((values >= 0) & (values <= 1)).all())
-    return Answers(ids, columns, values.float(), inside, has_ids(table, id_column))
+    return Answers(ids, columns, values.float(), has_ids(table, id_column))
 
 
 def has_ids(table: Table, id_column: str | None) -> bool:

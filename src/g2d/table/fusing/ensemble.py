@@ -17,7 +17,7 @@ from g2d import functional as F
 from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
-from g2d.table.fusing.kinds import as_probabilities
+from g2d.table.fusing.kinds import holds_probabilities
 from g2d.table.fusing.matching import check_columns, check_ids
 from g2d.table.fusing.truth import classes, numbers
 from g2d.table.predict import in_words, probabilities
@@ -78,8 +78,14 @@ class Fused:
         except (KeyError, TypeError, ValueError, AttributeError):
             raise UserError("this is no ensemble; fit one with g2d ensemble --labels") from None
 
-    def predict(self, models: Mapping[str, Answers]) -> tuple[list[str], Tensor]:
+    def predict(
+        self, models: Mapping[str, Answers], told: Mapping[str, bool] | None = None
+    ) -> tuple[list[str], Tensor]:
         """Ids of all rows that any model knows, and their fused logits `(N, C)`.
+
+        Args:
+            models: What each says of the rows.
+            told: By model, whether its user says that it holds probabilities.
 
         Raises:
             UserError: The models, or their columns, are not those of the fit.
@@ -94,20 +100,20 @@ class Fused:
         check_columns(models, columns)
         check_ids({name: (said.named, len(said.ids)) for name, said in models.items()})
         for name, said in models.items():
-            read = as_probabilities(self.task, said)
-            if said.ids and read != self.probabilities[name]:
-                kinds = ("logits", "probabilities")
-                raise UserError(
-                    f"{name}: holds {kinds[read]}, and the ensemble was fitted on its "
-                    f"{kinds[not read]}; give the same"
-                )
+            holds_probabilities(
+                name, said, self.task, (told or {}).get(name), self.probabilities[name]
+            )
         ids = list(dict.fromkeys(one for said in models.values() for one in said.ids))
         logits, present = _lined_up(self.task, models, ids, self.probabilities, columns)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
 
 
 def fit_ensemble(
-    models: Mapping[str, Answers], labels: Path, target: str | None, id_column: str | None = None
+    models: Mapping[str, Answers],
+    labels: Path,
+    target: str | None,
+    id_column: str | None = None,
+    told: Mapping[str, bool] | None = None,
 ) -> Fused:
     """Weights of several models, fitted on rows whose labels are known.
 
@@ -119,6 +125,7 @@ def fit_ensemble(
         labels: The table of the labels.
         target: Its column; the only one beside the id when not given.
         id_column: See `read_answers`.
+        told: By model, whether its user says that it holds probabilities.
 
     Raises:
         UserError: The tables do not fit each other.
@@ -136,7 +143,10 @@ def fit_ensemble(
         task, truth = numbers(table, target, [said.values[:, 0] for said in models.values()])
     else:
         task, truth = classes(table, target, columns)
-    shares = {name: as_probabilities(task, said) for name, said in models.items()}
+    shares = {
+        name: holds_probabilities(name, said, task, (told or {}).get(name))
+        for name, said in models.items()
+    }
     logits, present = _lined_up(task, models, ids, shares, columns)
     for name, there in zip(models, present, strict=True):
         if not there.all():

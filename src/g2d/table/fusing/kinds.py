@@ -2,23 +2,143 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+
 from g2d.errors import UserError
 from g2d.table.fusing.answers import Answers
-from g2d.tasks import Classification, MultiLabel, Task
+from g2d.tasks import Classification, Regression, Task
+
+KINDS = ("logits", "probabilities")
+
+# So far from 1 is the sum of a softmax in half precision.
+_INEXACT = 0.02
+# What single precision leaves of a number that was rounded to some digits.
+_SINGLE = 1e-7
+_MOST_DIGITS = 6
+# Counts of votes have one sum in all rows; fewer rows may have it by chance.
+_VOTES = 5
 
 
-def as_probabilities(task: Task, said: Answers) -> bool:
-    """Whether a model's numbers are probabilities.
+def holds_probabilities(
+    name: str,
+    said: Answers,
+    task: Task,
+    told: bool | None = None,
+    fitted: bool | None = None,
+) -> bool:
+    """Whether a model's numbers are probabilities, and not logits; of no row, what is known.
+
+    Probabilities lie from 0 to 1, and those of classes have a sum of 1 in every row, but for what
+    rounding to the digits that are seen does to so many classes.
+
+    Args:
+        name: The model's.
+        said: What it says.
+        task: What is predicted; numbers are neither.
+        told: What its user says that they are.
+        fitted: What they were in the rows that an ensemble was fitted on.
 
     Raises:
-        UserError: They are percentages.
+        UserError: They may be either, or are neither, or not what they were.
     """
-    if isinstance(task, Classification):
-        sums = said.values.sum(dim=1)
-        if len(sums) and bool((said.values >= 0).all()) and bool(((sums - 100).abs() < 2).all()):
+    if isinstance(task, Regression) or not len(said.values):
+        return bool(told if fitted is None else fitted)
+    found: bool | None = told
+    if told is None:
+        found, why = _look(name, said, task)
+        if found is None and fitted is not False:  # a few rows of logits may look like anything
+            raise UserError(f"{name}: {why}; say --of {name}=probabilities or --of {name}=logits")
+    elif told and (rows := _outside(said.values).any(dim=1)).any():
+        row = int(rows.nonzero()[0])
+        number = float(said.values[row][_outside(said.values[row])][0])
+        raise UserError(
+            f"{name}: is said to hold probabilities, and row {said.ids[row]} has {number:g}; "
+            "expected numbers from 0 to 1"
+        )
+    found = bool(found)
+    if fitted is not None and found != fitted:
+        raise UserError(
+            f"{name}: holds {KINDS[found]}, and the ensemble was fitted on its {KINDS[fitted]}; "
+            f"give the same, or say --of {name}={KINDS[fitted]} if they are"
+        )
+    return found
+
+
+def told_of(words: Sequence[str], models: Collection[str]) -> dict[str, bool]:
+    """What the user says of models: `logits` of all, or `photo=logits` of one.
+
+    Raises:
+        UserError: It is neither, or of another model.
+
+    Example:
+        >>> told_of(["logits", "note=probabilities"], ["photo", "note"])
+        {'photo': False, 'note': True}
+    """
+    found: dict[str, bool] = {}
+    for word in words:
+        name, _, kind = word.rpartition("=")
+        if kind not in KINDS or (name and name not in models):
             raise UserError(
-                f"{', '.join(said.columns)}: the rows of a table sum to 100; write shares from 0 "
-                "to 1, not percent"
+                f"--of: got {word!r}, expected probabilities or logits, or of one model, as "
+                f"{next(iter(models), 'photo')}=logits"
             )
-        return said.probabilities and bool(((said.values.sum(dim=1) - 1).abs() < 0.02).all())
-    return said.probabilities and isinstance(task, MultiLabel)
+        found |= dict.fromkeys([name] if name else models, kind == KINDS[True])
+    return found
+
+
+def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
+    """What the numbers look like; `None`, and why, where they may be either."""
+    values = said.values.double()
+    one_of_several = isinstance(task, Classification) and values.shape[1] > 1
+    if not _outside(values).any():
+        wrong = _unexplained(values) if one_of_several else torch.zeros(0, dtype=torch.bool)
+        if not wrong.any():
+            return True, ""
+        row = int(wrong.nonzero()[0])
+        return None, (
+            f"all numbers lie from 0 to 1, as probabilities do, but row {said.ids[row]} sums to "
+            f"{float(values[row].sum()):.3g} ({int(wrong.sum())} of {len(wrong)} rows are such)"
+        )
+    if (values < 0).any():
+        return False, ""
+    sums = values.sum(dim=1)
+    percent = float(values.max()) <= 100 and not _unexplained(values / 100).any()
+    votes = len(sums) >= _VOTES and float(sums.max() - sums.min()) < _INEXACT * float(sums.mean())
+    if one_of_several and (percent or votes):
+        raise UserError(
+            f"{name}: the rows of the table sum to {100 if percent else float(sums.mean()):g}; "
+            "write shares from 0 to 1, not percent or counts"
+        )
+    most = int(values.max(dim=0).values.argmax())
+    return None, (
+        f"no number is negative, as some logits are, and the largest is {float(values.max()):g} "
+        f"({said.columns[most]}), as no probability is; write percent as shares from 0 to 1, take "
+        "out columns that are no prediction"
+    )
+
+
+def _outside(values: Tensor) -> Tensor:
+    """Which numbers are no probabilities."""
+    return (values < -1e-6) | (values > 1 + 1e-6)
+
+
+def _unexplained(values: Tensor) -> Tensor:
+    """Rows whose sum is not 1, and was not before their numbers were rounded, bool `(N,)`."""
+    digits = _digits(values)
+    # numbers without any digit after the point are decisions, and nothing was rounded away
+    half = 0.5 * 10.0**-digits if 0 < digits <= _MOST_DIGITS else 0.0
+    sums = values.sum(dim=1)
+    least = sums - half * (values > 0).sum(dim=1)
+    most = sums + half * values.shape[1]
+    return (least > 1 + _INEXACT) | (most < 1 - _INEXACT)
+
+
+def _digits(values: Tensor) -> int:
+    """To how many digits after the point all numbers are rounded; one more than are tried."""
+    for digits in range(_MOST_DIGITS + 1):
+        if bool(((values - values.round(decimals=digits)).abs() <= _SINGLE).all()):
+            return digits
+    return _MOST_DIGITS + 1
