@@ -11,7 +11,7 @@ import platform
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,26 @@ def _held(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
         begun.rename(path)
         yield
+
+
+def check_out(out: Path, inputs: Iterable[str | Path]) -> None:
+    """Refuses a file to write that is a folder, or one of those that a command reads.
+
+    Raises:
+        UserError: It is; a link to such a file is such a file.
+    """
+    if out.is_dir():
+        raise UserError(f"{out} is a folder; give a file to write (--out)")
+    if any(same_file(out, one) for one in inputs):
+        raise UserError(f"{out} is read by this command; give another file to write (--out)")
+
+
+def same_file(one: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to one file, by links as well."""
+    one, other = Path(one), Path(other)
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def write_whole(path: Path, text: str) -> None:

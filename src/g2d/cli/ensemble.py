@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,34 +49,51 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     """Fits and shows, or predicts."""
-    from g2d.files import read_json, write_json
+    from g2d.files import check_out, read_json, write_json
     from g2d.table.fusing.answers import read_answers
     from g2d.table.fusing.ensemble import Fused, fit_ensemble, write_fused
     from g2d.table.fusing.kinds import told_of
 
     if (arguments.labels is None) == (arguments.weights is None):
         raise UserError("give --labels FILE to fit weights, or --weights FILE to predict with them")
-    models = {}
-    for word in arguments.models:
-        name, equals, file = word.partition("=")
-        if not (name and equals and file) or name in models:
-            raise UserError(f"got {word!r}, expected NAME=FILE, a name of its own for each model")
-        models[name] = read_answers(Path(file), arguments.id)
+    files = _files(arguments.models)
+    predicts = arguments.labels is None
+    out = arguments.out or Path("fused.csv" if predicts else "ensemble.json")
+    check_out(out, [*files.values(), arguments.weights if predicts else arguments.labels])
+    models = {name: read_answers(file, arguments.id) for name, file in files.items()}
     told = told_of(arguments.of, models)
-    if arguments.labels is None:
+    if predicts:
         fused = Fused.from_dict(read_json(arguments.weights))
         ids, logits = fused.predict(models, told)
-        out = arguments.out or Path("fused.csv")
         write_fused(out, fused, ids, logits)
         print(f"{len(ids)} rows predicted, in {out}")
         return
     fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, told)
-    out = arguments.out or Path("ensemble.json")
     write_json(out, fused.as_dict())
     show_fused(fused)
     print(f"  weights  {out}")
-    files = " ".join(f"{name}=NEW" for name in fused.weights)
-    print(f"  predict  g2d ensemble {files} --weights {out}")
+    new = " ".join(f"{name}=NEW" for name in fused.weights)
+    print(f"  predict  g2d ensemble {new} --weights {out}")
+
+
+def _files(words: Sequence[str]) -> dict[str, Path]:
+    """The table of each model.
+
+    Raises:
+        UserError: A word is no `NAME=FILE`, or a name or a file comes twice.
+    """
+    from g2d.files import same_file
+
+    files: dict[str, Path] = {}
+    for word in words:
+        name, _, file = word.partition("=")
+        if not (name and file) or name in files:
+            raise UserError(f"got {word!r}, expected NAME=FILE, a name of its own for each model")
+        for other, known in files.items():
+            if same_file(known, file):
+                raise UserError(f"{other} and {name} are one file, {file}; expected one a model")
+        files[name] = Path(file)
+    return files
 
 
 def show_fused(fused: Fused) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from g2d.errors import UserError
-from g2d.files import atomic
+from g2d.files import atomic, check_out
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
 from g2d.table.reading.source import Row
@@ -53,8 +53,7 @@ def write_predictions(
     header = ["row", "prediction", *(f"p({name})" for name in names)]
     header += [*(f"{name} alone" for name in modalities), "not used"]
     out = Path(out)
-    if out.resolve() == Path(source).resolve():
-        raise UserError(f"{out} is the table to predict; give another file to write")
+    check_out(out, [source])
     digits = task.digits if isinstance(task, Regression) else 8
     unused = _Unused(predictor)
     own = list(keep or ())

@@ -115,7 +115,7 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path, capsys):
         f"a={a}", f"b={b}", "--labels", truth
     )
     assert "2 models or more" in said(f"a={a}", "--labels", truth)
-    assert "give --labels FILE" in said(f"a={a}", f"b={a}")
+    assert "give --labels FILE" in said(f"a={a}", f"b={b}")
     assert "expected NAME=FILE" in said(a, "--labels", truth)
     broken = write(tmp_path / "c.csv", CLASSES, [["1", "x", "2"]])
     assert "row 1: 'dog' is 'x', expected a number" in said(
@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path, capsys):
     ids = write(tmp_path / "d.csv", CLASSES, logits(1)[:2], ["s", "s"])
     assert "'id' is 's' in several rows" in said(f"a={a}", f"d={ids}", "--labels", truth)
     (tmp_path / "no.json").write_text("{}")
-    assert "this is no ensemble" in said(f"a={a}", f"b={a}", "--weights", tmp_path / "no.json")
+    assert "this is no ensemble" in said(f"a={a}", f"b={b}", "--weights", tmp_path / "no.json")
 
 
 def test_new_tables_may_have_their_columns_in_another_order(tmp_path):

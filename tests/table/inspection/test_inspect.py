@@ -160,7 +160,7 @@ def test_predict_from_the_command_line(g2d, trained, tmp_path):  # noqa: F811
 def test_the_table_to_predict_is_not_written_over(trained, tmp_path):
     table = tmp_path / "data" / "animals.csv"
     before = table.read_bytes()
-    with pytest.raises(UserError, match="is the table to predict; give another file"):
+    with pytest.raises(UserError, match="is read by this command; give another file"):
         write_predictions(Predictor(trained), table, table)
     assert table.read_bytes() == before
     kept = tmp_path / "kept.csv"
