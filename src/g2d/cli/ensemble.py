@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     predicts = arguments.labels is None
     out = arguments.out or Path("fused.csv" if predicts else "ensemble.json")
     check_out(out, [*files.values(), arguments.weights if predicts else arguments.labels])
-    models = {name: read_answers(file, arguments.id) for name, file in files.items()}
+    least = 0 if predicts else 1
+    models = {name: read_answers(file, arguments.id, least) for name, file in files.items()}
     told = told_of(arguments.of, models)
     if predicts:
         fused = Fused.from_dict(read_json(arguments.weights))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from g2d.errors import UserError
 from g2d.table.kinds.tabular import MOST
-from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.cells import Cell, number_of, without_points
 from g2d.table.reading.labels import SEPARATORS, separator_of, split_labels
 from g2d.table.reading.marks import without_marks
 
@@ -23,7 +22,6 @@ TaskName = Literal["auto", "classification", "multilabel", "regression"]
 _FEW = 20
 # With more rows than this, a class for each row is a mistake.
 _TINY = 20
-_POINTLESS = re.compile(r"([+-]?\d+)\.0*")
 # Of the standard deviation of a target: a larger error of rounding is none to bear.
 _ROUNDED = 1e-4
 _BROKEN = "\ufffd"  # what stands where bytes were no text
@@ -68,7 +66,7 @@ def read_target(cells: Sequence[Cell], column: str, task: TaskName = "auto") -> 
     for row, cell in enumerate(cells):
         if cell is not None and _BROKEN in cell:
             unusable[row] = f"the target {cell[:40]!r} holds bytes that are no text"
-    cells = _whole([None if row in unusable else cell for row, cell in enumerate(cells)])
+    cells = without_points([None if row in unusable else cell for row, cell in enumerate(cells)])
     if task in ("auto", "regression"):
         numbers, _ = without_marks(cells)
         known = [cell for cell in numbers if cell is not None]
@@ -133,14 +131,6 @@ def _label_bits(cells: Sequence[Cell], column: str, unusable: dict[int, str]) ->
     for row, labels in enumerate(sets):
         bits[row, [place[label] for label in labels]] = 1
     return Target("multilabel", names, bits, unusable)
-
-
-def _whole(cells: Sequence[Cell]) -> list[Cell]:
-    """`3` for `3.0`, which spreadsheets write of whole numbers where one cell is empty."""
-    if all(number_of(cell).is_integer() for cell in cells if cell is not None):
-        found = [cell and _POINTLESS.fullmatch(cell) for cell in cells]
-        return [seen[1] if seen else cell for seen, cell in zip(found, cells, strict=True)]
-    return list(cells)
 
 
 def _task(cells: Sequence[str]) -> Literal["classification", "multilabel", "regression"]:

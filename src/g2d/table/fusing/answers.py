@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.table.reading.cells import number_of
+from g2d.table.reading.cells import number_of, without_points
 from g2d.table.reading.source import Table, read_table
 from g2d.tasks import MultiLabel, Regression, Task
 
@@ -26,15 +26,17 @@ class Answers:
     """What one model says.
 
     Attributes:
-        ids: Of the rows: of their id column, or their numbers from 1.
+        ids: Of the rows that hold something: of their id column, or their numbers from 1.
         columns: Classes or labels, in order; one column for a number.
         values: `(N, C)`, as they are written.
+        listed: Those of all rows of the table, of rows without a prediction too.
         named: Whether the table has a column of ids; else a row is called by its number.
     """
 
     ids: list[str]
     columns: tuple[str, ...]
     values: Tensor
+    listed: list[str]
     named: bool = False
 
     def logits(self, task: Task, probabilities: bool) -> Tensor:
@@ -54,18 +56,19 @@ class Answers:
         return shares.logit() if isinstance(task, MultiLabel) else shares.log()
 
 
-def read_answers(file: Path, id_column: str | None = None) -> Answers:
+def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> Answers:
     """One table of probabilities or logits: a column a class, a row a sample.
 
     Args:
         file: The table.
         id_column: That which says what sample a row is of; `id` where there is one, else rows are
             in one order in all tables.
+        least: So many rows it must have, 0 or 1.
 
     Raises:
-        UserError: A cell is no number, or an id comes twice.
+        UserError: A cell is no number, or an id comes twice or is lacking.
     """
-    table = read_table(file)
+    table = read_table(file, least=least)
     ids = ids_of(table, id_column)
     columns = tuple(name for name in table.columns if name not in (id_column, ID))
     if not columns:
@@ -75,14 +78,22 @@ def read_answers(file: Path, id_column: str | None = None) -> Answers:
             f"{file}: {rows[0]!r} looks like a column that tells rows apart; say --id "
             f"{rows[0]!r}, or take it out of the table"
         )
+    cells = list(zip(*(table.columns[name] for name in columns), strict=True))
+    there = [row for row, said in enumerate(cells) if any(cell is not None for cell in said)]
     values = torch.tensor(
-        [[number_of(cell) for cell in table.columns[name]] for name in columns], dtype=torch.float64
-    ).T
+        [[number_of(cell) for cell in cells[row]] for row in there], dtype=torch.float64
+    ).reshape(len(there), len(columns))
     if not values.isfinite().all():
-        row, place = (~values.isfinite()).nonzero()[0].tolist()
-        cell = table.columns[columns[place]][row]
-        raise UserError(f"{file}, row {row + 1}: {columns[place]!r} is {cell!r}, expected a number")
-    return Answers(ids, columns, values.float(), has_ids(table, id_column))
+        place, column = (~values.isfinite()).nonzero()[0].tolist()
+        cell = cells[there[place]][column]
+        raise UserError(
+            f"{file}, row {there[place] + 1}: {columns[column]!r} is "
+            f"{'empty' if cell is None else repr(cell)}, expected a number; where the model says "
+            "nothing, leave all cells of the row empty"
+        )
+    return Answers(
+        [ids[row] for row in there], columns, values.float(), ids, has_ids(table, id_column)
+    )
 
 
 def has_ids(table: Table, id_column: str | None) -> bool:
@@ -94,12 +105,18 @@ def ids_of(table: Table, id_column: str | None) -> list[str]:
     """What tells the rows of a table apart; their numbers where it has no column of ids.
 
     Raises:
-        UserError: An id comes twice.
+        UserError: An id comes twice, or a row has none.
     """
     name = id_column or (ID if ID in table.columns else None)
     if name is None:
         return [str(row + 1) for row in range(len(table))]
-    ids = [str(cell) for cell in table.column(name)]
+    cells = table.column(name)
+    if None in cells:
+        raise UserError(
+            f"{table.name}, row {cells.index(None) + 1}: {name!r} is empty, so nothing tells "
+            "which sample it is of; give it an id, or leave the row out"
+        )
+    ids = [str(cell) for cell in without_points(cells)]
     if len(set(ids)) < len(ids):
         twice = next(one for one in ids if ids.count(one) > 1)
         raise UserError(f"{table.name}: {name!r} is {twice!r} in several rows; expected one each")

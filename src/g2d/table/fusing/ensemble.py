@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,12 @@ from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
 from g2d.table.fusing.kinds import holds_probabilities
-from g2d.table.fusing.matching import check_columns, check_ids
+from g2d.table.fusing.matching import FOLDS, check_columns, check_ids, check_labelled, shared_ids
 from g2d.table.fusing.truth import classes, numbers
 from g2d.table.predict import in_words, probabilities
 from g2d.table.reading.source import read_table
 from g2d.table.reading.spreadsheet import harmless
 from g2d.tasks import Classification, MultiLabel, Task, task_from
-
-logger = logging.getLogger(__name__)
-
-_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -98,12 +93,12 @@ class Fused:
         models = {name: models[name] for name in self.weights}
         columns = _names(self.task)
         check_columns(models, columns)
-        check_ids({name: (said.named, len(said.ids)) for name, said in models.items()})
+        check_ids({name: (said.named, len(said.listed)) for name, said in models.items()})
         for name, said in models.items():
             holds_probabilities(
                 name, said, self.task, (told or {}).get(name), self.probabilities[name]
             )
-        ids = list(dict.fromkeys(one for said in models.values() for one in said.ids))
+        ids = shared_ids(models)
         logits, present = _lined_up(self.task, models, ids, self.probabilities, columns)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
 
@@ -137,7 +132,7 @@ def fit_ensemble(
     target = target or only_column(table, id_column)
     columns = next(iter(models.values())).columns
     check_columns(models, columns)
-    named = {name: (said.named, len(said.ids)) for name, said in models.items()}
+    named = {name: (said.named, len(said.listed)) for name, said in models.items()}
     check_ids({**named, table.name: (has_ids(table, id_column), len(table))})
     if len(columns) == 1:
         task, truth = numbers(table, target, [said.values[:, 0] for said in models.values()])
@@ -147,16 +142,9 @@ def fit_ensemble(
         name: holds_probabilities(name, said, task, (told or {}).get(name))
         for name, said in models.items()
     }
+    check_labelled(models, ids, table.name)
     logits, present = _lined_up(task, models, ids, shares, columns)
-    for name, there in zip(models, present, strict=True):
-        if not there.all():
-            logger.warning("%s answers for %d of %d labelled rows", name, there.sum(), len(there))
     known = torch.stack(present).any(dim=0)
-    if int(known.sum()) < _FOLDS:
-        raise UserError(
-            f"{int(known.sum())} labelled rows have predictions, expected {_FOLDS} or more; name "
-            "the column that tells rows apart: --id COLUMN"
-        )
     logits = [said[known] for said in logits]
     present, truth = [there[known] for there in present], truth[known]
     weights = F.fit_ensemble_weights(task, logits, truth, present)
@@ -189,9 +177,9 @@ def _cross_fitted(
 ) -> dict[str, float]:
     """Metrics of the ensemble, each fold by weights that are fitted on the others."""
     order = np.random.default_rng(0).permutation(len(target))
-    fold_of = torch.from_numpy(order % _FOLDS)
+    fold_of = torch.from_numpy(order % FOLDS)
     fused = torch.zeros(len(target), logits[0].shape[1])
-    for fold in range(_FOLDS):
+    for fold in range(FOLDS):
         fit, held = fold_of != fold, fold_of == fold
         weights = F.fit_ensemble_weights(
             task, [said[fit] for said in logits], target[fit], [there[fit] for there in present]

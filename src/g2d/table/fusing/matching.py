@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from g2d.errors import UserError
 from g2d.table.fusing.answers import Answers
+
+logger = logging.getLogger(__name__)
+
+# Of the labelled rows; what an ensemble is worth is measured in so many.
+FOLDS = 5
 
 
 def check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
@@ -21,12 +27,101 @@ def check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
             f"the tables have no column of ids and differ in length ({each} rows): nothing tells "
             "which rows belong together; add such a column, id"
         )
-    if len({has for has, _ in tables.values()}) > 1:
-        without = ", ".join(name for name, (has, _) in tables.items() if not has)
+    if len({has for has, rows in tables.values() if rows}) > 1:
+        without = ", ".join(name for name, (has, rows) in tables.items() if rows and not has)
         raise UserError(
             f"{without}: no column of ids, which the other tables have; add one, or take it out of "
             "all, where their rows are in one order"
         )
+
+
+def check_labelled(models: Mapping[str, Answers], ids: Sequence[str], table: str) -> None:
+    """Every model answers for enough of the labelled rows; for which it does not is said.
+
+    Args:
+        models: What each says.
+        ids: Of the labelled rows.
+        table: The name of theirs.
+
+    Raises:
+        UserError: A model answers for fewer than there are folds.
+    """
+    for name, said in models.items():
+        strange, lacking = _apart(said.ids, ids)
+        found = len(ids) - len(lacking)
+        example = f" ({_pair(strange, lacking, ('there', 'here'))})" if strange and lacking else ""
+        if found < FOLDS:
+            least = "" if not found else f", expected {FOLDS} or more"
+            raise UserError(
+                f"{name}: {found} of the {len(ids)} ids of {table} are among its {len(said.ids)}"
+                f"{least}{example}; write ids alike in every table, or name their column: --id "
+                "COLUMN"
+            )
+        if lacking:
+            more = f", and {len(strange)} of its ids are none of {table}" if strange else ""
+            logger.warning(
+                "%s answers for %d of %d labelled rows%s%s", name, found, len(ids), more, example
+            )
+
+
+def shared_ids(models: Mapping[str, Answers]) -> list[str]:
+    """Ids of new rows that any model answers for; where one does not is said.
+
+    Args:
+        models: What each says.
+
+    Returns:
+        In the order in which the tables list them.
+
+    Raises:
+        UserError: No row of a model is one of another model, or there is no row.
+    """
+    listed = dict.fromkeys(one for said in models.values() for one in said.listed)
+    answered = {one for said in models.values() for one in said.ids}
+    ids = [one for one in listed if one in answered]
+    if not ids:
+        raise UserError("no table has a row to predict; expected one a sample below the header")
+    speaking = {name: said for name, said in models.items() if said.ids}
+    for name, said in speaking.items():
+        others = [one for other, rest in speaking.items() if other != name for one in rest.ids]
+        strange, theirs = _apart(said.ids, others)
+        if others and len(strange) == len(said.ids):
+            raise UserError(
+                f"{name}: 0 of its {len(strange)} ids are among those of other models "
+                f"({_pair(strange, theirs, ('here', 'there'))}); write ids alike in every table, "
+                "or predict rows of one model with tables of a header alone for the others"
+            )
+        if theirs:
+            logger.warning(
+                "%s answers for %d of %d rows (not for %r)",
+                *(name, len(said.ids), len(ids), theirs[0]),
+            )
+    if left := [one for one in listed if one not in answered]:
+        logger.warning(
+            "%d rows are left out, as all their cells are empty in every table (%r)",
+            *(len(left), left[0]),
+        )
+    return ids
+
+
+def _apart(ours: Sequence[str], theirs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Ids that only the one has, and those that only the other has."""
+    one, other = dict.fromkeys(ours), dict.fromkeys(theirs)
+    return [i for i in one if i not in other], [i for i in other if i not in one]
+
+
+def _pair(ours: Sequence[str], theirs: Sequence[str], where: tuple[str, str]) -> str:
+    """An id of each side, of one sample if they look like it."""
+    alike = {_core(one): one for one in reversed(theirs)}
+    pairs = ((one, alike[_core(one)]) for one in ours if _core(one) in alike)
+    one, other = next(pairs, (ours[0], theirs[0]))
+    return f"{one!r} {where[0]}, {other!r} {where[1]}"
+
+
+def _core(one: str) -> str:
+    """What is left of an id without its folder, ending, leading zeros and capitals."""
+    name = one.replace("\\", "/").rpartition("/")[2].casefold()
+    return name.partition(".")[0].lstrip("0") or "0"
 
 
 def check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:

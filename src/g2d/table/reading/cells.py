@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -22,6 +23,7 @@ _EXACT = 2**53
 # Spreadsheets and pandas write these, JSON and Parquet `true` and `false`.
 _FLAGS = frozenset(["True", "TRUE", "False", "FALSE"])
 _SPECIAL = _NOTHING | _FLAGS
+_POINTLESS = re.compile(r"([+-]?\d+)\.0*")
 
 
 class Exact(str):
@@ -142,6 +144,19 @@ def is_object(cell: str) -> bool:
         return isinstance(json.loads(cell), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def without_points(cells: Sequence[Cell]) -> list[Cell]:
+    """`3` for `3.0`, which spreadsheets write of whole numbers where one cell is empty.
+
+    Example:
+        >>> without_points(["3.0", None, "4"]), without_points(["3.0", "4.5"])
+        (['3', None, '4'], ['3.0', '4.5'])
+    """
+    if all(number_of(cell).is_integer() for cell in cells if cell is not None):
+        found = [cell and _POINTLESS.fullmatch(cell) for cell in cells]
+        return [seen[1] if seen else cell for seen, cell in zip(found, cells, strict=True)]
+    return list(cells)
 
 
 @lru_cache(2**16)  # the days of a table are few, and each is asked for several times

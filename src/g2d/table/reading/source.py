@@ -60,13 +60,16 @@ class Table:
         return self.columns[name]
 
 
-def read_table(source: str | Path | pandas.DataFrame, folder: str | Path | None = None) -> Table:
+def read_table(
+    source: str | Path | pandas.DataFrame, folder: str | Path | None = None, least: int = 1
+) -> Table:
     """Reads a whole table.
 
     Args:
         source: A file (CSV with any usual separator, TSV, Parquet, JSON Lines) or a DataFrame.
         folder: What relative paths in the cells are relative to; the file's own folder, or the
             working directory for a DataFrame, where not given.
+        least: So many rows it must have, 0 or 1.
 
     Raises:
         UserError: It is missing, of another format, empty, or not a table.
@@ -77,7 +80,7 @@ def read_table(source: str | Path | pandas.DataFrame, folder: str | Path | None 
         for name, cells in part.columns.items():
             columns[name] += cells
     table = Table(columns, parts[0].folder, parts[0].name)
-    if len(table) == 0:
+    if len(table) < least:
         raise UserError(f"{table.name} has no rows; expected one a sample below the header")
     return table
 
