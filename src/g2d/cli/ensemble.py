@@ -13,6 +13,7 @@ from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from g2d.table.fusing.ensemble import Fused
+    from g2d.tasks import Task
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, help="fit: the table of labels of rows no model was trained on"
     )
     parser.add_argument("--target", help="the column of the labels; the only one if not given")
+    parser.add_argument(
+        "--task",
+        choices=["auto", "classification", "multilabel", "regression"],
+        help="fit: what the labels are (default: read off them and the columns)",
+    )
+    parser.add_argument(
+        "--order",
+        type=_names,
+        metavar="LOWEST,...,HIGHEST",
+        help="fit: the classes in their order, where they have one: the median class is answered, "
+        "and the error is how many classes the answer is off",
+    )
     parser.add_argument(
         "--id", help="the column that says which sample a row is of (default: id, or their order)"
     )
@@ -53,11 +66,15 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.table.fusing.answers import read_answers
     from g2d.table.fusing.ensemble import Fused, fit_ensemble, write_fused
     from g2d.table.fusing.kinds import told_of
+    from g2d.table.fusing.truth import Meant
 
     if (arguments.labels is None) == (arguments.weights is None):
         raise UserError("give --labels FILE to fit weights, or --weights FILE to predict with them")
     files = _files(arguments.models)
     predicts = arguments.labels is None
+    for option in ("target", "task", "order"):
+        if predicts and getattr(arguments, option) is not None:
+            raise UserError(f"--{option} is of the fit, and the ensemble keeps it; leave it out")
     out = arguments.out or Path("fused.csv" if predicts else "ensemble.json")
     check_out(out, [*files.values(), arguments.weights if predicts else arguments.labels])
     least = 0 if predicts else 1
@@ -69,12 +86,18 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         write_fused(out, fused, ids, logits)
         print(f"{len(ids)} rows predicted, in {out}")
         return
-    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, told)
+    meant = Meant(arguments.task or "auto", arguments.order or ())
+    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, told, meant)
     write_json(out, fused.as_dict())
     show_fused(fused)
     print(f"  weights  {out}")
     new = " ".join(f"{name}=NEW" for name in fused.weights)
     print(f"  predict  g2d ensemble {new} --weights {out}")
+
+
+def _names(words: str) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(word.strip() for word in words.split(","))
 
 
 def _files(words: Sequence[str]) -> dict[str, Path]:
@@ -109,14 +132,27 @@ def show_fused(fused: Fused) -> None:
     for name, weight in fused.weights.items():
         without = measured[f"without {name}"][metric]
         kind = "numbers" if isinstance(fused.task, Regression) else KINDS[fused.probabilities[name]]
-        alone, lost = measured[name][metric], sign * (whole - without)
+        alone, lost = measured[name][metric], round(sign * (whole - without), 4) + 0.0  # no -0.0
         rows.append([name, kind, f"{alone:.4f}", f"{weight:.3f}", f"{without:.4f}", f"{lost:+.4f}"])
     columns = ["model", "read as", f"{metric} alone", "weight", "without it", "it brings"]
-    show_table(f"Fitted on {fused.rows} labelled rows", columns, rows)
+    show_table(f"Fitted on {fused.rows} labelled rows: {_in_words(fused.task)}", columns, rows)
     print(f"  the ensemble: {metric} {whole:.4f} (each fold by weights of the others)")
     useless = [name for name, weight in fused.weights.items() if weight == 0]
     if useless:
         print(f"  of weight 0, so you can do without: {', '.join(useless)}")
+
+
+def _in_words(task: Task) -> str:
+    """What is predicted, as the labels were read."""
+    from g2d.tasks import Classification, MultiLabel
+
+    if isinstance(task, MultiLabel):
+        return f"several of {task.outputs} labels a row"
+    if not isinstance(task, Classification):
+        return "numbers"
+    if task.metric == "mae":
+        return f"{task.outputs} classes in order, {' < '.join(task.class_names)}"
+    return f"{task.outputs} classes"
 
 
 COMMAND = Command(

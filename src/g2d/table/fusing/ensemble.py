@@ -18,7 +18,7 @@ from g2d.files import atomic
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
 from g2d.table.fusing.kinds import holds_probabilities
 from g2d.table.fusing.matching import FOLDS, check_columns, check_ids, check_labelled, shared_ids
-from g2d.table.fusing.truth import classes, numbers
+from g2d.table.fusing.truth import Meant, classes, numbers, say_unlabelled
 from g2d.table.predict import in_words, probabilities
 from g2d.table.reading.source import read_table
 from g2d.table.reading.spreadsheet import harmless
@@ -109,6 +109,7 @@ def fit_ensemble(
     target: str | None,
     id_column: str | None = None,
     told: Mapping[str, bool] | None = None,
+    meant: Meant | None = None,
 ) -> Fused:
     """Weights of several models, fitted on rows whose labels are known.
 
@@ -121,6 +122,7 @@ def fit_ensemble(
         target: Its column; the only one beside the id when not given.
         id_column: See `read_answers`.
         told: By model, whether its user says that it holds probabilities.
+        meant: What the user says of the labels.
 
     Raises:
         UserError: The tables do not fit each other.
@@ -137,13 +139,14 @@ def fit_ensemble(
     if len(columns) == 1:
         task, truth = numbers(table, target, [said.values[:, 0] for said in models.values()])
     else:
-        task, truth = classes(table, target, columns)
+        task, truth = classes(table, target, columns, meant or Meant())
     shares = {
         name: holds_probabilities(name, said, task, (told or {}).get(name))
         for name, said in models.items()
     }
     check_labelled(models, ids, table.name)
-    logits, present = _lined_up(task, models, ids, shares, columns)
+    say_unlabelled(task, truth)
+    logits, present = _lined_up(task, models, ids, shares, _names(task))
     known = torch.stack(present).any(dim=0)
     logits = [said[known] for said in logits]
     present, truth = [there[known] for there in present], truth[known]

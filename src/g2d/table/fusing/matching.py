@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 # Of the labelled rows; what an ensemble is worth is measured in so many.
 FOLDS = 5
+# Of names in a message.
+_SHOWN = 8
 
 
 def check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
@@ -125,12 +127,32 @@ def _core(one: str) -> str:
 
 
 def check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:
-    """Every model has the same columns, in any order."""
+    """Every model has the same columns, in any order.
+
+    Raises:
+        UserError: One has others, or more than one where numbers are predicted.
+    """
     for name, said in models.items():
-        if len(columns) > 1 and set(said.columns) != set(columns):
-            raise UserError(
-                f"{name}: the columns are {', '.join(said.columns)}, expected "
-                f"{', '.join(columns)}, the same in every table"
-            )
+        strange, lacking = _apart(said.columns, columns)
+        if len(columns) > 1 and (strange or lacking):
+            if max(len(said.columns), len(columns)) > _SHOWN:
+                lacks = f"lacks the columns {some(lacking)}" if lacking else ""
+                has = f"has {some(strange)}" if strange else ""
+                differs = " and ".join(part for part in (lacks, has) if part) + "; expected"
+            else:
+                differs = f"the columns are {', '.join(said.columns)}, expected "
+                differs += f"{', '.join(columns)},"
+            raise UserError(f"{name}: {differs} the same in every table")
         if len(columns) <= 1 < len(said.columns):
             raise UserError(f"{name}: got {len(said.columns)} columns, expected one number a row")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are.
+
+    Example:
+        >>> some(["a", "b"]), some(["a"] * 10)
+        ('a, b', 'a, a, a, a, a, a, a, a and 2 more')
+    """
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
