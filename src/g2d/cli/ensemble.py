@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME=FILE",
         help="a table of probabilities or logits of each model: one column a class, one row a "
-        "sample; of numbers one column",
+        "sample; of two classes or of numbers one column will do",
     )
     parser.add_argument(
         "--labels", type=Path, help="fit: the table of labels of rows no model was trained on"
@@ -40,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="LOWEST,...,HIGHEST",
         help="fit: the classes in their order, where they have one: the median class is answered, "
         "and the error is how many classes the answer is off",
+    )
+    parser.add_argument(
+        "--positive",
+        metavar="CLASS",
+        help="fit: of two classes, that which a model's only column is of (default: that which the "
+        "column is called by, or 1, yes, true)",
     )
     parser.add_argument(
         "--id", help="the column that says which sample a row is of (default: id, or their order)"
@@ -72,7 +78,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         raise UserError("give --labels FILE to fit weights, or --weights FILE to predict with them")
     files = _files(arguments.models)
     predicts = arguments.labels is None
-    for option in ("target", "task", "order"):
+    for option in ("target", "task", "order", "positive"):
         if predicts and getattr(arguments, option) is not None:
             raise UserError(f"--{option} is of the fit, and the ensemble keeps it; leave it out")
     out = arguments.out or Path("fused.csv" if predicts else "ensemble.json")
@@ -86,7 +92,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         write_fused(out, fused, ids, logits)
         print(f"{len(ids)} rows predicted, in {out}")
         return
-    meant = Meant(arguments.task or "auto", arguments.order or ())
+    meant = Meant(arguments.task or "auto", arguments.order or (), arguments.positive)
     fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, told, meant)
     write_json(out, fused.as_dict())
     show_fused(fused)
@@ -132,6 +138,7 @@ def show_fused(fused: Fused) -> None:
     for name, weight in fused.weights.items():
         without = measured[f"without {name}"][metric]
         kind = "numbers" if isinstance(fused.task, Regression) else KINDS[fused.probabilities[name]]
+        kind += f" of {fused.positive[name]}" if name in fused.positive else ""
         alone, lost = measured[name][metric], round(sign * (whole - without), 4) + 0.0  # no -0.0
         rows.append([name, kind, f"{alone:.4f}", f"{weight:.3f}", f"{without:.4f}", f"{lost:+.4f}"])
     columns = ["model", "read as", f"{metric} alone", "weight", "without it", "it brings"]

@@ -35,15 +35,15 @@ def test_classes_in_order_are_answered_by_the_median_and_judged_by_their_error(t
     told = capsys.readouterr().out
     assert "3 classes in order, poor < fair < good" in told
     assert "mae alone" in told
-    split = [[0.2, 0.4, 0.4]]  # in the order of the columns: fair, good, poor
-    (row,) = predicted(tmp_path, models(tmp_path, columns, a=split, b=split))
-    assert row["prediction"] == "fair"  # the least likely, between two alike
-    assert list(row)[2:] == STEPS
     words = [*said, "--labels", truth, "--order"]
     line = refused(capsys, *words, "poor,good")
     assert "--order: got poor, good, expected every class once, from the lowest" in line
     assert "fair, good, poor" in line
     assert "--order" in refused(capsys, *words, "poor,fair,good,good")
+    split = [[0.2, 0.4, 0.4]]  # in the order of the columns: fair, good, poor
+    (row,) = predicted(tmp_path, models(tmp_path, columns, a=split, b=split))
+    assert row["prediction"] == "fair"  # the least likely, between two alike
+    assert list(row)[2:] == STEPS
 
 
 def test_classes_called_by_numbers_are_classes_where_each_has_a_column(tmp_path, capsys):

@@ -18,7 +18,8 @@ from g2d.files import atomic
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
 from g2d.table.fusing.kinds import holds_probabilities
 from g2d.table.fusing.matching import FOLDS, check_columns, check_ids, check_labelled, shared_ids
-from g2d.table.fusing.truth import Meant, classes, numbers, say_unlabelled
+from g2d.table.fusing.one_column import of_both, one_column, positive_of
+from g2d.table.fusing.truth import Meant, classes, say_unlabelled
 from g2d.table.predict import in_words, probabilities
 from g2d.table.reading.source import read_table
 from g2d.table.reading.spreadsheet import harmless
@@ -33,6 +34,7 @@ class Fused:
         task: What is predicted.
         weights: By model, 0 or more, of its logits.
         probabilities: By model, whether its table holds probabilities.
+        positive: By model with one column, of which of two classes it is.
         measured: By model, `""` for the ensemble and `without <model>`: metrics on labelled rows,
             the ensembles' by weights of the other folds.
         rows: Labelled rows that the weights were fitted on.
@@ -43,6 +45,7 @@ class Fused:
     probabilities: dict[str, bool]
     measured: dict[str, dict[str, float]]
     rows: int
+    positive: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -53,6 +56,7 @@ class Fused:
             "probabilities": self.probabilities,
             "measured": self.measured,
             "rows": self.rows,
+            "positive": self.positive,
         }
 
     @classmethod
@@ -69,6 +73,7 @@ class Fused:
                 {name: bool(content["probabilities"][name]) for name in content["weights"]},
                 dict(content["measured"]),
                 int(content["rows"]),
+                dict(content.get("positive", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise UserError("this is no ensemble; fit one with g2d ensemble --labels") from None
@@ -95,9 +100,12 @@ class Fused:
         check_columns(models, columns)
         check_ids({name: (said.named, len(said.listed)) for name, said in models.items()})
         for name, said in models.items():
-            holds_probabilities(
+            kind = holds_probabilities(
                 name, said, self.task, (told or {}).get(name), self.probabilities[name]
             )
+            if len(said.columns) < len(columns):
+                positive = positive_of(name, said, columns, self.positive.get(name))
+                models[name] = of_both(said, columns, positive, kind)
         ids = shared_ids(models)
         logits, present = _lined_up(self.task, models, ids, self.probabilities, columns)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
@@ -132,21 +140,29 @@ def fit_ensemble(
     table = read_table(labels)
     ids = ids_of(table, id_column)
     target = target or only_column(table, id_column)
-    columns = next(iter(models.values())).columns
+    meant, told = meant or Meant(), told or {}
+    columns = max((said.columns for said in models.values()), key=len)
     check_columns(models, columns)
     named = {name: (said.named, len(said.listed)) for name, said in models.items()}
     check_ids({**named, table.name: (has_ids(table, id_column), len(table))})
     if len(columns) == 1:
-        task, truth = numbers(table, target, [said.values[:, 0] for said in models.values()])
+        task, truth = one_column(table, target, models, meant, bool(told))
     else:
-        task, truth = classes(table, target, columns, meant or Meant())
+        task, truth = classes(table, target, columns, meant)
     shares = {
-        name: holds_probabilities(name, said, task, (told or {}).get(name))
-        for name, said in models.items()
+        name: holds_probabilities(name, said, task, told.get(name)) for name, said in models.items()
     }
+    names, positive = _names(task), {}
+    models = dict(models)
+    for name, said in models.items():
+        if len(said.columns) < len(names):
+            positive[name] = positive_of(name, said, names, meant.positive)
+            models[name] = of_both(said, names, positive[name], shares[name])
+    if meant.positive and not positive:
+        raise UserError("--positive is for a model's only column, of two classes; leave it out")
     check_labelled(models, ids, table.name)
     say_unlabelled(task, truth)
-    logits, present = _lined_up(task, models, ids, shares, _names(task))
+    logits, present = _lined_up(task, models, ids, shares, names)
     known = torch.stack(present).any(dim=0)
     logits = [said[known] for said in logits]
     present, truth = [there[known] for there in present], truth[known]
@@ -159,7 +175,7 @@ def fit_ensemble(
         without = [[part[m] for m in rest] for part in (logits, present)]
         measured[f"without {name}"] = _cross_fitted(task, without[0], truth, without[1])
     fitted = dict(zip(models, weights.tolist(), strict=True))
-    return Fused(task, fitted, shares, measured, len(truth))
+    return Fused(task, fitted, shares, measured, len(truth), positive)
 
 
 def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) -> None:

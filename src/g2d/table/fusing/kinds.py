@@ -17,6 +17,8 @@ KINDS = ("logits", "probabilities")
 _INEXACT = 0.02
 # What single precision leaves of a number that was rounded to some digits.
 _SINGLE = 1e-7
+# So far beyond 0 or 1 is a probability after some arithmetic.
+_SMALL = 1e-6
 _MOST_DIGITS = 6
 # Counts of votes have one sum in all rows; fewer rows may have it by chance.
 _VOTES = 5
@@ -51,9 +53,9 @@ def holds_probabilities(
         found, why = _look(name, said, task)
         if found is None and fitted is not False:  # a few rows of logits may look like anything
             raise UserError(f"{name}: {why}; say --of {name}=probabilities or --of {name}=logits")
-    elif told and (rows := _outside(said.values).any(dim=1)).any():
-        row = int(rows.nonzero()[0])
-        number = float(said.values[row][_outside(said.values[row])][0])
+    elif told and (outside := ~is_probability(said.values)).any():
+        row = int(outside.any(dim=1).nonzero()[0])
+        number = float(said.values[outside][0])
         raise UserError(
             f"{name}: is said to hold probabilities, and row {said.ids[row]} has {number:g}; "
             "expected numbers from 0 to 1"
@@ -89,11 +91,16 @@ def told_of(words: Sequence[str], models: Collection[str]) -> dict[str, bool]:
     return found
 
 
+def is_probability(values: Tensor) -> Tensor:
+    """Which numbers may be probabilities, bool of the same shape."""
+    return (values >= -_SMALL) & (values <= 1 + _SMALL)
+
+
 def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
     """What the numbers look like; `None`, and why, where they may be either."""
     values = said.values.double()
     one_of_several = isinstance(task, Classification) and values.shape[1] > 1
-    if not _outside(values).any():
+    if is_probability(values).all():
         wrong = _unexplained(values) if one_of_several else torch.zeros(0, dtype=torch.bool)
         if not wrong.any():
             return True, ""
@@ -118,11 +125,6 @@ def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
         f"({said.columns[most]}), as no probability is; write percent as shares from 0 to 1, take "
         "out columns that are no prediction"
     )
-
-
-def _outside(values: Tensor) -> Tensor:
-    """Which numbers are no probabilities."""
-    return (values < -1e-6) | (values > 1 + 1e-6)
 
 
 def _unexplained(values: Tensor) -> Tensor:

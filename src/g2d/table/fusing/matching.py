@@ -127,12 +127,14 @@ def _core(one: str) -> str:
 
 
 def check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:
-    """Every model has the same columns, in any order.
+    """Every model has the same columns, in any order; or, of two classes, one column.
 
     Raises:
         UserError: One has others, or more than one where numbers are predicted.
     """
     for name, said in models.items():
+        if len(columns) == 2 and len(said.columns) == 1:
+            continue
         strange, lacking = _apart(said.columns, columns)
         if len(columns) > 1 and (strange or lacking):
             if max(len(said.columns), len(columns)) > _SHOWN:

@@ -16,7 +16,7 @@ from g2d.table.columns.targets import Target, TaskName, read_target
 from g2d.table.fusing.matching import some
 from g2d.table.reading.cells import as_cell, number_of
 from g2d.table.reading.source import Table
-from g2d.tasks import Classification, MultiLabel, Regression, Task
+from g2d.tasks import Classification, MultiLabel, Task
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +29,12 @@ class Meant:
         task: What they are; `auto` reads it off them and the columns of predictions.
         order: The classes from the lowest to the highest, where they have an order: the answer is
             then the median class, and the error how many classes it is off.
+        positive: Of two classes, that which a model's only column is of.
     """
 
     task: TaskName = "auto"
     order: tuple[str, ...] = ()
-
-
-def numbers(table: Table, target: str, said: Sequence[Tensor]) -> tuple[Task, Tensor]:
-    """The task and the labels, whose range is that of the predictions too."""
-    truth = torch.tensor([number_of(cell) for cell in table.column(target)])
-    if not truth.isfinite().all():
-        raise UserError(f"{table.name}: {target!r} holds cells that are no number")
-    return Regression.fit(torch.cat([truth, *said])), truth
+    positive: str | None = None
 
 
 def classes(table: Table, target: str, columns: Sequence[str], meant: Meant) -> tuple[Task, Tensor]:

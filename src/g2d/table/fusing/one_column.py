@@ -1,0 +1,139 @@
+"""One column of numbers a model: of one of two classes, or predictions of a number."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from g2d.errors import UserError
+from g2d.table.columns.targets import read_target
+from g2d.table.fusing.answers import Answers
+from g2d.table.fusing.kinds import is_probability
+from g2d.table.fusing.matching import some
+from g2d.table.fusing.truth import Meant, Places, usable
+from g2d.table.reading.cells import number_of, without_points
+from g2d.table.reading.source import Table
+from g2d.tasks import Classification, Regression, Task
+
+# Of two classes that are called so, in this order, a column of numbers is of the second.
+_PAIRS = (["0", "1"], ["-1", "1"], ["no", "yes"], ["false", "true"])
+_OF = re.compile(r"p\((.*)\)", re.IGNORECASE)  # as g2d's own predictions are called
+_UNNAMED = "0"  # pandas calls a column so that has no name
+
+
+def one_column(
+    table: Table, target: str, models: Mapping[str, Answers], meant: Meant, told: bool
+) -> tuple[Task, Tensor]:
+    """The task and the labels, where each model has one column.
+
+    Labels of two classes and numbers from 0 to 1 are classes and a probability.
+
+    Args:
+        table: Of the labels.
+        target: Their column.
+        models: What each says.
+        meant: What the user says of the labels.
+        told: Whether the user says that there are probabilities or logits.
+
+    Raises:
+        UserError: The labels may be either, or are more than two classes.
+    """
+    if meant.order or meant.task == "multilabel":
+        option = "--order" if meant.order else "--task multilabel"
+        raise UserError(f"{option} takes a column for each class, and every model has one column")
+    cells = table.column(target)
+    if meant.task == "classification" or (
+        meant.task == "auto" and _are_classes(table, target, models, bool(meant.positive) or told)
+    ):
+        found = usable(table, target, read_target(cells, target, "classification"))
+        if len(found.names) > 2:
+            raise UserError(
+                f"{table.name}: {target!r} holds {len(found.names)} classes ({some(found.names)}), "
+                "and each model has one column; expected a column for each class"
+            )
+        return Classification(found.names), torch.from_numpy(found.values).long()
+    found = usable(table, target, read_target(cells, target, "regression"))
+    truth = torch.from_numpy(found.values).float()
+    everything = torch.cat([truth, *(said.values[:, 0] for said in models.values())])
+    return Regression.fit(everything), truth
+
+
+def positive_of(name: str, said: Answers, classes: Sequence[str], given: str | None = None) -> str:
+    """Which of two classes a model's column is of.
+
+    That which the column is called by, or which is given; else `1`, `yes` or `true` of such two.
+
+    Args:
+        name: The model's.
+        said: What it says, in one column.
+        classes: The two.
+        given: What its user says, or what it was in the fit.
+
+    Raises:
+        UserError: Nothing tells, or the column and the user say different things.
+    """
+    place_of, column = Places(classes), said.columns[0]
+    inner = _OF.fullmatch(column)
+    called = place_of(column) if column != _UNNAMED else None
+    if called is None and inner:
+        called = place_of(inner[1])
+    if given is not None:
+        told = place_of(given)
+        if told is None:
+            raise UserError(f"--positive: got {given!r}, expected {' or '.join(classes)}")
+        if called not in (None, told):
+            raise UserError(
+                f"{name}: its column is called {column!r}, and its numbers are said, or were in "
+                f"the fit, to be of {classes[told]!r}; give those, or rename the column"
+            )
+        return classes[told]
+    if called is not None:
+        return classes[called]
+    plain = _plain(classes)
+    if column != _UNNAMED and sorted(plain) in _PAIRS:
+        return classes[plain.index(sorted(plain)[1])]
+    raise UserError(
+        f"{name}: one column, {column!r}, and the classes are {' and '.join(classes)}; say of "
+        "which it is: --positive CLASS, or call the column so"
+    )
+
+
+def of_both(said: Answers, classes: Sequence[str], positive: str, probabilities: bool) -> Answers:
+    """A column for each of two classes, made of the one of the positive class."""
+    own = said.values[:, 0]
+    other = 1 - own if probabilities else torch.zeros_like(own)
+    values = torch.stack([own if one == positive else other for one in classes], dim=1)
+    return replace(said, columns=tuple(classes), values=values)
+
+
+def _plain(classes: Collection[str]) -> list[str]:
+    """Names of classes without capitals, and without the point of whole numbers."""
+    return [str(one) for one in without_points([one.casefold() for one in classes])]
+
+
+def _are_classes(table: Table, target: str, models: Mapping[str, Answers], told: bool) -> bool:
+    """Whether labels beside one column of numbers are classes.
+
+    Raises:
+        UserError: They may be either.
+    """
+    there = {cell for cell in without_points(table.column(target)) if cell is not None}
+    numbers = not any(math.isnan(number_of(cell)) for cell in there)
+    if len(there) < 2:  # which is refused, as one class is nothing to tell apart
+        return True
+    if len(there) > 2:
+        return told or all(math.isnan(number_of(cell)) for cell in there)
+    if told or not numbers or all(bool(is_probability(m.values).all()) for m in models.values()):
+        return True
+    if sorted(_plain(there)) in _PAIRS:
+        raise UserError(
+            f"{table.name}: {target!r} holds {' and '.join(sorted(there))}, and some numbers of "
+            "the models lie outside 0 to 1; if they are predictions of a number, say --task "
+            "regression, if they are logits of a class, --task classification"
+        )
+    return False
