@@ -137,3 +137,24 @@ def test_a_few_new_rows_of_logits_may_lie_from_0_to_1(tmp_path, capsys):
     scale = json.loads(weights.read_text())["weights"]
     expected = softmax(scale["a"] * np.array(new) + scale["b"] * np.array(shares), axis=1)
     assert float(row["cat"]) == pytest.approx(expected[0, 0], abs=1e-5)
+
+
+def test_a_probability_that_was_rounded_to_0_is_not_one_in_a_million(tmp_path):
+    labels(tmp_path, MANY, TRUTH)
+    exact = {name: softmax(1.3 * logits(4), axis=1) for name in "ab"}
+    found, lost = {}, {}
+    for form, digits in (("exact", 16), ("rounded", 2)):
+        said = models(tmp_path, MANY, **{n: rows.round(digits) for n, rows in exact.items()})
+        found[form] = fitted(tmp_path, said)
+        rows = predicted(tmp_path, said)
+        right = [float(row[MANY[one]]) for row, one in zip(rows, TRUTH, strict=True)]
+        lost[form] = -np.log(right).mean()
+    assert found["exact"]["least"] == {"a": 1e-6, "b": 1e-6}
+    assert found["rounded"]["least"] == {"a": 0.0025, "b": 0.0025}  # half of what rounds to 0
+    assert lost["rounded"] < 1.25 * lost["exact"]
+    # a new table need not show its digits
+    new = np.eye(100)[:1]
+    (row,) = predicted(tmp_path, models(tmp_path, MANY, a=new, b=new))
+    exponent = sum(found["rounded"]["weights"].values())
+    ratio = float(row["c01"]) / float(row["c00"])
+    assert ratio == pytest.approx((0.0025 / 0.9975) ** exponent, rel=1e-3)

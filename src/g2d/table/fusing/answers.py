@@ -39,8 +39,14 @@ class Answers:
     listed: list[str]
     named: bool = False
 
-    def logits(self, task: Task, probabilities: bool) -> Tensor:
-        """As the task has them, of probabilities or of logits."""
+    def logits(self, task: Task, probabilities: bool, least: float) -> Tensor:
+        """As the task has them, of probabilities or of logits.
+
+        Args:
+            task: What is predicted.
+            probabilities: Whether these are some.
+            least: The probability that stands for 0, which has no logarithm.
+        """
         if isinstance(task, Regression):
             unit = task.scale(self.values[:, 0])
             if beyond := int(((unit < 0) | (unit > 1)).sum()):
@@ -52,7 +58,7 @@ class Answers:
             return unit.logit(eps=1e-6)[:, None]
         if not probabilities:
             return self.values
-        shares = self.values.clamp(1e-6, 1 - 1e-6)
+        shares = self.values.clamp(least, 1 - least)
         return shares.logit() if isinstance(task, MultiLabel) else shares.log()
 
 

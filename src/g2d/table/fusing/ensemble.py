@@ -16,7 +16,7 @@ from g2d import functional as F
 from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
-from g2d.table.fusing.kinds import holds_probabilities
+from g2d.table.fusing.kinds import LEAST, holds_probabilities, least_probability
 from g2d.table.fusing.matching import FOLDS, check_columns, check_ids, check_labelled, shared_ids
 from g2d.table.fusing.one_column import of_both, one_column, positive_of
 from g2d.table.fusing.truth import Meant, classes, say_unlabelled
@@ -34,6 +34,7 @@ class Fused:
         task: What is predicted.
         weights: By model, 0 or more, of its logits.
         probabilities: By model, whether its table holds probabilities.
+        least: By model, the probability that stands for 0.
         positive: By model with one column, of which of two classes it is.
         measured: By model, `""` for the ensemble and `without <model>`: metrics on labelled rows,
             the ensembles' by weights of the other folds.
@@ -46,6 +47,7 @@ class Fused:
     measured: dict[str, dict[str, float]]
     rows: int
     positive: dict[str, str]
+    least: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -57,6 +59,7 @@ class Fused:
             "measured": self.measured,
             "rows": self.rows,
             "positive": self.positive,
+            "least": self.least,
         }
 
     @classmethod
@@ -74,6 +77,7 @@ class Fused:
                 dict(content["measured"]),
                 int(content["rows"]),
                 dict(content.get("positive", {})),
+                {name: content.get("least", {}).get(name, LEAST) for name in content["weights"]},
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise UserError("this is no ensemble; fit one with g2d ensemble --labels") from None
@@ -107,7 +111,7 @@ class Fused:
                 positive = positive_of(name, said, columns, self.positive.get(name))
                 models[name] = of_both(said, columns, positive, kind)
         ids = shared_ids(models)
-        logits, present = _lined_up(self.task, models, ids, self.probabilities, columns)
+        logits, present = _lined_up(self.task, models, ids, self.probabilities, columns, self.least)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
 
 
@@ -152,6 +156,7 @@ def fit_ensemble(
     shares = {
         name: holds_probabilities(name, said, task, told.get(name)) for name, said in models.items()
     }
+    least = {name: least_probability(said) for name, said in models.items()}
     names, positive = _names(task), {}
     models = dict(models)
     for name, said in models.items():
@@ -162,7 +167,7 @@ def fit_ensemble(
         raise UserError("--positive is for a model's only column, of two classes; leave it out")
     check_labelled(models, ids, table.name)
     say_unlabelled(task, truth)
-    logits, present = _lined_up(task, models, ids, shares, names)
+    logits, present = _lined_up(task, models, ids, shares, names, least)
     known = torch.stack(present).any(dim=0)
     logits = [said[known] for said in logits]
     present, truth = [there[known] for there in present], truth[known]
@@ -175,7 +180,7 @@ def fit_ensemble(
         without = [[part[m] for m in rest] for part in (logits, present)]
         measured[f"without {name}"] = _cross_fitted(task, without[0], truth, without[1])
     fitted = dict(zip(models, weights.tolist(), strict=True))
-    return Fused(task, fitted, shares, measured, len(truth), positive)
+    return Fused(task, fitted, shares, measured, len(truth), positive, least)
 
 
 def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) -> None:
@@ -214,13 +219,14 @@ def _lined_up(
     ids: Sequence[str],
     probabilities: Mapping[str, bool],
     columns: Sequence[str],
+    least: Mapping[str, float],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Logits in the order of some ids and columns, and who has which of the ids."""
     logits, present = [], []
     for name, said in models.items():
         place = {one: row for row, one in enumerate(said.ids)}
         rows = torch.tensor([place.get(one, -1) for one in ids])
-        own = said.logits(task, probabilities[name])
+        own = said.logits(task, probabilities[name], least[name])
         order = [said.columns.index(one) for one in columns] if len(columns) > 1 else [0]
         found = torch.zeros(len(ids), own.shape[1])
         found[rows >= 0] = own[rows[rows >= 0]][:, order]

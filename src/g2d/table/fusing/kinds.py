@@ -20,6 +20,8 @@ _SINGLE = 1e-7
 # So far beyond 0 or 1 is a probability after some arithmetic.
 _SMALL = 1e-6
 _MOST_DIGITS = 6
+# Stands for 0 where nothing was rounded.
+LEAST = 1e-6
 # Counts of votes have one sum in all rows; fewer rows may have it by chance.
 _VOTES = 5
 
@@ -67,6 +69,18 @@ def holds_probabilities(
             f"give the same, or say --of {name}={KINDS[fitted]} if they are"
         )
     return found
+
+
+def least_probability(said: Answers) -> float:
+    """What stands for 0 among a model's probabilities: half of what is rounded to it, on average.
+
+    Example:
+        >>> shares = torch.tensor([[0.25, 0.75], [0.0, 1.0]])
+        >>> least_probability(Answers(["1", "2"], ("a", "b"), shares, ["1", "2"]))
+        0.0025
+    """
+    digits = _digits(said.values.double())
+    return max(0.25 * 10.0**-digits, LEAST) if 0 < digits <= _MOST_DIGITS else LEAST
 
 
 def told_of(words: Sequence[str], models: Collection[str]) -> dict[str, bool]:
