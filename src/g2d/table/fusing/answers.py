@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,10 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.table.reading.cells import number_of, without_points
+from g2d.table.reading.cells import Cell, number_of, without_points
+from g2d.table.reading.formats import has_nameless_index
+from g2d.table.reading.numbers import reading_of
+from g2d.table.reading.numerals import Written, plain
 from g2d.table.reading.source import Table, read_table
 from g2d.tasks import MultiLabel, Regression, Task
 
@@ -84,7 +89,8 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
             f"{file}: {rows[0]!r} looks like a column that tells rows apart; say --id "
             f"{rows[0]!r}, or take it out of the table"
         )
-    cells = list(zip(*(table.columns[name] for name in columns), strict=True))
+    read = plain_numbers([table.columns[name] for name in columns])
+    cells = list(zip(*read, strict=True))
     there = [row for row, said in enumerate(cells) if any(cell is not None for cell in said)]
     values = torch.tensor(
         [[number_of(cell) for cell in cells[row]] for row in there], dtype=torch.float64
@@ -102,6 +108,24 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
     )
 
 
+def plain_numbers(columns: Sequence[Sequence[Cell]]) -> Sequence[Sequence[Cell]]:
+    """Columns of numbers with a decimal point, where all are written with a decimal comma.
+
+    Example:
+        >>> plain_numbers([["0,25", "1"], ["0,75", "0"]])
+        [['0.25', '1'], ['0.75', '0']]
+        >>> plain_numbers([["1,500", "2"]])  # which may be fifteen hundred
+        [['1,500', '2']]
+    """
+    cells = [cell for column in columns for cell in column]
+    if not any(cell is not None and math.isnan(number_of(cell)) for cell in cells):
+        return columns
+    reading = reading_of(cells)
+    if reading is None or reading.unsure or reading.written != Written(decimal=","):
+        return columns
+    return [[plain(cell, reading.written) for cell in column] for column in columns]
+
+
 def has_ids(table: Table, id_column: str | None) -> bool:
     """Whether a column tells the rows of a table apart."""
     return id_column is not None or ID in table.columns
@@ -111,10 +135,15 @@ def ids_of(table: Table, id_column: str | None) -> list[str]:
     """What tells the rows of a table apart; their numbers where it has no column of ids.
 
     Raises:
-        UserError: An id comes twice, or a row has none.
+        UserError: An id comes twice, or a row has none; or they are in an index without a name.
     """
     name = id_column or (ID if ID in table.columns else None)
     if name is None:
+        if has_nameless_index(table.folder / table.name):
+            raise UserError(
+                f"{table.name} has an index without a name, which tells its rows apart; write it "
+                "as a column (df.rename_axis('id')), or drop it (df.reset_index(drop=True))"
+            )
         return [str(row + 1) for row in range(len(table))]
     cells = table.column(name)
     if None in cells:

@@ -54,7 +54,9 @@ def holds_probabilities(
     if told is None:
         found, why = _look(name, said, task)
         if found is None and fitted is not False:  # a few rows of logits may look like anything
-            raise UserError(f"{name}: {why}; say --of {name}=probabilities or --of {name}=logits")
+            raise UserError(
+                f"{name}: {why}; else say --of {name}=probabilities or --of {name}=logits"
+            )
     elif told and (outside := ~is_probability(said.values)).any():
         row = int(outside.any(dim=1).nonzero()[0])
         number = float(said.values[outside][0])
@@ -121,7 +123,8 @@ def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
         row = int(wrong.nonzero()[0])
         return None, (
             f"all numbers lie from 0 to 1, as probabilities do, but row {said.ids[row]} sums to "
-            f"{float(values[row].sum()):.3g} ({int(wrong.sum())} of {len(wrong)} rows are such)"
+            f"{float(values[row].sum()):.3g} ({int(wrong.sum())} of {len(wrong)} rows "
+            "are such); correct that"
         )
     if (values < 0).any():
         return False, ""
@@ -136,8 +139,8 @@ def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
     most = int(values.max(dim=0).values.argmax())
     return None, (
         f"no number is negative, as some logits are, and the largest is {float(values.max()):g} "
-        f"({said.columns[most]}), as no probability is; write percent as shares from 0 to 1, take "
-        "out columns that are no prediction"
+        f"({said.columns[most]}), as no probability is; write percent as shares from 0 to 1, and "
+        "take out columns that are no prediction"
     )
 
 

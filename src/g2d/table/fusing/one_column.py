@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -12,18 +13,22 @@ from torch import Tensor
 
 from g2d.errors import UserError
 from g2d.table.columns.targets import read_target
-from g2d.table.fusing.answers import Answers
+from g2d.table.fusing.answers import Answers, plain_numbers
 from g2d.table.fusing.kinds import is_probability
 from g2d.table.fusing.matching import some
 from g2d.table.fusing.truth import Meant, Places, usable
-from g2d.table.reading.cells import number_of, without_points
+from g2d.table.reading.cells import Cell, number_of, without_points
 from g2d.table.reading.source import Table
 from g2d.tasks import Classification, Regression, Task
+
+logger = logging.getLogger(__name__)
 
 # Of two classes that are called so, in this order, a column of numbers is of the second.
 _PAIRS = (["0", "1"], ["-1", "1"], ["no", "yes"], ["false", "true"])
 _OF = re.compile(r"p\((.*)\)", re.IGNORECASE)  # as g2d's own predictions are called
 _UNNAMED = "0"  # pandas calls a column so that has no name
+# From the middle of the labels, in ranges of theirs.
+_FAR = 10
 
 
 def one_column(
@@ -46,9 +51,10 @@ def one_column(
     if meant.order or meant.task == "multilabel":
         option = "--order" if meant.order else "--task multilabel"
         raise UserError(f"{option} takes a column for each class, and every model has one column")
-    cells = table.column(target)
+    (cells,) = plain_numbers([table.column(target)])
     if meant.task == "classification" or (
-        meant.task == "auto" and _are_classes(table, target, models, bool(meant.positive) or told)
+        meant.task == "auto"
+        and _are_classes(table.name, target, cells, models, bool(meant.positive) or told)
     ):
         found = usable(table, target, read_target(cells, target, "classification"))
         if len(found.names) > 2:
@@ -59,6 +65,7 @@ def one_column(
         return Classification(found.names), torch.from_numpy(found.values).long()
     found = usable(table, target, read_target(cells, target, "regression"))
     truth = torch.from_numpy(found.values).float()
+    _say_far(models, truth)
     everything = torch.cat([truth, *(said.values[:, 0] for said in models.values())])
     return Regression.fit(everything), truth
 
@@ -111,18 +118,34 @@ def of_both(said: Answers, classes: Sequence[str], positive: str, probabilities:
     return replace(said, columns=tuple(classes), values=values)
 
 
+def _say_far(models: Mapping[str, Answers], truth: Tensor) -> None:
+    """Says which prediction is so far from all labels that it may stand for none."""
+    low, high = float(truth.min()), float(truth.max())
+    for name, said in models.items():
+        beyond = (said.values[:, 0] - (low + high) / 2).abs()
+        if high > low and len(beyond) and float(beyond.max()) > _FAR * (high - low):
+            row = int(beyond.argmax())
+            logger.warning(
+                "%s: predicts %g in row %s, and labels go from %g to %g; if that stands for no "
+                "prediction, leave the cell empty",
+                *(name, float(said.values[row, 0]), said.ids[row], low, high),
+            )
+
+
 def _plain(classes: Collection[str]) -> list[str]:
     """Names of classes without capitals, and without the point of whole numbers."""
     return [str(one) for one in without_points([one.casefold() for one in classes])]
 
 
-def _are_classes(table: Table, target: str, models: Mapping[str, Answers], told: bool) -> bool:
+def _are_classes(
+    name: str, target: str, cells: Sequence[Cell], models: Mapping[str, Answers], told: bool
+) -> bool:
     """Whether labels beside one column of numbers are classes.
 
     Raises:
         UserError: They may be either.
     """
-    there = {cell for cell in without_points(table.column(target)) if cell is not None}
+    there = {cell for cell in without_points(cells) if cell is not None}
     numbers = not any(math.isnan(number_of(cell)) for cell in there)
     if len(there) < 2:  # which is refused, as one class is nothing to tell apart
         return True
@@ -132,7 +155,7 @@ def _are_classes(table: Table, target: str, models: Mapping[str, Answers], told:
         return True
     if sorted(_plain(there)) in _PAIRS:
         raise UserError(
-            f"{table.name}: {target!r} holds {' and '.join(sorted(there))}, and some numbers of "
+            f"{name}: {target!r} holds {' and '.join(sorted(there))}, and some numbers of "
             "the models lie outside 0 to 1; if they are predictions of a number, say --task "
             "regression, if they are logits of a class, --task classification"
         )

@@ -14,6 +14,8 @@ from g2d.table.reading.delimited import delimited, encoding_of
 
 # A header, and below it the cells, column by column.
 Part = tuple[Sequence[object], Sequence[list[Cell]]]
+# So pandas calls an index without a name; it writes none of rows that are numbered from 0.
+_INDEX = "__index_level_"
 
 
 def delimited_parts(path: Path, rows: int) -> Iterator[Part]:
@@ -44,14 +46,23 @@ def parquet_parts(path: Path, rows: int) -> Iterator[Part]:
     from pyarrow.parquet import ParquetFile
 
     file = ParquetFile(path)
-    # pandas keeps the numbers of rows under this name
-    header = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
+    header = [name for name in file.schema_arrow.names if not name.startswith(_INDEX)]
     empty = True
     for batch in file.iter_batches(batch_size=rows, columns=header):
         empty = False
         yield header, [[as_cell(v) for v in column.to_pylist()] for column in batch.columns]
     if empty:
         yield header, [[] for _ in header]
+
+
+def has_nameless_index(path: Path) -> bool:
+    """Whether a Parquet file has an index of pandas without a name that is not 0, 1, 2, ..."""
+    if path.suffix.lower() != ".parquet":
+        return False
+    require("pyarrow", "tables")
+    from pyarrow.parquet import read_schema
+
+    return any(name.startswith(_INDEX) for name in read_schema(path).names)
 
 
 def json_parts(path: Path, rows: int) -> Iterator[Part]:
