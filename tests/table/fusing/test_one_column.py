@@ -94,6 +94,26 @@ def test_the_name_that_pandas_gives_is_not_the_class_0(tmp_path, capsys):
     assert fitted(tmp_path, said, "--positive", "1")["measured"]["a"]["accuracy"] > 0.8
 
 
+@pytest.mark.parametrize(
+    ("names", "column", "of"),
+    [
+        (["no", "yes"], "No", "no"),
+        (["no", "yes"], "P(NO)", "no"),
+        (["no", "yes"], "prob_no", None),
+        (["0", "1"], "proba 0", None),
+        (["0", "1"], "proba_1", "1"),
+        (["false", "true"], "is-false", None),
+    ],
+)
+def test_a_column_that_speaks_of_the_negative_class(tmp_path, capsys, names, column, of):
+    truth = labels(tmp_path, names)
+    said = one(tmp_path, column, a=chances(), b=chances())
+    if of is None:
+        assert "--positive CLASS" in refused(capsys, *said, "--labels", truth)
+    else:
+        assert fitted(tmp_path, said)["positive"]["a"] == of
+
+
 def test_logits_of_one_class(tmp_path, capsys):
     truth = labels(tmp_path, ["no", "yes"])
     a, b = 3 * TRUTH - 1.5 + RNG.normal(size=120), chances()

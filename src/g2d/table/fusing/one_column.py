@@ -85,10 +85,7 @@ def positive_of(name: str, said: Answers, classes: Sequence[str], given: str | N
         UserError: Nothing tells, or the column and the user say different things.
     """
     place_of, column = Places(classes), said.columns[0]
-    inner = _OF.fullmatch(column)
-    called = place_of(column) if column != _UNNAMED else None
-    if called is None and inner:
-        called = place_of(inner[1])
+    called = _called(column, classes)
     if given is not None:
         told = place_of(given)
         if told is None:
@@ -101,13 +98,24 @@ def positive_of(name: str, said: Answers, classes: Sequence[str], given: str | N
         return classes[told]
     if called is not None:
         return classes[called]
-    plain = _plain(classes)
-    if column != _UNNAMED and sorted(plain) in _PAIRS:
-        return classes[plain.index(sorted(plain)[1])]
+    plain, words = _plain(classes), re.split(r"[\W_]+", column.casefold())
+    if sorted(plain) in _PAIRS:
+        other, usual = sorted(plain)
+        if other not in words or usual in words:  # `prob_no` is hardly the probability of yes
+            return classes[plain.index(usual)]
     raise UserError(
         f"{name}: one column, {column!r}, and the classes are {' and '.join(classes)}; say of "
         "which it is: --positive CLASS, or call the column so"
     )
+
+
+def _called(column: str, classes: Sequence[str]) -> int | None:
+    """Which of the classes a column is called by, as `No` or `p(no)`."""
+    inner = _OF.fullmatch(column)
+    place_of = Places([one.casefold() for one in classes])
+    names = [] if column == _UNNAMED else [column]
+    places = [place_of(name.casefold()) for name in [*names, *(inner.groups() if inner else ())]]
+    return next((place for place in places if place is not None), None)
 
 
 def of_both(said: Answers, classes: Sequence[str], positive: str, probabilities: bool) -> Answers:
