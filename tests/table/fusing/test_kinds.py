@@ -95,9 +95,9 @@ def test_rounded_percentages_of_many_classes_are_refused(tmp_path, capsys):
 
 def test_a_column_of_something_else_is_not_taken_for_logits(tmp_path, capsys):
     truth = labels(tmp_path, FEW, OF_FEW)
-    rows = [[*row, place % 5] for place, row in enumerate(softmax(few(), axis=1))]
-    line = refused(capsys, *models(tmp_path, [*FEW, "fold"], a=rows, b=rows), "--labels", truth)
-    assert "a: no number is negative, as some logits are, and the largest is 4 (fold)" in line
+    rows = [[*row, place % 5 + 0.5] for place, row in enumerate(softmax(few(), axis=1))]
+    line = refused(capsys, *models(tmp_path, [*FEW, "time"], a=rows, b=rows), "--labels", truth)
+    assert "a: no number is negative, as some logits are, and the largest is 4.5 (time)" in line
 
 
 def test_percentages_of_several_labels_are_asked_about(tmp_path, capsys):

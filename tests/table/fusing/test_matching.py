@@ -49,6 +49,12 @@ def test_fewer_rows_than_folds_are_too_few_of_a_model(tmp_path, capsys):
     assert "b: 4 of the 100 ids of labels.csv are among its 100, expected 5 or more" in line
 
 
+def test_fewer_labels_than_folds_are_too_few(tmp_path, capsys):
+    write(tmp_path / "labels.csv", ["kind"], [["cat"], ["dog"], ["cat"]], IDS[:3])
+    line = refused(capsys, *two(tmp_path, IDS, IDS), "--labels", tmp_path / "labels.csv")
+    assert line.endswith("labels.csv has 3 rows, expected 5 or more to fit weights on")
+
+
 def test_a_part_that_matches_is_said_with_an_example_of_the_rest(tmp_path, capsys):
     labels(tmp_path)
     fitted(tmp_path, two(tmp_path, IDS, [str(int(one)) for one in IDS[:50]] + IDS[50:]))

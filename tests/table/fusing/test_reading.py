@@ -90,6 +90,30 @@ def test_a_prediction_far_from_every_label_is_named(tmp_path, capsys):
     assert "if that stands for no prediction, leave the cell empty" in told
 
 
+def test_columns_that_are_no_predictions_are_no_classes(tmp_path, capsys):
+    truth = labels(tmp_path)
+    for name, number in (("key", range(80)), ("fold", [n % 5 - 1 for n in range(80)])):
+        rows = [[*row, n] for row, n in zip((4 * shares() - 2).tolist(), number, strict=True)]
+        said = models(tmp_path, [*NAMES, name], a=rows, b=rows)
+        line = refused(capsys, *said, "--labels", truth)
+        assert f"a.csv: '{name}' holds whole numbers alone ({min(number)} to {max(number)})" in line
+        assert f"if it tells rows apart, say --id '{name}', else take it out" in line
+    # what is written as whole numbers throughout is as it should be
+    whole = {n: (9 * np.eye(3)[TRUTH] + RNG.normal(0, 5, (80, 3))).round() for n in "ab"}
+    fitted(tmp_path, models(tmp_path, NAMES, **whole))
+    # and so is a class that is answered with 0 or 1
+    rows = np.concatenate([shares(), np.eye(80)[:, :1]], axis=1)
+    fitted(tmp_path, models(tmp_path, [*NAMES, "rare"], a=rows, b=rows), "--of", "probabilities")
+
+
+def test_a_logarithm_of_0_has_a_hint(tmp_path, capsys):
+    truth = labels(tmp_path)
+    rows = np.log(shares()).tolist()
+    rows[2][1] = "-inf"
+    line = refused(capsys, *models(tmp_path, NAMES, a=rows, b=rows), "--labels", truth)
+    assert "row 3: 'dog' is '-inf', expected a number; for a logarithm of 0 write -30" in line
+
+
 def test_json_lines_and_tabs_are_read_alike(tmp_path):
     labels(tmp_path)
     rows = {name: shares() for name in "ab"}

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 ID = "id"
 # As pandas and others call a column that is no prediction.
 _LIKE_IDS = frozenset(["id", "index", "row", "unnamed: 0"])
+# Rows in which a column of predictions is hardly made of whole numbers by chance.
+_ENOUGH = 20
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,36 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
     if not values.isfinite().all():
         place, column = (~values.isfinite()).nonzero()[0].tolist()
         cell = cells[there[place]][column]
+        hint = "where the model says nothing, leave all cells of the row empty"
+        if cell is not None and "inf" in cell.casefold():
+            hint = "for a logarithm of 0 write -30"
         raise UserError(
             f"{file}, row {there[place] + 1}: {columns[column]!r} is "
-            f"{'empty' if cell is None else repr(cell)}, expected a number; where the model says "
-            "nothing, leave all cells of the row empty"
+            f"{'empty' if cell is None else repr(cell)}, expected a number; {hint}"
         )
+    _check_numbers(file, columns, values)
     return Answers(
         [ids[row] for row in there], columns, values.float(), ids, has_ids(table, id_column)
     )
+
+
+def _check_numbers(file: Path, columns: Sequence[str], values: Tensor) -> None:
+    """Refuses a column of whole numbers among others that are none: a key, a fold, a year.
+
+    Raises:
+        UserError: There is one. A class that is answered with 0 or 1 alone is none.
+    """
+    whole = (values == values.round()).all(dim=0)
+    if len(values) < _ENOUGH or whole.all():
+        return
+    for place in whole.nonzero().flatten().tolist():
+        low, high = float(values[:, place].min()), float(values[:, place].max())
+        if high > low and not 0 <= low < high <= 1:
+            name = columns[place]
+            raise UserError(
+                f"{file}: {name!r} holds whole numbers alone ({low:g} to {high:g}), unlike other "
+                f"columns; if it tells rows apart, say --id {name!r}, else take it out"
+            )
 
 
 def plain_numbers(columns: Sequence[Sequence[Cell]]) -> Sequence[Sequence[Cell]]:

@@ -48,6 +48,8 @@ def check_labelled(models: Mapping[str, Answers], ids: Sequence[str], table: str
     Raises:
         UserError: A model answers for fewer than there are folds.
     """
+    if len(ids) < FOLDS:
+        raise UserError(f"{table} has {len(ids)} rows, expected {FOLDS} or more to fit weights on")
     for name, said in models.items():
         strange, lacking = _apart(said.ids, ids)
         found = len(ids) - len(lacking)
