@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from g2d.errors import UserError
 from g2d.files import atomic, check_out
@@ -18,6 +19,9 @@ from g2d.tasks import Classification, MultiLabel, Regression
 
 # The share of rows whose numbers are outside those of training that is worth a sentence.
 _MANY = 0.2
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def write_predictions(
@@ -149,6 +153,39 @@ class _Unused:
         rare = self._preprocessing.not_kept.get(name, 0)
         also = f", or one of the {rare} values too rare there to be kept" if rare else ""
         return f"not known from training{also}"
+
+
+def predictions_of(
+    predictor: Predictor, source: pandas.DataFrame, folder: str | Path | None = None
+) -> tuple[list[Prediction], list[str]]:
+    """Predictions in memory, and what `g2d predict` says of many rows, with its share.
+
+    Args:
+        predictor: A trained run.
+        source: The table.
+        folder: What relative paths are relative to.
+
+    Returns:
+        A prediction for each row, and sentences: what could not be used comes as one for each
+        modality, with the first row as its example, in the place of one for each row.
+
+    Raises:
+        UserError: The table cannot be read, or has none of the columns.
+    """
+    unused, answers = _Unused(predictor), []
+    failed: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for row, said in predictor.table(source, folder):
+        unused.of(row, said)
+        answers.append(said)
+        for name, reason in said.reasons.items():
+            failed[name] += 1
+            first.setdefault(name, f"row {unused.count}: {reason}")
+    parts = [
+        f"in {share(count, unused.count)} rows: {name} is not used, or not whole ({first[name]})"
+        for name, count in failed.items()
+    ]
+    return answers, [*unused.about(), *parts]
 
 
 def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:

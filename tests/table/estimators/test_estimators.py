@@ -172,7 +172,8 @@ def test_a_data_frame_of_files_text_and_numbers(tmp_path):
     frame.loc[3, ["picture", "weight", "place"]] = None
     assert model.predict_unimodal(frame)["picture"][3] is None
     frame.loc[4, ["picture", "call", "weight", "place"]] = None
-    shares = model.predict_proba(frame)[4]
+    with pytest.warns(UserWarning, match=r"1 of 60 \(2 %\) rows"):
+        shares = model.predict_proba(frame)[4]
     assert shares == pytest.approx([0.5, 0.5])
     assert model.feature_names_in_.tolist() == list(frame.columns)
     lacking = frame.columns[-1]
@@ -243,7 +244,8 @@ def test_a_class_without_a_usable_row_keeps_its_place():
     halves = {"left": slice(0, 2), "right": slice(2, 4)}
     model = g2d.G2DClassifier(halves, **{**QUICK, "epochs": 8}).fit(X, y)
     seen = np.flatnonzero(y != "b")
-    shares = model.predict_proba(X)
+    with pytest.warns(UserWarning, match=r"30 of 90 \(33 %\) rows"):
+        shares = model.predict_proba(X)
     assert shares.shape == (90, 3)
     assert not shares[seen, 1].any()
     assert np.mean(model.predict(X[seen]) == y[seen]) > 0.9

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,12 @@ from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
+from g2d.table.answers_file import predictions_of
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.columns.targets import TaskName
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
+from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
 
 TARGET = "the target"
@@ -147,7 +151,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             }
         )
 
-    def _predictions(self, X: Any) -> list[Prediction]:
+    def _predictions(self, X: Any, instead: str = "") -> list[Prediction]:
+        """What the model says of every row; what could not be used is warned of.
+
+        Args:
+            X: As of `fit`.
+            instead: What rows get of which no modality could be used, in words.
+        """
         check_is_fitted(self, "predictor_")
         frame, _ = as_frame(X, self.modalities)
         got = [str(name) for name in frame.columns]
@@ -162,7 +172,24 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 f"X has no column {', '.join(map(repr, lacking))}, which fit was given; a column "
                 "may be empty, but it has to be there"
             )
-        return [said for _, said in self.predictor_.table(frame, self.folder)]
+        answers, sentences = predictions_of(self.predictor_, frame, self.folder)
+        lost = sum(said.answer is None for said in answers)
+        if lost and instead:
+            sentences.append(f"{share(lost, len(answers))} rows are answered with {instead}")
+        for sentence in sentences:
+            warnings.warn(sentence, UserWarning, stacklevel=_of_the_caller())
+        return answers
+
+
+def _of_the_caller() -> int:
+    """How many calls `warnings.warn` of here goes up to leave g2d.
+
+    Python shows a warning once for each line that it is of, and so for each call of a user.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("g2d."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _modalities_of(recipe: Recipe) -> list[str] | None:

@@ -79,7 +79,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities `(N, C)`, in the order of `classes_`; for an empty row, the shares."""
-        said = self._predictions(X)
+        said = self._predictions(X, "the shares of the classes in y")
         shares = np.zeros((len(said), len(self.classes_)))
         for place, row in enumerate(said):
             if not row.probabilities:

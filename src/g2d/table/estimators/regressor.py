@@ -43,5 +43,5 @@ class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The numbers, `(N,)`; for an empty row, the mean."""
-        said = [row.answer for row in self._predictions(X)]
+        said = [row.answer for row in self._predictions(X, "the mean of y")]
         return np.array([self._mean if number is None else number for number in said], np.float64)
