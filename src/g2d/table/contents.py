@@ -38,7 +38,8 @@ class Contents:
         split: How rows are divided.
         name: Of the data.
         numbers: How the numbers of columns were written that were not plain.
-        weights: Of the rows, where a column holds them.
+        weight: The column of weights, if there is one.
+        weights: Of the rows, where a column holds them; 0 where it holds none.
         unusable: Rows, from 0, that are left out, and why.
     """
 
@@ -48,6 +49,7 @@ class Contents:
     split: SplitBy
     name: str
     numbers: dict[str, Written]
+    weight: str | None
     weights: NDArray[np.float64] | None
     unusable: dict[int, str]
 
@@ -78,8 +80,8 @@ class Contents:
         for name, reading in readings.items():
             if name in used and (reading.unsure or reading.sizeless):
                 logger.warning("%s", reading_note(name, reading))
-        weights, unweighted = weights_of(table, weight)
-        unusable = {**unplaced(table, declared.split), **unweighted, **values.unusable}
+        weights = weights_of(table, weight)
+        unusable = {**unplaced(table, declared.split), **values.unusable}
         if duplicates == "drop":
             columns = [table.columns[c] for c in used if c != target]
             unusable |= copies([*columns, cells], unusable)
@@ -90,6 +92,7 @@ class Contents:
             declared.split,
             declared.name,
             {n: reading.written for n, reading in readings.items() if n in used},
+            weight,
             weights,
             unusable,
         )

@@ -47,7 +47,9 @@ class TableData:
             its work below `if __name__ == "__main__":`.
         numbers: The decimal mark of columns, `decimal_point` or `decimal_comma`, where their values
             do not tell; how the others are written is read off them.
-        weight: A column of numbers: training draws rows in proportion to them.
+        weight: A column of numbers from 0: training draws rows in proportion to them, and not
+            those where it is 0 or empty. Rows that validate and test count the same, whatever it
+            holds.
         duplicates: `drop` leaves out rows whose modalities and target an earlier one has.
 
     Attributes:

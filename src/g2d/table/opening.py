@@ -25,6 +25,7 @@ from g2d.table.opened import Opened
 from g2d.table.preprocessing import Preprocessing
 from g2d.table.rows.decoding import open_rows
 from g2d.table.rows.division import check_division, divide, val_is_drawn
+from g2d.table.rows.options import weighed
 from g2d.table.rows.reader import KindReader
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Opening:
             division = divide(table, target, self.contents.split, usable)
         else:
             division = Division(*(part[usable[part]] for part in division))
-        _, division = self._known_classes(division)
+        _, division = self._known_classes(self._weighed(division))
         by_store = Division(*(place[part] for part in division))
         present = {name: self._present(store, name) for name in kinds}
         decoded = {name: _array(store, name, kind) for name, kind in kinds.items()}
@@ -127,6 +128,14 @@ class Opening:
             skipped=self.skipped,
             absent=self.absent,
         )
+
+    def _weighed(self, division: Division) -> Division:
+        """Without the training rows that have no weight; weights act on training alone."""
+        contents = self.contents
+        train, lost = weighed(self.table, contents.weight, contents.weights, division.train)
+        self.skipped |= {row + 1: why for row, why in lost.items()}
+        check_division(self.name, left := division._replace(train=train))
+        return left
 
     def _known_classes(self, division: Division) -> tuple[Target, Division]:
         """Without the classes that no training row has, and their rows."""
