@@ -224,7 +224,7 @@ def test_a_target_with_holes_is_refused(two):
     X, y = two
     holes = y.astype(float)
     holes[3] = np.nan
-    with pytest.raises(g2d.UserError, match="y that is not finite"):
+    with pytest.raises(g2d.UserError, match=r"y that is missing \(None or NaN\) in 1 of"):
         g2d.G2DRegressor(HALVES).fit(X, holes)
 
 

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from g2d.errors import UserError
 from g2d.table.estimators.base import Estimator
+from g2d.table.estimators.targets import classes_of
 
 
 class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
@@ -66,9 +67,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Raises:
             UserError: The rows cannot be used.
         """
-        target = np.asarray(y)
-        if target.ndim != 1:
-            raise UserError(f"got y of shape {target.shape}, expected one class a row")
+        target = classes_of(y)
         check_classification_targets(target)
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:

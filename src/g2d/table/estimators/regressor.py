@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from g2d.errors import UserError
 from g2d.table.estimators.base import Estimator
+from g2d.table.estimators.targets import numbers_of
 
 
 class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
@@ -32,11 +32,7 @@ class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         Raises:
             UserError: The rows cannot be used.
         """
-        target = np.asarray(y, dtype=np.float64)
-        if target.ndim != 1:
-            raise UserError(f"got y of shape {target.shape}, expected one number a row")
-        if not np.isfinite(target).all():
-            raise UserError("got a y that is not finite in some rows; fill or remove them")
+        target = numbers_of(y)
         self._mean = float(target.mean())
         self._fit(X, target, "regression")
         return self
