@@ -36,6 +36,7 @@ class Prediction:
             regression.
         unseen: Values of categories, by column, that are none of those kept from training.
         outside: Numbers, by column, that are smaller or larger than all of training.
+        doubtful: Both, by column, in words.
     """
 
     answer: str | float | None
@@ -45,6 +46,7 @@ class Prediction:
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
     unseen: dict[str, str] = field(default_factory=dict)
     outside: dict[str, str] = field(default_factory=dict)
+    doubtful: dict[str, str] = field(default_factory=dict)
 
 
 class Predictor:
@@ -105,6 +107,7 @@ class Predictor:
         found = []
         for place, why in enumerate(reasons):
             row = self.preprocessing.plain(rows[place])
+            unseen, outside = self.preprocessing.unseen(row), self.preprocessing.outside(row)
             there = [name for name in batch.inputs if bool(batch.present[name][place])]
             found.append(
                 Prediction(
@@ -113,8 +116,9 @@ class Predictor:
                     {name: alone[name][place] for name in there if name in alone},
                     why,
                     {n: apart[n][place] for n in there if n in apart and apart[n][place]},
-                    self.preprocessing.unseen(row),
-                    self.preprocessing.outside(row),
+                    unseen,
+                    outside,
+                    self.preprocessing.doubtful(unseen, outside),
                 )
             )
         return found

@@ -142,13 +142,27 @@ class Preprocessing:
                     found[name] = cell
         return found
 
+    def doubtful(self, unseen: Mapping[str, str], outside: Mapping[str, str]) -> dict[str, str]:
+        """What `unseen` and `outside` found, by column, in words."""
+        said = {name: f"{cell!r} is {self.unknown(name)}" for name, cell in unseen.items()}
+        for name, cell in outside.items():
+            low, high = self.ends[name]
+            said[name] = f"{cell} is outside the {low:g} to {high:g} of training"
+        return said
+
+    def unknown(self, column: str) -> str:
+        """What a value of a category is that is none of those kept from training."""
+        rare = self._not_kept.get(column, 0)
+        also = f", or one of the {rare} values too rare there to be kept" if rare else ""
+        return f"not known from training{also}"
+
     @cached_property
     def ends(self) -> dict[str, Sequence[float]]:
         """The smallest and the largest number of training, by column, where that is known."""
         return {field.column: field.ends for field in self._fields if field.ends is not None}
 
     @cached_property
-    def not_kept(self) -> dict[str, int]:
+    def _not_kept(self) -> dict[str, int]:
         """How many values of training were too rare to be kept, by column of categories."""
         return {field.column: field.others for field in self._fields if field.others}
 

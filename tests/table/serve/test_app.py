@@ -120,6 +120,16 @@ def test_a_form_is_answered_as_its_row(client, served_run):
 
 
 @pytest.mark.slow
+def test_what_training_did_not_have_is_doubtful(client, served_run):
+    run, _ = served_run
+    low, high = Predictor(run).preprocessing.ends["weight"]
+    rows = [{**WORDS, "weight": weight} for weight in (low, high, 1000 * high)]
+    said = client.post("/predict", json={"rows": rows}).json()["predictions"]
+    assert [one["doubtful"] for one in said[:2]] == [{}, {}]
+    about = said[2]["doubtful"]["weight"]
+    assert about.endswith(f" is outside the {low:g} to {high:g} of training")
+
+
 @pytest.mark.parametrize("target", ["age", "tags"])
 def test_numbers_and_labels_are_answers_too(tmp_path, target):
     table = write_table(tmp_path / "data", rows=40)
@@ -148,6 +158,7 @@ def test_what_is_absent_has_no_unimodal_prediction(client, served_run):
         "unimodal": {},
         "unimodal_probabilities": {},
         "not_used": {},
+        "doubtful": {},
     }
     for answer, one in zip(said, expected, strict=True):
         assert_same(answer, one)

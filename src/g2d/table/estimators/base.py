@@ -25,13 +25,13 @@ from g2d.recipes.components import split_spec
 from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
-from g2d.table.answers_file import predictions_of
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.columns.targets import TaskName
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
+from g2d.table.remarks import predictions_of
 
 TARGET = "the target"
 _NAME = "model"

@@ -79,6 +79,9 @@ class Answer(BaseModel):
     unimodal: dict[str, str | float] = Field(description="the prediction from each modality alone")
     unimodal_probabilities: dict[str, dict[str, float]]
     not_used: dict[str, str] = Field(description="why a modality that was sent is not used")
+    doubtful: dict[str, str] = Field(
+        description="by column: a category or a number that training did not have"
+    )
 
     @classmethod
     def of(cls, said: Prediction) -> Answer:
@@ -89,6 +92,7 @@ class Answer(BaseModel):
             unimodal=said.unimodal,
             unimodal_probabilities=said.shares,
             not_used=said.reasons,
+            doubtful=said.doubtful,
         )
 
 

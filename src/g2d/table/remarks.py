@@ -1,0 +1,127 @@
+"""What is said of the rows of a new table: what of them is not used, and what is doubtful."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from g2d.table.kinds.base import share
+from g2d.table.predict import Prediction, Predictor
+from g2d.table.reading.source import Row
+
+if TYPE_CHECKING:
+    import pandas
+
+# The share of rows whose numbers are outside those of training that is worth a sentence.
+_MANY = 0.5
+
+
+class Remarks:
+    """Counts what of new rows is not used, and what is doubtful.
+
+    Args:
+        predictor: A trained run.
+
+    Attributes:
+        count: Rows so far.
+        answered: Those with a prediction.
+        notes: What of single rows could not be used, in sentences.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._preprocessing = predictor.preprocessing
+        self._wanted = predictor.preprocessing.columns
+        self._lacking: list[str] = []
+        self._there: list[str] = []
+        self._unseen: Counter[str] = Counter()
+        self._values: dict[str, dict[str, None]] = {}
+        self._outside: Counter[str] = Counter()
+        self._example: dict[str, str] = {}
+        self.count = self.answered = 0
+        self.notes: list[str] = []
+
+    def of(self, row: Row, said: Prediction) -> str:
+        """Counts a row; what of it is not used, in words."""
+        if not self.count:
+            self._lacking = [name for name in self._wanted if name not in row]
+            self._there = [name for name in row if name not in self._wanted]
+        self.count += 1
+        self.answered += said.answer is not None
+        why = [f"{name}: {reason}" for name, reason in said.reasons.items()]
+        if why:
+            self.notes.append(f"not used, row {self.count}: {'; '.join(why)}")
+        for name, value in said.outside.items():
+            self._outside[name] += 1
+            self._example.setdefault(name, value)
+        for name, value in said.unseen.items():
+            self._unseen[name] += 1
+            self._values.setdefault(name, {})
+            if len(self._values[name]) < 3:
+                self._values[name][value] = None
+            why.append(f"{name}: {said.doubtful[name]}")
+        return "; ".join([*(f"{name}: no such column" for name in self._lacking), *why])
+
+    def about(self) -> list[str]:
+        """What concerns many rows, with its share."""
+        said = []
+        if self._lacking:
+            others = ", ".join(islice(self._there, 12)) or "no others"
+            said.append(
+                f"not used, in all {self.count} rows: {', '.join(self._lacking)} (no such columns; "
+                f"beside those it reads, the table has {others})"
+            )
+        if self.answered < self.count:
+            none = share(self.count - self.answered, self.count)
+            said.append(
+                f"not used, in {none} rows: no modality could be used, so they have no prediction"
+            )
+        for name, count in self._unseen.items():
+            values = ", ".join(map(repr, self._values[name]))
+            rows = share(count, self.count)
+            said.append(
+                f"not used, in {rows} rows: {name} ({self._preprocessing.unknown(name)}: {values})"
+            )
+        for name, count in self._outside.items():
+            if count >= max(2, _MANY * self.count):
+                low, high = self._preprocessing.ends[name]
+                said.append(
+                    f"doubtful, in {share(count, self.count)} rows: {name} is outside the {low:g} "
+                    f"to {high:g} of training, for example {self._example[name]}; is it in "
+                    "another unit?"
+                )
+        return said
+
+
+def predictions_of(
+    predictor: Predictor, source: pandas.DataFrame, folder: str | Path | None = None
+) -> tuple[list[Prediction], list[str]]:
+    """Predictions in memory, and what `g2d predict` says of many rows, with its share.
+
+    Args:
+        predictor: A trained run.
+        source: The table.
+        folder: What relative paths are relative to.
+
+    Returns:
+        A prediction for each row, and sentences: what could not be used comes as one for each
+        modality, with the first row as its example, in the place of one for each row.
+
+    Raises:
+        UserError: The table cannot be read, or has none of the columns.
+    """
+    remarks, answers = Remarks(predictor), []
+    failed: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for row, said in predictor.table(source, folder):
+        remarks.of(row, said)
+        answers.append(said)
+        for name, reason in said.reasons.items():
+            failed[name] += 1
+            first.setdefault(name, f"row {remarks.count}: {reason}")
+    parts = [
+        f"in {share(count, remarks.count)} rows: {name} is not used, or not whole ({first[name]})"
+        for name, count in failed.items()
+    ]
+    return answers, [*remarks.about(), *parts]
