@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.subjects import NAMES, looks_drawn, subject, whole
-from g2d import UserError
+from g2d import Classification, UserError
 from g2d.analysis.calibration import BINS, answers, calibration, equal_mass, equal_width
 
 
@@ -111,6 +112,44 @@ def test_table_sentence_figure_and_numbers(tmp_path):
 
 
 def test_the_answer_is_the_likeliest_class():
-    sure, right = answers(torch.tensor([[0.0, 0.0, 1.0], [4.0, 0.0, 0.0]]), torch.tensor([2, 1]))
+    logits, target = torch.tensor([[0.0, 0.0, 1.0], [4.0, 0.0, 0.0]]), torch.tensor([2, 1])
+    sure, right = answers(Classification(3), logits, target)
     assert sure == pytest.approx([np.e / (2 + np.e), np.e**4 / (2 + np.e**4)])
     assert right.tolist() == [1, 0]
+
+
+def test_of_classes_in_order_the_answer_is_the_median_class():
+    likely = torch.tensor([[0.4, 0.3, 0.3], [0.1, 0.2, 0.7], [0.45, 0.1, 0.45]])
+    task = Classification(["poor", "fair", "good"], selects="mae")
+    sure, right = answers(task, likely.log(), torch.tensor([1, 2, 0]))
+    assert sure == pytest.approx([0.3, 0.7, 0.1], abs=1e-6)
+    assert right.tolist() == [1, 1, 0]
+
+
+def test_of_two_classes_the_answer_is_by_the_threshold():
+    likely = torch.tensor([[0.3, 0.7], [0.1, 0.9], [0.6, 0.4]])
+    sure, right = answers(Classification(2, threshold=0.8), likely.log(), torch.tensor([1, 1, 0]))
+    assert sure == pytest.approx([0.3, 0.9, 0.6], abs=1e-6)
+    assert right.tolist() == [0, 1, 1]
+
+
+def test_the_accuracy_is_that_of_the_run():
+    task = Classification(3, selects="mae")
+    mine = replace(subject(seed=3), task=task)
+    found = calibration([mine]).rows[0]
+    batch = whole(mine.batches("test"))
+    with torch.no_grad():
+        logits = mine.model(batch).logits
+    metrics = [kind.metrics(logits, batch.target)["accuracy"] for kind in (task, subject().task)]
+    assert metrics[0] != metrics[1]  # else the test says nothing
+    assert found.accuracy == pytest.approx(metrics[0])
+
+
+def test_true_probabilities_have_no_error_by_any_rule():
+    """Classes drawn from the probabilities that are said; the error left is that of chance."""
+    generator = torch.Generator().manual_seed(0)
+    for classes, rule in ((3, {"selects": "mae"}), (2, {"threshold": 0.7}), (3, {})):
+        logits = torch.randn(40000, classes, generator=generator)
+        target = logits.softmax(1).multinomial(1, generator=generator).squeeze(1)
+        pair = answers(Classification(classes, **rule), logits, target)
+        assert equal_mass(*pair).error < 0.015

@@ -4,6 +4,10 @@ The expected calibration error (Naeini et al., 2015; Guo et al., 2017): samples 
 their confidence, here the probability of the answer, and ECE = Σ_b n_b / N |accuracy_b -
 confidence_b|. With bins of equal width most samples may share one bin; with bins of equal mass each
 holds about as many. Both are given. The estimate is biased upwards where bins hold few samples.
+
+The answer is what the run gives: the likeliest class, or with classes in order the median class, or
+of two classes what a threshold says. Its probability can then be less than that of another class;
+if the probabilities are true, it is right just as often, by whichever rule it was chosen.
 """
 
 from __future__ import annotations
@@ -14,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from g2d.analysis.asking import Floats, ask
+from g2d.analysis.scores import answers_of
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
 from g2d.figures import blank, colours, known, legend_below, percent, save, without_box
 from g2d.methods.validation import FUSED
-from g2d.tasks import Classification
+from g2d.tasks import Classification, Task
 
 BINS = 15
 
@@ -91,7 +97,7 @@ class Reliability:
         label: The run.
         of: `"fused"` or a modality.
         accuracy: Share of right answers.
-        confidence: Mean probability of the answer.
+        confidence: Mean probability of the class that is answered.
         width: In bins of equal width.
         mass: In bins of equal mass.
     """
@@ -221,7 +227,7 @@ def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration
             there = said.having(name)
             if not there.any():
                 continue
-            sure, right = answers(said.student[name], said.target)
+            sure, right = answers(subject.task, said.student[name], said.target)
             sure, right = sure[there], right[there]
             rows.append(
                 Reliability(
@@ -236,9 +242,17 @@ def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration
     return Calibration(split, tuple(rows))
 
 
-def answers(logits: Tensor, target: Tensor) -> tuple[Floats, Floats]:
-    """Probability of the likeliest class, `(N,)`, and whether it is the right one."""
-    probability, answer = logits.double().softmax(dim=1).max(dim=1)
+def answers(task: Task, logits: Tensor, target: Tensor) -> tuple[Floats, Floats]:
+    """Probability of the class that is answered, `(N,)`, and whether it is the right one.
+
+    Example:
+        >>> ordered = Classification(["poor", "fair", "good"], selects="mae")
+        >>> likely = torch.tensor([[0.4, 0.3, 0.3]]).log()
+        >>> [value.round(2).tolist() for value in answers(ordered, likely, torch.tensor([1]))]
+        [[0.3], [1.0]]
+    """
+    answer = torch.from_numpy(answers_of(task, logits.numpy()))
+    probability = logits.double().softmax(dim=1).gather(1, answer[:, None]).squeeze(1)
     return probability.numpy(), (answer == target).double().numpy()
 
 
