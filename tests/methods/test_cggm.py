@@ -137,6 +137,47 @@ def test_a_modality_that_nobody_has_is_taken_not_to_change() -> None:
     assert method.state_dict()["accuracy"][1] == 0.5
 
 
+def nearness(probability: list[float], target: int) -> float:
+    """1 for the class itself, 0 for the farthest; the answer is the first with half below it."""
+    up_to = [sum(probability[: place + 1]) for place in range(len(probability))]
+    answer = next(place for place, share in enumerate(up_to) if share >= 0.5)
+    return 1 - abs(answer - target) / (len(probability) - 1)
+
+
+def by_threshold(probability: list[float], target: int) -> float:
+    return float((probability[1] >= 0.8) == bool(target))
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (g2d.Classification(4, selects="mae"), nearness),
+        (g2d.Classification(2, threshold=0.8), by_threshold),
+    ],
+)
+def test_a_classifier_is_judged_by_the_answer_that_the_task_gives(task: Any, expected: Any) -> None:
+    model = student(NAMES[:2], task.outputs).train()
+    method = CGGM(model, task)
+    data = batch(NAMES[:2], task, size=32)
+    method.on_fit_start(g2d.Loop(sgd(model), epochs=1))
+    classifiers = method.student.added_heads
+    assert classifiers is not None
+    with torch.no_grad():
+        for each in classifiers.values():
+            each.weight.mul_(8)  # of different opinions
+        features = {name: model.encoders[name](data.inputs[name]) for name in NAMES[:2]}
+        said = [classifiers[name](features[name]).softmax(dim=1).tolist() for name in NAMES[:2]]
+    target = data.target.tolist()
+    scores = [[expected(p, y) for p, y in zip(rows, target, strict=True)] for rows in said]
+    likeliest = [
+        [float(p.index(max(p)) == y) for p, y in zip(r, target, strict=True)] for r in said
+    ]
+    method.step(data)
+    found = method.state_dict()["accuracy"].tolist()
+    assert found == pytest.approx([sum(each) / 32 for each in scores])
+    assert found != pytest.approx([sum(each) / 32 for each in likeliest])
+
+
 @pytest.mark.parametrize("kind", ["multilabel", "regression"])
 def test_other_tasks_are_learned(kind: str) -> None:
     task = TASKS[kind]

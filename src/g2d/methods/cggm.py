@@ -14,7 +14,7 @@ from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.functional.modulation import cggm_balance
 from g2d.methods.base import Method, check_weight
-from g2d.methods.unimodal import Scores, unimodal_losses
+from g2d.methods.unimodal import Measure, Scores, unimodal_losses
 from g2d.models.fusion import ConcatFusion, UnimodalHeads
 from g2d.student.base import Student
 from g2d.tasks import Classification, MultiLabel, Task
@@ -26,7 +26,8 @@ class CGGM(Method):
     g_m ← ρ B_m g_m, and the output layer turned towards the classifiers of those that lag.
 
     A linear classifier f_m learns beside the model from each encoder's feature and sends it no
-    gradient. With ε_m its accuracy in a step and Δ_m what it gained since the step before,
+    gradient. With ε_m its accuracy in a step (of classes in order how near its answers are) and Δ_m
+    what it gained since the step before,
 
         B_m = Σ_{j≠m} Δ_j / Σ_j Δ_j,   L = ℓ(z, y) + λ/k Σ_m (|B_m| - B_m cos(W_m, V_m)),
 
@@ -82,9 +83,7 @@ class CGGM(Method):
         self.rho = rho
         self.direction = direction if direction is not None else 0.2 if known else 0.0
         self.bounded = bounded
-        self._scores = Scores(
-            task, _right if isinstance(task, Classification | MultiLabel) else None
-        )
+        self._scores = Scores(task, _accuracy_of(task))
         k = len(self.student.modalities)
         self._accuracy, self._balance = torch.zeros(k), torch.full((k,), torch.nan)
         if self.modulating:
@@ -140,11 +139,20 @@ class CGGM(Method):
         return torch.stack(found)
 
 
-def _right(logits: Tensor, target: Tensor) -> Tensor:
-    """1 where the answer is right, else 0; of labels the share that is."""
-    if target.ndim == 1:
-        return (logits.argmax(dim=1) == target).float()
-    return ((logits > 0) == target.bool()).float().mean(dim=1)
+def _accuracy_of(task: Task) -> Measure | None:
+    """How right the answers are, from 0 to 1; the confidence where answers are numbers.
+
+    Of classes 1 for the right one, else 0; of classes in order how near the answer is, 0 at the
+    other end; of labels the share that is right.
+    """
+    if isinstance(task, MultiLabel):
+        return task.terms
+    if not isinstance(task, Classification):
+        return None
+    if task.metric == "mae":
+        farthest = task.outputs - 1
+        return lambda logits, target: 1 - task.terms(logits, target) / farthest
+    return lambda logits, target: (task.predict(logits) == target).float()
 
 
 def _concat(student: Student) -> ConcatFusion | None:
