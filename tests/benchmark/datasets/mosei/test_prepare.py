@@ -176,11 +176,39 @@ def _narrow(held):
     held["vision"] = held["vision"][:, :, :20]
 
 
-def test_names_are_no_must(tmp_path):
+def test_names_are_no_must_and_what_is_not_known_without_them_is_said(tmp_path, caplog):
     root = write(tmp_path / "in", "mult", lambda told: [held.pop("id") for held in told.values()])
-    assert check(root).problems == ()
+    report = check(root)
+    assert report.problems == ()
+    said = "44 of 44 segments have no video: whether it is in two parts cannot be told"
+    assert said in report.facts
     store = opened(prepare(root, tmp_path / "out"))
     assert set(store.column("video")) == {""}
+    assert caplog.messages == [said]
+
+
+def test_a_part_without_names_is_said(tmp_path):
+    def unnamed(told):
+        del told["valid"]["id"]
+        told["test"]["id"][:2] = ""
+
+    facts = check(write(tmp_path / "in", "mult", unnamed)).facts
+    said = "10 of 44 segments have no video: whether it is in two parts cannot be told"
+    assert said in facts
+    assert not any("have no video" in fact for fact in check(write(tmp_path / "good")).facts)
+
+
+@pytest.mark.parametrize(("fold", "part"), [("train", "train"), ("valid", "val"), ("test", "test")])
+def test_an_empty_part_is_refused_in_words(tmp_path, fold, part):
+    def emptied(told):
+        told[fold] = {key: value[:0] for key, value in told[fold].items()}
+
+    root = write(tmp_path / "in", "mult", emptied)
+    assert check(root).problems == (f"no segment is in {part}",)
+    said = f"no segment is in {part}; correct mosei_senti_data.pkl, or obtain it again"
+    with pytest.raises(UserError, match=said):
+        prepare(root, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_folders_of_something_else(tmp_path):

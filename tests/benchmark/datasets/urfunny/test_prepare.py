@@ -191,6 +191,23 @@ def test_one_punchline_in_two_folds(tmp_path):
         prepare(root, tmp_path / "out")
 
 
+def test_an_empty_part_is_refused_in_words(tmp_path):
+    def no_dev(told):
+        told["data_folds"]["dev"] = []
+
+    def no_valid(told):
+        told["valid"] = {key: value[:0] for key, value in told["valid"].items()}
+
+    roots = {
+        "data_folds.pkl": write_sdk(tmp_path / "sdk", no_dev),
+        "humor.pkl": write_multibench(tmp_path / "multibench", no_valid),
+    }
+    for file, root in roots.items():
+        assert check(root).problems == ("no segment is in val",)
+        with pytest.raises(UserError, match=f"no segment is in val; correct {file}, or obtain"):
+            prepare(root, tmp_path / "out")
+
+
 def test_faults_of_multibenchs_pickle(tmp_path):
     def broken(told):
         told["train"]["text"][1] = 0

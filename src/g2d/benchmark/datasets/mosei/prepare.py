@@ -7,7 +7,6 @@ from pathlib import Path
 
 from g2d.benchmark.datasets.mosei.read import form_of, read_source
 from g2d.data.preparation import assemble
-from g2d.errors import UserError
 
 KIND = "mosei"
 
@@ -35,12 +34,11 @@ def prepare(
 
     Raises:
         UserError: The file is missing, damaged or holds what no data needs, a video is in two
-            parts of it, too much of it cannot be used, or `out` exists.
+            parts of it or a part is empty, too much of it cannot be used, or `out` exists.
     """
     form = form_of(root)
     source = read_source(root)
-    if source.problems:
-        raise UserError(f"{source.problems[0]}; correct {form.file}, or obtain it again")
+    source.refuse_problems()
     return assemble(
         out,
         KIND,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.mosei.forms import FORMS, KEYS, Form
 from g2d.benchmark.datasets.words.folds import Folds, read_folds, texts_of
+from g2d.benchmark.datasets.words.parts import empty_parts, in_two_parts, unnamed
 from g2d.benchmark.datasets.words.source import (
     Arrays,
     Source,
@@ -47,7 +48,7 @@ def read_source(root: str | Path) -> Source:
     """Reads all of the file in a folder into memory.
 
     A part in which a video of another is, is a problem: its speaker and its words would be on
-    both sides.
+    both sides. So is a part without segments.
 
     Raises:
         UserError: There is no such file, it is damaged, holds what it must not, or is not laid
@@ -57,8 +58,9 @@ def read_source(root: str | Path) -> Source:
     file = Path(root) / form.file
     folds = read_folds(file, form.keys)
     samples = folds.samples("mosei", form.labels, _target, _columns)
-    problems = _on_both_sides(samples)
-    return Source(form.kind, {"mosei": file}, samples, _Decode(folds, form), problems)
+    problems = (*empty_parts(samples), *in_two_parts(samples, "video"))
+    notes = unnamed(samples, "video")
+    return Source(form.kind, {"mosei": file}, samples, _Decode(folds, form), problems, notes)
 
 
 def sentiment(label: Any) -> float:
@@ -103,17 +105,6 @@ def _columns(name: Any) -> dict[str, str]:
     else:
         video = first.rpartition("[")[0] or first
     return {"name": " ".join(texts), "video": video}
-
-
-def _on_both_sides(samples: list[Sample]) -> tuple[str, ...]:
-    parts: dict[str, set[str]] = {}
-    for sample in samples:
-        parts.setdefault(sample.columns["video"], set()).add(sample.columns["part"])
-    return tuple(
-        f"video {video} is in {' and in '.join(sorted(found))}"
-        for video, found in parts.items()
-        if video and len(found) > 1
-    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from g2d.benchmark.datasets.urfunny.source import WIDTHS, checked_label
 from g2d.benchmark.datasets.words.folds import Folds, read_folds, texts_of
+from g2d.benchmark.datasets.words.parts import empty_parts
 from g2d.benchmark.datasets.words.source import (
     Arrays,
     Source,
@@ -31,7 +32,8 @@ def read_multibench(root: Path) -> Source:
     file = root / FILE
     folds = read_folds(file, [*_KEYS.values(), "labels"])
     samples = folds.samples("humor", "labels", _target, _columns)
-    return Source("multibench", {"humor": file}, samples, _Decode(folds))
+    files = {"humor": file}
+    return Source("multibench", files, samples, _Decode(folds), empty_parts(samples))
 
 
 def _target(label: Any) -> int:

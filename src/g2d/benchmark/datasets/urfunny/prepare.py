@@ -41,12 +41,11 @@ def prepare(
         `out`.
 
     Raises:
-        UserError: A file is missing, damaged or holds what no data needs, too much of it cannot
-            be used, or `out` exists.
+        UserError: A file is missing, damaged or holds what no data needs, a punchline is in two
+            folds or a fold is empty, too much of it cannot be used, or `out` exists.
     """
     source = read_source(root, context)
-    if source.problems:
-        raise UserError(f"{source.problems[0]}; correct {FILES['folds']}")
+    source.refuse_problems()
     names = [*WIDTHS, *(f"{name}-context" for name in WIDTHS)] if context else list(WIDTHS)
     return assemble(
         out,

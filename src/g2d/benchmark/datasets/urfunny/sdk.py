@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.pickles import load_pickle
 from g2d.benchmark.datasets.urfunny.source import WIDTHS, checked_label
+from g2d.benchmark.datasets.words.parts import empty_parts
 from g2d.benchmark.datasets.words.source import Arrays, Source, aligned, steps
 from g2d.data.preparation import Sample, UnusableError
 from g2d.errors import UserError
@@ -57,7 +58,7 @@ def read_sdk(root: Path, context: bool) -> Source:
             samples.append(Sample(id, target, files, {"part": part, "name": id}))
     keys = {str(name): name for fold in _PARTS for name in folds[fold]}
     decode = _Decode(content, keys, _vectors(content["words"], files["words"]), context)
-    return Source("sdk", files, samples, decode, tuple(problems))
+    return Source("sdk", files, samples, decode, (*empty_parts(samples), *problems))
 
 
 def _target(labels: Mapping[Any, Any], name: Any) -> int:

@@ -42,7 +42,7 @@ def look_through(
     report = inspect(
         samples, looked, lambda s: s.columns["part"], class_names, workers=0, progress=progress
     )
-    facts = [_folds(source.samples, known, noun)]
+    facts = [_folds(source.samples, known, noun), *source.notes]
     facts += [f"{name}: {count} numbers are not finite" for name, count in looked.strange.items()]
     labels = {sample.id: sample.target for sample in source.samples}
     problems = [*some(list(source.problems)), *some(looked.twins(labels))]

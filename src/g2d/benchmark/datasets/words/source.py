@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.data.preparation import Sample, UnusableError
+from g2d.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -32,10 +36,11 @@ class Source:
 
     Attributes:
         kind: Which of a dataset's distributions it is.
-        files: The pickles.
+        files: The pickles; the first says which segments are in which part.
         samples: In the order of the folds.
         decode: The arrays of a sample.
         problems: What is wrong with the folds themselves.
+        notes: What cannot be told of them.
     """
 
     kind: str
@@ -43,6 +48,19 @@ class Source:
     samples: list[Sample]
     decode: Decode
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def refuse_problems(self) -> None:
+        """Refuses folds that have a fault, and warns of what cannot be told of the others.
+
+        Raises:
+            UserError: They have.
+        """
+        if self.problems:
+            file = next(iter(self.files.values())).name
+            raise UserError(f"{self.problems[0]}; correct {file}, or obtain it again")
+        for note in self.notes:
+            logger.warning("%s", note)
 
 
 def steps(values: Any, modality: str, width: int) -> NDArray[np.float32]:
