@@ -108,6 +108,8 @@ def test_only_what_the_model_depends_on_is_masked() -> None:
     assert (factors["sound"] == 0).sum() == 50
     assert set(factors["sound"].unique().tolist()) == {0.0, 2.0}
     assert factors["sound"].shape == (1, 100)  # one mask for the batch
+    assert torch.equal(method.masked(widths, 3)["sound"], factors["sound"])  # and for the step
+    method.adjust_gradients()
     assert not torch.equal(method.masked(widths, 7)["sound"], factors["sound"])
 
 

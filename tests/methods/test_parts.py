@@ -17,19 +17,38 @@ PARTS = [(3, 3, 3, 3), (2, 7, 3)]
 # Methods of which a step in parts is another step with nothing absent as well: why.
 BY_PART: dict[str, str] = {
     "agm": "its factors follow the scores of a part",
-    "amco": "its features are masked anew for each part",
     "di_mml": "its contrastive loss has the samples of a part as negatives",
     "mis_me": "its heads normalise over the samples of a part",
-    "opm": "its features are dropped anew for each part",
     "pmr": "its coefficients follow the scores of a part",
-    "relearning": "its means are over those samples of a part that are not held out",
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in TRAINED if name not in BY_PART},
     "g2d_loss, printed": ("g2d_loss", {"preset": "printed"}),
     "g2d_loss, ensemble": ("g2d_loss", {"distill_to": "ensemble"}),
+    "agm, encoder": ("agm", {"modulated": "encoder", "window": (0.0, 1.0)}),
+    "relearning, accuracy": ("relearning", {"diagnosis": "accuracy"}),
+    **{
+        f"joint+smp, {suppression}": (
+            "joint+smp",
+            {"schedule": [1, 1, 2], "suppression": suppression, "rank_by": "train_batch"},
+        )
+        for suppression in ("complete", "partial")
+    },
+    "opm+smp": ("opm+smp", {"schedule": [1, 1, 2]}),
 }
-FAST = {"joint", "umt", "g2d", "g2d_loss", "g2d_loss, printed", "g2d_loss, ensemble", "mla"}
+FAST = {
+    "joint",
+    "umt",
+    "g2d",
+    "g2d_loss",
+    "g2d_loss, printed",
+    "g2d_loss, ensemble",
+    "mla",
+    "amco",
+    "opm",
+    "relearning",
+    "joint+smp, complete",
+}
 
 
 def whole(epoch: int) -> g2d.Batch:

@@ -26,7 +26,7 @@ class AMCo(Method):
 
     The model depends on m where m's share of softmax([z_1; …; z_k]), the mean over the samples of
     a step, is above σ. In the next step ⌊p d_m⌋ of its d_m features are zero, chosen anew for
-    every batch, and the others are divided by 1 - p;
+    every step, and the others are divided by 1 - p;
     p = p_max sin(π/2 min(1, e / (ε E))) in epoch e of E.
 
     Adaptive Mask Co-optimization of Zhou, Liang, Zheng, Xuan and Kumada, *Adaptive Mask
@@ -79,12 +79,14 @@ class AMCo(Method):
         self.rate = 0.0
         self.dependent: dict[str, Tensor] = {}
         self._shares: Tensor | None = None
+        self._factors: dict[str, Tensor] = {}
         if mask or weight:
             self.student.need_unimodal_logits(task.outputs)
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets p, the share of features masked in this epoch."""
         self.rate = amco_mask_rate(epoch, self.loop.epochs, self.mask, self.ramp)
+        self._factors = {}
 
     def modulation(self) -> Modulation | None:
         """Masks features."""
@@ -93,15 +95,19 @@ class AMCo(Method):
     def masked(
         self, widths: Mapping[str, int], size: int, present: Present | None = None
     ) -> dict[str, Tensor]:
-        """Factors `(1, d_m)`: with zeros for the modalities that the model depends on."""
-        if not (self.rate and self.dependent):
-            return {}
+        """Factors `(1, d_m)`: with zeros for the modalities that the model depends on.
+
+        All batches of a step have the same.
+        """
+        if self._factors or not (self.rate and self.dependent):
+            return self._factors
         device, factors = self.student.device, {}
         for name in sorted(widths):
             order = torch.randperm(widths[name], generator=self.generator)
             factor = amco_mask_factors(order, self.rate)
             depends = self.dependent[name].to(device, non_blocking=True)
             factors[name] = torch.where(depends, factor.to(device, non_blocking=True), 1.0)[None]
+        self._factors = factors
         return factors
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -117,6 +123,7 @@ class AMCo(Method):
 
     def modify_gradients(self) -> None:
         """Changes no gradient; notes what the model depends on, for the next step."""
+        self._factors = {}
         if self._shares is None:
             return
         shares = sum_over_ranks(self._shares)

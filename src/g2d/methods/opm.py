@@ -82,6 +82,9 @@ class OPM(Method):
         self.epoch = 0
         self.rates: dict[str, Tensor] = {}
         self._now: dict[str, Tensor] | None = None
+        # Samples of this step, as far as they are known, and the noise of those still to come.
+        self._size = 0
+        self._noise = torch.empty(1, 0)
         if drop_rate:
             self.student.need_unimodal_logits(task.outputs, detached=True)
 
@@ -93,7 +96,11 @@ class OPM(Method):
     def begin_epoch(self, epoch: int) -> None:
         """Ends the warm-up."""
         self.epoch = epoch
-        self._now = None
+        self._end_step()
+
+    def on_step_start(self, *batches: Batch) -> None:
+        """Counts the samples, so that the noise of all batches is that of one with all of them."""
+        self._size = sum(len(batch) for batch in batches)
 
     def modulation(self) -> Modulation | None:
         """Drops features."""
@@ -111,8 +118,7 @@ class OPM(Method):
         if not self._now:
             return {}
         keep, left = {}, []
-        for name in sorted(widths):
-            noise = uniform_over_ranks(size, self.generator)
+        for name, noise in zip(sorted(widths), self._noise_of(len(widths), size), strict=True):
             keep[name] = noise.to(self.student.device, non_blocking=True) >= self._now[name]
             mask = (present or {}).get(name)
             left.append(keep[name] if mask is None else keep[name] & mask)
@@ -120,6 +126,17 @@ class OPM(Method):
         share = torch.stack([self._now[name] * width for name, width in widths.items()]).sum()
         scale = 1 / (1 - share / sum(widths.values())) if self.rescale else share.new_ones(())
         return {name: ((keep[name] | bare) * scale)[:, None] for name in widths}
+
+    def _noise_of(self, k: int, size: int) -> Tensor:
+        """The noise of the next samples of the step, `(k, B)`."""
+        if self._noise.shape[1] < size:
+            ahead, self._size = max(self._size, size), 0
+            self._noise = torch.stack([uniform_over_ranks(ahead, self.generator) for _ in range(k)])
+        noise, self._noise = self._noise[:, :size], self._noise[:, size:]
+        return noise
+
+    def _end_step(self) -> None:
+        self._now, self._size, self._noise = None, 0, torch.empty(1, 0)
 
     def _rates_of_step(self) -> dict[str, Tensor]:
         """The rates of this step, from the scores of the step before; none where nothing drops."""
@@ -145,7 +162,7 @@ class OPM(Method):
 
     def modify_gradients(self) -> None:
         """Changes no gradient; sets the rates for the next step."""
-        self._now = None
+        self._end_step()
         if self.drop_rate:
             self.rates = drop_rates(self.scores.read(), self.drop_rate, self.gain)
 

@@ -83,6 +83,7 @@ class Relearning(Method):
         self._epoch = 0
         self._initial: dict[str, list[Tensor]] = {}
         self._validation: dict[str, float] = {}
+        self._weight: Tensor | None = None
 
     def on_fit_start(self, loop: Loop) -> None:
         """Keeps the weights that the encoders begin with."""
@@ -99,7 +100,7 @@ class Relearning(Method):
 
     def begin_epoch(self, epoch: int) -> None:
         """Diagnoses and re-initialises, where it is time."""
-        self._epoch = epoch
+        self._epoch, self._weight = epoch, None
         if epoch not in self.moments:
             return
         gaps = self._purity_gaps() if self.diagnosis == "purity" else self._accuracy_gaps()
@@ -112,16 +113,28 @@ class Relearning(Method):
                 ):
                     now.lerp_(first.to(now), back)
 
+    @property
+    def holding_out(self) -> bool:
+        """Whether samples are held out in this epoch."""
+        return self.diagnosis == "purity" and any(self._epoch < moment for moment in self.moments)
+
+    def on_step_start(self, *batches: Batch) -> None:
+        """Counts the samples of the step that are not held out."""
+        if self.holding_out:
+            learnt = torch.cat([self._learnt(batch) for batch in batches])
+            self._weight = _weight_of(learnt)
+
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The fused loss of the samples that are not held out."""
-        if self.diagnosis != "purity" or not any(self._epoch < moment for moment in self.moments):
+        if not self.holding_out:
             return super().objective(outputs, batch)
-        learnt = ~self._held(batch.index).to(outputs.logits.device, non_blocking=True)
+        learnt = self._learnt(batch)
         losses = torch.where(learnt, self.task.losses(outputs.logits, batch.target), 0.0)
-        # over all processes, so that several train as one does
-        there, size = sum_over_ranks(torch.stack([learnt.sum(), torch.ones_like(learnt).sum()]))
-        weight: Tensor = size / there.clamp(min=1)
-        return losses.mean() * weight
+        return losses.mean() * (_weight_of(learnt) if self._weight is None else self._weight)
+
+    def modify_gradients(self) -> None:
+        """Changes no gradient; the next step counts anew."""
+        self._weight = None
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
         """Notes the accuracy of every modality's unimodal logits."""
@@ -130,6 +143,9 @@ class Relearning(Method):
     def stage(self) -> str:
         """Whether this epoch begins with encoders that have gone back."""
         return "re-learning" if self._epoch in self.moments else "joint"
+
+    def _learnt(self, batch: Batch) -> Tensor:
+        return ~self._held(batch.index).to(self.student.device, non_blocking=True)
 
     def _held(self, index: Tensor) -> Tensor:
         """Whether samples are held out: by their row alone, spread evenly over the rows."""
@@ -175,6 +191,13 @@ class Relearning(Method):
             value = hits_of / max(count, 1) - self._validation.get(name, math.nan)
             gaps[name] = abs(value) if math.isfinite(value) and count else 0.0
         return _agreed(gaps)
+
+
+def _weight_of(learnt: Tensor) -> Tensor:
+    """All samples over those that are learnt from, in all processes: several train as one does."""
+    there, size = sum_over_ranks(torch.stack([learnt.sum(), torch.ones_like(learnt).sum()]))
+    weight: Tensor = size / there.clamp(min=1)
+    return weight
 
 
 def _agreed(gaps: Mapping[str, float]) -> dict[str, float]:
