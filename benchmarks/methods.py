@@ -231,7 +231,8 @@ def main() -> None:
     peaks = {name: round(peak_in_child(name, arguments), 1) for name in ["joint", *own_step]}
     result: dict[str, Any] = {
         "command": f"python benchmarks/methods.py --rounds {arguments.rounds} "
-        f"--threads {arguments.threads} --setups {' '.join(arguments.setups)}",
+        f"--threads {arguments.threads} --setups {' '.join(arguments.setups)}"
+        + (f" --methods {' '.join(arguments.methods)}" if arguments.methods else ""),
         "environment": environment(),
         "peak_MiB": peaks,
         "methods": {},
