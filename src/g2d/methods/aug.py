@@ -51,7 +51,7 @@ class AUG(Alternating):
 
     Example:
         >>> import torch, g2d
-        >>> widths = {"sound": 4, "image": 4}
+        >>> widths, _ = {"sound": 4, "image": 4}, torch.manual_seed(3)
         >>> encoders = {name: torch.nn.Linear(3, 4) for name in widths}
         >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion(widths, outputs=2))
         >>> method = AUG(model, g2d.Classification(2))
