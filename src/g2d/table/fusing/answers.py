@@ -64,8 +64,8 @@ class Answers:
                 )
             return unit.logit(eps=1e-6)[:, None]
         if not probabilities:
-            return self.values
-        shares = self.values.clamp(least, 1 - least)
+            return self.values.float()
+        shares = self.values.float().clamp(least, 1 - least)
         return shares.logit() if isinstance(task, MultiLabel) else shares.log()
 
 
@@ -108,9 +108,7 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
             f"{'empty' if cell is None else repr(cell)}, expected a number; {hint}"
         )
     _check_numbers(file, columns, values)
-    return Answers(
-        [ids[row] for row in there], columns, values.float(), ids, has_ids(table, id_column)
-    )
+    return Answers([ids[row] for row in there], columns, values, ids, has_ids(table, id_column))
 
 
 def _check_numbers(file: Path, columns: Sequence[str], values: Tensor) -> None:

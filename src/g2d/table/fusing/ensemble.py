@@ -23,7 +23,7 @@ from g2d.table.fusing.truth import Meant, classes, say_unlabelled
 from g2d.table.predict import in_words, probabilities
 from g2d.table.reading.source import read_table
 from g2d.table.reading.spreadsheet import harmless
-from g2d.tasks import Classification, MultiLabel, Task, task_from
+from g2d.tasks import Classification, MultiLabel, Regression, Task, task_from
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,13 @@ def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) ->
     """A table of the fused predictions: id, prediction, and a probability a class."""
     names = _names(fused.task)
     answers, shares = in_words(fused.task, logits), probabilities(fused.task, logits)
+    digits = fused.task.digits if isinstance(fused.task, Regression) else 8
     rows = [
-        [id, said if isinstance(said, str) else f"{said:.6g}", *(f"{row[n]:.6g}" for n in names)]
+        [
+            id,
+            said if isinstance(said, str) else f"{said:.{digits}g}",
+            *(f"{row[n]:.6g}" for n in names),
+        ]
         for id, said, row in zip(ids, answers, shares, strict=True)
     ]
     with atomic(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:

@@ -64,7 +64,7 @@ def one_column(
             )
         return Classification(found.names), torch.from_numpy(found.values).long()
     found = usable(table, target, read_target(cells, target, "regression"))
-    truth = torch.from_numpy(found.values).float()
+    truth = torch.from_numpy(found.values)
     _say_far(models, truth)
     everything = torch.cat([truth, *(said.values[:, 0] for said in models.values())])
     return Regression.fit(everything), truth
