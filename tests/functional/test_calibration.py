@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -126,6 +127,21 @@ def test_if_all_is_noise_one_is_left() -> None:
     assert (F.fit_ensemble_weights(CLASSES, logits, target) > 0).sum() == 1
     with pytest.raises(g2d.UserError, match="nothing to fit weights on"):
         F.fit_ensemble_weights(CLASSES, logits, target[:0])
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_numbers_are_weighed_as_least_squares_weighs_them(loss: str, unit: float) -> None:
+    """Two models of numbers, one nearly twice as far off: in the middle of a wide range."""
+    generator = torch.Generator().manual_seed(0)
+    target = unit * torch.randn(300, generator=generator).double()
+    said = [target + unit * s * torch.randn(300, generator=generator) for s in (0.3, 0.5)]
+    task = g2d.Regression(-20 * unit, 20 * unit, unit, loss=loss)
+    logits = [task.scale(numbers).logit()[:, None] for numbers in said]
+    weights = F.fit_ensemble_weights(task, logits, target)
+    best = np.linalg.lstsq(torch.stack(said, 1).numpy(), target.numpy(), rcond=None)[0]
+    tolerance = 0.05 if loss == "squared" else 0.15
+    np.testing.assert_allclose(weights.numpy(), best, atol=tolerance)
 
 
 def test_few_samples_stay_near_equal_weights() -> None:

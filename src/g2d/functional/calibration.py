@@ -101,11 +101,12 @@ def fit_ensemble_weights(
     weights = _weights_of(task, given, target, present, kept)
     while drop and len(kept) > 1:
         losses = _losses(task, given, target, present, weights)
+        nat = _nat(task, ensemble_logits(given, present, weights), target)
         tried = {}
         for one in kept:
             fewer = [m for m in kept if m != one]
             without = _weights_of(task, given, target, present, fewer)
-            cost = _losses(task, given, target, present, without) - losses
+            cost = (_losses(task, given, target, present, without) - losses) / nat
             error = cost.std() / len(cost) ** 0.5 if len(cost) > 1 else torch.inf
             tried[one] = (float(cost.mean() - error), without)
         least = min(tried, key=lambda one: tried[one][0])
@@ -163,20 +164,34 @@ def _weights_of(
     there = _spread(torch.full((len(kept),), 1 / len(kept), device=device), kept, k)
     scale = torch.zeros((), device=device, requires_grad=True)
     mean = ensemble_logits(logits, present, there)
+    nat = _nat(task, mean, target)
     _minimise(
-        [scale], lambda: task.loss(scale.exp() * mean, target) + _RIDGE * scale.square().sum()
+        [scale], lambda: task.loss(scale.exp() * mean, target) / nat + _RIDGE * scale.square().sum()
     )
     equal = scale.detach().exp() * there
+    nat = _nat(task, scale.detach().exp() * mean, target)
     # The square of a free number is never negative.
     roots = torch.ones(len(kept), device=device, requires_grad=True)
 
     def loss() -> Tensor:
         shares = roots.square()
         fused = ensemble_logits(logits, present, equal * _spread(shares, kept, k))
-        return task.loss(fused, target) + (shares - 1).square().sum() / len(target)
+        return task.loss(fused, target) / nat + (shares - 1).square().sum() / len(target)
 
     _minimise([roots], loss)
     return equal * _spread(roots.detach().square(), kept, k)
+
+
+def _nat(task: Task, logits: Tensor, target: Tensor) -> float:
+    """How much of the task's loss is one nat, so that a loss and a prior can be added.
+
+    Cross-entropy is in nats. A squared error is, divided by twice its mean: the negative logarithm
+    of a normal density whose variance that is; an absolute one, divided by its mean (Laplace).
+    """
+    if not isinstance(task, Regression):
+        return 1.0
+    error = task.loss(logits, target).item()
+    return max(error if task.absolute else 2 * error, 1e-12)
 
 
 def _spread(values: Tensor, kept: list[int], k: int) -> Tensor:

@@ -67,7 +67,16 @@ def one_column(
     truth = torch.from_numpy(found.values)
     _say_far(models, truth)
     everything = torch.cat([truth, *(said.values[:, 0] for said in models.values())])
-    return Regression.fit(everything), truth
+    return _roomy(Regression.fit(everything)), truth
+
+
+def _roomy(task: Regression) -> Regression:
+    """With as much room on both sides as the numbers take.
+
+    Logits are weighed, and at the ends of the range a small difference is one of many logits.
+    """
+    room = task.high - task.low
+    return Regression(task.low - room, task.high + room, task.std)
 
 
 def positive_of(name: str, said: Answers, classes: Sequence[str], given: str | None = None) -> str:
