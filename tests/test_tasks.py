@@ -398,3 +398,9 @@ def test_the_terms_of_macro_f1_are_the_jackknifes() -> None:
     expected = whole + influence - influence.mean()
     found = task.terms(logits, target).double()
     torch.testing.assert_close(found, expected.double(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0], [float("nan"), 1.0], [np.inf, 1.0]])
+def test_weights_of_classes_that_are_none_are_refused(weights) -> None:
+    with pytest.raises(UserError, match="expected numbers from 0, not all of them 0"):
+        g2d.Classification(2, weights)

@@ -99,6 +99,23 @@ def _splits(task: Task, target: np.ndarray) -> Splits:
     return Splits(spec, part(slice(0, 60)), part(slice(60, 90)), part(slice(90, 120)))
 
 
+def test_a_class_of_weight_0_is_as_good_as_absent_and_nothing_is_printed(capfd) -> None:
+    """libsvm and liblinear print, in C, that a class has no rows, and libsvm then fails."""
+    rng = np.random.default_rng(0)
+    task = Classification(["a", "b", "c"], weights=[1.0, 2.0, 0.0])
+    x, y = rng.normal(size=(90, 3)).astype(np.float32), np.arange(90) % 3
+    x[:, 0] += 3 * y
+    parts = [ArraySplit({"m": x}, y) for _ in range(3)]
+    floors = fit_floors(Splits(DatasetSpec("d", task, {"m": (3,)}, "p", "f"), *parts))
+    assert set(floors.logits) == {"guess", "boosting", "linear", "svm"}
+    for name in ("boosting", "linear", "svm"):
+        said = floors.logits[name]["val"]
+        assert not (said.argmax(dim=1) == 2).any()
+        assert (said.argmax(dim=1) == torch.from_numpy(y))[y < 2].float().mean() > 0.9
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
 def test_guessing_is_the_commonest_class_no_label_and_the_mean() -> None:
     y = (X[:, 0] > 0.7).astype(np.int64)
     splits = _splits(Classification(2), y)

@@ -103,7 +103,8 @@ def fit(
         task: What is predicted. Numbers are fitted with mean 0 and variance 1.
         matrix: `(N, d)`.
         target: As the task has it.
-        weights: Of the rows; all the same when not given.
+        weights: Of the rows; all the same when not given. Those of weight 0 are not shown to it:
+            libsvm and liblinear print lines of their own about a class that has no others.
 
     Raises:
         UserError: It cannot be fitted, or is of the wrong kind.
@@ -111,6 +112,9 @@ def fit(
     clone = require("sklearn.base", "tables").clone
     if not isinstance(task, Regression):
         _check_classifier(estimator)
+    if weights is not None and not weights.all():
+        counts = np.flatnonzero(weights)
+        matrix, target, weights = matrix[counts], target[counts], weights[counts]
     try:
         if isinstance(task, Regression):
             unit = task.scale(target).double().numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import copy
 from typing import Literal, get_args
@@ -64,6 +65,10 @@ class Classification(Task):
             raise UserError(f"classification needs 2 classes or more, got {len(names)}")
         if weights is not None and len(weights) != len(names):
             raise UserError(f"got {len(weights)} weights, expected one for each of {len(names)}")
+        if weights is not None and not (min(weights) >= 0 and 0 < sum(weights) < math.inf):
+            raise UserError(
+                f"got weights {list(weights)}, expected numbers from 0, not all of them 0"
+            )
         check_choice("selects", selects, get_args(Selects))
         if selects == "mae" and len(names) == 2:
             raise UserError("got selects=mae and 2 classes, of which it says what accuracy does")
