@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from g2d.table.columns.asked import Asked
 from g2d.table.columns.targets import Target
 from g2d.table.declared import declare
+from g2d.table.inspection.looks import unlabelled
 from g2d.table.kinds import Kind
 from g2d.table.reading.numbers import Decimal, reading_note, with_plain_numbers
 from g2d.table.reading.numerals import Written
@@ -75,6 +76,8 @@ class Contents:
         table, readings = with_plain_numbers(read_table(source, folder), numbers, target)
         cells = asked.cells(table.column(target))
         values = asked.target(cells, target)
+        for note in unlabelled(values, cells):
+            logger.warning("%s: %s", table.name, note)
         declared = declare(table, target, modalities, split, weight)
         used = {target, *(c for kind in declared.kinds.values() for c in kind.columns)}
         for name, reading in readings.items():

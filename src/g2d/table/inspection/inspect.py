@@ -10,7 +10,7 @@ from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
 from g2d.table.columns.schema import infer, make_kinds
 from g2d.table.columns.targets import TaskName, rare, read_target
-from g2d.table.inspection.looks import opened, shortened
+from g2d.table.inspection.looks import opened, shortened, unlabelled
 from g2d.table.inspection.offers import offers_for
 from g2d.table.inspection.suspects import copies_in, groups_in, twins_of
 from g2d.table.kinds import Kind, Tabular
@@ -76,6 +76,7 @@ def inspect_table(
     if answer.unusable:
         left_out = share(len(answer.unusable), len(table))
         notes.append(f"left out: {left_out} rows without a usable target")
+    notes += unlabelled(answer, table.column(target))
     for name, count in rare(answer).items():
         notes.append(f"class {name!r} comes {count} time{'s' * (count > 1)} only")
     data: dict[str, Any] = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from g2d.errors import UserError
+from g2d.table.columns.targets import Target
 from g2d.table.kinds import Kind
+from g2d.table.kinds.base import share
+from g2d.table.reading.cells import Cell
 from g2d.table.reading.source import Table
 
 _FILES, _CELLS = 20, 400
@@ -57,3 +60,25 @@ def _spread(table: Table, kind: Kind, count: int) -> list[int]:
     rows = [row for row in places.tolist() if any(cells[row] is not None for cells in columns)]
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
     return [rows[place] for place in chosen.tolist()]
+
+
+def unlabelled(target: Target, cells: Sequence[Cell]) -> list[str]:
+    """How many rows of several labels have an empty cell, and how to say that they have none.
+
+    Args:
+        target: Any.
+        cells: Of its column.
+
+    Example:
+        >>> from g2d.table.columns.targets import read_target
+        >>> cells = ["wet|cold", "wet", None, "none"]
+        >>> unlabelled(read_target(cells, "sky"), cells)[0][:36]
+        '1 of 4 (25 %) rows have an empty cel'
+    """
+    empty = sum(cell is None for cell in cells)
+    if target.task != "multilabel" or not empty:
+        return []
+    return [
+        f"{share(empty, len(cells))} rows have an empty cell in the place of labels: these are not "
+        "known, and the rows are left out; where a row has no label, write none or []"
+    ]

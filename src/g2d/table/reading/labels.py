@@ -15,6 +15,8 @@ _SHARE = {"|": 0.02, ";": 0.1, ",": 0.1}
 # Of the labels in cells with several, so many come alone or at another place too.
 _RECUR = 0.5
 _LIST = "["
+# Alone in a cell, in any capitals: the row has no label.
+_NONE = "none"
 
 
 def separator_of(cells: Sequence[str]) -> str:
@@ -62,13 +64,18 @@ def odd_cells(cells: Sequence[Cell]) -> list[int]:
 
 
 def split_labels(cell: Cell, sign: str) -> list[str]:
-    """The labels of a cell, in their order.
+    """The labels of a cell, in their order; none where it is the word `none`, or `[]`.
+
+    An empty cell is another thing, a row whose labels are not known, which is for the caller. A
+    label that is called none is written `["none"]`.
 
     Example:
+        >>> split_labels("None", "|"), split_labels("[]", "|"), split_labels('["none"]', "|")
+        ([], [], ['none'])
         >>> split_labels("wet | cold", "|"), split_labels('["wet", "cold"]', "[")
         (['wet', 'cold'], ['wet', 'cold'])
     """
-    if cell is None:
+    if cell is None or cell.casefold() == _NONE:
         return []
     if _is_list(cell):
         try:
