@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -29,11 +29,15 @@ from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.columns.targets import TaskName
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame
+from g2d.table.estimators.targets import weights_of
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
 from g2d.table.remarks import predictions_of
 
-TARGET = "the target"
+if TYPE_CHECKING:
+    import pandas
+
+TARGET, WEIGHT = "the target", "sample_weight"
 _NAME = "model"
 
 
@@ -81,11 +85,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             for name in self.predictor_.preprocessing.kinds
         }
 
-    def _fit(self, X: Any, target: NDArray[np.generic], task: TaskName) -> None:
+    def _fit(self, X: Any, target: NDArray[np.generic], task: TaskName, sample_weight: Any) -> None:
         """Trains on `X` and the cells of the target."""
         frame, modalities = as_frame(X, self.modalities)
         if len(frame) != len(target):
             raise UserError(f"got X of {len(frame)} rows and y of {len(target)}")
+        weights = weights_of(sample_weight, len(frame))
         if not 0 < self.validation_fraction < 1:
             raise UserError(
                 f"got validation_fraction={self.validation_fraction:g}, expected a share between "
@@ -95,7 +100,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = len(self.feature_names_in_)
         experts = dict(self.experts or {})
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        frame = frame.assign(**{TARGET: target})
+        column = _free_column(frame, TARGET)
+        frame = frame.assign(**{column: target})
+        weight = None if weights is None else _free_column(frame, WEIGHT)
+        if weight is not None:
+            frame = frame.assign(**{weight: weights})
         division = _division(target, task, self.validation_fraction, seed)
         with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng():
 
@@ -105,7 +114,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 if names is not None:
                     some = names if modalities is None else {n: modalities[n] for n in names}
                 cache = Path(temporary) / "cache"
-                data = TableData(frame, TARGET, some, task, {}, self.folder, cache)
+                data = TableData(frame, column, some, task, {}, self.folder, cache, weight=weight)
                 return data.splits(division)
 
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
@@ -161,7 +170,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "predictor_")
         frame, _ = as_frame(X, self.modalities)
         got = [str(name) for name in frame.columns]
-        if frame is not X and got != list(self.feature_names_in_):
+        if not hasattr(X, "columns") and got != list(self.feature_names_in_):
             raise UserError(
                 f"got X of {len(got)} columns in all, expected the {self.n_features_in_} of fit, "
                 "modality by modality"
@@ -196,6 +205,14 @@ def _modalities_of(recipe: Recipe) -> list[str] | None:
     """Those of its data, where it is on some of them only."""
     names = recipe.data.get("modalities") if isinstance(recipe.data, Mapping) else None
     return None if names is None else list(names)
+
+
+def _free_column(frame: pandas.DataFrame, name: str) -> str:
+    """A name like this one that no column has."""
+    taken = {str(column).strip() for column in frame.columns}
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _free(out: Path) -> str:

@@ -61,8 +61,14 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains teachers and student.
+
+        Args:
+            X: One row a sample.
+            y: One class a row.
+            sample_weight: From 0, one a row: training draws rows in proportion to them. They act on
+                training alone: rows of the validation count the same.
 
         Raises:
             UserError: The rows cannot be used.
@@ -73,7 +79,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise UserError(f"got one class only, {self.classes_[0]!r}; expected 2 or more")
         self._prior = np.bincount(codes) / len(codes)
-        self._fit(X, codes, "classification")
+        self._fit(X, codes, "classification", sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

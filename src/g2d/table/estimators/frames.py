@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from g2d.errors import UserError, require
+from g2d.table.reading.source import with_index
 
 if TYPE_CHECKING:
     import pandas
@@ -19,8 +20,9 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
     """A DataFrame of any input, and its modalities as a recipe says them.
 
     Args:
-        inputs: A DataFrame; an array `(N, d)`, whose columns `modalities` shares out; or a mapping
-            of arrays by modality, `(N, d)` vectors or `(N, T, d)` sequences.
+        inputs: A DataFrame, or what has `to_pandas`; an array `(N, d)`, whose columns `modalities`
+            shares out; or a mapping of arrays by modality, `(N, d)` vectors or `(N, T, d)`
+            sequences.
         modalities: For a DataFrame as in recipes, or `None` to read them off the cells; for an
             array, columns by modality: a slice, or numbers.
 
@@ -33,8 +35,15 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
         (['a 0', 'a 1', 'b 0'], {'kind': 'features', 'columns': ['b 0']})
     """
     pandas = require("pandas", "tables")
+    if hasattr(inputs, "to_pandas"):  # of polars, Arrow, and others
+        inputs = inputs.to_pandas()
     if isinstance(inputs, pandas.DataFrame):
-        return inputs, modalities
+        if inputs.columns.nlevels > 1:
+            raise UserError(
+                f"got X whose columns have {inputs.columns.nlevels} levels of names, expected one; "
+                "join them: X.columns = ['_'.join(map(str, name)) for name in X.columns]"
+            )
+        return with_index(inputs), modalities
     if isinstance(inputs, Mapping):
         return _from_arrays({name: np.asarray(array) for name, array in inputs.items()})
     array = np.asarray(inputs)

@@ -26,15 +26,21 @@ class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains teachers and student.
+
+        Args:
+            X: One row a sample.
+            y: One number a row.
+            sample_weight: From 0, one a row: training draws rows in proportion to them. They act on
+                training alone: rows of the validation count the same.
 
         Raises:
             UserError: The rows cannot be used.
         """
         target = numbers_of(y)
         self._mean = float(target.mean())
-        self._fit(X, target, "regression")
+        self._fit(X, target, "regression", sample_weight)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

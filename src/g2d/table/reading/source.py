@@ -158,13 +158,21 @@ def _file_parts(path: Path, rows: int) -> Iterator[Part]:
         raise UserError(f"{path} cannot be read as a table: {said}") from None
 
 
-def _frame_parts(frame: pandas.DataFrame, rows: int) -> Iterator[Part]:
+def with_index(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A DataFrame whose index, where it has a name, is a column like others, as in every file.
+
+    Raises:
+        UserError: A column has that name, too.
+    """
     named = [name for name in frame.index.names if name is not None]
-    if named:  # an index with a name is a column like others, as it is in every file
-        try:
-            frame = frame.reset_index(level=named)
-        except ValueError as error:
-            raise UserError(f"the DataFrame's index: {error}; rename it") from None
+    try:
+        return frame.reset_index(level=named) if named else frame
+    except ValueError as error:
+        raise UserError(f"the DataFrame's index: {error}; rename it") from None
+
+
+def _frame_parts(frame: pandas.DataFrame, rows: int) -> Iterator[Part]:
+    frame = with_index(frame)
     for start in range(0, max(1, len(frame)), rows):
         part = frame.iloc[start : start + rows]
         columns = [part.iloc[:, place].tolist() for place in range(part.shape[1])]
