@@ -86,3 +86,29 @@ def test_weights_that_are_none_are_refused(weights, line):
         with pytest.raises(UserError) as caught:
             model.fit(frame(), Y, sample_weight=weights)
         assert line in str(caught.value)
+
+
+def test_columns_that_are_not_used_are_named_at_fit():
+    X = frame().assign(id=np.arange(80), split="train")
+    with pytest.warns(UserWarning, match="columns of X that are not used: ") as caught:
+        g2d.G2DClassifier(**QUICK).fit(X, Y, sample_weight=np.ones(80))
+    (line,) = [str(one.message) for one in caught]
+    assert "id (" in line
+    assert "split (looks like splits, and fit draws its own validation)" in line
+    assert "sample_weight" not in line
+    assert caught[0].filename == __file__
+
+
+def test_an_array_of_another_width_is_refused_and_flags_are_numbers():
+    X = np.random.default_rng(0).random((80, 5)) > 0.5
+    X[:, 0] = Y
+    model = g2d.G2DClassifier({"left": [0, 1], "right": [2]}, **QUICK).fit(X, Y)
+    assert model.score(X, Y) > 0.9
+    with pytest.raises(UserError, match="got X of 6 columns, expected the 5 of fit"):
+        model.predict(np.zeros((3, 6)))
+
+
+def test_arrays_of_different_shapes_are_refused_in_words():
+    steps = [np.zeros((2 + row % 3, 2)) for row in range(80)]
+    with pytest.raises(UserError, match="walk: got arrays of different shapes, expected"):
+        g2d.G2DClassifier(**QUICK).fit({"walk": steps, "other": np.zeros((80, 2))}, Y)

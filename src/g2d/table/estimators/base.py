@@ -28,10 +28,11 @@ from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.columns.targets import TaskName
 from g2d.table.dataset import TableData
-from g2d.table.estimators.frames import as_frame
+from g2d.table.estimators.frames import as_frame, unread
 from g2d.table.estimators.targets import weights_of
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
+from g2d.table.reading.source import Table
 from g2d.table.remarks import predictions_of
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             )
         self.feature_names_in_ = np.array([str(name) for name in frame.columns], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
+        self._width = _width(X)
+        tables: list[Table] = []
         experts = dict(self.experts or {})
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         column = _free_column(frame, TARGET)
@@ -115,6 +118,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                     some = names if modalities is None else {n: modalities[n] for n in names}
                 cache = Path(temporary) / "cache"
                 data = TableData(frame, column, some, task, {}, self.folder, cache, weight=weight)
+                tables.append(data.contents.table)
                 return data.splits(division)
 
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
@@ -132,6 +136,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             known = [one["confidence"] for one in taught if "confidence" in one]
             self.confidence_ = known[-1]["heldout"] if known else {}
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
+        if modalities is None and (note := unread(tables[0], column, weight)):
+            warnings.warn(note, UserWarning, stacklevel=_of_the_caller())
 
     def _recipe(self, seed: int, experts: Mapping[str, Any]) -> Recipe:
         """The recipe that `train` and `train_auto` take."""
@@ -169,6 +175,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "predictor_")
         frame, _ = as_frame(X, self.modalities)
+        if _width(X) != self._width:
+            raise UserError(f"got X of {_width(X)} columns, expected the {self._width} of fit")
         got = [str(name) for name in frame.columns]
         if not hasattr(X, "columns") and got != list(self.feature_names_in_):
             raise UserError(
@@ -205,6 +213,11 @@ def _modalities_of(recipe: Recipe) -> list[str] | None:
     """Those of its data, where it is on some of them only."""
     names = recipe.data.get("modalities") if isinstance(recipe.data, Mapping) else None
     return None if names is None else list(names)
+
+
+def _width(X: Any) -> int | None:
+    """Columns of an array; of a frame or a mapping names say what they are."""
+    return None if hasattr(X, "columns") or isinstance(X, Mapping) else int(np.shape(X)[1])
 
 
 def _free_column(frame: pandas.DataFrame, name: str) -> str:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from g2d.errors import UserError, require
-from g2d.table.reading.source import with_index
+from g2d.table.columns.schema import infer
+from g2d.table.reading.source import Table, with_index
 
 if TYPE_CHECKING:
     import pandas
 
 Spec = Mapping[str, Any]
+# Of columns that are not used, as many are named.
+_SHOWN = 5
 
 
 def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Spec | None]:
@@ -45,7 +48,7 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
             )
         return with_index(inputs), modalities
     if isinstance(inputs, Mapping):
-        return _from_arrays({name: np.asarray(array) for name, array in inputs.items()})
+        return _from_arrays({name: _array(name, array) for name, array in inputs.items()})
     array = np.asarray(inputs)
     if array.ndim != 2:
         raise UserError(
@@ -60,6 +63,31 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
     return _from_arrays(
         {name: _columns(array, name, chosen) for name, chosen in modalities.items()}
     )
+
+
+def unread(table: Table, target: str, weight: str | None) -> str:
+    """Which columns of a frame that says no modalities are not learned from, and why, in words."""
+    found = infer(table, target, [] if weight is None else [weight])
+    left = [f"{name} ({why})" for name, why in found.unused.items() if name != weight]
+    if found.split is not None:
+        left.append(f"{found.split} (looks like splits, and fit draws its own validation)")
+    if not left:
+        return ""
+    more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+    return (
+        f"columns of X that are not used: {', '.join(left[:_SHOWN])}{more}; name them in "
+        "modalities to use them"
+    )
+
+
+def _array(name: str, values: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise UserError(
+            f"{name}: got arrays of different shapes, expected (N, d) or (N, T, d); fill the "
+            "shorter ones with zeros, or give a DataFrame with a list in each cell"
+        ) from None
 
 
 def _columns(array: np.ndarray[Any, Any], name: str, chosen: Any) -> np.ndarray[Any, Any]:
@@ -85,7 +113,8 @@ def _from_arrays(
         raise UserError(f"got arrays of different lengths, {lengths}; expected one row a sample")
     columns: dict[str, Any] = {}
     spec: dict[str, Any] = {}
-    for name, array in arrays.items():
+    for name, given in arrays.items():
+        array = given.astype(np.int8) if given.dtype == bool else given  # flags count as 0 and 1
         if array.ndim == 2:
             names = [f"{name} {number}" for number in range(array.shape[1])]
             columns |= dict(zip(names, array.T, strict=True))
