@@ -73,7 +73,7 @@ def test_probes_come_near_the_best_linear_model() -> None:
         best = (head(part(held[name])).argmax(dim=1) == truth).float().mean().item()
         assert record[f"val/{name}/accuracy"] == pytest.approx(best, abs=0.03)
     assert record["val/sharp/accuracy"] > record["val/blurred/accuracy"] + 0.2
-    assert doctor.sentence().endswith("Read by linear probes: sharp, blurred.")
+    assert doctor.sentence().endswith("Read by linear probes: sharp and blurred.")
 
 
 def test_a_batch_is_answered_before_it_is_learned() -> None:

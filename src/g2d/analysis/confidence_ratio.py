@@ -26,6 +26,7 @@ from g2d.errors import UserError, require
 from g2d.figures import blank, colours, known, legend_below, save, without_box
 from g2d.functional.scores import rank
 from g2d.teachers.confidence import speed_scores
+from g2d.wording import listed
 
 SPLITS = ("train", "test")
 BY_CONFIDENCE = "teachers' confidence"
@@ -84,7 +85,7 @@ class ConfidenceRatio:
         for split, modality in dict.fromkeys((bar.split, bar.modality) for bar in self.bars):
             bars = [b for b in self.bars if (b.split, b.modality) == (split, modality)]
             ratios = ", ".join(f"{bar.label} {bar.ratio.value:.2f}" for bar in bars)
-            why = " and ".join(dict.fromkeys(by for bar in bars for by in bar.chosen_by))
+            why = listed(dict.fromkeys(by for bar in bars for by in bar.chosen_by))
             parts.append(f"on {split}, {modality} (weak by {why}): {ratios}")
         return (
             f"Confidence of the weak modality inside the student over its teacher's: "

@@ -29,6 +29,7 @@ from g2d.methods.schedule import Schedule
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
 from g2d.tasks import task_from
+from g2d.wording import listed
 
 # Panels; on a page more would be too small to read.
 _IN_A_ROW = 3
@@ -152,7 +153,7 @@ class LearningCurves:
         what = self.metric if self.higher_is_better else self.metric.upper()
         said = f"Best validation {what} over the epochs: {'; '.join(parts)}."
         if self.boundaries:
-            ends = " and ".join(str(boundary) for boundary in self.boundaries)
+            ends = listed(str(boundary) for boundary in self.boundaries)
             said += f" Stages end after epoch {ends}."
         return f"{said} Test is read once, after training, so there is no curve of it."
 

@@ -18,6 +18,7 @@ from g2d.analysis.projection import How, project
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
 from g2d.figures import blank, colours, known, legend_below, percent, save, without_box
+from g2d.wording import listed
 
 # Of the samples that a classifier learns from, of the folds, and the paper's seed.
 _LEARNT, _FOLDS, _SEED = 2000, 5, 999
@@ -70,7 +71,7 @@ class ModalityGap:
         rows = [
             [
                 one.label,
-                " and ".join(one.pair),
+                listed(one.pair),
                 f"{one.gap:.3f}",
                 f"{one.relative:.3f}",
                 f"{one.matched:.3f}",
@@ -92,7 +93,7 @@ class ModalityGap:
                 for one in self.gaps
                 if one.pair == pair
             )
-            parts.append(f"The centroids of {' and '.join(pair)} lie apart by {said}.")
+            parts.append(f"The centroids of {listed(pair)} lie apart by {said}.")
         picture = {
             "pca": "The picture is a PCA of all modalities of a run together, with the same axes "
             "in all panels",

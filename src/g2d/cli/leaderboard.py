@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import in_shares, show_table
+from g2d.wording import listed
 
 # Candidates three points apart are not told apart on fewer rows.
 _FEW = 500
@@ -51,7 +52,7 @@ def show_leaderboard(folder: Path) -> None:
     if above:
         console = Console(highlight=False, markup=False, soft_wrap=True)
         console.print(
-            f"  BELOW A FLOOR: {' and '.join(above)} did better than every model here by more than "
+            f"  BELOW A FLOOR: {listed(above)} did better than every model here by more than "
             "one standard error",
             style="bold red",
         )

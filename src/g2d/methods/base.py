@@ -17,6 +17,7 @@ from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
 from g2d.student.base import Modulation, Student
 from g2d.tasks import Task
+from g2d.wording import listed
 
 
 def check_weight(name: str, value: float, above: float | None = None) -> None:
@@ -104,7 +105,7 @@ class Method:
             UserError: It is not.
         """
         if not isinstance(task, cls.tasks):
-            defined = " and ".join(kind.__name__ for kind in cls.tasks)
+            defined = listed(kind.__name__ for kind in cls.tasks)
             raise UserError(
                 f"{cls.__name__} is defined for {defined}, got {type(task).__name__}; "
                 "choose another method (g2d methods lists what each can do)"

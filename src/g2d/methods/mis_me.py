@@ -16,6 +16,7 @@ from g2d.methods.heads.mis_me import BranchHeads, DeepConcatFusion, WeightedBran
 from g2d.methods.unimodal import unimodal_losses
 from g2d.student.base import Student
 from g2d.tasks import Task
+from g2d.wording import listed
 
 Approach = Literal["concat", "hybrid", "learnable"]
 JointHead = Literal["own", "chosen"]
@@ -80,7 +81,7 @@ class MISME(Method):
         ):
             if given and approach not in allowed:
                 raise UserError(
-                    f"{option} is an option of approach {' and '.join(allowed)}, got approach "
+                    f"{option} is an option of approach {listed(allowed)}, got approach "
                     f"{approach!r}; leave it out"
                 )
         self.approach: Approach = approach

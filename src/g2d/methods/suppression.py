@@ -13,6 +13,7 @@ from g2d.errors import UserError, check_choice
 from g2d.functional.modulation import partial_suppression_factors
 from g2d.models.fusion.base import Features, Present
 from g2d.student.base import Modulation, Student
+from g2d.wording import listed
 
 Suppression = Literal["complete", "partial", "released"]
 Scope = Literal["auto", "encoder", "branch"]
@@ -84,5 +85,5 @@ def warn_of_unsuppressed(student: Student) -> None:
         logger.warning(
             "suppression: released holds convolutions alone, and the encoders of %s have none, so "
             "they are not suppressed; use complete",
-            " and ".join(map(repr, without)),
+            listed(map(repr, without)),
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from g2d.monitor.judging import State, judge, skill
 from g2d.tasks import Task
+from g2d.wording import listed
 
 
 def sentence(
@@ -47,8 +48,7 @@ def sentence(
     if not taught:
         text += " Without teachers it is not known what each could reach."
     if probed:
-        listed = ", ".join(name for name in modalities if name in probed)
-        text += f" Read by linear probes: {listed}."
+        text += f" Read by linear probes: {listed(n for n in modalities if n in probed)}."
     return text
 
 

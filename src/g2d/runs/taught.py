@@ -25,6 +25,7 @@ from g2d.teachers.calibrated import CalibratedTeachers, Calibration, HeldOut
 from g2d.teachers.confidence import speed_scores
 from g2d.teachers.ensemble import begin_from, ensemble
 from g2d.teachers.experts import ExpertTeachers
+from g2d.wording import listed
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -68,7 +69,7 @@ class Taught:
         left = {**begin_from(student, self.models, weights)}
         left |= {name: ["its expert is no network"] for name in self.experts}
         if left:
-            what = ", ".join(f"{name}: {' and '.join(parts)}" for name, parts in left.items())
+            what = ", ".join(f"{name}: {listed(parts)}" for name, parts in left.items())
             logger.warning(
                 "the teachers' weights do not fit here, which begins at random: %s", what
             )

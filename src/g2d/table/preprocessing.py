@@ -19,6 +19,7 @@ from g2d.table.reading.cells import number_of
 from g2d.table.reading.numerals import Written, doubted
 from g2d.table.reading.numerals import plain as plain_cell
 from g2d.table.reading.source import Row, Table
+from g2d.wording import listed
 
 
 @dataclass(frozen=True)
@@ -212,5 +213,4 @@ def _where_any(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ", ".join(names[:12]) + more
+    return listed(names, 12)

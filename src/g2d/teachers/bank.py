@@ -17,6 +17,7 @@ from g2d.functional.predictions import ensemble_logits
 from g2d.models.unimodal import UnimodalModel
 from g2d.student.base import Student
 from g2d.tasks import Task
+from g2d.wording import listed
 
 
 class TeacherOutputs(NamedTuple):
@@ -127,7 +128,7 @@ class OnlineTeachers(TeacherBank):
             if model.modalities != (name,):
                 raise UserError(
                     f"the teacher given for {name!r} was made for "
-                    f"{' and '.join(map(repr, model.modalities))}; give each modality its own"
+                    f"{listed(map(repr, model.modalities))}; give each modality its own"
                 )
             net = model.net if isinstance(model, Student) else model
             net.eval().requires_grad_(False)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.analysis.scores import answers_of
-from g2d.benchmark.report.wording import listed
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
 from g2d.tasks import Classification, MultiLabel, Regression
+from g2d.wording import listed
 
 # A matrix of more classes is no longer read; the sentence beside it says what matters.
 MOST_CLASSES = 30
@@ -110,7 +110,7 @@ def confusion(
     ]
     says = f"{int(np.trace(counts))} of {len(target)} test samples are right."
     if mistakes:
-        says += f" Most often mistaken: {listed(mistakes)}."
+        says += f" Most often mistaken: {listed(mistakes, 6)}."
     small = len(classes) <= MOST_CLASSES
     matrix = ";".join(" ".join(map(str, row)) for row in counts.tolist()) if small else ""
     return Confusion(classes, matrix, says)

@@ -10,7 +10,8 @@ from itertools import groupby
 from g2d.benchmark.compare.metrics import METRICS
 from g2d.benchmark.compare.table import Best, Column, Number, Table
 from g2d.benchmark.report.groups import Group
-from g2d.benchmark.report.wording import NOTHING, listed
+from g2d.benchmark.report.wording import NOTHING
+from g2d.wording import listed
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _words(number: Number, column: Column, best: Best | None) -> str:
         return "Nothing is finished."
     said = "One seed"
     if number.n > 1:
-        said = f"Mean of {number.n} seeds: {listed([text(v) for v in number.values], most=10)}"
+        said = f"Mean of {number.n} seeds: {listed([text(v) for v in number.values], 10)}"
     if number.low is not None and number.high is not None:
         said += f"; 95 % interval {text(number.low)} to {text(number.high)}{unit}"
         said += " over test samples alone" if number.n == 1 else ""
@@ -170,5 +171,5 @@ def what(table: Table) -> str:
         + ("" if higher else " (lower is better)")
         for metric, unit, higher in metrics
     ]
-    said = f"{listed(named)} on test" if named else "Nothing is finished"
+    said = f"{listed(named, 6)} on test" if named else "Nothing is finished"
     return said[:1].upper() + said[1:]

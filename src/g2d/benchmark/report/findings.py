@@ -9,8 +9,8 @@ from g2d.analysis.intervals import LEAST_SEEDS
 from g2d.benchmark.compare.metrics import METRICS
 from g2d.benchmark.compare.rendering.words import verdict
 from g2d.benchmark.compare.table import Column, Number, Table
-from g2d.benchmark.report.wording import listed
 from g2d.methods.validation import FUSED
+from g2d.wording import listed
 
 
 def findings(table: Table) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 from g2d.benchmark.compare.places import without_places
 from g2d.benchmark.compare.record import GridRecord
 from g2d.benchmark.report.groups import Group
-from g2d.benchmark.report.wording import counted, listed
+from g2d.benchmark.report.wording import counted
 from g2d.runs.run import Run
+from g2d.wording import listed
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def headline(records: Sequence[GridRecord]) -> str:
     datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
     drawn = sum(record.figure is not None for record in records)
     kinds = [(len(records) - drawn, "comparison"), (drawn, "figure")]
-    said = " and ".join(counted(count, kind) for count, kind in kinds if count)
-    return f"{said} on {listed(list(datasets))}"
+    said = listed(counted(count, kind) for count, kind in kinds if count)
+    return f"{said} on {listed(datasets, 6)}"
 
 
 def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
@@ -66,7 +67,7 @@ def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
     datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
     seeds = sorted({cell.seed for record in records for cell in record.cells})
     said = (
-        f"{counted(len(students), 'setting')} on {listed(list(datasets))}, "
+        f"{counted(len(students), 'setting')} on {listed(datasets, 6)}, "
         f"with seed{'s' * (len(seeds) > 1)} {listed([str(seed) for seed in seeds], 10)}: "
         f"{counted(len(runs), 'run')}. "
     )
@@ -123,7 +124,7 @@ def made_with(groups: Sequence[Group]) -> tuple[list[Made], Mapping[str, str]]:
     letters = {words: f"E{number}" for number, words in enumerate(order, 1)}
     made = [Made(letters[words], words, short[words], counts[words]) for words in order]
     return made, {
-        name: listed([letters[words] for words in words_of]) for name, words_of in of_run.items()
+        name: listed((letters[words] for words in words_of), 6) for name, words_of in of_run.items()
     }
 
 

@@ -1,9 +1,8 @@
-"""How the page writes numbers and lists."""
+"""How the page writes numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from g2d.benchmark.compare.metrics import METRICS
 
@@ -49,20 +48,6 @@ def significant(value: float) -> str:
         return f"{value:.0e}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}"
-
-
-def listed(words: Sequence[str], most: int = 6) -> str:
-    """Words as people list them.
-
-    Example:
-        >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c"], most=2)
-        ('a', 'a, b and c', 'a, b and 1 more')
-    """
-    if len(words) > most:
-        words = [*words[:most], f"{len(words) - most} more"]
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -15,6 +15,7 @@ from g2d.data.preparation.report import Report
 from g2d.data.preparation.sample import Decode, Sample
 from g2d.data.threads import one_thread
 from g2d.errors import UserError
+from g2d.wording import listed
 
 # Of faults of one sort, as many are shown; the last line counts the others.
 SHOWN = 20
@@ -129,7 +130,7 @@ def _across(
         splits = sorted({split_of(sample) for sample, _ in group})
         if len(splits) > 1:
             names = ", ".join(sample.id for sample, _ in group[:4])
-            found.append(f"the {group[0][1]} of {names} is the same, in {' and '.join(splits)}")
+            found.append(f"the {group[0][1]} of {names} is the same, in {listed(splits)}")
     return found
 
 

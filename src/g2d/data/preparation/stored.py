@@ -16,6 +16,7 @@ from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 from g2d.data.splits import Split, Splits
 from g2d.tasks import Classification, Regression
+from g2d.wording import listed
 
 _CHUNK = 64
 
@@ -107,8 +108,7 @@ def _twins(splits: Splits, modality: str) -> tuple[list[str], float]:
         if len(found) > 1
     )
     problems = [
-        f"{modality}: {count} inputs are in {' and '.join(found)}"
-        for found, count in shared.items()
+        f"{modality}: {count} inputs are in {listed(found)}" for found, count in shared.items()
     ]
     total = sum(counts.total() for counts in labels.values())
     pure = sum(max(counts.values()) for counts in labels.values())

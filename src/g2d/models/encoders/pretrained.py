@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError, require
+from g2d.wording import listed
 
 # The last layer of published classifiers, which an encoder does without.
 _CLASSIFIER = ("fc.", "classifier.")
@@ -83,6 +84,4 @@ def _name(encoder: nn.Module) -> str:
 
 
 def _some(names: set[str]) -> str:
-    shown = sorted(names)[:3]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return listed(sorted(names), 3)

@@ -36,9 +36,10 @@ from g2d.table.diagnosis.judging import (
 )
 from g2d.table.diagnosis.rivals import Rival, lost, measured, possible, recipe_for, winner, worth
 from g2d.table.diagnosis.verdict import Finding, helps, judge, needs_seeds, overall, rows_needed
-from g2d.table.diagnosis.wording import headline, listed, round_up, sentences
+from g2d.table.diagnosis.wording import headline, round_up, sentences
 from g2d.table.pace import seconds_of_an_epoch
 from g2d.table.rows.selecting import choose_on_train
+from g2d.wording import listed
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -13,8 +13,8 @@ from g2d.recipes.experiment import resolve
 from g2d.recipes.recipe import Component, Recipe
 from g2d.table.diagnosis.judging import SeedFindings, fused_gain
 from g2d.table.diagnosis.verdict import SMALL, helps
-from g2d.table.diagnosis.wording import listed
 from g2d.tasks import Task
+from g2d.wording import listed
 
 
 @dataclass(frozen=True)

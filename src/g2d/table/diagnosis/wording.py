@@ -16,6 +16,7 @@ from g2d.table.diagnosis.verdict import (
     overall,
     rows_needed,
 )
+from g2d.wording import listed
 
 HEADLINES: dict[Overall, str] = {
     "suppressed": "A modality is suppressed",
@@ -141,16 +142,6 @@ def in_percent(share: float, digits: int = 0) -> str:
         ('12', '0', '-1.2')
     """
     return f"{round(100 * share, digits) + 0.0:.{digits}f}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence.
-
-    Example:
-        >>> listed(["a"]), listed(["a", "b", "c"])
-        ('a', 'a, b and c')
-    """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def round_up(number: float) -> int:

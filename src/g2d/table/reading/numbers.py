@@ -23,6 +23,7 @@ from g2d.table.reading.numerals import (
     singular,
 )
 from g2d.table.reading.source import Table
+from g2d.wording import listed
 
 Decimal = Literal["decimal_point", "decimal_comma"]
 _MARKS: dict[str, str] = {"decimal_point": ".", "decimal_comma": ","}
@@ -147,7 +148,7 @@ def reading_note(column: str, reading: Reading) -> str:
     if how.decimal == ",":
         said += " with a decimal comma"
     if away:
-        said += f", without {' and '.join(away)}"
+        said += f", without {listed(away)}"
     if reading.marks:
         each = ", ".join(f"{mark!r} ({count} rows)" for mark, count in reading.marks.items())
         said += f"; {each} {'is' if len(reading.marks) == 1 else 'are'} taken as empty"

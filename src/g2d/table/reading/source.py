@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from g2d.errors import UserError
 from g2d.table.reading.cells import Cell, as_cell
 from g2d.table.reading.formats import Part, delimited_parts, json_parts, parquet_parts
+from g2d.wording import listed
 
 if TYPE_CHECKING:
     import pandas
@@ -54,9 +54,8 @@ class Table:
             UserError: There is none of that name.
         """
         if name not in self.columns:
-            known = ", ".join(map(repr, islice(self.columns, 20)))
-            more = f" and {len(self.columns) - 20} more" if len(self.columns) > 20 else ""
-            raise UserError(f"{self.name} has no column {name!r}; it has {known}{more}")
+            known = listed(map(repr, self.columns), 20)
+            raise UserError(f"{self.name} has no column {name!r}; it has {known}")
         return self.columns[name]
 
 

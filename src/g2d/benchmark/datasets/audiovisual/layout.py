@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from g2d.data.preparation import Sample
+from g2d.wording import listed
 
 
 class ClipRow(Protocol):
@@ -89,7 +90,7 @@ def shared_videos(rows: Sequence[ClipRow]) -> list[str]:
     for row in rows:
         parts.setdefault(row.video, set()).add(row.part)
     return [
-        f"video {name} is in {' and '.join(part for part in PARTS if part in of)}"
+        f"video {name} is in {listed(part for part in PARTS if part in of)}"
         for name, of in parts.items()
         if len(of) > 1
     ]

@@ -10,6 +10,7 @@ from g2d.benchmark.datasets.audiovisual.layout import PARTS
 from g2d.benchmark.datasets.kinetics_sounds.prepare import KIND
 from g2d.data.policies import Division, select_on_test
 from g2d.errors import UserError
+from g2d.wording import listed
 
 
 class KineticsSounds(TenSecondClips):
@@ -45,7 +46,7 @@ class KineticsSounds(TenSecondClips):
         absent = [name for name in wanted if not len(getattr(rows, name))]
         if absent:
             raise UserError(
-                f"{self.root} has no clips of {' and '.join(absent)}, expected some of "
+                f"{self.root} has no clips of {listed(absent)}, expected some of "
                 f"{', '.join(wanted)}; obtain them and prepare it again"
             )
         return rows if self.protocol == "clean" else select_on_test(rows.train, rows.test)

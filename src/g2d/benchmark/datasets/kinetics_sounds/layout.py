@@ -7,6 +7,7 @@ from pathlib import Path
 from g2d.benchmark.datasets.audiovisual.layout import PARTS, Layout, lay_out
 from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES, Row, read_rows
 from g2d.errors import UserError
+from g2d.wording import listed
 
 _NAMES = {"train": ("train",), "val": ("val", "validate"), "test": ("test",)}
 _ID = 11  # characters of a name of YouTube
@@ -41,7 +42,7 @@ def _table(places: list[Path], part: str) -> Path:
     if not found:
         raise UserError(
             f"there is no table of {part}: looked for {', '.join(names)} in "
-            f"{' and '.join(map(str, places))}; obtain it, or name its folder by --tables"
+            f"{listed(map(str, places))}; obtain it, or name its folder by --tables"
         )
     return found[0]
 

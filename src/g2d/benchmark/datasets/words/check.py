@@ -14,6 +14,7 @@ from g2d.benchmark.datasets.words.source import Arrays, Source
 from g2d.data.preparation import Sample, inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
+from g2d.wording import listed
 
 Sizes = Mapping[str, int]
 
@@ -75,7 +76,7 @@ class _Looked:
             names = ", ".join(sample.id for sample in group[:4])
             parts = sorted({sample.columns["part"] for sample in group})
             if len(parts) > 1:
-                lines.append(f"the features of {names} are the same, in {' and '.join(parts)}")
+                lines.append(f"the features of {names} are the same, in {listed(parts)}")
             if len({labels[sample.id] for sample in group}) > 1:
                 lines.append(f"the features of {names} are the same, and their labels differ")
         return lines
