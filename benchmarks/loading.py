@@ -37,8 +37,8 @@ from g2d.benchmark.datasets.cremad.decode import Decoder as CremadDecoder
 from g2d.benchmark.datasets.cremad.layout import read_layout as cremad_layout
 from g2d.benchmark.datasets.cremad.prepare import prepare as prepare_cremad
 from g2d.benchmark.datasets.vggsound.dataset import VGGSound
+from g2d.benchmark.datasets.vggsound.files import prepare as prepare_vggsound
 from g2d.benchmark.datasets.vggsound.layout import read_layout as vggsound_layout
-from g2d.benchmark.datasets.vggsound.prepare import prepare as prepare_vggsound
 from g2d.data.preparation import Decode, Sample
 from g2d.data.splits import Split
 from g2d.data.threads import one_thread

@@ -68,14 +68,14 @@ def _cremad(originals: Path, out: Path) -> Path:
 
 
 def _vggsound(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.vggsound.prepare import prepare
+    from g2d.benchmark.datasets.vggsound.files import prepare
 
     vggsound.write_miniature(originals / "vggsound")
     return prepare(originals / "vggsound", out, workers=0)
 
 
 def _kinetics_sounds(originals: Path, out: Path) -> Path:
-    from g2d.benchmark.datasets.kinetics_sounds.prepare import prepare
+    from g2d.benchmark.datasets.kinetics_sounds.files import prepare
 
     kinetics_sounds.write_flat(originals / "kinetics_sounds")
     return prepare(originals / "kinetics_sounds", out, workers=0)

@@ -112,8 +112,8 @@ DATASETS = {
         obtain="table on the page of the VGG group; clips from YouTube or a mirror",
         licence="annotations CC BY 4.0; the clips belong to those who made them",
         size="originals 330 GB; store 3.8 MB a clip (--most-frames 3: 1.4)",
-        prepare=f"{_SETS}.vggsound.prepare.prepare",
-        check=f"{_SETS}.vggsound.check.check",
+        prepare=f"{_SETS}.vggsound.files.prepare",
+        check=f"{_SETS}.vggsound.files.check",
     ),
     "kinetics_sounds": DatasetEntry(
         f"{_SETS}.kinetics_sounds.dataset.KineticsSounds",
@@ -121,7 +121,7 @@ DATASETS = {
         obtain="Kinetics-400 of github.com/cvdfoundation/kinetics-dataset",
         licence="annotations CC BY 4.0; the clips belong to those who made them",
         size="originals 450 GB (of 400 classes); store 3.8 MB a clip, as vggsound",
-        prepare=f"{_SETS}.kinetics_sounds.prepare.prepare",
-        check=f"{_SETS}.kinetics_sounds.check.check",
+        prepare=f"{_SETS}.kinetics_sounds.files.prepare",
+        check=f"{_SETS}.kinetics_sounds.files.check",
     ),
 }

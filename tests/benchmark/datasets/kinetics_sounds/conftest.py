@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from benchmark.datasets.kinetics_sounds.miniature import write_flat
-from g2d.benchmark.datasets.kinetics_sounds.prepare import prepare
+from g2d.benchmark.datasets.kinetics_sounds.files import prepare
 
 
 @pytest.fixture(scope="session")

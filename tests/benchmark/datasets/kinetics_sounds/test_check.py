@@ -6,7 +6,7 @@ import shutil
 
 from benchmark.datasets.kinetics_sounds.miniature import heard, table, write_table
 from data.clips import write_video
-from g2d.benchmark.datasets.kinetics_sounds.check import check
+from g2d.benchmark.datasets.kinetics_sounds.files import check
 
 
 def test_nothing_is_wrong_with_good_files(kinetics):

@@ -10,7 +10,7 @@ import torch
 
 from benchmark.datasets.kinetics_sounds.miniature import heard
 from g2d.benchmark.datasets.kinetics_sounds.dataset import KineticsSounds
-from g2d.benchmark.datasets.kinetics_sounds.prepare import prepare
+from g2d.benchmark.datasets.kinetics_sounds.files import prepare
 from g2d.data.checks import check_splits
 from g2d.data.store import Store
 from g2d.errors import UserError

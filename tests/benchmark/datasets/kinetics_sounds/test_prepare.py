@@ -18,8 +18,8 @@ from benchmark.datasets.kinetics_sounds.miniature import (
 )
 from benchmark.datasets.vggsound.miniature import write_table as write_vggsound
 from data.clips import cut_short
-from g2d.benchmark.datasets.kinetics_sounds.prepare import prepare
-from g2d.benchmark.datasets.vggsound.prepare import prepare as prepare_vggsound
+from g2d.benchmark.datasets.kinetics_sounds.files import prepare
+from g2d.benchmark.datasets.vggsound.files import prepare as prepare_vggsound
 from g2d.data.store import Store
 from g2d.errors import UserError
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from benchmark.datasets.vggsound.miniature import write_miniature
-from g2d.benchmark.datasets.vggsound.prepare import prepare
+from g2d.benchmark.datasets.vggsound.files import prepare
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import shutil
 
 from benchmark.datasets.vggsound.miniature import table, write_clip, write_table
 from data.clips import cut_short, write_video
-from g2d.benchmark.datasets.vggsound.check import check
+from g2d.benchmark.datasets.vggsound.files import check
 
 
 def test_nothing_is_wrong_with_good_files(vggsound):

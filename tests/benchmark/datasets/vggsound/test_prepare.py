@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmark.datasets.vggsound.miniature import DEEP, LABELS, table, write_clip, write_table
 from data.clips import tone, write_video, write_wav
-from g2d.benchmark.datasets.vggsound.prepare import prepare
+from g2d.benchmark.datasets.vggsound.files import prepare
 from g2d.data.soundtrack import log_spectrogram, read_sound
 from g2d.data.store import Store
 from g2d.errors import UserError

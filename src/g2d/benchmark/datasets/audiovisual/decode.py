@@ -13,6 +13,7 @@ from g2d.data.audio import Waveform
 from g2d.data.preparation import Sample, UnusableError
 from g2d.data.soundtrack import log_spectrogram, read_sound
 from g2d.data.video import read_frames
+from g2d.errors import UserError
 
 RATE, SECONDS, N_FFT, HOP = 16000, 10, 256, 128
 # As in the published code: the folders of frames it trains on have more than 3.
@@ -27,11 +28,18 @@ class Decoder:
         side: Shorter side of a frame.
         most_frames: Frames kept of a clip, evenly spaced; of each second one when `None`.
         dtype: Of the spectrogram.
+
+    Raises:
+        UserError: `most_frames` is below 1.
     """
 
     side: int = 256
     most_frames: int | None = None
     dtype: Literal["float16", "float32"] = "float16"
+
+    def __post_init__(self) -> None:
+        if self.most_frames is not None and self.most_frames < 1:
+            raise UserError(f"got most_frames={self.most_frames}, expected 1 or more, or none")
 
     def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic]]:
         """`audio` `(129, 1251)` and `video` `(n, h, w, 3)`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from g2d.benchmark.datasets.audiovisual.decode import Decoder
 from g2d.benchmark.datasets.audiovisual.layout import Layout
@@ -16,10 +15,8 @@ def prepare_clips(
     layout: Layout,
     out: str | Path,
     kind: str,
+    decode: Decoder,
     *,
-    side: int,
-    most_frames: int | None,
-    dtype: Literal["float16", "float32"],
     tolerance: float,
     workers: int | None,
     progress: Callable[[int, int], None] | None,
@@ -30,9 +27,7 @@ def prepare_clips(
         layout: Of the original files.
         out: Folder to make; must not exist.
         kind: Of the store.
-        side: Shorter side of the frames, in pixels.
-        most_frames: Frames kept of a clip, evenly spaced; one of each second when `None`.
-        dtype: Of the spectrograms.
+        decode: What becomes of a clip.
         tolerance: The largest share of clips that may be missing or unusable.
         workers: Processes; one for each core when `None`, 0 for this one.
         progress: Called with the number of clips done and of all clips.
@@ -43,11 +38,8 @@ def prepare_clips(
     Raises:
         UserError: A clip comes twice, too many clips cannot be used, or `out` exists.
     """
-    if most_frames is not None and most_frames < 1:
-        raise UserError(f"got most_frames={most_frames}, expected 1 or more, or none")
     if layout.faults:
         raise UserError(f"{layout.faults[0]}; obtain the table again")
-    decode = Decoder(side, most_frames, dtype)
     return assemble(
         out,
         kind,

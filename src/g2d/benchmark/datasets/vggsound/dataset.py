@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.audiovisual.dataset import TenSecondClips
-from g2d.benchmark.datasets.vggsound.prepare import KIND
+from g2d.benchmark.datasets.vggsound.files import KIND
 from g2d.data.policies import Division, clean, select_on_test
 
 

@@ -1,4 +1,4 @@
-"""Making a store of Kinetics-Sounds."""
+"""The files of Kinetics-Sounds: a store is made of them, or they are looked through."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from g2d.benchmark.datasets.audiovisual.check import check_clips
+from g2d.benchmark.datasets.audiovisual.decode import Decoder
+from g2d.benchmark.datasets.audiovisual.layout import PARTS
 from g2d.benchmark.datasets.audiovisual.prepare import prepare_clips
 from g2d.benchmark.datasets.kinetics_sounds.layout import read_layout
+from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES
+from g2d.data.preparation.report import Report
 
 KIND = "kinetics_sounds"
 
@@ -17,9 +22,9 @@ def prepare(
     out: str | Path,
     tables: str | Path | None = None,
     *,
-    side: int = 256,
-    most_frames: int | None = None,
-    dtype: Literal["float16", "float32"] = "float16",
+    side: int = Decoder.side,
+    most_frames: int | None = Decoder.most_frames,
+    dtype: Literal["float16", "float32"] = Decoder.dtype,
     tolerance: float = 0.005,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -49,10 +54,33 @@ def prepare(
         read_layout(root, tables),
         out,
         KIND,
-        side=side,
-        most_frames=most_frames,
-        dtype=dtype,
+        Decoder(side, most_frames, dtype),
         tolerance=tolerance,
         workers=workers,
         progress=progress,
     )
+
+
+def check(
+    root: str | Path,
+    tables: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Decodes every clip and says what is wrong with files and tables.
+
+    Args:
+        root: Folder of Kinetics-400, with the clips in `train`, `val` and `test`.
+        tables: Folder of the three tables; `root` or `root/annotations` when not given.
+        workers: Processes; one for each core when not given, 0 for this one.
+        progress: Called with the number of clips done and of all clips.
+    """
+    layout = read_layout(root, tables)
+    there = sum(sample.sources["video"].is_file() for sample in layout.samples)
+    labels = {row.label for row in layout.rows}
+    facts = [
+        f"{there} of the {len(layout.rows)} clips of the tables are there",
+        f"{len(labels)} of the {len(CLASSES)} classes",
+    ]
+    return check_clips(layout, facts, PARTS, workers=workers, progress=progress)
