@@ -105,10 +105,9 @@ class Method:
             UserError: It is not.
         """
         if not isinstance(task, cls.tasks):
-            defined = listed(kind.__name__ for kind in cls.tasks)
             raise UserError(
-                f"{cls.__name__} is defined for {defined}, got {type(task).__name__}; "
-                "choose another method (g2d methods lists what each can do)"
+                f"{cls.__name__} is defined for {listed(kind.__name__ for kind in cls.tasks)}, got "
+                f"{type(task).__name__}; choose another method (g2d methods lists what each can do)"
             )
 
     # --- what a loop calls -----------------------------------------------------------------------
