@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from g2d.errors import UserError
 from g2d.functional.predictions import mmcosine_logits
-from g2d.models.fusion.base import Features, Fusion, Present, add, head_readouts, presence
+from g2d.models.fusion.base import HeadFusion
 
 
 class CosineHead(nn.Module):
@@ -26,7 +26,7 @@ class CosineHead(nn.Module):
         return mmcosine_logits(feature, self.weight, self.scale)
 
 
-class CosineFusion(Fusion):
+class CosineFusion(HeadFusion):
     """z = s Σ_m cos(f_m, W_m).
 
     Features and class weights of each modality are set to length 1 by themselves, so no modality
@@ -52,9 +52,6 @@ class CosineFusion(Fusion):
         True
     """
 
-    has_own_heads = True
-    additive = True
-
     def __init__(self, widths: Mapping[str, int], outputs: int, scale: float = 10.0) -> None:
         super().__init__(widths, outputs)
         if not 0 < scale < float("inf"):
@@ -62,10 +59,3 @@ class CosineFusion(Fusion):
         self.heads = nn.ModuleDict(
             {name: CosineHead(width, outputs, scale) for name, width in widths.items()}
         )
-
-    def forward(
-        self, features: Features, present: Present | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum of the cosines of the modalities that are there."""
-        unimodal = head_readouts(self.heads, features, presence(features, present))
-        return add(unimodal), unimodal

@@ -132,6 +132,34 @@ class Fusion(nn.Module, ABC):
         )
 
 
+class HeadFusion(Fusion):
+    """A head for each modality, in `heads`, and one prediction of what the heads say.
+
+    A class of this kind makes the heads, and says in `together` what becomes of their logits where
+    that is not their sum.
+    """
+
+    has_own_heads = True
+    additive = True
+
+    def forward(
+        self, features: Features, present: Present | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of the modalities that are there: the logits of their heads, and what these come to."""
+        masks = presence(features, present)
+        unimodal = head_readouts(self.heads, features, masks)
+        return self.together(unimodal, masks), unimodal
+
+    def together(self, unimodal: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
+        """The fused logits `(B, C)`.
+
+        Args:
+            unimodal: Logits `(B, C)` of every head, zero where the modality is absent.
+            masks: Which samples have a modality, bool `(B, 1)`, of those that can be missing.
+        """
+        return add(unimodal)
+
+
 def _mean_token(tokens: Tensor, padded: bool) -> Tensor:
     return filled_mean(tokens) if padded else tokens.flatten(1, -2).mean(dim=1)
 

@@ -7,18 +7,10 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from g2d.functional.predictions import ensemble_logits
-from g2d.models.fusion.base import (
-    Features,
-    Fusion,
-    Present,
-    head_readouts,
-    linear_heads,
-    masks_of,
-    presence,
-)
+from g2d.models.fusion.base import HeadFusion, linear_heads, masks_of
 
 
-class LateFusion(Fusion):
+class LateFusion(HeadFusion):
     """z = (1/k) Σ_m (W_m f_m + b_m): logits are averaged, not probabilities.
 
     The fusion of the paper's main results. The unimodal logits of a modality are its head's output,
@@ -33,18 +25,12 @@ class LateFusion(Fusion):
         True
     """
 
-    has_own_heads = True
-    additive = True
     least_modalities = 1  # of one, the mean is what it says
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__(widths, outputs)
         self.heads = linear_heads(widths, outputs)
 
-    def forward(
-        self, features: Features, present: Present | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean of the heads of the modalities that are there."""
-        masks = presence(features, present)
-        unimodal = head_readouts(self.heads, features, masks)
-        return ensemble_logits(list(unimodal.values()), masks_of(unimodal, masks)), unimodal
+    def together(self, unimodal: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
+        """The mean over the modalities that are there."""
+        return ensemble_logits(list(unimodal.values()), masks_of(unimodal, masks))

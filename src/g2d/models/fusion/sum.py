@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor
-
-from g2d.models.fusion.base import (
-    Features,
-    Fusion,
-    Present,
-    add,
-    head_readouts,
-    linear_heads,
-    presence,
-)
+from g2d.models.fusion.base import HeadFusion, linear_heads
 
 
-class SumFusion(Fusion):
+class SumFusion(HeadFusion):
     """z = Σ_m (W_m f_m + b_m): late fusion without the division by k.
 
     The same functions as late fusion, with initial logits and gradients of the heads k times as
@@ -32,16 +22,6 @@ class SumFusion(Fusion):
         True
     """
 
-    has_own_heads = True
-    additive = True
-
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__(widths, outputs)
         self.heads = linear_heads(widths, outputs)
-
-    def forward(
-        self, features: Features, present: Present | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum of the heads of the modalities that are there."""
-        unimodal = head_readouts(self.heads, features, presence(features, present))
-        return add(unimodal), unimodal

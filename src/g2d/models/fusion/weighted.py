@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from g2d.functional.predictions import ensemble_logits
-from g2d.models.fusion.base import Features, Present, head_readouts, masks_of, presence
+from g2d.models.fusion.base import masks_of
 from g2d.models.fusion.late import LateFusion
 
 
@@ -36,11 +36,6 @@ class WeightedFusion(LateFusion):
         super().__init__(widths, outputs)
         self.register_buffer("weights", torch.tensor(list(weights), dtype=torch.float32))
 
-    def forward(
-        self, features: Features, present: Present | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of the heads of the modalities that are there."""
-        masks = presence(features, present)
-        unimodal = head_readouts(self.heads, features, masks)
-        each = masks_of(unimodal, masks)
-        return ensemble_logits(list(unimodal.values()), each, self.weights), unimodal
+    def together(self, unimodal: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum over the modalities that are there."""
+        return ensemble_logits(list(unimodal.values()), masks_of(unimodal, masks), self.weights)
