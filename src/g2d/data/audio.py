@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from g2d.errors import UserError, require
+from g2d.errors import UserError, check_choice, require
 
 Waveform = NDArray[np.float32]
 
@@ -248,11 +248,10 @@ def noise(kind: Literal["white", "pink"], length: int, rng: np.random.Generator)
         >>> noise("pink", 5, np.random.default_rng(0)).shape
         (5,)
     """
+    check_choice("noise", kind, ("white", "pink"))
     white = rng.standard_normal(length)
     if kind == "white":
         return white.astype(np.float32)
-    if kind != "pink":
-        raise UserError(f"got noise {kind!r}, expected 'white' or 'pink'")
     spectrum = np.fft.rfft(white)
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     spectrum[0] = 0

@@ -205,7 +205,7 @@ def test_what_cannot_be_used_is_refused_in_words(bert, tmp_path):
         TransformersModel(str(tmp_path))
     with pytest.raises(UserError, match="model: this must be given"):
         TransformersModel()
-    with pytest.raises(UserError, match="pool='most'"):
+    with pytest.raises(UserError, match="pool: expected mean or cls, got 'most'"):
         TransformersModel(str(bert), pool="most")
     with pytest.raises(UserError, match=r"no modules\.json"):
         SentenceModel(str(bert))

@@ -208,8 +208,8 @@ def test_takes_half_precision() -> None:
         ({"heads": 5}, "got 5 heads for width 768, expected a number that divides it"),
         ({"heads": 0}, "got 0 heads for width 768"),
         ({"layers": 0}, "layers must be 1 or more, got 0"),
-        ({"positions": "learned"}, "got positions='learned', expected none or sinusoidal"),
-        ({"pooling": "last"}, "got pooling='last', expected first or mean or attention"),
+        ({"positions": "learned"}, "positions: expected none or sinusoidal, got 'learned'"),
+        ({"pooling": "last"}, "pooling: expected first or mean or attention, got 'last'"),
     ],
 )
 def test_refuses_what_cannot_be(options: dict[str, object], line: str) -> None:

@@ -62,5 +62,5 @@ def test_has_the_parameters_of_the_official_layer() -> None:
 
 
 def test_refuses_an_unknown_mode() -> None:
-    with pytest.raises(UserError, match="got mode 'both', expected 'symmetric' or 'official'"):
+    with pytest.raises(UserError, match="mode: expected symmetric or official, got 'both'"):
         BiGatedFusion(WIDTHS, 5, mode="both")  # type: ignore[arg-type]

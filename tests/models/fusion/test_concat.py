@@ -84,7 +84,7 @@ def test_a_learned_vector_stands_in_for_the_absent() -> None:
 
 
 def test_refuses_another_stand_in() -> None:
-    with pytest.raises(UserError, match="got absent='mean', expected 'zero' or 'learned'"):
+    with pytest.raises(UserError, match="absent: expected zero or learned, got 'mean'"):
         ConcatFusion(WIDTHS, 5, absent="mean")  # type: ignore[arg-type]
 
 

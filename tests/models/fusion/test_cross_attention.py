@@ -224,7 +224,7 @@ def test_projects_other_widths_only() -> None:
 
 
 def test_refuses_what_cannot_be() -> None:
-    with pytest.raises(UserError, match="got tokens='all', expected 'pooled' or 'sequence'"):
+    with pytest.raises(UserError, match="tokens: expected pooled or sequence, got 'all'"):
         CrossAttentionFusion(WIDTHS, 5, tokens="all")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="got 5 heads for width 12, expected a number that divides"):
         CrossAttentionFusion(WIDTHS, 5, tokens="sequence", heads=5)

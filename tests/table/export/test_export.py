@@ -167,7 +167,7 @@ def test_requests_that_make_no_sense(tmp_path):
     model, shapes = pair("mlp", "late")
     for out, name, line in (
         ("m.onnx", "torch", r"m\.onnx for the format torch, expected a file ending \.pt2"),
-        ("m.pt", "tflite", "there is no format 'tflite'; expected torch or onnx"),
+        ("m.pt", "tflite", "format: expected torch or onnx, got 'tflite'"),
         ("none/m.pt2", "torch", "there is no folder"),
     ):
         with pytest.raises(UserError, match=line):

@@ -28,7 +28,7 @@ from g2d.data.partition import stratified_parts
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.data.store import Store, new_folder, write_manifest
 from g2d.data.threads import one_thread
-from g2d.errors import UserError, require
+from g2d.errors import UserError, check_choice, require
 from g2d.tasks import Classification
 
 logger = logging.getLogger(__name__)
@@ -100,8 +100,7 @@ class AVDigits:
     ) -> None:
         if not 0 < image_energy <= 1:
             raise UserError(f"got image_energy={image_energy:g}, expected a share in (0, 1]")
-        if noise not in ("white", "pink"):
-            raise UserError(f"got noise {noise!r}, expected 'white' or 'pink'")
+        check_choice("noise", noise, ("white", "pink"))
         if not np.isfinite(snr_db):
             raise UserError(f"got snr_db={snr_db:g}, expected a finite number of dB")
         self.options = _Options(seed, float(image_energy), float(snr_db), noise)

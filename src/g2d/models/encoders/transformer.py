@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
 from g2d.models.tokens import attendable, filled, filled_mean
 
 Positions = Literal["none", "sinusoidal"]
@@ -79,12 +79,8 @@ class Transformer(nn.Module):
             )
         if layers < 1:
             raise UserError(f"layers must be 1 or more, got {layers}")
-        for name, value, known in (
-            ("positions", positions, get_args(Positions)),
-            ("pooling", pooling, get_args(Pooling)),
-        ):
-            if value not in known:
-                raise UserError(f"got {name}={value!r}, expected {' or '.join(known)}; choose one")
+        check_choice("positions", positions, get_args(Positions))
+        check_choice("pooling", pooling, get_args(Pooling))
         self.inputs = inputs
         self.feature_width = width
         self.positions: Positions = positions

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from g2d.errors import UserError, require
+from g2d.errors import UserError, check_choice, require
 from g2d.models.encoders.published import (
     Config,
     PublishedEncoder,
@@ -65,8 +65,7 @@ class TransformersModel(PublishedEncoder):
         width: int | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        if pool not in get_args(Pool):
-            raise UserError(f"got pool={pool!r}, expected mean or cls; choose one")
+        check_choice("pool", pool, get_args(Pool))
         backbone = load_backbone(model, config)
         super().__init__(backbone, hidden_width(backbone), width, freeze)
         self.pooling = pool

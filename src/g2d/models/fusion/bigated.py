@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Features, linear_heads, xavier
 
@@ -49,8 +49,7 @@ class BiGatedFusion(AblationFusion):
         width: int | None = None,
     ) -> None:
         super().__init__(widths, outputs)
-        if mode not in ("symmetric", "official"):
-            raise UserError(f"got mode {mode!r}, expected 'symmetric' or 'official'; choose one")
+        check_choice("mode", mode, ("symmetric", "official"))
         if gate is not None and (gate not in widths or mode != "official"):
             raise UserError(
                 f"got gate {gate!r} with mode {mode!r}; expected one of {list(widths)}, with mode "

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from g2d.errors import UserError
+from g2d.errors import check_choice
 from g2d.models.fusion.base import (
     Features,
     Fusion,
@@ -54,8 +54,7 @@ class ConcatFusion(Fusion):
         absent: Literal["zero", "learned"] = "zero",
     ) -> None:
         super().__init__(widths, outputs)
-        if absent not in ("zero", "learned"):
-            raise UserError(f"got absent={absent!r}, expected 'zero' or 'learned'; choose one")
+        check_choice("absent", absent, ("zero", "learned"))
         self.head = nn.Linear(sum(widths.values()), outputs)
         xavier(self.head)
         self.absent: nn.Parameter | None = None

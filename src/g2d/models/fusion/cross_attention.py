@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_choice
 from g2d.models.fusion.ablation import AblationFusion
 from g2d.models.fusion.base import Features, kept, xavier
 from g2d.models.tokens import attendable, filled, masked_mean
@@ -58,8 +58,7 @@ class CrossAttentionFusion(AblationFusion):
         width: int | None = None,
     ) -> None:
         super().__init__(widths, outputs)
-        if tokens not in ("pooled", "sequence"):
-            raise UserError(f"got tokens={tokens!r}, expected 'pooled' or 'sequence'; choose one")
+        check_choice("tokens", tokens, ("pooled", "sequence"))
         width = width or max(widths.values())
         if tokens == "sequence" and (heads < 1 or width % heads):
             raise UserError(

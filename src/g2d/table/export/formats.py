@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from g2d.errors import UserError, require
+from g2d.errors import check_choice, require
 from g2d.table.export.named_tensors import NamedTensors
 from g2d.table.export.trial import Named
 
@@ -106,8 +106,7 @@ def format_of(name: str) -> Format:
     Raises:
         UserError: There is none, or a package that it needs is not installed.
     """
-    if name not in FORMATS:
-        raise UserError(f"there is no format {name!r}; expected {' or '.join(FORMATS)}")
+    check_choice("format", name, tuple(FORMATS))
     for package in FORMATS[name].needs:
         require(package, "onnx")
     return FORMATS[name]

@@ -247,7 +247,7 @@ def test_files_that_are_not_there_or_damaged(copied, tmp_path):
         prepare(tmp_path, copied / "mmin", out)
     with pytest.raises(UserError, match="got classes=5, expected 4 or 6"):
         prepare(release, copied / "mmin", out, classes=5)
-    with pytest.raises(UserError, match="got features='mla'"):
+    with pytest.raises(UserError, match="features: expected mmin or precomputed, got 'mla'"):
         prepare(release, copied / "mmin", out, features="mla")
     npz = copied / "npz"
     files = [npz / f"{id}.npz" for id, emotion in turns().items() if emotion in FOUR]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.data.preparation import Decode, Sample, UnusableError, readable
-from g2d.errors import UserError, require
+from g2d.errors import UserError, check_choice, require
 
 # The files of MMIN (Zhao, Li and Jin, ACL 2021) and the width of what is in them
 MMIN = {
@@ -56,13 +56,12 @@ def open_features(root: str | Path, kind: str) -> Features:
     Raises:
         UserError: There is nothing of that kind.
     """
+    check_choice("features", kind, ("mmin", "precomputed"))
     root = Path(root)
     if kind == "mmin":
         files = {name: root / file for name, (file, _) in MMIN.items()}
         widths = {name: width for name, (_, width) in MMIN.items()}
         return Features(widths, _FromH5(files, widths), files=files)
-    if kind != "precomputed":
-        raise UserError(f"got features={kind!r}, expected 'mmin' or 'precomputed'")
     found = {file.stem: file for file in sorted(root.glob("*.h5"))}
     if found:
         files = {name: found[name] for name in _ordered(found)}
