@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -96,19 +93,6 @@ def given(model: str | None, config: Config | None) -> None:
             "model: this must be given: a folder, or a name in the Hugging Face cache (config "
             "alone begins with weights drawn at random)"
         )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Libraries report how they load; what goes wrong is raised, or looked for here."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.WARNING))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def reason(error: Exception) -> str:

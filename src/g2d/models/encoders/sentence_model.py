@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError, require
-from g2d.models.encoders.published import Config, PublishedEncoder, given, quiet, reason
+from g2d.models.encoders.published import Config, PublishedEncoder, given, reason
 from g2d.models.encoders.transformers_model import hidden_width, load_backbone, read_text
 from g2d.models.tokens import attendable
 from g2d.published import (
@@ -22,6 +22,7 @@ from g2d.published import (
     read_config,
     read_settings,
 )
+from g2d.quiet import quiet
 
 # What may follow the transformer; a module of any other name is code that is not run.
 _STEPS = ("Pooling", "Dense", "Normalize")

@@ -15,10 +15,10 @@ from g2d.models.encoders.published import (
     PublishedEncoder,
     frames_of,
     given,
-    quiet,
     reason,
 )
 from g2d.published import VISION_EXTRA, WEIGHTS, check_weights, model_folder, read_config
+from g2d.quiet import quiet
 
 # Where else timm would look for weights: keys of `pretrained_cfg`, and arguments of its models.
 _SOURCES = ("url", "hf_hub_id", "hf_hub_filename", "source", "state_dict")

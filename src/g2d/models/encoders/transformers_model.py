@@ -15,11 +15,11 @@ from g2d.models.encoders.published import (
     PublishedEncoder,
     frames_of,
     given,
-    quiet,
     reason,
 )
 from g2d.models.tokens import attendable, filled_mean
 from g2d.published import TEXT_EXTRA, check_config, check_weights, model_folder, read_config
+from g2d.quiet import quiet
 
 Pool = Literal["mean", "cls"]
 # What a model's forward pass may be asked with.

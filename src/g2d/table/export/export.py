@@ -15,7 +15,7 @@ from g2d.errors import UserError
 from g2d.files import read_json, room_for, says_full, temporary_folder, write_whole
 from g2d.models.multimodal import MultimodalModel
 from g2d.runs.run import Run
-from g2d.table.export.formats import BATCH, format_of, quiet, reason, traced
+from g2d.table.export.formats import BATCH, exporter_reason, format_of, traced, unheard
 from g2d.table.export.named_tensors import NamedTensors
 from g2d.table.export.trial import Trials, largest_difference
 from g2d.tasks import Task, task_from
@@ -129,7 +129,7 @@ def export_model(
     with temporary_folder(out.parent, out.name) as scratch, room_for(out, size):
         file = scratch / "made" / out.name
         file.parent.mkdir()
-        with quiet(), torch.no_grad():
+        with unheard(), torch.no_grad():
             try:
                 kind.write(traced(named, example), file, list(example), list(answers))
                 difference = largest_difference(named, kind.read(file), trials)
@@ -137,8 +137,8 @@ def export_model(
                 if says_full(error):
                     raise
                 raise UserError(
-                    f"the model cannot be exported as {format}: {reason(error)}; --debug shows "
-                    "all of it"
+                    f"the model cannot be exported as {format}: {exporter_reason(error)}; "
+                    "--debug shows all of it"
                 ) from error
         if not difference <= TOLERANCE:
             raise UserError(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import torch
 from torch import Tensor
 
 from g2d.errors import check_choice, require
+from g2d.quiet import quiet
 from g2d.table.export.named_tensors import NamedTensors
 from g2d.table.export.trial import Named
 
@@ -113,17 +112,11 @@ def format_of(name: str) -> Format:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Exporters warn of their own affairs and print graphs; what goes wrong is still raised."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.WARNING))
+def unheard() -> Iterator[None]:
+    """Exporters print graphs besides; what goes wrong is still raised."""
     unread = io.StringIO()
-    try:
-        with warnings.catch_warnings(), redirect_stdout(unread), redirect_stderr(unread):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+    with quiet(), redirect_stdout(unread), redirect_stderr(unread):
+        yield
 
 
 # What exporters say at length, and what it comes to.
@@ -135,7 +128,7 @@ _MEANINGS = {
 }
 
 
-def reason(error: BaseException) -> str:
+def exporter_reason(error: BaseException) -> str:
     """The one line that matters of an exporter's pages."""
     said = []
     cause: BaseException | None = error
