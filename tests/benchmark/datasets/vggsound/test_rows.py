@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g2d.benchmark.datasets.audiovisual.layout import faults, shared_videos
+from g2d.benchmark.datasets.audiovisual.layout import faults, lay_out
+from g2d.benchmark.datasets.parts import in_two_parts
 from g2d.benchmark.datasets.vggsound.rows import Row, class_names, read_rows
 from g2d.errors import UserError
 
@@ -40,7 +41,9 @@ def test_any_rows_come_back(tmp_path_factory, rows, header, end):
 def test_what_is_wrong_is_named():
     first = Row("a", 0, "wind", "train")
     rows = [first, Row("a", 10, "wind", "test"), Row("b", 1, "bell", "test")]
-    assert (faults(rows), shared_videos(rows)) == ([], ["video a is in train and test"])
+    samples = lay_out(rows, ("bell", "wind"), lambda row: {}).samples
+    assert faults(rows) == []
+    assert in_two_parts(samples, "video") == ("video a is in train and test",)
     twice = faults([*rows, first._replace(label="bell")])
     assert twice == ["a_000000 comes twice, as wind (train) and bell (train)"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from g2d.benchmark.datasets.audiovisual.decode import Decoder
-from g2d.benchmark.datasets.audiovisual.layout import Layout, shared_videos
+from g2d.benchmark.datasets.audiovisual.layout import Layout
+from g2d.benchmark.datasets.parts import in_two_parts
 from g2d.data.preparation import inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
@@ -40,5 +41,5 @@ def check_clips(
         workers=workers,
         progress=progress,
     )
-    problems = [*some(layout.faults), *some(shared_videos(layout.rows))]
+    problems = [*some(layout.faults), *some([*in_two_parts(layout.samples, "video")])]
     return Report((*facts, *by_part), tuple(problems)) + found

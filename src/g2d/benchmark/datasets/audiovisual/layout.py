@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from g2d.data.preparation import Sample
-from g2d.wording import listed
 
 
 class ClipRow(Protocol):
@@ -31,7 +30,6 @@ class ClipRow(Protocol):
 
 
 Row = TypeVar("Row", bound=ClipRow)
-PARTS = ("train", "val", "test")
 
 
 class Layout(NamedTuple):
@@ -82,15 +80,3 @@ def faults(rows: Sequence[ClipRow]) -> list[str]:
                 f"({row.part})"
             )
     return found
-
-
-def shared_videos(rows: Sequence[ClipRow]) -> list[str]:
-    """Videos of which stretches are in several parts of the split."""
-    parts: dict[str, set[str]] = {}
-    for row in rows:
-        parts.setdefault(row.video, set()).add(row.part)
-    return [
-        f"video {name} is in {listed(part for part in PARTS if part in of)}"
-        for name, of in parts.items()
-        if len(of) > 1
-    ]

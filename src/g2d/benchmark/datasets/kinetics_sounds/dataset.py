@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.audiovisual.dataset import TenSecondClips
-from g2d.benchmark.datasets.audiovisual.layout import PARTS
 from g2d.benchmark.datasets.kinetics_sounds.files import KIND
+from g2d.benchmark.datasets.parts import PARTS
 from g2d.data.policies import Division, select_on_test
 from g2d.errors import UserError
 from g2d.wording import listed

@@ -8,10 +8,10 @@ from typing import Literal
 
 from g2d.benchmark.datasets.audiovisual.check import check_clips
 from g2d.benchmark.datasets.audiovisual.decode import Decoder
-from g2d.benchmark.datasets.audiovisual.layout import PARTS
 from g2d.benchmark.datasets.audiovisual.prepare import prepare_clips
 from g2d.benchmark.datasets.kinetics_sounds.layout import read_layout
 from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES
+from g2d.benchmark.datasets.parts import PARTS
 from g2d.data.preparation.report import Report
 
 KIND = "kinetics_sounds"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from g2d.benchmark.datasets.audiovisual.layout import PARTS, Layout, lay_out
+from g2d.benchmark.datasets.audiovisual.layout import Layout, lay_out
 from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES, Row, read_rows
+from g2d.benchmark.datasets.parts import PARTS
 from g2d.errors import UserError
 from g2d.wording import listed
 

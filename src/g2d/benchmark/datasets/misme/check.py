@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.misme.decode import Decoder
-from g2d.benchmark.datasets.misme.layout import PARTS, TARGET, WEATHER, Layout, read_layout
+from g2d.benchmark.datasets.misme.layout import TARGET, WEATHER, Layout, read_layout
+from g2d.benchmark.datasets.parts import PARTS
 from g2d.data.preparation import inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from g2d.benchmark.datasets.parts import PARTS
 from g2d.benchmark.datasets.tables import is_missing, number, read_sheet
 from g2d.data.preparation import Sample
 from g2d.errors import UserError
 
-PARTS = ("train", "val", "test")
 TARGET = "vwc"
 WEATHER = (
     "air_temperature",

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from g2d.benchmark.datasets.mosei.forms import FORMS, KEYS, Form
+from g2d.benchmark.datasets.parts import in_two_parts
 from g2d.benchmark.datasets.words.folds import Folds, read_folds, texts_of
-from g2d.benchmark.datasets.words.parts import empty_parts, in_two_parts, unnamed
+from g2d.benchmark.datasets.words.parts import empty_parts, unnamed
 from g2d.benchmark.datasets.words.source import (
     Arrays,
     Source,
     aligned,
     from_first_word,
+    or_zero,
     steps,
 )
 from g2d.data.preparation import Sample, UnusableError
@@ -57,7 +59,7 @@ def read_source(root: str | Path) -> Source:
     form = form_of(root)
     file = Path(root) / form.file
     folds = read_folds(file, form.keys)
-    samples = folds.samples("mosei", form.labels, _target, _columns)
+    samples = folds.samples("mosei", form.labels, or_zero(sentiment), _columns)
     problems = (*empty_parts(samples), *in_two_parts(samples, "video"))
     notes = unnamed(samples, "video")
     return Source(form.kind, {"mosei": file}, samples, _Decode(folds, form), problems, notes)
@@ -84,14 +86,6 @@ def sentiment(label: Any) -> float:
         said = " ".join(str(label).split())[:20]
         raise UnusableError(f"its label is {said}, expected a number from -3 to 3")
     return float(numbers[0])
-
-
-def _target(label: Any) -> float:
-    """0 where there is none; such a sample is not usable."""
-    try:
-        return sentiment(label)
-    except UnusableError:
-        return 0.0
 
 
 def _columns(name: Any) -> dict[str, str]:

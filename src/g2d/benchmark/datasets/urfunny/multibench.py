@@ -14,9 +14,10 @@ from g2d.benchmark.datasets.words.source import (
     Source,
     aligned,
     from_first_word,
+    or_zero,
     steps,
 )
-from g2d.data.preparation import Sample, UnusableError
+from g2d.data.preparation import Sample
 
 FILE = "humor.pkl"
 _KEYS = {"audio": "audio", "visual": "vision", "text": "text"}
@@ -31,17 +32,13 @@ def read_multibench(root: Path) -> Source:
     """
     file = root / FILE
     folds = read_folds(file, [*_KEYS.values(), "labels"])
-    samples = folds.samples("humor", "labels", _target, _columns)
+    samples = folds.samples("humor", "labels", or_zero(_label), _columns)
     files = {"humor": file}
     return Source("multibench", files, samples, _Decode(folds), empty_parts(samples))
 
 
-def _target(label: Any) -> int:
-    """0 where there is none; such a sample is not usable."""
-    try:
-        return checked_label(label, _LABELS)
-    except UnusableError:
-        return 0
+def _label(value: Any) -> int:
+    return checked_label(value, _LABELS)
 
 
 def _columns(name: Any) -> dict[str, str]:
@@ -54,7 +51,7 @@ class _Decode:
 
     def __call__(self, sample: Sample) -> Arrays:
         held, row = self.folds.of(sample)
-        checked_label(held["labels"][row], _LABELS)
+        _label(held["labels"][row])
         return from_first_word(
             aligned(
                 {name: steps(held[key][row], name, WIDTHS[name]) for name, key in _KEYS.items()}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from g2d.benchmark.datasets.pickles import load_pickle
 from g2d.benchmark.datasets.urfunny.source import WIDTHS, checked_label
 from g2d.benchmark.datasets.words.parts import empty_parts
-from g2d.benchmark.datasets.words.source import Arrays, Source, aligned, steps
+from g2d.benchmark.datasets.words.source import Arrays, Source, aligned, or_zero, steps
 from g2d.data.preparation import Sample, UnusableError
 from g2d.errors import UserError
 
@@ -54,19 +54,15 @@ def read_sdk(root: Path, context: bool) -> Source:
                 problems.append(f"{id} is in {seen[id]} and in {part}")
                 continue
             seen[id] = part
-            target = _target(content["labels"], name)
+            target = or_zero(_label)(content["labels"].get(name))
             samples.append(Sample(id, target, files, {"part": part, "name": id}))
     keys = {str(name): name for fold in _PARTS for name in folds[fold]}
     decode = _Decode(content, keys, _vectors(content["words"], files["words"]), context)
     return Source("sdk", files, samples, decode, (*empty_parts(samples), *problems))
 
 
-def _target(labels: Mapping[Any, Any], name: Any) -> int:
-    """0 where there is none; such a sample is not usable."""
-    try:
-        return checked_label(labels.get(name), (0, 1))
-    except UnusableError:
-        return 0
+def _label(value: Any) -> int:
+    return checked_label(value, (0, 1))
 
 
 def _vectors(words: Any, file: Path) -> NDArray[np.float32]:
@@ -88,7 +84,7 @@ class _Decode:
         for kind in ("labels", *WIDTHS):
             if name not in self.content[kind]:
                 raise UnusableError(f"{FILES[kind]} does not have it")
-        checked_label(self.content["labels"][name], (0, 1))
+        _label(self.content["labels"][name])
         spoken = {kind: self.content[kind][name] for kind in WIDTHS}
         found = aligned(
             {kind: self._rows(kind, self._of(spoken[kind], kind, "punchline")) for kind in WIDTHS}

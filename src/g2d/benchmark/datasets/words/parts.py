@@ -1,12 +1,11 @@
-"""What is wrong with how segments are divided into parts, and what cannot be told of it."""
+"""Parts without segments, and what cannot be told of how segments are divided."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from g2d.benchmark.datasets.parts import PARTS
 from g2d.data.preparation import Sample
-
-PARTS = ("train", "val", "test")
 
 
 def empty_parts(samples: Sequence[Sample]) -> tuple[str, ...]:
@@ -20,28 +19,6 @@ def empty_parts(samples: Sequence[Sample]) -> tuple[str, ...]:
     """
     there = {sample.columns["part"] for sample in samples}
     return tuple(f"no segment is in {part}" for part in PARTS if part not in there)
-
-
-def in_two_parts(samples: Sequence[Sample], column: str) -> tuple[str, ...]:
-    """A sentence for everything that samples of two parts are of.
-
-    Args:
-        samples: Each with its `part`.
-        column: What says what a sample is of; where that is "", it is of nothing known.
-
-    Example:
-        >>> one = Sample("a", 0, {}, {"part": "train", "video": "v"})
-        >>> in_two_parts([one, Sample("b", 0, {}, {"part": "test", "video": "v"})], "video")
-        ('video v is in test and in train',)
-    """
-    parts: dict[str, set[str]] = {}
-    for sample in samples:
-        parts.setdefault(sample.columns[column], set()).add(sample.columns["part"])
-    return tuple(
-        f"{column} {name} is in {' and in '.join(sorted(found))}"
-        for name, found in parts.items()
-        if name and len(found) > 1
-    )
 
 
 def unnamed(samples: Sequence[Sample], column: str) -> tuple[str, ...]:

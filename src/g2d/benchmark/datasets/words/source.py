@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +61,22 @@ class Source:
             raise UserError(f"{self.problems[0]}; correct {file}, or obtain it again")
         for note in self.notes:
             logger.warning("%s", note)
+
+
+def or_zero(read: Callable[[Any], float]) -> Callable[[Any], float]:
+    """The same reading of a label, with 0 where there is none; such a sample is not usable.
+
+    Args:
+        read: Raises `UnusableError` where there is none.
+    """
+
+    def label(value: Any) -> float:
+        try:
+            return read(value)
+        except UnusableError:
+            return 0
+
+    return label
 
 
 def steps(values: Any, modality: str, width: int) -> NDArray[np.float32]:
