@@ -36,16 +36,16 @@ class Measured:
         named = {"value": self.value, "low": self.low, "high": self.high}
         return {key: round(v, 6) if math.isfinite(v) else None for key, v in named.items()}
 
-    def say(self, digits: int = 3, scale: float = 1.0) -> str:
+    def say(self, digits: int = 3) -> str:
         """The value and its interval, for tables.
 
         Example:
-            >>> Measured(0.5, 0.4, 0.61).say(2), Measured(0.5, 0.4, 0.61).say(0, scale=100)
-            ('0.50 [0.40, 0.61]', '50 [40, 61]')
+            >>> Measured(0.5, 0.4, 0.61).say(2)
+            '0.50 [0.40, 0.61]'
         """
         if not math.isfinite(self.value):
             return "-"
-        value, low, high = (f"{scale * v:.{digits}f}" for v in (self.value, self.low, self.high))
+        value, low, high = (f"{v:.{digits}f}" for v in (self.value, self.low, self.high))
         return f"{value} [{low}, {high}]"
 
     def around(self, digits: int = 1, scale: float = 1.0) -> str:

@@ -69,15 +69,14 @@ def equal_width(confidence: Floats, right: Floats, bins: int = BINS) -> Bins:
     return _binned(confidence, right, np.linspace(0, 1, bins + 1))
 
 
-def equal_mass(confidence: Floats, right: Floats, bins: int = BINS) -> Bins:
-    """Bins between quantiles of the confidence; equal confidences stay together.
+def equal_mass(confidence: Floats, right: Floats) -> Bins:
+    """At most `BINS` bins between quantiles of the confidence; equal confidences stay together.
 
     Args:
         confidence: `(N,)`, in [0, 1].
         right: `(N,)`, 1 where the answer is right, else 0.
-        bins: At most so many.
     """
-    return _binned(confidence, right, np.quantile(confidence, np.linspace(0, 1, bins + 1)))
+    return _binned(confidence, right, np.quantile(confidence, np.linspace(0, 1, BINS + 1)))
 
 
 def _binned(confidence: Floats, right: Floats, edges: Floats) -> Bins:

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # With more classes boosting takes minutes.
 _CLASSES = 30
+# The most training rows to fit on, and validation rows to choose on.
+_MOST_ROWS = 5000
 GUESS = "guess"
 
 
@@ -41,14 +43,14 @@ class Floors:
     notes: tuple[str, ...] = ()
 
 
-def fit_floors(splits: Splits, rows: int = 5000, without: Collection[str] = ()) -> Floors:
+def fit_floors(splits: Splits, *, without: Collection[str] = ()) -> Floors:
     """Guessing, boosting on the columns, linear models and SVMs on everything.
 
-    They see the splits that the model sees: fitted on training rows, chosen on validation.
+    They see the splits that the model sees: fitted on training rows, chosen on validation, on
+    5,000 rows of each at most.
 
     Args:
         splits: The data; `spec.short_vectors` says what is cheap to have of its modalities.
-        rows: The most training rows to fit on, and validation rows to choose on.
         without: Names of those to leave out.
 
     Example:
@@ -65,9 +67,9 @@ def fit_floors(splits: Splits, rows: int = 5000, without: Collection[str] = ()) 
         (['guess', 'boosting', 'linear', 'svm'], 1.0)
     """
     task = splits.spec.task
-    vectors = ShortVectors(splits.spec, splits.train, rows)
+    vectors = ShortVectors(splits.spec, splits.train, _MOST_ROWS)
     train = vectors.train
-    val = vectors.read_all(limit(splits.val, rows))
+    val = vectors.read_all(limit(splits.val, _MOST_ROWS))
     notes = []
     if len(train.target) < len(splits.train):
         notes.append(f"fitted on {len(train.target)} of {len(splits.train)} training rows")

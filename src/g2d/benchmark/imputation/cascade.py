@@ -17,6 +17,11 @@ def kaiming(modules: Iterable[nn.Module]) -> None:
             nn.init.zeros_(module.bias)
 
 
+# Widths inside each block, the last of them that of its code; and of the classifier's layers.
+BLOCK = (256, 128, 64)
+_LAYER = 128
+
+
 class ResidualAutoencoder(nn.Module):
     """From an estimate to a code, and from the code to what the estimate lacks.
 
@@ -24,18 +29,17 @@ class ResidualAutoencoder(nn.Module):
 
     Args:
         width: Of the estimate.
-        hidden: Widths of the encoder's layers, the last of them that of the code.
     """
 
-    def __init__(self, width: int, hidden: Sequence[int] = (256, 128, 64)) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        sizes = [width, *hidden]
+        sizes = [width, *BLOCK]
         self.encoder = _stack(sizes, nn.LeakyReLU)
         self.decoder = _stack(sizes[::-1], nn.ReLU)
         kaiming(self.modules())
 
     def forward(self, estimate: Tensor) -> tuple[Tensor, Tensor]:
-        """The residual `(B, width)` and the code `(B, hidden[-1])`."""
+        """The residual `(B, width)` and the code `(B, 64)`."""
         code = self.encoder(estimate)
         return self.decoder(code), code
 
@@ -46,17 +50,16 @@ class Cascade(nn.Module):
     Args:
         width: Of the estimate.
         blocks: K.
-        hidden: Widths inside each block.
 
     Example:
-        >>> estimate, codes = Cascade(10, blocks=3, hidden=(8, 4))(torch.zeros(2, 10))
+        >>> estimate, codes = Cascade(10, blocks=3)(torch.zeros(2, 10))
         >>> estimate.shape, codes.shape
-        (torch.Size([2, 10]), torch.Size([2, 12]))
+        (torch.Size([2, 10]), torch.Size([2, 192]))
     """
 
-    def __init__(self, width: int, blocks: int = 5, hidden: Sequence[int] = (256, 128, 64)) -> None:
+    def __init__(self, width: int, blocks: int = 5) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ResidualAutoencoder(width, hidden) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualAutoencoder(width) for _ in range(blocks))
 
     def begin_at_zero(self) -> None:
         """Makes every residual zero, for training to begin with."""
@@ -76,16 +79,16 @@ class Cascade(nn.Module):
         return estimate, torch.cat(codes, dim=1)
 
 
-def classifier(width: int, outputs: int, hidden: int = 128, dropout: float = 0.3) -> nn.Sequential:
+def classifier(width: int, outputs: int, dropout: float = 0.3) -> nn.Sequential:
     """Two hidden layers with ReLU and dropout, then the logits."""
     head = nn.Sequential(
-        nn.Linear(width, hidden),
+        nn.Linear(width, _LAYER),
         nn.ReLU(),
         nn.Dropout(dropout),
-        nn.Linear(hidden, hidden),
+        nn.Linear(_LAYER, _LAYER),
         nn.ReLU(),
         nn.Dropout(dropout),
-        nn.Linear(hidden, outputs),
+        nn.Linear(_LAYER, outputs),
     )
     kaiming(head)
     return head

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.benchmark.imputation.base import PartialViewModel
-from g2d.benchmark.imputation.cascade import Cascade, classifier, kaiming
+from g2d.benchmark.imputation.cascade import BLOCK, Cascade, classifier, kaiming
 from g2d.benchmark.imputation.checks import check_counts, check_shares, check_targets, check_weights
 from g2d.benchmark.imputation.hiding import Targets, eligible, hide
 from g2d.benchmark.imputation.training import Best, Phase, take, train
@@ -201,7 +201,7 @@ class ImaginationNetwork(nn.Module):
         total = len(encoders) * width
         self.there = nn.ModuleList([Cascade(total, blocks), _transition(total)])
         self.back = nn.ModuleList([Cascade(total, blocks), _transition(total)])
-        self.classifier = classifier(blocks * 64, outputs, dropout=0.5)
+        self.classifier = classifier(blocks * BLOCK[-1], outputs, dropout=0.5)
 
     def parts(self) -> list[nn.Module]:
         """What learns, each with a gradient norm of its own."""
