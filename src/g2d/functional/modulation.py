@@ -107,7 +107,10 @@ def cggm_balance(improvement: Tensor, bounded: bool = True) -> Tensor:
     Args:
         improvement: Δ, by how much the accuracy of every modality's classifier rose in a step,
             `(k,)`.
-        bounded: Whether B is kept between 0 and 1, where it is when no classifier gets worse.
+        bounded: Whether B is kept between 0 and 1, where it is when no classifier gets worse. As
+            in the authors' code it is not bounded otherwise: changes that cancel have a sum of
+            nearly 0, by which they are divided, so +1/64 and -1/64 give a B of -1.6
+            million and of 1.6 million.
 
     Returns:
         `(k,)`; 1 for all where nothing changed.
