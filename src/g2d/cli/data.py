@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from g2d.cli.command import Command
 from g2d.cli.show import show_table
 from g2d.errors import UserError
 from g2d.recipes.dataset_catalog import DATASETS
+
+if TYPE_CHECKING:
+    from g2d.data.preparation import Counted
 
 # Folders of the cache that are listed.
 _SHOWN = 10
@@ -203,7 +206,7 @@ def _as_flags(message: str) -> str:
 
 
 @contextmanager
-def _following(text: str) -> Iterator[Callable[[int, int], None]]:
+def _following(text: str) -> Iterator[Counted]:
     """A bar that begins where the work does."""
     from g2d.engine.progress import progress_bar
 

@@ -2,6 +2,6 @@
 
 from g2d.data.preparation.assemble import assemble
 from g2d.data.preparation.inspection import inspect
-from g2d.data.preparation.sample import Decode, Sample, UnusableError, readable
+from g2d.data.preparation.sample import Counted, Decode, Sample, UnusableError, readable
 
-__all__ = ["Decode", "Sample", "UnusableError", "assemble", "inspect", "readable"]
+__all__ = ["Counted", "Decode", "Sample", "UnusableError", "assemble", "inspect", "readable"]

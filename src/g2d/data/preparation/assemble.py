@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -18,12 +18,11 @@ import numpy as np
 
 from g2d.data.preparation.arrays import write_arrays, write_csv, write_samples
 from g2d.data.preparation.chunks import one_thread_each, read_chunk, write_chunk
-from g2d.data.preparation.sample import Decode, Sample
+from g2d.data.preparation.sample import Counted, Decode, Sample
 from g2d.data.store import write_manifest
 from g2d.data.threads import one_thread
 from g2d.errors import UserError, require
 
-Progress = Callable[[int, int], None]
 # Chunks in the works for each process: enough to keep it busy, few enough to bound what is open.
 _AHEAD = 2
 
@@ -39,7 +38,7 @@ def assemble(
     tolerance: float = 0.005,
     workers: int | None = None,
     chunk: int = 32,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
     **facts: object,
 ) -> Path:
     """Decodes samples into a store.
@@ -153,7 +152,7 @@ def _decode(
     files: Mapping[Path, Sequence[Sample]],
     decode: Decode,
     workers: int,
-    progress: Progress | None,
+    progress: Counted | None,
 ) -> None:
     total = sum(map(len, files.values()))
     waiting = [file for file in files if not file.exists()]

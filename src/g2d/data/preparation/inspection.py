@@ -12,7 +12,7 @@ from pathlib import Path
 from g2d.checksums import sha256
 from g2d.data.preparation.chunks import one_thread_each
 from g2d.data.preparation.report import Report
-from g2d.data.preparation.sample import Decode, Sample
+from g2d.data.preparation.sample import Counted, Decode, Sample
 from g2d.data.threads import one_thread
 from g2d.errors import UserError
 from g2d.wording import listed
@@ -28,7 +28,7 @@ def inspect(
     class_names: Sequence[str] = (),
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every sample, keeps nothing, and says what is there and what is wrong.
 
@@ -62,7 +62,7 @@ def _look_at_all(
     samples: Sequence[Sample],
     decode: Decode,
     workers: int | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Counted | None,
 ) -> list[tuple[str, dict[str, str]]]:
     found = []
     count = os.cpu_count() or 1 if workers is None else workers

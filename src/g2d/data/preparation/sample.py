@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from g2d.errors import UserError
 
+# Is told how many samples are done, and how many there are.
+Counted = Callable[[int, int], None]
 _LFS = b"version https://git-lfs"
 
 

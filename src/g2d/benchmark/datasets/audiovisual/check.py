@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from g2d.benchmark.datasets.audiovisual.decode import Decoder
 from g2d.benchmark.datasets.audiovisual.layout import Layout
 from g2d.benchmark.datasets.parts import in_two_parts
-from g2d.data.preparation import inspect
+from g2d.data.preparation import Counted, inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 
@@ -18,7 +18,7 @@ def check_clips(
     parts: Sequence[str],
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every clip and says what is wrong with files and table.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.audiovisual.decode import Decoder
 from g2d.benchmark.datasets.audiovisual.layout import Layout
-from g2d.data.preparation import assemble
+from g2d.data.preparation import Counted, assemble
 from g2d.errors import UserError
 
 
@@ -19,7 +18,7 @@ def prepare_clips(
     *,
     tolerance: float,
     workers: int | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Counted | None,
 ) -> Path:
     """Decodes every clip: the spectrogram of its ten seconds, and one frame of each.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from g2d.benchmark.datasets.avmnist.pictures import Pictures, read_pictures
 from g2d.benchmark.datasets.fsdd import RATE, Recording, list_recordings, split_recordings
 from g2d.benchmark.datasets.pca import PCA
 from g2d.data.audio import Waveform, decibels, full_scale, mix_at_snr, read_wav, stft_magnitude
+from g2d.data.preparation import Counted
 from g2d.data.store import new_folder, write_manifest
 from g2d.data.threads import one_thread
 from g2d.errors import UserError, require
@@ -51,7 +51,7 @@ def prepare(
     seed: int = 999,
     speaker_disjoint: bool = False,
     second_speaker: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Builds a prepared AV-MNIST: each picture with a recording of its digit, in noise.
 

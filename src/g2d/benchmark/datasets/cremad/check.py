@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.cremad.decode import Decoder
 from g2d.benchmark.datasets.cremad.layout import read_layout
 from g2d.benchmark.datasets.cremad.names import CLIPS, EMOTIONS
-from g2d.data.preparation import inspect
+from g2d.data.preparation import Counted, inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 
@@ -19,7 +18,7 @@ def check(
     test_list: str | Path | None = None,
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every clip and says what is wrong with files and lists.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from g2d.benchmark.datasets.cremad.decode import Decoder
 from g2d.benchmark.datasets.cremad.layout import read_layout
-from g2d.data.preparation import assemble
+from g2d.data.preparation import Counted, assemble
 from g2d.errors import UserError
 
 KIND = "cremad"
@@ -25,7 +24,7 @@ def prepare(
     dtype: Literal["float16", "float32"] = "float16",
     tolerance: float = 0.005,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Decodes every clip: the spectrogram of its sound, and some frames.
 

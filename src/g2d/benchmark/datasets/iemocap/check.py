@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from g2d.benchmark.datasets.iemocap.features import Features, open_features
 from g2d.benchmark.datasets.iemocap.layout import CLASSES, class_names, read_release, read_words
 from g2d.benchmark.datasets.iemocap.prepare import Kind, samples_of
 from g2d.data.audio import read_wav
-from g2d.data.preparation import Sample, UnusableError, inspect, readable
+from g2d.data.preparation import Counted, Sample, UnusableError, inspect, readable
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 from g2d.errors import UserError
@@ -32,7 +32,7 @@ def check(
     features: Kind = "mmin",
     classes: int = 4,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Looks for what is wrong with annotation, sound and features.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from g2d.benchmark.datasets.iemocap.features import Features, open_features
 from g2d.benchmark.datasets.iemocap.layout import CLASSES, Turn, class_names, read_release
-from g2d.data.preparation import Sample, assemble
+from g2d.data.preparation import Counted, Sample, assemble
 from g2d.errors import UserError
 
 KIND = "iemocap"
@@ -24,7 +24,7 @@ def prepare(
     classes: int = 4,
     tolerance: float = 0.005,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Stores the features of every turn of the task, as they were distributed.
 

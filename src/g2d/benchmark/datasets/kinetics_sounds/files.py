@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ from g2d.benchmark.datasets.audiovisual.prepare import prepare_clips
 from g2d.benchmark.datasets.kinetics_sounds.layout import read_layout
 from g2d.benchmark.datasets.kinetics_sounds.rows import CLASSES
 from g2d.benchmark.datasets.parts import PARTS
+from g2d.data.preparation import Counted
 from g2d.data.preparation.report import Report
 
 KIND = "kinetics_sounds"
@@ -27,7 +27,7 @@ def prepare(
     dtype: Literal["float16", "float32"] = Decoder.dtype,
     tolerance: float = 0.005,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Decodes every clip: the spectrogram of its ten seconds, and one frame of each.
 
@@ -66,7 +66,7 @@ def check(
     tables: str | Path | None = None,
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every clip and says what is wrong with files and tables.
 

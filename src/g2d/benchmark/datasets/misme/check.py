@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.misme.decode import Decoder
 from g2d.benchmark.datasets.misme.layout import TARGET, WEATHER, Layout, read_layout
 from g2d.benchmark.datasets.parts import PARTS
-from g2d.data.preparation import inspect
+from g2d.data.preparation import Counted, inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 
@@ -22,7 +21,7 @@ def check(
     *,
     side: int = 224,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every picture and looks for what is wrong with pictures and sheets.
 

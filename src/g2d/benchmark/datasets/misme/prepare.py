@@ -6,8 +6,7 @@ from pathlib import Path
 
 from g2d.benchmark.datasets.misme.decode import Decoder
 from g2d.benchmark.datasets.misme.layout import TARGET, WEATHER, read_layout
-from g2d.data.preparation import assemble
-from g2d.data.preparation.assemble import Progress
+from g2d.data.preparation import Counted, assemble
 from g2d.errors import UserError, require
 
 KIND = "misme"
@@ -20,7 +19,7 @@ def prepare(
     side: int = 224,
     tolerance: float = 0.005,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Decodes and resizes the pictures, and puts the weather of each beside it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,11 @@ from g2d.benchmark.datasets.mosei.forms import FORMS
 from g2d.benchmark.datasets.mosei.read import read_source
 from g2d.benchmark.datasets.mosei.targets import TARGETS, classes_of
 from g2d.benchmark.datasets.words.check import look_through
-from g2d.data.preparation import Sample
+from g2d.data.preparation import Counted, Sample
 from g2d.data.preparation.report import Report
 
 
-def check(root: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Report:
+def check(root: str | Path, *, progress: Counted | None = None) -> Report:
     """Reads everything and says what is there and what is wrong.
 
     Classes are counted by the sign of the sentiment.

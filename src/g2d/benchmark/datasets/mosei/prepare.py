@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.mosei.read import form_of, read_source
-from g2d.data.preparation import assemble
+from g2d.data.preparation import Counted, assemble
 
 KIND = "mosei"
 
@@ -16,7 +15,7 @@ def prepare(
     out: str | Path,
     *,
     tolerance: float = 0.005,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Stores the features of every segment as they were distributed, without what fills them up.
 

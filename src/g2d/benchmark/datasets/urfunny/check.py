@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.urfunny.prepare import read_source
 from g2d.benchmark.datasets.urfunny.source import CLASSES
 from g2d.benchmark.datasets.words.check import look_through
+from g2d.data.preparation import Counted
 from g2d.data.preparation.report import Report
 
 # Version 2: all segments, and those with cleaned text, which later work uses.
@@ -21,7 +21,7 @@ def check(
     root: str | Path,
     *,
     context: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Reads everything and says what is there and what is wrong.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from g2d.benchmark.datasets.urfunny.multibench import FILE, read_multibench
 from g2d.benchmark.datasets.urfunny.sdk import FILES, read_sdk
 from g2d.benchmark.datasets.urfunny.source import WIDTHS
 from g2d.benchmark.datasets.words.source import Source
-from g2d.data.preparation import assemble
+from g2d.data.preparation import Counted, assemble
 from g2d.errors import UserError
 
 KIND = "urfunny"
@@ -21,7 +20,7 @@ def prepare(
     *,
     context: bool = False,
     tolerance: float = 0.005,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Stores the features of every punchline, as they were distributed.
 

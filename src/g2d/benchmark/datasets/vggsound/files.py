@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ from g2d.benchmark.datasets.audiovisual.decode import Decoder
 from g2d.benchmark.datasets.audiovisual.prepare import prepare_clips
 from g2d.benchmark.datasets.vggsound.layout import CLASSES, read_layout
 from g2d.benchmark.datasets.vggsound.rows import PARTS
+from g2d.data.preparation import Counted
 from g2d.data.preparation.report import Report
 
 KIND = "vggsound"
@@ -26,7 +26,7 @@ def prepare(
     dtype: Literal["float16", "float32"] = Decoder.dtype,
     tolerance: float = 0.005,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Decodes every clip: the spectrogram of its ten seconds, and one frame of each.
 
@@ -65,7 +65,7 @@ def check(
     csv: str | Path | None = None,
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every clip and says what is wrong with files and table.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from g2d.benchmark.datasets.words.dataset import MODALITIES
 from g2d.benchmark.datasets.words.source import Arrays, Source
-from g2d.data.preparation import Sample, inspect
+from g2d.data.preparation import Counted, Sample, inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 from g2d.wording import listed
@@ -25,7 +25,7 @@ def look_through(
     known: Mapping[str, Sizes],
     noun: str,
     class_of: Callable[[Sample], int | float] = lambda sample: sample.target,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counted | None = None,
 ) -> Report:
     """Decodes every segment, and says what is there and what is wrong.
 
