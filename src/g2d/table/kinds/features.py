@@ -70,7 +70,7 @@ def _separator(path: Path) -> str | None:
     return next((sign for sign in "\t;|" if lines and all(sign in line for line in lines)), None)
 
 
-def listed(cell: str, ndim: int) -> Array | None:
+def numbers_listed(cell: str, ndim: int) -> Array | None:
     """The numbers of a list in a cell, or of a list of lists, float32; nothing of an empty list.
 
     Raises:
@@ -130,7 +130,9 @@ class Features(Kind):
             return None
         if len(values) == 1 and math.isnan(number_of(values[0])):
             cell = str(values[0])
-            return listed(cell, 1) if cell.startswith("[") else read_npy(cell, folder, ndim=1)
+            return (
+                numbers_listed(cell, 1) if cell.startswith("[") else read_npy(cell, folder, ndim=1)
+            )
         numbers = [number_of(value) for value in values]
         for name, value, number in zip(self.columns, values, numbers, strict=True):
             if value is not None and math.isnan(number):

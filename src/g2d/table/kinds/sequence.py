@@ -11,7 +11,7 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
-from g2d.table.kinds.features import listed, read_csv, read_npy
+from g2d.table.kinds.features import numbers_listed, read_csv, read_npy
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
 from g2d.table.reading.cells import Cell
@@ -54,7 +54,7 @@ class SequenceOfVectors(Kind):
         if cell is None:
             return None
         if cell.startswith("["):
-            return listed(cell, 2)
+            return numbers_listed(cell, 2)
         if cell.lower().endswith((".csv", ".tsv")):
             return read_csv(cell, folder)
         return read_npy(cell, folder, ndim=2)
