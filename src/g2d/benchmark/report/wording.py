@@ -8,7 +8,7 @@ from g2d.benchmark.compare.metrics import METRICS
 
 # Fractions that people read in per cent; everything else keeps its unit.
 IN_PERCENT = {"accuracy", "uar", "macro_f1", "exact_match", "mape", "mpe"}
-NOTHING = "–"
+NOTHING = "-"
 
 
 def called(metric: str) -> str:
@@ -26,7 +26,7 @@ def shown(value: float | None, metric: str) -> str:
 
     Example:
         >>> shown(0.7314, "accuracy"), shown(0.5316, "loss"), shown(float("nan"), "r2")
-        ('73.1 %', '0.532', '–')
+        ('73.1 %', '0.532', '-')
     """
     if value is None or not math.isfinite(value):
         return NOTHING
