@@ -151,7 +151,7 @@ def test_cache_that_cannot_be_written(tmp_path):
     [
         ({"image_energy": 0}, "image_energy=0"),
         ({"snr_db": float("nan")}, "snr_db=nan"),
-        ({"noise": "brown"}, "noise 'brown'"),
+        ({"noise": "brown"}, "noise: expected white or pink, got 'brown'"),
     ],
 )
 def test_wrong_options(options, said):
