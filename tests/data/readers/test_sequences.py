@@ -69,3 +69,32 @@ def test_a_feature_that_never_changes_does_not_blow_up():
     assert fit_scale(sequences, at_once=1).std.tolist() == [1, 1]
     batch = SequenceReader(sequences, 4, np.array([0, 1])).read(np.array([0]))
     assert batch.abs().max() < 1e-6
+
+
+@given(lengths=lengths, seed=st.integers(0, 99), at_once=st.integers(1, 80))
+def test_gaps_of_a_measurement_are_left_out_of_the_scale(lengths, seed, at_once):
+    sequences = random_sequences(lengths, seed=seed)
+    rng = np.random.default_rng(seed)
+    for array in sequences:
+        array[rng.random(array.shape) < 0.3] = np.nan
+        array[:, 2] = np.nan  # a feature that was never measured
+    together = np.concatenate(sequences).astype(np.float64)
+    scale = fit_scale(sequences, at_once, gaps="mean")
+    for feature in range(3):
+        seen = together[:, feature][np.isfinite(together[:, feature])]
+        expected = (seen.mean(), seen.std() or 1.0) if len(seen) else (0.0, 1.0)
+        np.testing.assert_allclose(
+            [scale.mean[feature], scale.std[feature]], expected, rtol=1e-9, atol=1e-12
+        )
+
+
+def test_a_gap_of_a_measurement_is_the_training_mean():
+    far = np.array([[80.0, np.nan, 2.0], [np.nan, 5.0, 4.0], [90.0, np.inf, 6.0]])
+    nothing = np.full((2, 3), np.nan)
+    reader = SequenceReader([far, nothing], 4, np.array([0]), gaps="mean")
+    root = 1.5**0.5
+    expected = torch.tensor([[-1, 0, -root], [0, 0, 0], [1, 0, root], [0, 0, 0]])
+    torch.testing.assert_close(reader.read(np.array([0]))[0], expected)
+    assert not reader.read(np.array([1])).any(), "nothing measured is padding"
+    as_zero = SequenceReader([far, nothing], 4, np.array([0])).read(np.array([0]))
+    assert as_zero[0, 1, 0] < -1.4, "0 mm is far from where the marker is"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 # Standard deviations from the mean; what lies beyond is moved there.
 _FAR = 5.0
+
+Gaps: TypeAlias = Literal["zero", "mean"]
 
 
 class Sequences(Protocol):
@@ -27,7 +29,9 @@ class Scale(NamedTuple):
     std: NDArray[np.float64]
 
 
-def fit_scale(arrays: Iterable[NDArray[np.generic]], at_once: int = 4096) -> Scale:
+def fit_scale(
+    arrays: Iterable[NDArray[np.generic]], at_once: int = 4096, gaps: Gaps = "zero"
+) -> Scale:
     """Mean and population standard deviation over all steps of some sequences.
 
     A few thousand steps are taken at a time, and moments put together as in Chan, Golub and
@@ -36,29 +40,34 @@ def fit_scale(arrays: Iterable[NDArray[np.generic]], at_once: int = 4096) -> Sca
     changes has the standard deviation 1.
 
     Args:
-        arrays: `(T, d)` each; numbers that are not finite count as 0.
+        arrays: `(T, d)` each.
         at_once: Steps that are held in memory at a time, or those of the longest sequence.
+        gaps: What a number that is not finite counts as: "zero", or "mean" to leave it out.
 
     Example:
         >>> fit_scale([np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[5.0, 5.0]])]).mean.tolist()
         [3.0, 5.0]
+        >>> fit_scale([np.array([[1.0], [np.nan], [3.0]])], gaps="mean").mean.tolist()
+        [2.0]
     """
-    count, mean, squares = 0, np.zeros(1), np.zeros(1)
+    count, mean, squares = np.zeros(1), np.zeros(1), np.zeros(1)
     lowest, highest = np.full(1, np.inf), np.full(1, -np.inf)
     for array in _gathered(arrays, at_once):
         values = _finite(array)
-        own = values.mean(axis=0)
+        seen = np.isfinite(array) if gaps == "mean" else np.ones(values.shape, bool)
+        here = seen.sum(axis=0)
+        own = values.sum(axis=0) / np.maximum(here, 1)
         apart = own - mean
-        total = count + len(values)
-        squares = squares + ((values - own) ** 2).sum(axis=0)
-        squares = squares + apart**2 * (count * len(values) / total)
-        mean = mean + apart * (len(values) / total)
-        lowest = np.minimum(lowest, values.min(axis=0))
-        highest = np.maximum(highest, values.max(axis=0))
+        total = count + here
+        squares = squares + np.where(seen, (values - own) ** 2, 0).sum(axis=0)
+        squares = squares + apart**2 * (count * here / np.maximum(total, 1))
+        mean = mean + apart * (here / np.maximum(total, 1))
+        lowest = np.minimum(lowest, np.where(seen, values, np.inf).min(axis=0))
+        highest = np.maximum(highest, np.where(seen, values, -np.inf).max(axis=0))
         count = total
     # Said by the values themselves: rounding leaves a constant a tiny deviation.
     constant = (lowest >= highest) | (squares <= 0)
-    return Scale(mean, np.where(constant, 1.0, np.sqrt(squares / max(count, 1))))
+    return Scale(mean, np.where(constant, 1.0, np.sqrt(squares / np.maximum(count, 1))))
 
 
 def _gathered(arrays: Iterable[NDArray[np.generic]], at_once: int) -> Iterator[NDArray[np.generic]]:
@@ -80,13 +89,16 @@ class SequenceReader:
 
     Numbers that are not finite become 0, then x = clip((v - μ) / σ, ±5) by the training steps'
     mean and standard deviation; without a `train` the numbers stay as they are. What is filled up
-    is zero after that, so that a step of zeros is padding and no other step is.
+    is zero after that, so that a step of zeros is padding and no other step is. Where such numbers
+    are gaps of a measurement, `gaps="mean"` leaves them out of the statistics and makes them 0
+    after standardising; a step in which nothing was measured is then padding too.
 
     Args:
         sequences: `(T, d)` for every row of the store.
         steps: Length of every sequence that comes out.
         train: Rows whose steps say what the mean and the deviation are.
         keep: Whether the first or the last steps of a longer sequence are kept.
+        gaps: What numbers that are not finite become: "zero", or the training "mean".
 
     Example:
         >>> sequences = [np.array([[1.0], [3.0]]), np.array([[5.0], [np.nan], [1.0]])]
@@ -95,6 +107,9 @@ class SequenceReader:
                 [5., 0., 1.]])
         >>> SequenceReader(sequences, 3, train=np.array([0])).read(np.array([0]))[..., 0]
         tensor([[-1.,  1.,  0.]])
+        >>> measured = [np.array([[1.0, 7.0], [np.nan, 7.0], [3.0, 9.0]])]
+        >>> SequenceReader(measured, 3, np.array([0]), gaps="mean").read(np.array([0]))[..., 0]
+        tensor([[-1.,  0.,  1.]])
     """
 
     augments = False
@@ -105,9 +120,11 @@ class SequenceReader:
         steps: int,
         train: NDArray[np.integer] | None = None,
         keep: Literal["first", "last"] = "first",
+        gaps: Gaps = "zero",
     ) -> None:
-        self._sequences, self._steps, self._keep = sequences, steps, keep
-        self._scale = None if train is None else fit_scale(map(self._kept, train.tolist()))
+        self._sequences, self._steps, self._keep, self._gaps = sequences, steps, keep, gaps
+        kept = None if train is None else map(self._kept, train.tolist())
+        self._scale = None if kept is None else fit_scale(kept, gaps=gaps)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Those sequences, `(B, steps, d)` float32."""
@@ -122,9 +139,12 @@ class SequenceReader:
         return whole[: self._steps] if self._keep == "first" else whole[-self._steps :]
 
     def _read(self, row: int) -> NDArray[np.float32]:
-        values = _finite(self._kept(row))
+        kept = self._kept(row)
+        values = _finite(kept)
         if self._scale is not None:
             values = ((values - self._scale.mean) / self._scale.std).clip(-_FAR, _FAR)
+            if self._gaps == "mean":
+                values[~np.isfinite(kept)] = 0
         return values.astype(np.float32)
 
 
