@@ -105,7 +105,15 @@ def _iemocap(originals: Path, out: Path) -> Path:
 
     release = iemocap.write_release(originals / "iemocap")
     features = iemocap.write_mmin(originals / "mmin")
-    return prepare(release, features, out, workers=0, tolerance=1.0)
+    return prepare(release, out, features_root=features, workers=0, tolerance=1.0)
+
+
+def _iemocap_release(originals: Path, out: Path) -> Path:
+    from g2d.benchmark.datasets.iemocap.prepare import prepare
+
+    release = iemocap.write_release(originals / "iemocap_release")
+    iemocap.write_markers(release)
+    return prepare(release, out, features="release", workers=0)
 
 
 def _narrow(*modalities: str) -> Changes:
@@ -132,6 +140,7 @@ MINIATURES = {
     ),
     "cremad": Miniature(_cremad, _CLIPS),
     "iemocap": Miniature(_iemocap, _narrow("audio", "visual", "text")),
+    "iemocap_release": Miniature(_iemocap_release, _narrow("audio", "visual", "text")),
     "kinetics_sounds": Miniature(_kinetics_sounds, _CLIPS),
     "misme": Miniature(
         _misme,

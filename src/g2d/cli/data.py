@@ -179,8 +179,15 @@ def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:
         except UserError as error:
             hint = f"; see g2d data ls {name}" if "must be given" in str(error) else ""
             raise UserError(_as_flags(str(error)) + hint) from None
-    recipe = "avmnist3" if options.get("second_speaker") else name
+    recipe = _recipe_for(name, options)
     print(f"prepared {folder}; train on it with: g2d train {recipe} --data.root {folder}")
+
+
+def _recipe_for(name: str, options: dict[str, Any]) -> str:
+    """The shipped recipe whose encoders fit what was prepared."""
+    if options.get("second_speaker"):
+        return "avmnist3"
+    return "iemocap_release" if options.get("features") == "release" else name
 
 
 def _switches(changes: list[str]) -> list[str]:

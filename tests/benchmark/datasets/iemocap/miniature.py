@@ -11,6 +11,19 @@ import soundfile
 EMOTIONS = ("ang", "hap", "exc", "neu", "sad", "fru", "xxx", "ang", "neu", "sad")
 MMIN = {"A/comparE.h5": 130, "V/denseface.h5": 342, "L/bert_large.h5": 1024}
 RATE = 16_000
+# The markers on a face, as the release names them: 55, and 165 coordinates.
+MARKERS = [
+    *(f"CH{n}" for n in range(1, 4)),
+    *(f"FH{n}" for n in range(1, 4)),
+    *(f"LC{n}" for n in range(1, 9)),
+    *(f"RC{n}" for n in range(1, 9)),
+    *("LLID", "RLID", "MH", "MNOSE", "LNSTRL", "TNOSE", "RNSTRL"),
+    *(f"{side}BM{n}" for side in "LR" for n in range(4)),
+    *(f"{side}BRO{n}" for side in "LR" for n in range(1, 5)),
+    *(f"MOU{n}" for n in range(1, 9)),
+    *("LHD", "RHD"),
+]
+FRAMES_PER_SECOND = 120
 
 
 def turns() -> dict[str, str]:
@@ -89,3 +102,44 @@ def write_npz(folder: Path) -> Path:
         vector = features_of(place, 7)[0].astype(np.float64)
         np.savez(folder / f"{id}.npz", text=vector, pulse=vector[:2], audio=features_of(place, 5))
     return folder
+
+
+def frames_of(place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Times and coordinates in mm of a turn, `(T,)` and `(T, 165)`, with gaps."""
+    rng = np.random.default_rng([place, 165])
+    start, end = seconds_of(place % len(EMOTIONS))
+    count = round((end - start) * FRAMES_PER_SECOND)
+    face = np.random.default_rng(165).normal(0, 60, 3 * len(MARKERS))
+    values = face + rng.normal(place % 10, 1, (count, len(face)))
+    hidden = rng.random((count, len(MARKERS))) < 0.05
+    hidden[:, place % len(MARKERS)] = True  # one that the camera never saw
+    values[np.repeat(hidden, 3, axis=1)] = np.nan
+    return start + np.arange(count) / FRAMES_PER_SECOND, values
+
+
+def marker_lines(names: list[str], times: np.ndarray, values: np.ndarray) -> str:
+    """A file of motion capture: two lines of names, then the frames."""
+    axes = " ".join(f"{axis}{n + 1:02}" for n in range(len(names)) for axis in "XYZ")
+    lines = [f"Frame# Time {' '.join(names)}", f"  {axes}"]
+    for number, (time, row) in enumerate(zip(times, values, strict=True), 1):
+        numbers = " ".join("NaN" if np.isnan(value) else f"{value:.5f}" for value in row)
+        lines.append(f"{number} {time:.5f} {numbers}")
+    return "\n".join(lines) + "\n"
+
+
+def write_markers(root: Path) -> Path:
+    """The motion capture of every turn, and the lines of a transcription that are no turns."""
+    for place, id in enumerate(turns()):
+        session, dialogue = root / f"Session{id[4]}", id.rpartition("_")[0]
+        folder = session / "sentences" / "MOCAP_rotated" / dialogue
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{id}.txt").write_text(marker_lines(MARKERS, *frames_of(place)))
+        said = session / "dialog" / "transcriptions" / f"{dialogue}.txt"
+        if "[BREATHING]" not in said.read_text():
+            odd = [
+                "M: [BREATHING]",
+                "F: [LAUGHTER] I-",
+                f"{dialogue}_FXX0 [004.9000-004.9500]: Hm--",
+            ]
+            said.write_text("\n".join([odd[0], said.read_text(), *odd[1:]]) + "\n")
+    return root

@@ -33,7 +33,8 @@ def originals(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def root(originals):
-    return prepare(originals / "release", originals / "mmin", originals / "out", workers=0)
+    features = originals / "mmin"
+    return prepare(originals / "release", originals / "out", features_root=features, workers=0)
 
 
 def test_no_speaker_of_test_is_trained_on(root):
@@ -70,8 +71,8 @@ def test_the_first_steps_standardised_by_the_training_turns(root):
 
 
 def test_vectors_are_sequences_of_one_step(originals, tmp_path):
-    places = (originals / "release", originals / "npz", tmp_path / "out")
-    made = prepare(*places, features="precomputed", workers=0)
+    options = {"features": "precomputed", "features_root": originals / "npz", "workers": 0}
+    made = prepare(originals / "release", tmp_path / "out", **options)
     splits = IEMOCAP(made).splits()
     assert splits.spec.shapes == {"audio": (6, 5), "text": (1, 7), "pulse": (1, 2)}
     pair = IEMOCAP(made, modalities=["pulse", "audio"]).splits()
@@ -130,8 +131,8 @@ def test_the_recipe_trains(g2d, root, tmp_path, method):  # noqa: F811
 
 
 def test_other_features_take_the_encoders_that_fit_them(originals, tmp_path):
-    places = (originals / "release", originals / "npz", tmp_path / "store")
-    root = prepare(*places, features="precomputed", workers=0)
+    options = {"features": "precomputed", "features_root": originals / "npz", "workers": 0}
+    root = prepare(originals / "release", tmp_path / "store", **options)
     changes = [("data.root", str(root)), ("data.modalities", ["audio", "text"])]
     fitting = [("encoders.audio", "auto"), ("encoders.text", "auto")]
     recipe = load_recipe("iemocap", [*changes, *fitting])
@@ -156,4 +157,5 @@ def test_the_commands(g2d, originals, tmp_path):  # noqa: F811
     assert "policy clean-fold1" in said.out
     said = g2d("data", "prepare", "iemocap", "--root", release, "--out", tmp_path / "other")
     assert said.status == 2
-    assert "--features-root" in said.err.replace("_", "-")
+    assert "--features-root must be given with features='mmin'" in said.err
+    assert "see g2d data ls iemocap" in said.err

@@ -67,9 +67,8 @@ def test_the_annotation(originals):
 
 @pytest.mark.parametrize(("classes", "targets"), [(4, FOUR), (6, SIX)])
 def test_mmins_features(originals, tmp_path, classes, targets):
-    made = prepare(
-        originals / "release", originals / "mmin", tmp_path / "out", classes=classes, workers=0
-    )
+    options = {"features_root": originals / "mmin", "classes": classes, "workers": 0}
+    made = prepare(originals / "release", tmp_path / "out", **options)
     store = opened(made)
     ids = [id for id, emotion in turns().items() if emotion in targets]
     assert store.column("id").tolist() == ids
@@ -96,7 +95,7 @@ def test_mmins_features(originals, tmp_path, classes, targets):
 def test_features_of_ones_own(originals, copied, tmp_path):
     release = originals / "release"
     options = {"features": "precomputed", "workers": 0}
-    npz = opened(prepare(release, originals / "npz", tmp_path / "npz", **options))
+    npz = opened(prepare(release, tmp_path / "npz", features_root=originals / "npz", **options))
     assert npz.manifest["options"]["widths"] == {"audio": 5, "text": 7, "pulse": 2}
     assert list(npz.manifest["options"]["widths"]) == ["audio", "text", "pulse"]
     assert npz.ragged("text").shapes[:, 0].tolist() == [1] * len(npz.column("id"))
@@ -106,13 +105,13 @@ def test_features_of_ones_own(originals, copied, tmp_path):
             for place, id in enumerate(turns()):
                 rows = features_of(place, width)
                 file[id] = rows[0] if name == "text" else rows
-    h5 = opened(prepare(release, copied / "h5", tmp_path / "h5", **options))
+    h5 = opened(prepare(release, tmp_path / "h5", features_root=copied / "h5", **options))
     for name in ("audio", "text"):
         a, b = npz.ragged(name), h5.ragged(name)
         assert all(np.array_equal(a[row], b[row]) for row in range(len(a)))
     for name, said in (("release", "holds no features"), ("no", "holds no features")):
         with pytest.raises(UserError, match=said):
-            prepare(release, originals / name, tmp_path / "other", **options)
+            prepare(release, tmp_path / "other", features_root=originals / name, **options)
 
 
 class StoppedError(Exception):
@@ -124,23 +123,23 @@ def test_stopped_and_called_again_the_bytes_are_the_same(originals, tmp_path):
         if done >= 64:
             raise StoppedError
 
-    places = (originals / "release", originals / "mmin")
+    release, mmin = originals / "release", {"features_root": originals / "mmin"}
     with pytest.raises(StoppedError):
-        prepare(*places, tmp_path / "out", workers=0, progress=until_the_second_chunk)
+        prepare(release, tmp_path / "out", workers=0, progress=until_the_second_chunk, **mmin)
     assert not (tmp_path / "out").exists()
     told = []
     again = {"workers": 0, "progress": lambda done, total: told.append(done)}
-    prepare(*places, tmp_path / "out", **again)
+    prepare(release, tmp_path / "out", **again, **mmin)
     assert told == [64, 80]
-    whole = prepare(*places, tmp_path / "whole", workers=0)
+    whole = prepare(release, tmp_path / "whole", workers=0, **mmin)
     assert content(tmp_path / "out") == content(whole)
 
 
 @pytest.mark.slow
 def test_several_processes_make_the_same_bytes(originals, tmp_path):
-    places = (originals / "release", originals / "mmin")
-    alone = prepare(*places, tmp_path / "alone", workers=0)
-    assert content(alone) == content(prepare(*places, tmp_path / "together", workers=2))
+    release, mmin = originals / "release", {"features_root": originals / "mmin"}
+    alone = prepare(release, tmp_path / "alone", workers=0, **mmin)
+    assert content(alone) == content(prepare(release, tmp_path / "together", workers=2, **mmin))
 
 
 def plant_in_features(mmin):
@@ -217,21 +216,23 @@ def test_planted_faults_are_found_and_nothing_else(copied):
     expected = plant_in_features(copied / "mmin") | plant_in_release(copied / "release")
     assert set(check(copied / "release", **options).problems) == expected
     with pytest.raises(UserError, match="comes twice; correct it"):
-        prepare(copied / "release", copied / "mmin", copied / "out")
+        prepare(copied / "release", copied / "out", features_root=copied / "mmin")
 
 
 def test_turns_without_features_are_left_out_and_named(copied):
-    places = (copied / "release", copied / "mmin", copied / "out")
+    places = (copied / "release", copied / "out")
+    options = {"features_root": copied / "mmin", "workers": 0}
     expected = plant_in_features(copied / "mmin")
     with pytest.raises(UserError, match="5 of 80 samples cannot be used"):
-        prepare(*places, workers=0)
-    made = prepare(*places, workers=0, tolerance=0.07)
+        prepare(*places, **options)
+    made = prepare(*places, **options, tolerance=0.07)
     with (made / "skipped.csv").open() as stream:
         assert {f"{row['id']}: {row['reason']}" for row in csv.DictReader(stream)} == expected
 
 
 def test_files_that_are_not_there_or_damaged(copied, tmp_path):
     release, out = copied / "release", tmp_path / "out"
+    mmin = {"features_root": copied / "mmin"}
     whole = copied / "mmin" / "V" / "denseface.h5"
     data = whole.read_bytes()
     for held, said in (
@@ -242,13 +243,15 @@ def test_files_that_are_not_there_or_damaged(copied, tmp_path):
     ):
         whole.write_bytes(held)
         with pytest.raises(UserError, match=f"none of the 80 samples can be used.*{said}"):
-            prepare(release, copied / "mmin", out, workers=0)
+            prepare(release, out, workers=0, **mmin)
     with pytest.raises(UserError, match=r"holds no Session1/dialog/EmoEvaluation"):
-        prepare(tmp_path, copied / "mmin", out)
+        prepare(tmp_path, out, **mmin)
     with pytest.raises(UserError, match="got classes=5, expected 4 or 6"):
-        prepare(release, copied / "mmin", out, classes=5)
-    with pytest.raises(UserError, match="features: expected mmin or precomputed, got 'mla'"):
-        prepare(release, copied / "mmin", out, features="mla")
+        prepare(release, out, classes=5, **mmin)
+    with pytest.raises(
+        UserError, match="features: expected mmin or precomputed or release, got 'mla'"
+    ):
+        prepare(release, out, features="mla", **mmin)
     npz = copied / "npz"
     files = [npz / f"{id}.npz" for id, emotion in turns().items() if emotion in FOUR]
     files[0].write_bytes(b"PK")
@@ -256,7 +259,7 @@ def test_files_that_are_not_there_or_damaged(copied, tmp_path):
     np.savez(files[2], text=np.ones(7), pulse=np.ones(2), audio=np.array([{}], object))
     os.truncate(files[3], files[3].stat().st_size // 2)
     options = {"features": "precomputed", "workers": 0, "tolerance": 0.1}
-    made = prepare(release, npz, out, **options)
+    made = prepare(release, out, features_root=npz, **options)
     told = (made / "skipped.csv").read_text()
     assert told.count("is no npz file of numbers, or damaged") == 3
     assert told.count("has no text") == 1

@@ -10,18 +10,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.benchmark.datasets.iemocap.features import Features, open_features
-from g2d.benchmark.datasets.iemocap.layout import CLASSES, class_names, read_release, read_words
-from g2d.benchmark.datasets.iemocap.prepare import Kind, samples_of
-from g2d.data.audio import read_wav
-from g2d.data.preparation import Counted, Sample, UnusableError, inspect, readable
+from g2d.benchmark.datasets.iemocap.features import Features
+from g2d.benchmark.datasets.iemocap.layout import (
+    CLASSES,
+    Turn,
+    class_names,
+    read_release,
+    read_words,
+)
+from g2d.benchmark.datasets.iemocap.prepare import Kind, features_of, samples_of
+from g2d.benchmark.datasets.iemocap.speech import RATE, read_speech
+from g2d.data.preparation import Counted, Sample, UnusableError, inspect
 from g2d.data.preparation.inspection import some
 from g2d.data.preparation.report import Report
 from g2d.errors import UserError
 
 # Of the full release
 _EXPECTED = {"ang": 1103, "hap": 595, "exc": 1041, "neu": 1708, "sad": 1084, "fru": 1849}
-_RATE = 16_000
 _SHORTER = 0.75  # of the time that the annotation says
 
 
@@ -31,6 +36,8 @@ def check(
     features_root: str | Path | None = None,
     features: Kind = "mmin",
     classes: int = 4,
+    vectors: str | Path | None = None,
+    steps_per_second: int = 10,
     workers: int | None = None,
     progress: Counted | None = None,
 ) -> Report:
@@ -39,8 +46,10 @@ def check(
     Args:
         root: Folder `IEMOCAP_full_release`.
         features_root: Folder of the features; when not given they are not looked at.
-        features: "mmin" or "precomputed".
+        features: "mmin", "precomputed", or "release" for those that are made of the release.
         classes: Of the task, 4 or 6.
+        vectors: Word vectors of "release".
+        steps_per_second: Of "release".
         workers: Processes; one for each core when not given, 0 for this one.
         progress: Called with the number of turns done and of all.
 
@@ -49,7 +58,11 @@ def check(
     """
     release = read_release(root)
     samples = samples_of(release.turns, classes)
-    found = None if features_root is None else open_features(features_root, features)
+    own = features == "release"
+    found = None
+    if own or features_root is not None:
+        made = (vectors, steps_per_second)
+        found = features_of(features, root, release.turns, features_root, *made)
     seconds = {turn.id: turn.end - turn.start for turn in release.turns}
     words = read_words(root)
     report = inspect(
@@ -61,8 +74,14 @@ def check(
         progress=progress,
     )
     unsaid = [f"{s.id}: there is no transcription" for s in samples if not words.get(s.id)]
-    problems = [*some(list(release.problems)), *some(unsaid)]
-    return report + Report(tuple(_counts(samples, classes, len(release.turns))), tuple(problems))
+    problems = [*some(list(release.problems)), *some([] if own else unsaid)]
+    facts = _counts(samples, classes, len(release.turns))
+    return report + Report((*facts, *(_worn(release.turns) if own else ())), tuple(problems))
+
+
+def _worn(turns: list[Turn]) -> list[str]:
+    own = sum(turn.speaker == turn.wearer for turn in turns)
+    return [f"in {own} of {len(turns)} turns the actor who speaks wears the markers"]
 
 
 def _counts(samples: list[Sample], classes: int, turns: int) -> list[str]:
@@ -83,16 +102,9 @@ class _Look:
     seconds: Mapping[str, float]
 
     def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic] | UserError | None]:
-        file = readable(sample.sources["speech"])
-        try:
-            wave = read_wav(file, _RATE)
-        except UserError:
-            raise UnusableError(f"{file.name} is no sound, or damaged") from None
-        if not len(wave):
-            raise UnusableError(f"{file.name} has no samples")
-        if not wave.any():
-            raise UnusableError(f"{file.name} is silent")
-        said, expected = len(wave) / _RATE, self.seconds[sample.id]
+        file = sample.sources["speech"]
+        wave = read_speech(file)
+        said, expected = len(wave) / RATE, self.seconds[sample.id]
         if said < _SHORTER * expected:
             raise UnusableError(f"{file.name} has {said:.2f} s of sound, expected {expected:.2f} s")
         if self.features is None:

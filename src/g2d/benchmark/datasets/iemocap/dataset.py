@@ -8,7 +8,7 @@ from g2d.benchmark.datasets.iemocap.divisions import FOLDS, PROTOCOLS, divide
 from g2d.benchmark.datasets.iemocap.layout import class_names
 from g2d.benchmark.datasets.iemocap.prepare import KIND
 from g2d.data.prepared import PreparedDataset, divided_splits, fingerprint_of
-from g2d.data.readers.sequences import SequenceReader
+from g2d.data.readers.sequences import Gaps, SequenceReader
 from g2d.data.splits import DatasetSpec, Splits
 from g2d.errors import UserError
 from g2d.tasks import Classification
@@ -16,15 +16,17 @@ from g2d.tasks import Classification
 # As TATE (Zeng, Liu and Zhou, SIGIR 2022) cuts them
 STEPS = {"audio": 150, "visual": 100, "text": 50}
 _OTHER_STEPS = 100
+_SAID_AGAIN = "several turns say the same words, and a word has one vector wherever it stands"
 
 
 class IEMOCAP(PreparedDataset):
     """IEMOCAP as `prepare` left it on disk.
 
-    With MMIN's features audio `(150, 130)`, visual `(100, 342)` and text `(50, 1024)`, or fewer
-    steps where no turn has as many. Numbers that are not finite become 0, features are
-    standardised by the training steps, clipped at 5 standard deviations, and filled up with zeros
-    at the end.
+    With MMIN's features audio `(150, 130)`, visual `(100, 342)` and text `(50, 1024)`, with those
+    made of the release `(150, 128)`, `(100, 165)` and `(50, 300)`, or fewer steps where no turn has
+    as many. Features are standardised by the training steps, clipped at 5 standard deviations, and
+    filled up with zeros at the end. Numbers that are not finite become 0 before that; those of the
+    release are markers that were not seen, and become the training mean.
 
     Args:
         root: Folder that `prepare` wrote.
@@ -61,18 +63,25 @@ class IEMOCAP(PreparedDataset):
         self.root, self.protocol, self.fold = Path(root), protocol, fold
         self.steps, self.modalities = steps or {}, modalities
 
+    @property
+    def shared_inputs(self) -> dict[str, str]:
+        """What turns of several splits have in common, and why."""
+        made = self.store().manifest["options"]["features"] == "release"
+        return {"text": _SAID_AGAIN} if made else {}
+
     def splits(self) -> Splits:
         """Opens the store, and goes over the training steps once for their statistics."""
         store = self.store()
         options = store.manifest["options"]
         widths = self._chosen(options["widths"])
         name, divided = divide(self.protocol, self.fold, store.column("speaker"))
+        gaps: Gaps = "mean" if options["features"] == "release" else "zero"
         steps, readers = {}, {}
         for modality in widths:
             sequences = store.ragged(modality)
             cap = self.steps.get(modality, STEPS.get(modality, _OTHER_STEPS))
             steps[modality] = min(cap, int(sequences.shapes[:, 0].max()))
-            readers[modality] = SequenceReader(sequences, steps[modality], divided.train)
+            readers[modality] = SequenceReader(sequences, steps[modality], divided.train, gaps=gaps)
         target = store.column("target")
         parts = divided_splits(divided, readers, target)
         whole = len(widths) == len(options["widths"])

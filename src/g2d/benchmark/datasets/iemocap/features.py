@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +31,23 @@ class Features:
         decode: Reads those of a turn.
         folder: Of a file for each turn.
         files: One a modality.
+        by_turn: The files of each turn, where they are none of the two above.
+        options: What else they depend on, for the store to name.
     """
 
     widths: Mapping[str, int]
     decode: Decode
     folder: Path | None = None
     files: Mapping[str, Path] | None = None
+    by_turn: Mapping[str, Mapping[str, Path]] | None = None
+    options: Mapping[str, str | int] = field(default_factory=dict)
 
     def sources(self, turn: str) -> Mapping[str, Path]:
         """The files that a turn is made of."""
         if self.folder is not None:
             return {"features": self.folder / f"{turn}.npz"}
+        if self.by_turn is not None:
+            return self.by_turn[turn]
         return self.files or {}
 
 
@@ -56,7 +62,7 @@ def open_features(root: str | Path, kind: str) -> Features:
     Raises:
         UserError: There is nothing of that kind.
     """
-    check_choice("features", kind, ("mmin", "precomputed"))
+    check_choice("features", kind, ("mmin", "precomputed", "release"))
     root = Path(root)
     if kind == "mmin":
         files = {name: root / file for name, (file, _) in MMIN.items()}

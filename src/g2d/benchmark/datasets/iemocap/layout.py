@@ -56,6 +56,21 @@ class Turn:
         """`1F` to `5M`: who speaks, which is not who wears the markers."""
         return f"{self.session}{self.id.rpartition('_')[2][0]}"
 
+    @property
+    def wearer(self) -> str:
+        """`1F` to `5M`: who wears the markers in this dialogue."""
+        return f"{self.session}{self.id[5]}"
+
+    @property
+    def markers(self) -> Path:
+        """Its motion capture, which not every turn has."""
+        return self.wav.parents[2] / "MOCAP_rotated" / self.dialogue / f"{self.id}.txt"
+
+    @property
+    def transcript(self) -> Path:
+        """The words of its dialogue."""
+        return self.wav.parents[3] / "dialog" / "transcriptions" / f"{self.dialogue}.txt"
+
 
 @dataclass(frozen=True)
 class Release:
@@ -128,7 +143,10 @@ def read_release(root: str | Path) -> Release:
 
 
 def read_words(root: str | Path) -> dict[str, str]:
-    """What is said in every turn, `Session?/dialog/transcriptions/*.txt`."""
+    """What is said in every turn, `Session?/dialog/transcriptions/*.txt`.
+
+    Lines that name no turn, such as `M: [BREATHING]`, are passed over.
+    """
     words = {}
     for file in sorted(Path(root).glob("Session[1-5]/dialog/transcriptions/Ses*.txt")):
         for line in _lines(file):
