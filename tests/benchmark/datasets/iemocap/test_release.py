@@ -92,6 +92,15 @@ def test_a_marker_that_was_not_seen_is_the_training_mean(root):
     assert (got[0] == 0).sum() >= 3
 
 
+@pytest.mark.slow
+def test_several_processes_make_the_same_store(release, root, tmp_path):
+    together = prepare(release, tmp_path / "together", features="release", workers=2)
+    found = [
+        {path.name: path.read_bytes() for path in folder.iterdir()} for folder in (root, together)
+    ]
+    assert found[0] == found[1]
+
+
 def plant(root):
     """Faults by turn, and what is said of them."""
     ids = USED[20:30]
