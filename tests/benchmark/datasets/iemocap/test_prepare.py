@@ -248,9 +248,7 @@ def test_files_that_are_not_there_or_damaged(copied, tmp_path):
         prepare(tmp_path, out, **mmin)
     with pytest.raises(UserError, match="got classes=5, expected 4 or 6"):
         prepare(release, out, classes=5, **mmin)
-    with pytest.raises(
-        UserError, match="features: expected mmin or precomputed or release, got 'mla'"
-    ):
+    with pytest.raises(UserError, match="expected mmin or precomputed or release, got 'mla'"):
         prepare(release, out, features="mla", **mmin)
     npz = copied / "npz"
     files = [npz / f"{id}.npz" for id, emotion in turns().items() if emotion in FOUR]
