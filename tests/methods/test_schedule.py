@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import g2d
 from g2d import Schedule, UserError
+from methods.small import NAMES, OPTIMIZERS, TASKS, bank, student
 from reference import g2d as paper
 
+TASK = TASKS["classification"]
 TAUS = st.integers(2, 4).flatmap(
     lambda k: st.lists(st.integers(0, 4), min_size=k, max_size=k).map(tuple)
 )
@@ -85,3 +88,30 @@ def test_a_schedule_that_does_not_fit_is_refused() -> None:
         Schedule((1, 2)).check(3, 10)
     with pytest.raises(UserError, match="takes 3 epochs and training has 2"):
         Schedule((1, 2)).check(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("tau", "epochs"), [((10, 20), 8), ((8, 20), 8), ((3, 6, 2), 9), ((3, 6, 0), 3)]
+)
+def test_a_loop_that_ends_before_the_last_stage_is_refused(
+    tau: tuple[int, ...], epochs: int
+) -> None:
+    """Otherwise one modality would be trained alone to the end, and no word said."""
+    names = NAMES[: len(tau)]
+    model = student(names, TASK.outputs)
+    method = g2d.G2D(model, TASK, bank(names, TASK), tau)
+    optimizer = OPTIMIZERS["sgd"](model)
+    with pytest.raises(UserError, match=f"the loop has {epochs}, so .* shorten the schedule"):
+        method.on_fit_start(g2d.Loop(optimizer, epochs=epochs))
+    method.on_fit_start(g2d.Loop(optimizer))  # how many there will be is not known
+    method.on_fit_start(g2d.Loop(optimizer, epochs=sum(tau[:-1]) + 1))
+
+
+def test_a_last_stage_of_no_epochs_need_not_begin_and_one_epoch_is_a_trial(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    g2d.Schedule((2, 0)).check_reached(2)
+    g2d.Schedule((0, 0)).check_reached(1)
+    assert not caplog.records
+    g2d.Schedule((1, 1)).check_reached(1)
+    assert "begins its last stage after 1 epochs" in caplog.text

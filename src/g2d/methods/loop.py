@@ -60,6 +60,11 @@ class Loop:
         self._iter_train = iter_train
 
     @property
+    def counts_epochs(self) -> bool:
+        """Whether it knows how many there will be."""
+        return self._epochs is not None
+
+    @property
     def epochs(self) -> int:
         """How many there will be.
 

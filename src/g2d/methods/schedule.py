@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from g2d.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -141,3 +144,23 @@ class Schedule:
                 f"the schedule {list(self.tau)} takes {sum(self.tau)} epochs and training has "
                 f"{epochs}; shorten the schedule or raise training.epochs"
             )
+
+    def check_reached(self, epochs: int) -> None:
+        """Refuses a schedule of which a stage would begin after the last epoch.
+
+        A loop of one epoch is a trial run, such as Lightning's `fast_dev_run`: it gets a warning.
+
+        Raises:
+            UserError: There is such a stage.
+        """
+        begins = [sum(self.tau[:stage]) for stage, length in enumerate(self.tau) if length]
+        if not begins or begins[-1] < epochs:
+            return
+        message = (
+            f"the schedule {list(self.tau)} begins its last stage after {begins[-1]} epochs and "
+            f"the loop has {epochs}, so some modalities would hardly learn or not at all; shorten "
+            "the schedule, or give g2d.Loop(optimizer, epochs=...) more epochs"
+        )
+        if epochs > 1:
+            raise UserError(message)
+        logger.warning(message)

@@ -160,8 +160,10 @@ class SequentialPrioritization(Method):
         return self.method.parameter_groups()
 
     def on_fit_start(self, loop: Loop) -> None:
-        """Passed on to the wrapped method."""
+        """Passed on to the wrapped method; a schedule that the loop's epochs cut off is refused."""
         super().on_fit_start(loop)
+        if loop.counts_epochs:
+            self.schedule.check_reached(loop.epochs)
         self.method.on_fit_start(loop)
         if self.suppression == "released" and any(self.schedule.tau[:-1]):
             warn_of_unsuppressed(self.student)
