@@ -23,6 +23,7 @@ from g2d.methods.unimodal import unimodal_losses
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank, TeacherOutputs
+from g2d.teachers.given import apart
 
 DistillTo = Literal["fused", "branch", "ensemble"]
 
@@ -102,7 +103,7 @@ class G2DLoss(Method):
         check_weight("temperature", temperature, above=0)
         check_choice("feature_reduction", feature_reduction, get_args(FeatureReduction))
         check_choice("distill_to", distill_to, get_args(DistillTo))
-        self.teachers = teachers
+        self.teachers = apart(teachers, self.student)
         self.alpha = alpha
         self.beta = beta
         self.gamma = gamma

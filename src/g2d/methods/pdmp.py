@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from g2d import gates
 from g2d.batch import Batch, Outputs
-from g2d.errors import UserError
 from g2d.functional.modulation import pdmp_factors
 from g2d.methods.base import Method, check_weight
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
+from g2d.teachers.given import apart, checked_confidence
 
 
 class PDMP(Method):
@@ -70,15 +70,10 @@ class PDMP(Method):
         super().__init__(student, task)
         check_weight("gamma_p", gamma_p)
         check_weight("gamma_r", gamma_r)
-        if confidence is not None and set(confidence) != set(teachers.modalities):
-            raise UserError(
-                f"confidence is given for {sorted(confidence)} and the teachers are for "
-                f"{sorted(teachers.modalities)}; give one value for each"
-            )
-        self.teachers = teachers
+        self.teachers = apart(teachers, self.student)
         self.gamma_p = gamma_p
         self.gamma_r = gamma_r
-        self._confidence = confidence and {n: float(confidence[n]) for n in teachers.modalities}
+        self._confidence = checked_confidence(confidence, teachers)
         self._seen: list[Batch] = []
 
     @property

@@ -30,6 +30,7 @@ from g2d.methods.suppression import (
 from g2d.student.base import Modulation
 from g2d.teachers.bank import TeacherBank
 from g2d.teachers.confidence import batch_confidence
+from g2d.teachers.given import apart, checked_confidence
 
 
 class SequentialPrioritization(Method):
@@ -111,7 +112,7 @@ class SequentialPrioritization(Method):
                 "itself; use it without sequential modality prioritization"
             )
         self.method = method
-        self.teachers = teachers
+        self.teachers = apart(teachers, self.student)
         if set(teachers.modalities) != set(self.student.modalities):
             raise UserError(
                 f"the teachers are for {sorted(teachers.modalities)} and the student has "
@@ -129,13 +130,7 @@ class SequentialPrioritization(Method):
         self.epoch = 0
         if len(self.schedule.tau) != len(teachers.modalities):
             self.schedule.check(len(teachers.modalities), sum(self.schedule.tau))
-        if confidence is not None:
-            if set(confidence) != set(teachers.modalities):
-                raise UserError(
-                    f"confidence is given for {sorted(confidence)} and the teachers are for "
-                    f"{sorted(teachers.modalities)}; give one value for each"
-                )
-            confidence = {name: float(confidence[name]) for name in teachers.modalities}
+        confidence = checked_confidence(confidence, teachers)
         if self.schedule.patience is not None and (confidence is None or suppression == "partial"):
             raise UserError(
                 "a stage that ends when its leader stops improving needs one leader; give "

@@ -15,6 +15,7 @@ from g2d.methods.distance import feature_distance
 from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
+from g2d.teachers.given import apart
 
 
 class UMT(Method):
@@ -58,7 +59,7 @@ class UMT(Method):
         super().__init__(student, task)
         check_weight("weight", weight)
         check_choice("feature_reduction", feature_reduction, get_args(FeatureReduction))
-        self.teachers = teachers
+        self.teachers = apart(teachers, self.student)
         self.weight = weight
         self.feature_reduction: FeatureReduction = feature_reduction
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from weakref import ref
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch, Call
 from g2d.errors import UserError
@@ -69,6 +69,10 @@ class TeacherBank(ABC):
     task: Task
     modalities: tuple[str, ...]
 
+    def frozen_here(self) -> Iterable[nn.Parameter]:
+        """The parameters that were trainable before they became a teacher's."""
+        return ()
+
     @abstractmethod
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Features and logits of every teacher for this batch, on the batch's device."""
@@ -124,6 +128,7 @@ class OnlineTeachers(TeacherBank):
     """
 
     def __init__(self, models: Mapping[str, UnimodalModel | Student], task: Task) -> None:
+        self._frozen: list[nn.Parameter] = []
         for name, model in models.items():
             if model.modalities != (name,):
                 raise UserError(
@@ -131,11 +136,16 @@ class OnlineTeachers(TeacherBank):
                     f"{listed(map(repr, model.modalities))}; give each modality its own"
                 )
             net = model.net if isinstance(model, Student) else model
+            self._frozen += [p for p in net.parameters() if p.requires_grad]
             net.eval().requires_grad_(False)
         self.models = dict(models)
         self.task = task
         self.modalities = tuple(models)
         self._said: deque[_Said] = deque(maxlen=_REMEMBERED)
+
+    def frozen_here(self) -> Iterable[nn.Parameter]:
+        """Those that required a gradient when they were given."""
+        return self._frozen
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Runs the teachers, or repeats what they said of this very batch."""

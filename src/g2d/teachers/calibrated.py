@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d import functional as F
 from g2d.batch import Batch
@@ -184,6 +184,10 @@ class CalibratedTeachers(TeacherBank):
                     f"the calibration is of {sorted(kind)} and the teachers are for "
                     f"{sorted(self.modalities)}; calibrate these teachers"
                 )
+
+    def frozen_here(self) -> Iterable[nn.Parameter]:
+        """Those of the teachers that are calibrated."""
+        return self.teachers.frozen_here()
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Features as they are, logits divided by the temperature."""

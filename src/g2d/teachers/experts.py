@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
@@ -60,6 +60,10 @@ class ExpertTeachers(TeacherBank):
         self.any_data = held_out or (networks is not None and networks.any_data)
         self._logits = {name: said.detach().float().cpu() for name, said in logits.items()}
         self._networks = networks
+
+    def frozen_here(self) -> Iterable[nn.Parameter]:
+        """Those of the networks."""
+        return self._networks.frozen_here() if self._networks else ()
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """What the networks say, and the known logits of these samples."""
