@@ -234,3 +234,35 @@ def test_it_puts_heads_of_its_own_beside_any_fusion(fusion: type[g2d.Fusion]) ->
     before = weights(model.fusion.heads)
     assert method.step(batch(("sound", "depth"), TASK)).isfinite()
     assert all(not torch.equal(weights(model.fusion.heads)[key], w) for key, w in before.items())
+
+
+def test_a_pass_whose_gradients_were_thrown_away_leaves_nothing() -> None:
+    """As the first pass of SAM, or a step that a loop leaves out."""
+    found = []
+    for thrown in (False, True):
+        method, model = started(2)
+        data, other = (batch(tuple(WIDTHS)[:2], TASK, seed=seed) for seed in (0, 1))
+        if thrown:
+            with torch.no_grad():
+                before = weights(model)
+            method.loss(model(other), other).backward()
+            model.zero_grad()
+            model.load_state_dict(before)
+        method.loss(model(data), data).backward()
+        method.adjust_gradients()
+        found.append([p.grad.clone() for p in method.student.parameters()])
+    for plain, after in zip(*found, strict=True):
+        torch.testing.assert_close(after, plain, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_a_scaled_loss_is_refused(enabled: bool) -> None:
+    method, model = started(2)
+    data = batch(tuple(WIDTHS)[:2], TASK)
+    scaler = torch.amp.GradScaler("cpu", enabled=enabled)
+    scaler.scale(method.loss(model(data), data)).backward()
+    if not enabled:
+        method.adjust_gradients()
+        return
+    with pytest.raises(g2d.UserError, match=r"got a loss multiplied by 65536, .* leave the scaler"):
+        method.adjust_gradients()

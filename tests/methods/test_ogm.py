@@ -355,3 +355,26 @@ def test_convolutions_are_refused_where_there_are_none() -> None:
     model = student(("sound", "depth"), CLASSES.outputs)
     with pytest.raises(g2d.UserError, match="use encoder"):
         looped(OGM(model, CLASSES, modulated="conv4d"))
+
+
+def test_noise_has_room_for_layers_that_are_unfrozen_later() -> None:
+    """The noise of the large layer is what it would be, had it been trained from the first step."""
+    moved = []
+    for frozen in (True, False):
+        torch.manual_seed(0)
+        encoders = {
+            n: torch.nn.Sequential(torch.nn.Linear(6, 9), torch.nn.Linear(9, 2)) for n in "ab"
+        }
+        model = g2d.MultimodalModel(encoders, g2d.LateFusion({"a": 2, "b": 2}, 3))
+        for encoder in encoders.values():
+            encoder[0].requires_grad_(not frozen)
+        method = looped(OGM(model, g2d.Classification(3), window=(0.0, 1.0)))
+        for encoder in encoders.values():
+            encoder[0].requires_grad_(True)
+        method.on_epoch_start(0)
+        rows = torch.randn(5, 6, generator=torch.Generator().manual_seed(1))
+        data = g2d.Batch({"a": rows, "b": -rows}, torch.tensor([0, 1, 2, 0, 1]), torch.arange(5))
+        method.loss(model(data), data).backward()
+        method.adjust_gradients()
+        moved.append(encoders["a"][0].weight.grad)
+    assert torch.equal(*moved)

@@ -21,6 +21,8 @@ from g2d.tasks import Task
 
 Rescale = Literal["per_encoder", "per_tensor"]
 Gradients = list[Tensor | None]
+# What nobody multiplies a loss by but a scaler, which begins at 65536.
+_SCALED = 256
 
 
 class MMPareto(Method):
@@ -77,6 +79,8 @@ class MMPareto(Method):
         self.rescale: Rescale = rescale
         self._buffers: dict[str, Tensor] = {}
         self._unimodal: Gradients | None = None
+        self._factor: Tensor | None = None
+        self._checked = False
         self._parameters: list[nn.Parameter] = []
         self._off = weight == 0 and gamma == 1
         if not self._off:
@@ -104,6 +108,8 @@ class MMPareto(Method):
         unimodal = self.weight * torch.stack(list(terms)).sum()
         if not unimodal.requires_grad:
             return fused + unimodal
+        if all(parameter.grad is None for parameter in self._parameters):
+            self._unimodal = None  # of a pass whose gradients its loop has thrown away
         # asked for once a batch: to walk through the modules of a small model takes as long as it
         self._parameters = [p for p in self.student.parameters() if p.requires_grad]
         found = list(gates.gradients(unimodal, self._parameters))
@@ -111,9 +117,21 @@ class MMPareto(Method):
         return apart(fused, unimodal.detach(), partial(self._add, found))
 
     def modify_gradients(self) -> None:
-        """Makes one gradient of two for each encoder; adds them for all else."""
+        """Makes one gradient of two for each encoder; adds them for all else.
+
+        Raises:
+            UserError: The first loss was scaled as a scaler does it, which is not undone for both.
+        """
         if self._unimodal is None:
             return
+        if self._factor is not None and not self._checked:
+            self._checked = True  # once: to read it in every step would wait for the device
+            if (factor := self._factor.item()) >= _SCALED:
+                raise UserError(
+                    f"MMPareto takes a gradient of its own, which a GradScaler cannot unscale; got "
+                    f"a loss multiplied by {factor:g}, expected a factor below {_SCALED}; leave "
+                    "the scaler out, bfloat16 and float32 need none"
+                )
         parameters = self._parameters
         fused = gates.gradients_of(parameters)
         unimodal, self._unimodal = mean_over_ranks(self._unimodal), None
@@ -138,6 +156,7 @@ class MMPareto(Method):
         for gradient in gradients:
             if gradient is not None:
                 gradient.mul_(factor)  # it is nobody else's
+        self._factor = factor.detach()
         before = self._unimodal
         self._unimodal = gradients if before is None else gates.added(before, gradients)
 

@@ -135,7 +135,9 @@ class OGM(Method):
             for parameter in self._scoped(name):
                 if self.noise and min(parameter.ndim, parameter.numel()) > 1:
                     # Gradients agree between processes, and so does the noise: one seed for all.
-                    scale_with_noise([parameter], factors[name], self._buffer, self._generator)
+                    scale_with_noise(
+                        [parameter], factors[name], self._room(parameter), self._generator
+                    )
                 else:
                     scale([parameter], factors[name])
 
@@ -153,6 +155,12 @@ class OGM(Method):
         """Restores the noise; it begins anew on another kind of device."""
         if self._generator is not None and state.get("device") == self._generator.device.type:
             self._generator.set_state(state["noise"])
+
+    def _room(self, parameter: nn.Parameter) -> Tensor:
+        """Where its noise is drawn; more is made where its owner has unfrozen a larger one."""
+        if self._buffer.numel() < parameter.numel():
+            self._buffer = torch.empty_like(parameter).flatten()
+        return self._buffer
 
     def _scoped(self, name: str) -> list[nn.Parameter]:
         parameters = self.student.encoder_parameters(name)
