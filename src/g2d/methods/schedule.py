@@ -146,12 +146,13 @@ class Schedule:
             )
 
     def check_reached(self, epochs: int) -> None:
-        """Refuses a schedule of which a stage would begin after the last epoch.
+        """Refuses a schedule that the last epoch cuts off before its last stage.
 
-        A loop of one epoch is a trial run, such as Lightning's `fast_dev_run`: it gets a warning.
+        A loop that ends just where the last stage would begin may be resumed with more epochs, and
+        one of a single epoch is a trial run, as Lightning's `fast_dev_run`: they get a warning.
 
         Raises:
-            UserError: There is such a stage.
+            UserError: It does.
         """
         begins = [sum(self.tau[:stage]) for stage, length in enumerate(self.tau) if length]
         if not begins or begins[-1] < epochs:
@@ -161,6 +162,6 @@ class Schedule:
             f"the loop has {epochs}, so some modalities would hardly learn or not at all; shorten "
             "the schedule, or give g2d.Loop(optimizer, epochs=...) more epochs"
         )
-        if epochs > 1:
+        if 1 < epochs < begins[-1]:
             raise UserError(message)
         logger.warning(message)
