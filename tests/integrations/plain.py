@@ -66,7 +66,7 @@ def sgd(method: g2d.Method) -> torch.optim.Optimizer:
     return torch.optim.SGD(method.parameter_groups(), lr=0.05, momentum=0.9, weight_decay=0.01)
 
 
-def trained(name: str, accumulate: int = 1) -> dict[str, Tensor]:
+def trained(name: str, accumulate: int = 1, clip_norm: float | None = None) -> dict[str, Tensor]:
     """The weights that a loop of nothing but torch and g2d ends with."""
     model = net()
     method = METHODS[name](model.attached())
@@ -80,6 +80,8 @@ def trained(name: str, accumulate: int = 1) -> dict[str, Tensor]:
             loss.backward()
             if (step + 1) % accumulate == 0:
                 method.adjust_gradients()
+                if clip_norm is not None:
+                    nn.utils.clip_grad_norm_(list(method.student.parameters()), clip_norm)
                 optimizer.step()
                 optimizer.zero_grad()
     return model.state_dict()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from g2d.errors import UserError, require
 from g2d.gates import freeze
 from g2d.methods.base import Method
 from g2d.methods.loop import IterTrain, Loop
+from g2d.methods.mmpareto import MMPareto
 
 require("transformers", "huggingface")
 from transformers import (  # noqa: E402 - after the check for it
@@ -59,15 +60,20 @@ class MethodCallback(TrainerCallback):
             optimizers=(torch.optim.SGD(method.parameter_groups(), lr=0.1), None),
         )
 
-    `Trainer` clips gradients before it tells its callbacks of the step: methods that scale
-    gradients (OGM-GE, partial suppression) do so after clipping. Several processes need
-    `ddp_find_unused_parameters=True` in the arguments, because frozen encoders have no gradient.
+    `Trainer` clips gradients (`max_grad_norm`, by default 1.0) before it tells its callbacks of
+    the step. The callback clips once more after the method has changed them, over the heads added
+    beside the model as well, so that the optimizer gets a norm of at most `max_grad_norm`. A plain
+    loop clips once, after the method: `max_grad_norm=0.0` in the arguments and `clip_norm=1.0`
+    here do the same. Several processes need `ddp_find_unused_parameters=True` in the arguments,
+    because frozen encoders have no gradient.
 
     Args:
         method: Made with `g2d.attach(model, ...)`.
         iter_train: See `g2d.Loop`.
         resume_from: The checkpoint that training is resumed from, where it does not lie in the
             `output_dir` of the arguments.
+        clip_norm: Largest gradient norm, model and added heads together, once the method has
+            changed the gradients; `max_grad_norm` of the arguments when `None`.
     """
 
     def __init__(
@@ -75,9 +81,11 @@ class MethodCallback(TrainerCallback):
         method: Method,
         iter_train: IterTrain | None = None,
         resume_from: str | Path | None = None,
+        clip_norm: float | None = None,
     ) -> None:
         self.method = method
         self._iter_train, self._resume_from = iter_train, resume_from
+        self._clip_norm = clip_norm
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -85,10 +93,18 @@ class MethodCallback(TrainerCallback):
         """Tells the method of its loop; restores its state where training is resumed.
 
         Raises:
-            UserError: Training is resumed, and the checkpoint holds no state of the method.
+            UserError: Training is resumed, and the checkpoint holds no state of the method; or
+                `Trainer` clips one of the two gradients that MMPareto weighs.
         """
+        if args.max_grad_norm > 0 and isinstance(self.method, MMPareto):
+            raise UserError(
+                "MMPareto weighs two gradients, and Trainer would clip one of them before; got "
+                f"max_grad_norm={args.max_grad_norm:g}, expected TrainingArguments("
+                f"max_grad_norm=0.0) and MethodCallback(method, clip_norm={args.max_grad_norm:g})"
+            )
         optimizer = getattr(kwargs["optimizer"], "optimizer", kwargs["optimizer"])
-        epochs = math.ceil(args.num_train_epochs) if args.max_steps <= 0 else None
+        # of data without a length, Trainer says the largest integer
+        epochs = state.num_train_epochs if state.num_train_epochs < sys.maxsize else None
         self.method.on_fit_start(Loop(optimizer, epochs=epochs, iter_train=self._iter_train))
         if state.global_step:
             saved = self._file(args, state)
@@ -114,8 +130,11 @@ class MethodCallback(TrainerCallback):
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Changes the gradients of the step."""
+        """Changes the gradients of the step, and clips what comes out."""
         self.method.adjust_gradients()
+        limit = args.max_grad_norm if self._clip_norm is None else self._clip_norm
+        if limit > 0:
+            torch.nn.utils.clip_grad_norm_(list(self.method.student.parameters()), limit)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
