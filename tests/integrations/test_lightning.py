@@ -99,6 +99,36 @@ def test_a_method_that_follows_validation_is_told(tmp_path):
     assert told[-1]["accuracy"]["fused"] == pytest.approx(right.double().mean().item())
 
 
+@pytest.mark.parametrize("interval", [0.25, 2])
+def test_of_several_validations_in_an_epoch_the_last_one_counts(interval, tmp_path):
+    module, told, validated = Module("joint"), [], []
+    module.method.on_validation_end = told.append
+    read = module.callback.validation.read
+    module.callback.validation.read = lambda: (validated.append(read()), validated[-1])[1]
+    val = DataLoader(data(32, seed=5), BATCH)
+    fit(module, tmp_path, val=val, num_sanity_val_steps=0, val_check_interval=interval)
+    in_one = len(validated) // EPOCHS
+    assert in_one > 1
+    assert told == validated[in_one - 1 :: in_one]
+
+
+@pytest.mark.parametrize(
+    ("options", "epochs"),
+    [
+        ({"epochs": None, "max_steps": 9}, 3),
+        ({"epochs": -1, "max_steps": 8, "accumulate_grad_batches": 2}, 2),
+        ({"epochs": 2, "max_steps": 12}, 2),
+        ({"epochs": 6, "max_steps": 12}, 3),
+    ],
+)
+def test_a_number_of_steps_is_a_number_of_epochs_too(options, epochs, tmp_path):
+    module, told = Module("ogm_ge"), []
+    start = module.method.on_fit_start
+    module.method.on_fit_start = lambda loop: (told.append(loop.epochs), start(loop))
+    fit(module, tmp_path, **options)
+    assert told == [epochs]
+
+
 def test_a_method_that_has_finished_ends_training(tmp_path):
     class Short(g2d.JointTraining):
         def finished(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -31,23 +33,22 @@ class MethodCallback(pl.Callback):
 
     Attributes:
         validation: For methods that follow validation (MSES, MSLR, ...): call
-            `callback.validation.add(logits, target)` in `validation_step`.
+            `callback.validation.add(logits, target)` in `validation_step`. Where an epoch has
+            several validations (`val_check_interval`), the last one counts.
     """
 
     def __init__(self, method: Method, iter_train: IterTrain | None = None) -> None:
         self.method = method
         self.validation = Validation(method)
         self._iter_train = iter_train
+        self._measured: Mapping[str, Mapping[str, float]] | None = None  # of the last validation
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tells the method of the optimizer and of the number of epochs."""
-        epochs = trainer.max_epochs
+        self._measured = None
+        optimizer = trainer.optimizers[0]
         self.method.on_fit_start(
-            Loop(
-                trainer.optimizers[0],
-                epochs=epochs if epochs and epochs > 0 else None,
-                iter_train=self._iter_train,
-            )
+            Loop(optimizer, epochs=_epochs(trainer), iter_train=self._iter_train)
         )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -61,14 +62,18 @@ class MethodCallback(pl.Callback):
         self.method.adjust_gradients()
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tells the method what validation measured, where `validation_step` collected it."""
+        """Keeps what validation measured, where `validation_step` collected it."""
         if self.validation.collected:
             metrics = self.validation.read()
             if not trainer.sanity_checking:
-                self.method.on_validation_end(metrics)
+                self._measured = metrics
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Ends training where the method has nothing more to learn."""
+        """Tells the method of the last validation; ends training where nothing is to be learned."""
+        # methods count validations as epochs, and there may be several in one
+        if self._measured is not None:
+            self.method.on_validation_end(self._measured)
+            self._measured = None
         if self.method.finished():
             trainer.should_stop = True
 
@@ -90,3 +95,16 @@ class MethodCallback(pl.Callback):
         if hasattr(self, "_state"):
             self.method.load_state_dict(self._state)
             del self._state
+
+
+def _epochs(trainer: pl.Trainer) -> int | None:
+    """How many epochs there will be, a last one cut short included; `None` where nobody knows."""
+    epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+    if trainer.max_steps <= 0:
+        return epochs
+    trainer.fit_loop.setup_data()  # counts the batches, once
+    if not math.isfinite(trainer.num_training_batches):
+        return epochs
+    steps = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+    within = math.ceil(trainer.max_steps / max(steps, 1))
+    return within if epochs is None else min(epochs, within)
