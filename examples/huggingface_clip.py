@@ -43,11 +43,10 @@ def main() -> None:
     method = g2d.MMPareto(student, g2d.Classification(2))
     sgd = torch.optim.SGD(method.parameter_groups(), lr=0.05, momentum=0.9)
     quiet: Any = {"report_to": "none", "save_strategy": "no", "label_names": ["labels"]}
-    quiet["max_grad_norm"] = 0.0  # the callback clips, once MMPareto has weighed its two gradients
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             model,
-            TrainingArguments(folder, num_train_epochs=6, **quiet),
+            TrainingArguments(folder, num_train_epochs=6, max_grad_norm=0.0, **quiet),
             train_dataset=data,
             compute_loss_func=loss_of(method),
             callbacks=[MethodCallback(method, clip_norm=1.0)],

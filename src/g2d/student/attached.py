@@ -144,6 +144,7 @@ class AttachedStudent(Student):
         """What the hooks recorded, beside the answer and the labels."""
         batch = self.batch_of(target, index, present)
         logits = logits_of(prediction)
+        self._recorder.check(logits)
         seen = self._observed
         if seen is None or seen[1] is not batch or seen[0].logits is not logits:
             features = {name: self._recorder.features[name] for name in self.modalities}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Call
 from g2d.errors import UserError
+from g2d.student.freshness import Freshness, in_backward
 
 Read = Callable[[Any], Tensor]
 # From the name of a modality and its feature to the feature that goes on into the model.
@@ -51,6 +52,8 @@ class Recorder:
         self._listeners: list[Callable[[Any], None]] = []
         self.raw: dict[str, Any] = {}
         self.passes = 0
+        self._freshness = Freshness()
+        self._encoders = {name: nn.ModuleList(modules) for name, modules in encoders.items()}
         self._reads = dict(features)
         self._net = net
         self._recording = self._muted = False
@@ -135,6 +138,10 @@ class Recorder:
         """The feature `(B, d)` in what an encoder handed on in the last pass."""
         return self.read(name, encoded) if isinstance(self.raw[name], Tensor) else encoded
 
+    def check(self, logits: Tensor) -> None:
+        """Refuses logits that what is recorded does not belong to; see `Freshness.check`."""
+        self._freshness.check(logits, self.features, self._encoders)
+
     @property
     def _listening(self) -> bool:
         """Whether the model is in a forward pass; parts that run alone do not count."""
@@ -145,7 +152,7 @@ class Recorder:
         self.call = None
 
     def _begin(self, net: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._muted:
+        if self._muted or in_backward():
             return
         if getattr(net, "_is_replica", False):
             raise UserError(
@@ -153,13 +160,15 @@ class Recorder:
                 "torch.nn.parallel.DistributedDataParallel"
             )
         self._forget()
+        self._freshness.begin()
         self.call = Call(args, kwargs)
         self._recording = True
 
     def _end(self, net: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if not self._muted:
+        if self._listening:
             self._recording = False
             self.passes += 1
+            self._freshness.answered(output)
             for listener in self._listeners:
                 listener(output)
 
@@ -180,10 +189,17 @@ class Recorder:
 
     def _gave(self, name: str) -> Callable[..., Any]:
         def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+            changing = self.change is not None and self._net.training and not self._muted
+            if changing and in_backward():
+                raise UserError(
+                    f"this method changes features on their way, and the encoder of {name!r} is "
+                    "computed again in the backward pass, without that; take the checkpoint off"
+                )
             if not self._listening:
                 return None
             feature = self.read(name, output)
             self.features[name], self.raw[name] = feature, output
+            self._freshness.gave(name, feature)
             if self.change is None or not self._net.training:
                 return None
             return self.put(name, self.change(name, feature))

@@ -1,0 +1,158 @@
+"""A loss is refused where what was recorded is not of the forward pass that it is asked of."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import g2d
+
+TASK = g2d.Classification(3)
+
+
+def as_it_is(part: nn.Module, x: Tensor) -> Tensor:
+    return part(x)
+
+
+def reentrant(part: nn.Module, x: Tensor) -> Tensor:
+    return checkpoint(part, x.clone().requires_grad_(), use_reentrant=True)
+
+
+def checkpointed(part: nn.Module, x: Tensor) -> Tensor:
+    return checkpoint(part, x, use_reentrant=False)
+
+
+def without_gradients(part: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return part(x)
+
+
+class Net(nn.Module):
+    def __init__(self, run: Callable[[nn.Module, Tensor], Tensor] = as_it_is) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.v = nn.Linear(4, 5), nn.Linear(4, 5)
+        self.head = nn.Linear(10, 3)
+        self.run, self.inplace = run, False
+
+    def forward(self, a: Tensor, v: Tensor) -> Tensor:
+        features = [self.run(self.a, a), self.run(self.v, v)]
+        features = [nn.functional.relu(f, inplace=self.inplace) for f in features]
+        return self.head(torch.cat(features, 1))
+
+    def attached(self) -> g2d.Student:
+        return g2d.attach(self, {"a": self.a, "v": self.v})
+
+
+def samples(seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    target = torch.randint(3, (6,), generator=random)
+    return torch.randn(6, 4, generator=random), torch.randn(6, 4, generator=random), target
+
+
+def gradients(net: Net, whole: bool = False) -> list[Tensor]:
+    """Of MMPareto, which uses features, in two steps."""
+    method = g2d.MMPareto(net.attached(), TASK)
+    for seed in (1, 2):
+        net.zero_grad()
+        a, v, target = samples(seed)
+        logits = checkpoint(net, a, v, use_reentrant=False) if whole else net(a, v)
+        method.loss(logits, target).backward()
+        method.adjust_gradients()
+    return [p.grad for p in net.parameters() if p.grad is not None]
+
+
+def test_logits_of_an_earlier_pass_are_refused() -> None:
+    net = Net()
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    first, last = net(a, v), net(*samples(2)[:2])
+    with pytest.raises(g2d.UserError, match="right after its own forward pass"):
+        method.loss(first, target)
+    with pytest.raises(g2d.UserError, match="right after its own forward pass"):
+        method.loss({"logits": first}, target)
+    assert method.loss(last, target).isfinite()
+    assert method.loss(last.double(), target.clone()).isfinite()  # what a cast makes is not known
+
+
+def test_logits_from_before_a_validation_pass_are_refused() -> None:
+    net = Net()
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    logits = net(a, v) * 1  # not known again
+    with torch.no_grad():
+        net(*samples(2)[:2])
+    with pytest.raises(g2d.UserError, match="ran without gradients"):
+        method.loss(logits, target)
+
+
+def test_a_feature_changed_in_place_is_refused() -> None:
+    net = Net()
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    assert method.loss(net(a, v), target).isfinite()
+    net.inplace = True
+    with pytest.raises(g2d.UserError, match=r"feature of 'a' was changed in place.*inplace=False"):
+        method.loss(net(a, v), target)
+
+
+def test_reentrant_checkpoints_are_refused_and_others_change_nothing() -> None:
+    with pytest.raises(g2d.UserError, match="use_reentrant=False"):
+        gradients(Net(reentrant))
+    expected = gradients(Net())
+    for found in (gradients(Net(checkpointed)), gradients(Net(), whole=True)):
+        assert all(map(torch.equal, found, expected))
+
+
+def test_a_model_that_is_checkpointed_as_a_whole_and_reentrantly_is_refused() -> None:
+    net = Net()
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    logits = checkpoint(net, a.requires_grad_(), v, use_reentrant=True)
+    with pytest.raises(g2d.UserError, match="use_reentrant=False"):
+        method.loss(logits, target)
+
+
+def test_what_backward_computes_again_is_no_pass() -> None:
+    net = Net()
+    student = net.attached()
+    a, v, target = samples()
+    logits = checkpoint(net, a, v, use_reentrant=False)
+    before, _ = student.observe(logits, target)
+    logits.sum().backward()
+    after, _ = student.observe(logits, target)
+    assert after.features["a"] is before.features["a"]
+
+
+def test_a_frozen_encoder_may_run_without_gradients() -> None:
+    net = Net(without_gradients)
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    with pytest.raises(g2d.UserError, match="ran without gradients"):
+        method.loss(net(a, v), target)
+    for encoder in (net.a, net.v):
+        encoder.requires_grad_(False)
+    assert method.loss(net(a, v), target).isfinite()
+
+
+def test_a_feature_that_is_changed_on_its_way_is_refused_under_checkpoints() -> None:
+    net = Net(checkpointed)
+    student = net.attached()
+    student.modulate(lambda widths, size, present: {"a": torch.full((size, widths["a"]), 2.0)})
+    a, v, target = samples()
+    student.observe(net(a, v), target)  # features are changed from the second pass on
+    logits = net(a, v)
+    with pytest.raises(g2d.UserError, match="take the checkpoint off"):
+        logits.sum().backward()
+
+
+def test_a_copy_of_the_model_runs_without_records() -> None:
+    net = Net()
+    net.attached()
+    a, v, _ = samples()
+    assert torch.equal(copy.deepcopy(net)(a, v), net(a, v))
