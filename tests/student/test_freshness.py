@@ -156,3 +156,22 @@ def test_a_copy_of_the_model_runs_without_records() -> None:
     net.attached()
     a, v, _ = samples()
     assert torch.equal(copy.deepcopy(net)(a, v), net(a, v))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32, torch.uint8])
+def test_masks_that_are_not_of_bools_are_refused(dtype: torch.dtype) -> None:
+    net = Net()
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    mask = torch.tensor([1, 0, 1, 1, 0, 1])
+    with pytest.raises(g2d.UserError, match=rf"is {dtype} \(6,\), expected a bool.*mask.bool"):
+        method.loss(net(a, v), target, present={"a": mask.to(dtype)})
+    assert method.loss(net(a, v), target, present={"a": mask.bool()}).isfinite()
+
+
+def test_a_modality_whose_encoder_was_not_called_is_given_as_zeros() -> None:
+    net = Net(lambda part, x: part(x) if x.any() else x.new_zeros(len(x), 5))
+    method = g2d.MMPareto(net.attached(), TASK)
+    a, v, target = samples()
+    with pytest.raises(g2d.UserError, match=r"zeros for samples.*present=\{'v': mask\}"):
+        method.loss(net(a, v * 0), target)

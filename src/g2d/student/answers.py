@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from g2d.batch import Batch
@@ -83,3 +84,22 @@ def logits_of(prediction: Any) -> Tensor:
             "the logits"
         )
     return found
+
+
+def check_present(present: Mapping[str, Tensor], names: tuple[str, ...], size: int) -> None:
+    """Refuses masks of unknown modalities, of another size, or that are not of bools.
+
+    Raises:
+        UserError: One is.
+    """
+    for name, mask in present.items():
+        if name not in names:
+            raise UserError(f"present is given for {name!r}, and the modalities are {list(names)}")
+        right = isinstance(mask, Tensor) and mask.shape == (size,) and mask.dtype is torch.bool
+        if not right:
+            kind = f"{mask.dtype} " if isinstance(mask, Tensor) else ""
+            got = f"{kind}{tuple(mask.shape)}" if kind else type(mask).__name__
+            raise UserError(
+                f"present[{name!r}] is {got}, expected a bool tensor ({size},): whether each "
+                "sample has the modality; of zeros and ones make it by mask.bool()"
+            )

@@ -13,7 +13,7 @@ from g2d.errors import UserError
 from g2d.models.fusion.base import Features, Fusion, Present, kept, presence, without_absent
 from g2d.student.added_heads import AddedHead, AddedHeads
 from g2d.student.answering import answering
-from g2d.student.answers import UnindexedBatch, logits_of, options_of
+from g2d.student.answers import UnindexedBatch, check_present, logits_of, options_of
 from g2d.student.base import Modulation, Student, evaluating, in_precision_of
 from g2d.student.modulation import modulated
 from g2d.student.passes import ForwardPass, Listener
@@ -163,11 +163,15 @@ class AttachedStudent(Student):
         recorder = self._recorder
         missing = [name for name in self.modalities if name not in recorder.features]
         if missing:
-            called = "was not called" if len(missing) == len(self.modalities) else "did not call"
-            what = "" if called == "was not called" else f" the encoder of {missing[0]!r}"
+            if len(missing) == len(self.modalities):
+                raise UserError(
+                    "the model was not called since the last answer, so there are no features; "
+                    "call the attached model and give its answer to method.loss right after"
+                )
             raise UserError(
-                f"the model {called}{what} since the last answer, so there are no features; call "
-                "the attached model and give its answer to method.loss right after"
+                f"the model did not call the encoder of {missing[0]!r} since the last answer, so "
+                "there are no features; call it in every pass, with zeros for samples that lack "
+                f"the modality, and give method.loss(..., present={{{missing[0]!r}: mask}})"
             )
         if isinstance(target, Batch):
             return self.batch_of(target.target, target.index, target.present)
@@ -185,7 +189,7 @@ class AttachedStudent(Student):
                 f"got labels of {len(target)} samples, and the last forward pass was of {size}; "
                 "call method.loss right after the forward pass that it is of"
             )
-        _check_present(present or {}, self.modalities, size)
+        check_present(present or {}, self.modalities, size)
         inputs = {name: recorder.inputs[name] for name in self.modalities}
         made = UnindexedBatch if index is None else Batch
         rows = torch.empty(0, dtype=torch.long) if index is None else index.cpu()
@@ -282,15 +286,3 @@ class AttachedStudent(Student):
         """Takes the hooks away."""
         super().detach()
         self._recorder.remove()
-
-
-def _check_present(present: Mapping[str, Tensor], names: tuple[str, ...], size: int) -> None:
-    for name, mask in present.items():
-        if name not in names:
-            raise UserError(f"present is given for {name!r}, and the modalities are {list(names)}")
-        if not isinstance(mask, Tensor) or mask.shape != (size,):
-            got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-            raise UserError(
-                f"present[{name!r}] is {got}, expected a bool tensor ({size},): whether each "
-                "sample has the modality"
-            )
