@@ -108,7 +108,7 @@ class MMPareto(Method):
         unimodal = self.weight * torch.stack(list(terms)).sum()
         if not unimodal.requires_grad:
             return fused + unimodal
-        if all(parameter.grad is None for parameter in self._parameters):
+        if all(gradient is None for gradient in gates.gradients_of(self._parameters)):
             self._unimodal = None  # of a pass whose gradients its loop has thrown away
         # asked for once a batch: to walk through the modules of a small model takes as long as it
         self._parameters = [p for p in self.student.parameters() if p.requires_grad]

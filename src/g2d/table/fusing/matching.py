@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from g2d.errors import UserError
 from g2d.table.fusing.answers import Answers
+from g2d.wording import listed
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None
             if max(len(said.columns), len(columns)) > _SHOWN:
                 lacks = f"lacks the columns {some(lacking)}" if lacking else ""
                 has = f"has {some(strange)}" if strange else ""
-                differs = " and ".join(part for part in (lacks, has) if part) + "; expected"
+                differs = listed([part for part in (lacks, has) if part]) + "; expected"
             else:
                 differs = f"the columns are {', '.join(said.columns)}, expected "
                 differs += f"{', '.join(columns)},"

@@ -20,6 +20,7 @@ from g2d.table.fusing.truth import Meant, Places, usable
 from g2d.table.reading.cells import Cell, number_of, without_points
 from g2d.table.reading.source import Table
 from g2d.tasks import Classification, Regression, Task
+from g2d.wording import listed
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def positive_of(name: str, said: Answers, classes: Sequence[str], given: str | N
         if other not in words or usual in words:  # `prob_no` is hardly the probability of yes
             return classes[plain.index(usual)]
     raise UserError(
-        f"{name}: one column, {column!r}, and the classes are {' and '.join(classes)}; say of "
+        f"{name}: one column, {column!r}, and the classes are {listed(classes)}; say of "
         "which it is: --positive CLASS, or call the column so"
     )
 
@@ -172,7 +173,7 @@ def _are_classes(
         return True
     if sorted(_plain(there)) in _PAIRS:
         raise UserError(
-            f"{name}: {target!r} holds {' and '.join(sorted(there))}, and some numbers of "
+            f"{name}: {target!r} holds {listed(sorted(there))}, and some numbers of "
             "the models lie outside 0 to 1; if they are predictions of a number, say --task "
             "regression, if they are logits of a class, --task classification"
         )
