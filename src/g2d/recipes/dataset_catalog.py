@@ -73,7 +73,7 @@ DATASETS = {
     "iemocap": DatasetEntry(
         f"{_SETS}.iemocap.dataset.IEMOCAP",
         what="turns of acted dialogues, 4 or 6 emotions: sound, face, words",
-        obtain="by request at sail.usc.edu/iemocap; features of MMIN, yours, or its own",
+        obtain="by request at sail.usc.edu/iemocap; features: MMIN, yours, its own",
         licence="research only, not to be passed on",
         size="originals about 12 GB; store 1.5 GB (MMIN) or 0.4 GB (release)",
         prepare=f"{_SETS}.iemocap.prepare.prepare",
