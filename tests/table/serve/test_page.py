@@ -124,6 +124,17 @@ def test_words_and_numbers_are_filled_in(played):
 
 
 @needs_browser
+def test_a_number_in_another_unit_is_doubted(played):
+    page = played(
+        """await wait(() => document.getElementById("ask"));
+        document.querySelector('[name="weight"]').value = "20000";
+        document.getElementById("ask").click();
+        await wait(() => document.getElementById("said"))"""
+    )
+    assert re.search(r'<p class="note">weight: 20000 is outside the [\d.]+ to [\d.]+ of', page)
+
+
+@needs_browser
 def test_what_cannot_be_used_is_said(played):
     page = played(
         """await wait(() => document.getElementById("ask"));
