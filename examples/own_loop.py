@@ -56,6 +56,7 @@ def train_student(method: g2d.Method, train: Samples) -> None:
     optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     method.on_fit_start(g2d.Loop(optimizer, epochs=EPOCHS))  # once: some methods count the epochs
     for epoch in range(EPOCHS):
+        net.train()
         method.on_epoch_start(epoch)  # freezes and unfreezes encoders
         for camera, microphone, target in train:
             loss = method.loss(net(camera, microphone), target)

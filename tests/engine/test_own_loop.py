@@ -122,7 +122,7 @@ def test_the_readme_shows_the_examples_loop():
     """Line for line, as far as the README quotes it."""
     example = (ROOT / "examples" / "own_loop.py").read_text()
     readme = (ROOT / "README.md").read_text()
-    loop = example[example.index("    for epoch in range(EPOCHS):\n        method.on") :]
+    loop = example[example.index("    for epoch in range(EPOCHS):\n        net.train") :]
     loop = loop[: loop.index("\n\n")]
     quoted = "\n".join(line[4:] for line in loop.splitlines())
     assert quoted.strip() in readme
