@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
+from g2d.methods.calls import Calls, check_heads, needs_of
 from g2d.methods.loop import Loop
 from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
@@ -50,9 +51,8 @@ class Method:
                 optimizer.zero_grad()
             method.on_validation_end(metrics)
 
-    Many methods need neither `on_fit_start` nor `on_validation_end`, and say so in one line where
-    they do. `step(batch)` is the inner part of the loop for a `g2d.MultimodalModel`; a few methods
-    whose steps are of more than one loss have nothing else.
+    A hook that a method needs and the loop leaves out is named in a warning. `step(batch)` is the
+    inner part for a `g2d.MultimodalModel`; methods whose steps have several losses have no other.
 
     A method of your own overrides `objective`, and `begin_epoch`, `active`, `modulation` or
     `modify_gradients`.
@@ -96,6 +96,7 @@ class Method:
         self.student = as_student(student)
         self.task = task
         self._loop: Loop | None = None
+        self._calls = Calls(type(self).__name__)
 
     @classmethod
     def check_task(cls, task: Task) -> None:
@@ -122,19 +123,13 @@ class Method:
         Raises:
             UserError: The optimizer does not hold the heads that were added for the method.
         """
-        heads = self.student.added_heads
-        trained = [] if heads is None else [p for p in heads.parameters() if p.requires_grad]
-        groups = loop.optimizer.param_groups if trained else []
-        held = {id(p) for group in groups for p in group["params"]}
-        if not all(id(parameter) in held for parameter in trained):
-            raise UserError(
-                f"the optimizer does not hold the heads that {type(self).__name__} added for "
-                "unimodal logits; make it after the method, from method.parameter_groups()"
-            )
+        check_heads(type(self).__name__, self.student.added_heads, loop.optimizer)
+        self._calls.watch(loop.optimizer, *self._needs())
         self._loop = loop
 
     def on_epoch_start(self, epoch: int) -> None:
         """Told before every epoch, counted from 0, with the model in train mode."""
+        self._calls.epochs += 1
         self.begin_epoch(epoch)
         self.student.modulate(self.modulation())
         self.student.train_only(self.active())
@@ -179,10 +174,12 @@ class Method:
             )
         if not torch.is_grad_enabled():
             return self.task.loss(outputs.logits, batch.target)
+        self._calls.loss(self.student)
         return self.objective(outputs, batch)
 
     def adjust_gradients(self) -> None:
         """Changes gradients after they are unscaled and reduced, before clipping and the step."""
+        self._calls.adjusted += 1
         self.student.reduce_added_gradients()
         self.modify_gradients()
 
@@ -292,6 +289,9 @@ class Method:
         """The model in eval mode and without a graph, in the loop's precision."""
         with self.student.eval_mode(), self.precision():
             yield
+
+    def _needs(self) -> tuple[bool, bool]:
+        return needs_of(self, Method)
 
     def _no_single_loss(self) -> UserError:
         return UserError(

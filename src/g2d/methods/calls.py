@@ -1,0 +1,127 @@
+"""Whether a loop calls a method's hooks: one that is left out leaves joint training."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from g2d import gates
+from g2d.errors import UserError
+from g2d.student.base import Student
+
+logger = logging.getLogger(__name__)
+
+
+class Calls:
+    """Counts the calls of a method's hooks between steps, and warns once of what is left out.
+
+    Args:
+        method: Its name, for the warnings.
+
+    Attributes:
+        epochs: How many epochs it was told of.
+        adjusted: How often it was asked to change gradients since the last step.
+    """
+
+    def __init__(self, method: str) -> None:
+        self.epochs = self.adjusted = 0
+        self._method = method
+        self._losses = 0
+        self._often = False
+        self._said: set[str] = set()
+        self._by_epochs = self._gradients = False
+
+    def loss(self, student: Student) -> None:
+        """A loss with a graph is about to be computed."""
+        kept = self._gradients and self.adjusted
+        if kept and all(one is None for one in gates.gradients_of(student.parameters())):
+            # the step was left out and its gradients cleared, as by a scaler that met infinities
+            self._losses = self.adjusted = 0
+        self._losses += 1
+
+    def watch(self, optimizer: Optimizer, epochs: bool, gradients: bool) -> None:
+        """Looks at what was called before every step of the optimizer.
+
+        Args:
+            optimizer: Of the loop.
+            epochs: Whether the method has to be told of every epoch.
+            gradients: Whether it has to be asked to change gradients.
+        """
+        self._by_epochs, self._gradients = epochs, gradients
+        if isinstance(optimizer, Optimizer) and (epochs or gradients):
+            optimizer.register_step_pre_hook(self._before_step)
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
+        losses, adjusted = self._losses, self.adjusted
+        self._losses = self.adjusted = 0
+        if losses and self._by_epochs and not self.epochs:
+            self._say(
+                "acts by epochs and was not told of one: call method.on_epoch_start(epoch) before "
+                "the first batch of every epoch"
+            )
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if not self._gradients or not losses or closure is not None:
+            return  # the gradients are not the method's, or are made inside the step
+        if not adjusted:
+            self._say(
+                "was not asked to change this step's gradients: call method.adjust_gradients() "
+                "after backward, before optimizer.step()"
+            )
+        # once may be a step that a scaler has left out, of which the optimizer is not told
+        often, self._often = self._often, adjusted > 1
+        if often and self._often:
+            self._say(
+                "was asked several times to change the gradients of one step: call "
+                "method.adjust_gradients() once for each optimizer step, not for each part of it"
+            )
+
+    def _say(self, what: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            logger.warning("%s %s", self._method, what)
+
+
+def needs_of(method: object, base: type) -> tuple[bool, bool]:
+    """Whether a method's training is another where a loop leaves out a call.
+
+    Args:
+        method: The method.
+        base: Joint training, whose hooks do nothing.
+
+    Returns:
+        For `on_epoch_start` and for `adjust_gradients`; methods that have these hooks, or a step,
+        of their own are left alone.
+
+    Example:
+        >>> from g2d.methods.base import Method
+        >>> class Clipped(Method):
+        ...     def modify_gradients(self): ...
+        >>> needs_of(Clipped.__new__(Clipped), Method)
+        (False, True)
+    """
+
+    def has(*hooks: str) -> bool:
+        return any(getattr(type(method), hook) is not getattr(base, hook) for hook in hooks)
+
+    if has("step", "on_epoch_start", "adjust_gradients"):
+        return False, False
+    return has("begin_epoch", "active", "modulation"), has("modify_gradients")
+
+
+def check_heads(method: str, heads: nn.ModuleDict | None, optimizer: Optimizer) -> None:
+    """Refuses an optimizer that lacks the heads that were added for a method.
+
+    Raises:
+        UserError: It does.
+    """
+    trained = [] if heads is None else [p for p in heads.parameters() if p.requires_grad]
+    groups = optimizer.param_groups if trained else []
+    held = {id(p) for group in groups for p in group["params"]}
+    if not all(id(parameter) in held for parameter in trained):
+        raise UserError(
+            f"the optimizer does not hold the heads that {method} added for unimodal logits; make "
+            "it after the method, from method.parameter_groups()"
+        )
