@@ -220,7 +220,9 @@ def test_an_epoch_reads_its_loss_once_and_nothing_else(name: str, k: int) -> Non
         method.on_epoch_start(epoch)
         with Reads() as reads:
             train_epoch(method, batches, 1, Silent())
-        assert reads.seen == {"aten::_local_scalar_dense": 1}, epoch
+        # MMPareto looks once whether its first loss was scaled
+        more = name == "mmpareto" and epoch == 0
+        assert reads.seen == {"aten::_local_scalar_dense": 1 + more}, epoch
 
 
 # --- 6. batches at the edge -----------------------------------------------------------------------

@@ -127,6 +127,9 @@ def test_smp_goes_around_any_method_and_options_go_to_whom_they_belong(base, kin
     class Bank:
         modalities = PAIR
 
+        def frozen_here(self):
+            return ()
+
     model = build_student(recipe(), PAIR, task)
     method = wrapped.make(model, task, Bank(), {"near": 0.2, "far": 0.8})
     assert isinstance(method, SequentialPrioritization)
