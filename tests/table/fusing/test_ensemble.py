@@ -221,3 +221,24 @@ def test_fused_predictions_hold_no_formulas(tmp_path):
     assert main(["ensemble", *given, *wanted]) == 0
     assert main(["ensemble", *given, "--weights", str(out), "--out", str(fused)]) == 0
     assert all(row["id"].startswith("'=") for row in rows_of(fused))
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.7e9])
+def test_models_of_numbers_are_fused_nearly_as_well_as_least_squares_can(tmp_path, shift):
+    """The ends of the range are no special numbers, and far from zero digits are kept."""
+    rng = np.random.default_rng(0)
+    truth = 10 * rng.normal(size=300)
+    models = {name: truth + error * rng.normal(size=300) for name, error in (("a", 3), ("b", 5))}
+    for name, numbers in {**models, "y": truth}.items():
+        column = "y" if name == "y" else "prediction"
+        lines = [f"{row},{number + shift:.4f}" for row, number in enumerate(numbers)]
+        (tmp_path / f"{name}.csv").write_text("\n".join([f"id,{column}", *lines]) + "\n")
+    given = [f"{name}={tmp_path / name}.csv" for name in models]
+    kept, fused = tmp_path / "kept.json", tmp_path / "fused.csv"
+    fit = ["--labels", str(tmp_path / "y.csv"), "--target", "y", "--out", str(kept)]
+    assert main(["ensemble", *given, *fit]) == 0
+    assert main(["ensemble", *given, "--weights", str(kept), "--out", str(fused)]) == 0
+    answers = np.array([float(line.split(",")[1]) for line in fused.read_text().split()[1:]])
+    both = np.stack(list(models.values()), axis=1)
+    best = np.std(truth - both @ np.linalg.lstsq(both, truth, rcond=None)[0])
+    assert np.std(answers - shift - truth) < 1.02 * best
