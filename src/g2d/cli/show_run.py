@@ -22,13 +22,16 @@ def shown_metrics(result: Mapping[str, Any]) -> list[str]:
     return [metric for metric in result["test"] if metric not in hidden]
 
 
-def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
+def show_run(
+    folder: Path, out: Path, instead: str | None = None, together: str | None = None
+) -> None:
     """Prints the result of a run beside its teachers', in its main metrics.
 
     Args:
         folder: Of the run.
         out: What its teachers are named relative to.
         instead: The command that trains the ensemble of the same teachers.
+        together: The command that adds them to the student.
     """
     from g2d.runs.floors import joint_floor
     from g2d.runs.run import Run
@@ -59,6 +62,8 @@ def show_run(folder: Path, out: Path, instead: str | None = None) -> None:
         floors = with_joint(floors or {"metric": run.metric, "test": {}}, joint)
     if floors is not None:
         show_floors({**result, "floors": floors}, metrics, instead)
+    if together and "with_teachers" in result:
+        show_with_teachers(result, run.metric, together)
     figure = folder / "learning_curves.png"
     if figure.exists():
         print(f"  figure      {figure}")
@@ -134,6 +139,22 @@ def show_floors(
             f"{named}{chance}{use}{alone}",
             style="bold red",
         )
+
+
+def show_with_teachers(result: Mapping[str, Any], metric: str, together: str) -> None:
+    """Prints what the student and its teachers predict together, and the command for it.
+
+    Args:
+        result: Of the run, with what is said `with_teachers` (`g2d.runs.together`).
+        metric: The task's.
+        together: The command that makes one model of them.
+    """
+    both, alone = result["with_teachers"], result["test"][metric]["fused"]
+    value, names = both["test"][metric], ("student", "teachers")
+    print(
+        f"  With its teachers ({in_shares(zip(both['shares'], names, strict=True))}): {metric} "
+        f"{value:.4f}, {value - alone:+.4f}; one model of both:\n  {together}\n"
+    )
 
 
 def _named(name: str, floors: Mapping[str, Any]) -> str:

@@ -98,12 +98,23 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         curves.plot(figure)
     if auto:
         show_leaderboard(folder)
-    show_run(folder, arguments.out, None if auto else _ensemble_command(arguments, changes, folder))
+    ensemble = None if auto else _command(arguments, changes, folder, "ume")
+    together = None if auto else _command(arguments, changes, folder, "blend")
+    show_run(folder, arguments.out, ensemble, together)
 
 
-def _ensemble_command(arguments: argparse.Namespace, changes: list[str], folder: Path) -> str:
-    """The command that makes the fitted ensemble of the same teachers."""
+def _command(arguments: argparse.Namespace, changes: list[str], folder: Path, method: str) -> str:
+    """The command that makes the fitted ensemble of a run's teachers, or adds them to its student.
+
+    Args:
+        arguments: Of the run.
+        changes: Of its recipe, as they were typed.
+        folder: Of the run.
+        method: `ume`, or `blend`.
+    """
+    from g2d.recipes.blending import members_with_teachers
     from g2d.recipes.recipe import parse_changes
+    from g2d.runs.run import Run
 
     words = ["g2d", "train", arguments.recipe]
     for key, value in parse_changes(changes):
@@ -111,8 +122,16 @@ def _ensemble_command(arguments: argparse.Namespace, changes: list[str], folder:
             words += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
     if arguments.seed is not None:
         words += ["--seed", str(arguments.seed)]
-    words += ["--out", str(arguments.out), "--fusion", "late", "--method", "ume"]
-    return shlex.join([*words, "--method.weights", "fitted", "--name", f"{folder.name}-ensemble"])
+    words += ["--out", str(arguments.out), "--method", method]
+    if method == "ume":
+        words += ["--fusion", "late", "--method.weights", "fitted"]
+        return shlex.join([*words, "--name", f"{folder.name}-ensemble"])
+    if arguments.fusion is not None:
+        words += ["--fusion", arguments.fusion]
+    members = members_with_teachers(Run(folder).about["recipe"]["method"])
+    if members is not None:
+        words += ["--method.members", json.dumps(members)]
+    return shlex.join([*words, "--name", f"{folder.name}-blend"])
 
 
 COMMAND = Command(

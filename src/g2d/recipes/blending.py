@@ -78,6 +78,25 @@ def members_of(method: Component) -> list[Member]:
     return members
 
 
+def members_with_teachers(method: Component) -> list[dict[str, Any]] | None:
+    """The members that make one model of a student and its teachers.
+
+    Args:
+        method: Of the student.
+
+    Returns:
+        `method.members`; `None` where they are those of a blend that names none.
+
+    Example:
+        >>> members_with_teachers("umt")
+        [{'method': 'umt'}, {'method': {'name': 'ume', 'weights': 'fitted'}}]
+    """
+    student, teachers = _USUAL
+    if method == student.method:
+        return None
+    return [{"method": method}, {"method": teachers.method}]
+
+
 def _member(spec: Any, where: str) -> Member:
     known = {"method", "modalities", "weight"}
     if not isinstance(spec, Mapping) or set(spec) - known or "method" not in spec:

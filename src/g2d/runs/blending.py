@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +12,21 @@ from typing import Any
 import torch
 
 from g2d.data.chosen import some_modalities
+from g2d.data.splits import Splits
 from g2d.engine.records import read_predictions
-from g2d.functional import fit_blend_weights
+from g2d.errors import UserError
 from g2d.methods.validation import FUSED
 from g2d.models.blend import blend
 from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.blending import BLEND, member_recipe, members_of
-from g2d.recipes.experiment import Experiment
+from g2d.recipes.experiment import Experiment, resolve
+from g2d.recipes.recipe import Recipe
+from g2d.runs.places import run_name
 from g2d.runs.run import Run
+from g2d.runs.same import check_folder
+from g2d.runs.together import blend_weights
+
+logger = logging.getLogger(__name__)
 
 # Within the run folder while members are trained.
 _FOLDER = "members"
@@ -44,7 +52,8 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
     """Trains the members, which share their teachers, and puts them together.
 
     Args:
-        run: The blend's, within whose folder they are trained; `forget_members` removes them.
+        run: The blend's, within whose folder they are trained; `forget_members` removes them. A
+            member whose run lies finished beside it is not trained again.
         experiment: The blend's; its members never see test.
         train: Trains a recipe into a folder of runs.
     """
@@ -52,15 +61,13 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
     blind = experiment.splits.without_test()
     models, described, record, said = [], [], [], []
     for number, member in enumerate(members):
-        folder = train(
-            member_recipe(experiment.recipe, member.method, member.modalities),
-            run.path / _FOLDER,
-            resume=True,
-            name=f"member-{number}",
-            splits=some_modalities(blind, member.modalities),
-            floors=False,
-        )
-        own = Run(folder, trust=True)  # trained just now
+        recipe = member_recipe(experiment.recipe, member.method, member.modalities)
+        splits = some_modalities(blind, member.modalities)
+        own = known = _finished(run.path.parent, recipe, splits)
+        if own is None:
+            place, name = run.path / _FOLDER, f"member-{number}"
+            folder = train(recipe, place, resume=True, name=name, splits=splits, floors=False)
+            own = Run(folder, trust=True)  # trained just now
         models.append(own.model)
         parts = ("modalities", "encoders", "fusion", "brought")
         described.append({key: own.description[key] for key in parts})
@@ -70,14 +77,14 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
                 **member.as_dict(),
                 **{key: own.result[key] for key in ("seconds", "epochs", "best_epoch")},
                 **({"confidence": taught} if taught else {}),
+                **({"run": known.path.name} if known is not None else {}),
             }
         )
-        said.append(torch.from_numpy(read_predictions(folder, "val")[f"logits/{FUSED}"]))
+        said.append(torch.from_numpy(read_predictions(own.path, "val")[f"logits/{FUSED}"]))
     weights = [member.weight for member in members if member.weight is not None]
     if not weights:
         # every sample has a modality of every member, so that all rows count
-        found = fit_blend_weights(blind.spec.task, said, blind.val.target)
-        weights, shares = ([float(f"{one:.4g}") for one in each.tolist()] for each in found)
+        weights, shares = blend_weights(blind.spec.task, said, blind.val.target)
         for one, weight, share in zip(record, weights, shares, strict=True):
             one |= {"weight": weight, "share": share}
     return Blended(blend(blind.spec.modalities, models, weights), described, record)
@@ -86,3 +93,18 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
 def forget_members(run: Run) -> None:
     """Removes the folders of the members, whose weights the blend has."""
     shutil.rmtree(run.path / _FOLDER, ignore_errors=True)
+
+
+def _finished(out: Path, recipe: Recipe, splits: Splits) -> Run | None:
+    """The run of the same recipe and data in a folder of runs, under its usual name."""
+    experiment = resolve(recipe, splits)
+    run = Run(out / run_name(experiment), out=out)
+    if not run.finished:
+        return None
+    try:
+        check_folder(run, experiment, resume=True)
+        run.model  # noqa: B018  refused where it asks for code that nobody has allowed
+    except UserError:
+        return None
+    logger.info("%s is finished and becomes a member", run.path)
+    return run

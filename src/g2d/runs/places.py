@@ -1,11 +1,12 @@
-"""Where the teachers of a recipe lie in a folder of runs."""
+"""Where the run of a recipe and its teachers lie in a folder of runs."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
-from g2d.recipes.experiment import Teaching
+from g2d.recipes.experiment import Experiment, Teaching
 from g2d.recipes.recipe import digest
 
 # Where and how watched a teacher is trained is not part of what it is. The number of devices is:
@@ -31,3 +32,11 @@ def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
     }
     name = f"{splits.spec.name}-{modality}-seed{recipe.seed}-{digest(identity)}"
     return out / "teachers" / name
+
+
+def run_name(experiment: Experiment) -> str:
+    """Name of a run's folder; runs with modalities missing say so in it."""
+    spec = experiment.splits.spec
+    name = f"{spec.name}-{experiment.plan.label}-seed{experiment.recipe.seed}"
+    hidden = cast("dict[str, str]", spec.notes.get("missing", {}))
+    return "-".join([name, *hidden.get("label", "").split()])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -35,24 +35,18 @@ from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
 from g2d.runs.measuring import measure, settled, uneven
+from g2d.runs.places import run_name
 from g2d.runs.run import Run
 from g2d.runs.same import check_folder
 from g2d.runs.stages import fit_stages
 from g2d.runs.taught import Taught, prepare_teachers
+from g2d.runs.together import can_blend, with_teachers
 from g2d.shallow.network import fit_network
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
-
-
-def run_name(experiment: Experiment) -> str:
-    """Name of a run's folder; runs with modalities missing say so in it."""
-    spec = experiment.splits.spec
-    name = f"{spec.name}-{experiment.plan.label}-seed{experiment.recipe.seed}"
-    hidden = cast("dict[str, str]", spec.notes.get("missing", {}))
-    return "-".join([name, *hidden.get("label", "").split()])
 
 
 def train(
@@ -198,15 +192,15 @@ def _train_into(
         if uneven(splits):
             outcome["uneven"] = True
         shallow = shallow_floors(splits, out) if floors else None
+        task = experiment.splits.spec.task
+        fused = {name: evaluation.logits[FUSED] for name, evaluation in measured.items()}
+        targets = {name: evaluation.target for name, evaluation in measured.items()}
+        asked = None if taught is None else taught.asked(experiment.teaching, fabric)
+        weights = None if taught is None else taught.weights
         if taught is not None or shallow is not None:
-            outcome["floors"] = measure_floors(
-                experiment.splits.spec.task,
-                {name: evaluation.logits[FUSED] for name, evaluation in measured.items()},
-                {name: evaluation.target for name, evaluation in measured.items()},
-                shallow,
-                None if taught is None else taught.asked(experiment.teaching, fabric),
-                None if taught is None else taught.weights,
-            )
+            outcome["floors"] = measure_floors(task, fused, targets, shallow, asked, weights)
+        if asked and weights and can_blend(experiment, student):
+            outcome["with_teachers"] = with_teachers(task, fused, targets, asked, weights)
         run.write_json("result.json", outcome)
         forget_members(run)
     fabric.barrier()
