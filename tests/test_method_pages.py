@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import g2d
 from g2d.recipes.catalog import METHODS
-from g2d.recipes.planning import OF_TEACHERS
+from g2d.recipes.method_options import OF_TEACHERS
 from test_docs import ROOT, blocks_of
 
 FOLDER = ROOT / "docs" / "methods"

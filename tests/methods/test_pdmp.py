@@ -11,7 +11,8 @@ from torch import Tensor, nn
 import g2d
 from g2d.methods.pdmp import PDMP
 from g2d.models.fusion import FiLMFusion, LateFusion
-from g2d.recipes.planning import OF_TEACHERS, plan_method
+from g2d.recipes.method_options import OF_TEACHERS
+from g2d.recipes.planning import plan_method
 from g2d.teachers.confidence import batch_confidence
 from methods.catalogued import recipe
 from methods.small import NAMES, TASKS, bank, batch, sgd, student

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from g2d import UserError
-from g2d.recipes import blueprint, components, planning
+from g2d.recipes import blueprint, components, method_options
 from g2d.recipes.experiment import resolve
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.train import train
@@ -25,7 +25,7 @@ def checked(monkeypatch):
         return check(target, options, where, given)
 
     monkeypatch.setattr(blueprint, "check_options", counted)
-    monkeypatch.setattr(planning, "check_options", counted)
+    monkeypatch.setattr(method_options, "check_options", counted)
     return counts
 
 

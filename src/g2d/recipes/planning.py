@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from g2d.errors import UserError
 from g2d.methods.base import Method
+from g2d.methods.schedule import Schedule
 from g2d.methods.smp import SequentialPrioritization, can_prioritize
 from g2d.models.fusion import LateFusion
 from g2d.recipes.blending import BLEND, Member, check_members, member_recipe, members_of
 from g2d.recipes.catalog import FUSIONS, METHODS
-from g2d.recipes.components import check_options, locate, split_spec
-from g2d.recipes.method_plan import Init, MethodPlan, RankBy, Weights
+from g2d.recipes.components import locate, split_spec
+from g2d.recipes.method_options import share_options, take_of_teachers, with_preset
+from g2d.recipes.method_plan import MethodPlan, RankBy, Weights
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
 from g2d.recipes.shallow import SHALLOW
 from g2d.recipes.staging import schedule_from
+
+# Options that say something of stages, and so ask for them.
+_OF_STAGES = {"rank_by", "suppression", "scope"}
 
 
 def plan_method(
@@ -46,53 +50,34 @@ def plan_method(
             "--method g2d"
         )
     if label == BLEND:
-        members = check_members(members_of(recipe.method), modalities)
-        shared = _share_teachers(recipe, members, modalities)
-        return MethodPlan(
-            label, shared, None, {"members": [m.as_dict() for m in members]}, (), None
-        )
+        return _plan_blend(recipe, modalities)
     if label in SHALLOW:
-        for name in options:
-            raise UserError(f"method.{name}: {label} has no options")
-        return MethodPlan(label, False, None, {}, (), None)
+        return _plan_shallow(label, options)
     if label == "ume":
-        weights = _check_ensemble(recipe, options)
-        return MethodPlan(label, True, None, {"weights": weights}, (), None, weights=weights)
+        return _plan_ensemble(recipe, options)
     if len(modalities) < 2:
         raise UserError(f"got modalities: {modalities[0]}; expected 2 or more, or --method ume")
-    base, plus, wrapper = label.partition("+")
-    if plus and wrapper != "smp":
-        raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
-    known = {name: entry.path for name, entry in METHODS.items()}
-    if base in METHODS:
-        options = {**METHODS[base].options, **options}
-    found = locate(base, known, "method", others=("auto", BLEND, *SHALLOW))
-    if not (isinstance(found, type) and issubclass(found, Method)):
-        what = "nothing to prioritize in" if base == "ume" else "no method"
-        raise UserError(f"method: there is {what} {base!r}; expected a subclass of g2d.Method")
-    targets: list[type[Method]] = [found]
-    if plus and found.staged:
-        raise UserError(f"method: {base!r} prioritizes by itself; give {base!r}, without +smp")
-    if plus and not can_prioritize(found):
-        raise UserError(
-            f"method: {base!r} takes steps of its own, or orders the modalities by itself; use it "
-            "without +smp"
-        )
-    if plus:
-        targets.append(SequentialPrioritization)
-    options = _with_preset(targets, options)
-    ranks, staged = any(t.ranks for t in targets), any(t.staged for t in targets)
-    schedule = None
-    if staged:
-        epochs = training_settings(recipe).epochs if epochs is None else epochs
-        usual = "halves" if set(options) & _OF_STAGES else _last(targets).usual_schedule
-        schedule = schedule_from(options.pop("schedule", usual), len(modalities), epochs)
-        if options.get("suppression") == "released":
-            schedule = schedule.one_longer()
-    rank_by = _rank_by(options, modalities, targets) if ranks else None
+    return _plan_student(recipe, label, options, modalities, epochs)
+
+
+def _plan_student(
+    recipe: Recipe,
+    label: str,
+    options: Mapping[str, Any],
+    modalities: tuple[str, ...],
+    epochs: int | None,
+) -> MethodPlan:
+    """A method that trains a student: its class, and the wrapper around it if there is one."""
+    targets = _targets(label)
+    base = label.partition("+")[0]
+    usual = METHODS[base].options if base in METHODS else {}
+    rest = with_preset(targets, {**usual, **options})
+    ranks = any(target.ranks for target in targets)
+    schedule = _schedule(recipe, rest, targets, modalities, epochs)
+    rank_by = _rank_by(rest, modalities, targets) if ranks else None
     needs = any(target.needs_teachers for target in targets)
-    taught = _of_teachers(options) if needs else {}
-    parts = _share_options(targets, options)
+    taught = take_of_teachers(rest) if needs else {}
+    parts = share_options(targets, rest)
     resolved: dict[str, Any] = {}
     for _, checked in parts:  # an option that two parts have is the method's, not the wrapper's
         resolved = {**checked, **resolved}
@@ -103,59 +88,91 @@ def plan_method(
         if schedule.patience is not None:
             resolved["patience"] = schedule.patience
     resolved |= taught
-    if plus or ranks:
+    if len(targets) > 1 or ranks:
         _check_scope(recipe, resolved)
     return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule, **taught)
 
 
-# What a recipe may say of the teachers of any method, and what holds where it does not.
-OF_TEACHERS: Mapping[str, Any] = {"calibrate": False, "init": "random"}
-# Options that say something of stages, and so ask for them.
-_OF_STAGES = {"rank_by", "suppression", "scope"}
+def _targets(label: str) -> list[type[Method]]:
+    """The method's class, and after it that of `+smp`.
+
+    Raises:
+        UserError: There is no such method or wrapper, or they do not go together.
+    """
+    base, plus, wrapper = label.partition("+")
+    if plus and wrapper != "smp":
+        raise UserError(f"method: {wrapper!r} is no wrapper; the one there is: {base}+smp")
+    known = {name: entry.path for name, entry in METHODS.items()}
+    found = locate(base, known, "method", others=("auto", BLEND, *SHALLOW))
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        what = "nothing to prioritize in" if base == "ume" else "no method"
+        raise UserError(f"method: there is {what} {base!r}; expected a subclass of g2d.Method")
+    if not plus:
+        return [found]
+    if found.staged:
+        raise UserError(f"method: {base!r} prioritizes by itself; give {base!r}, without +smp")
+    if not can_prioritize(found):
+        raise UserError(
+            f"method: {base!r} takes steps of its own, or orders the modalities by itself; use it "
+            "without +smp"
+        )
+    return [found, SequentialPrioritization]
 
 
-def _last(targets: list[type[Method]]) -> type[SequentialPrioritization]:
+def _schedule(
+    recipe: Recipe,
+    options: dict[str, Any],
+    targets: Sequence[type[Method]],
+    modalities: Sequence[str],
+    epochs: int | None,
+) -> Schedule | None:
+    """Takes the schedule of a method with stages out of the options."""
+    if not any(target.staged for target in targets):
+        return None
+    epochs = training_settings(recipe).epochs if epochs is None else epochs
+    usual = "halves" if set(options) & _OF_STAGES else _last(targets).usual_schedule
+    schedule = schedule_from(options.pop("schedule", usual), len(modalities), epochs)
+    return schedule.one_longer() if options.get("suppression") == "released" else schedule
+
+
+def _last(targets: Sequence[type[Method]]) -> type[SequentialPrioritization]:
     """The one that has the stages."""
     (staged,) = (target for target in targets if issubclass(target, SequentialPrioritization))
     return staged
 
 
-def _of_teachers(options: dict[str, Any]) -> dict[str, Any]:
-    """Takes what is said of teachers out of the options: `calibrate` and `init`."""
-    calibrate, init = (options.pop(name, usual) for name, usual in OF_TEACHERS.items())
-    if not isinstance(calibrate, bool):
-        raise UserError(f"method.calibrate: expected true or false, got {calibrate!r}")
-    if init not in get_args(Init):
-        raise UserError(f"method.init: expected random, teachers or ensemble, got {init!r}")
-    return {"calibrate": calibrate, "init": init}
+def _plan_blend(recipe: Recipe, modalities: tuple[str, ...]) -> MethodPlan:
+    members = check_members(members_of(recipe.method), modalities)
+    shared = _share_teachers(recipe, members, modalities)
+    options = {"members": [member.as_dict() for member in members]}
+    return MethodPlan(BLEND, shared, None, options, (), None)
 
 
-_GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
+def _plan_shallow(label: str, options: Mapping[str, Any]) -> MethodPlan:
+    for name in options:
+        raise UserError(f"method.{name}: {label} has no options")
+    return MethodPlan(label, False, None, {}, (), None)
 
 
-def _with_preset(targets: list[type[Method]], options: dict[str, Any]) -> dict[str, Any]:
-    if "preset" not in options:
-        return dict(options)
-    if not isinstance(options["preset"], str):
-        raise UserError(f"method.preset: expected a word, got {options['preset']!r}")
-    rest = {key: value for key, value in options.items() if key != "preset"}
-    merged: dict[str, Any] = {}
-    found = False
-    for target in targets:
-        presets = target.presets
-        if options["preset"] in presets:
-            found = True
-            merged |= presets[options["preset"]]
-    if not found:
-        known = sorted({name for target in targets for name in target.presets})
+def _plan_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> MethodPlan:
+    """The ensemble of teachers is late fusion, and the one choice is how they are weighed."""
+    for name in options:
+        if name != "weights":
+            raise UserError(f"method.{name}: no such option; known: weights")
+    weights = options.get("weights", "equal")
+    if weights not in get_args(Weights):
+        raise UserError(f"method.weights: expected equal or fitted, got {weights!r}")
+    name, _ = split_spec(recipe.fusion, "fusion")
+    if locate(name, FUSIONS, "fusion") is not LateFusion:
         raise UserError(
-            f"method.preset: there is no {options['preset']!r}; known: {', '.join(known) or 'none'}"
+            f"fusion: ume averages the teachers, which is late fusion, got {name!r}; "
+            "use --fusion late"
         )
-    return {**merged, **rest}
+    return MethodPlan("ume", True, None, {"weights": weights}, (), None, weights=weights)
 
 
 def _rank_by(
-    options: dict[str, Any], names: tuple[str, ...], targets: list[type[Method]]
+    options: dict[str, Any], names: tuple[str, ...], targets: Sequence[type[Method]]
 ) -> RankBy | tuple[str, ...]:
     partial = options.get("suppression") == "partial"
     usual = targets[-1].ranked_by
@@ -175,27 +192,6 @@ def _rank_by(
     return cast(RankBy, rank_by)
 
 
-def _share_options(
-    targets: list[type[Method]], options: dict[str, Any]
-) -> list[tuple[type[Method], dict[str, Any]]]:
-    """Each option goes to the part that has it."""
-    rest = dict(options)
-    parts = []
-    for target in targets:
-        own = inspect.signature(target).parameters
-        mine = {name: rest.pop(name) for name in list(rest) if name in own and name not in _GIVEN}
-        parts.append((target, check_options(target, mine, "method", _GIVEN)))
-    if rest:
-        names = {name for target in targets for name in inspect.signature(target).parameters}
-        extra = {"rank_by"} if any(target.ranks for target in targets) else set()
-        extra |= {"schedule"} if any(target.staged for target in targets) else set()
-        extra |= set(OF_TEACHERS) if any(target.needs_teachers for target in targets) else set()
-        extra |= {"preset"} if any(target.presets for target in targets) else set()
-        known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
-        raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
-    return parts
-
-
 def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
     """A branch gate needs a fusion with a head for each modality: say so before training."""
     name, _ = split_spec(recipe.fusion, "fusion")
@@ -205,23 +201,6 @@ def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
             f"method.scope: the fusion {name!r} has no head for each modality, so a branch cannot "
             "be frozen; use --method.scope encoder, or late or sum fusion"
         )
-
-
-def _check_ensemble(recipe: Recipe, options: Mapping[str, Any]) -> Weights:
-    """The ensemble of teachers is late fusion, and the one choice is how they are weighed."""
-    for name in options:
-        if name != "weights":
-            raise UserError(f"method.{name}: no such option; known: weights")
-    weights = options.get("weights", "equal")
-    if weights not in get_args(Weights):
-        raise UserError(f"method.weights: expected equal or fitted, got {weights!r}")
-    name, _ = split_spec(recipe.fusion, "fusion")
-    if locate(name, FUSIONS, "fusion") is not LateFusion:
-        raise UserError(
-            f"fusion: ume averages the teachers, which is late fusion, got {name!r}; "
-            "use --fusion late"
-        )
-    return cast(Weights, weights)
 
 
 def _share_teachers(recipe: Recipe, members: Sequence[Member], modalities: Sequence[str]) -> bool:
