@@ -41,8 +41,9 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 import g2d
 from g2d.data.arrays import ArraySplit
 from g2d.data.loader import make_loader
+from g2d.engine.epoch import train_epoch
 from g2d.engine.fabric_loop import FabricLoop
-from g2d.engine.loop import fit, train_epoch
+from g2d.engine.loop import fit
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
 from g2d.models.encoders import SmallCNN

@@ -15,8 +15,8 @@ from step import CLASSES, SHAPES, WIDTH, make_cached, make_model, make_online, t
 from torch import nn
 
 import g2d
+from g2d.engine.epoch import train_epoch
 from g2d.engine.fabric_loop import FabricLoop
-from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
 

@@ -29,8 +29,8 @@ from step import Step, make_cached, peak_of, turns
 from tables import methods_table
 
 import g2d
+from g2d.engine.epoch import train_epoch
 from g2d.engine.fabric_loop import FabricLoop
-from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
 from g2d.methods.base import Method

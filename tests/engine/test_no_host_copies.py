@@ -7,8 +7,8 @@ import torch
 
 from g2d import G2D, UMT, G2DLoss, JointTraining, SequentialPrioritization
 from g2d.data.loader import make_loader
+from g2d.engine.epoch import train_epoch
 from g2d.engine.fabric_loop import FabricLoop
-from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
 from host_reads import Reads

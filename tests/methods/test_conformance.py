@@ -11,8 +11,8 @@ import torch
 
 import g2d
 from g2d.data.loader import make_loader
+from g2d.engine.epoch import train_epoch
 from g2d.engine.fabric_loop import FabricLoop
-from g2d.engine.loop import train_epoch
 from g2d.engine.progress import Silent
 from g2d.engine.settings import TrainingSettings
 from g2d.methods.smp import can_prioritize

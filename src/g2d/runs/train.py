@@ -16,8 +16,9 @@ from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import save_weights
 from g2d.engine.gradient_probe import PROBED, GradientProbe
-from g2d.engine.loop import FitResult, fit
+from g2d.engine.loop import fit
 from g2d.engine.names import check_run_name
+from g2d.engine.session import FitResult
 from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
