@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,7 +18,6 @@ from g2d.engine.gradient_probe import PROBED, GradientProbe
 from g2d.engine.loop import fit
 from g2d.engine.names import check_run_name
 from g2d.engine.session import FitResult
-from g2d.methods.base import Method
 from g2d.methods.validation import FUSED
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
@@ -29,20 +27,17 @@ from g2d.recipes.build import describe_model
 from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import save_masks
 from g2d.recipes.recipe import Recipe
-from g2d.runs.blending import Blended, forget_members, train_members
+from g2d.runs.blending import forget_members
 from g2d.runs.environment import environment
 from g2d.runs.experts import in_words
-from g2d.runs.floors import CALIBRATION, measure_floors, shallow_floors
+from g2d.runs.floors import CALIBRATION
 from g2d.runs.loaders import evaluation_loader, iter_train, to_device, train_loader
 from g2d.runs.lock import alone_in
-from g2d.runs.measuring import measure, settled, uneven
+from g2d.runs.outcome import measure_outcome
 from g2d.runs.places import run_name
+from g2d.runs.prepared import Prepared, prepare
 from g2d.runs.run import Run
 from g2d.runs.same import check_folder
-from g2d.runs.stages import fit_stages
-from g2d.runs.taught import Taught, prepare_teachers
-from g2d.runs.together import can_blend, with_teachers
-from g2d.shallow.network import fit_network
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -109,123 +104,72 @@ def _train_into(
     floors: bool,
 ) -> Path:
     """Teachers and student, with nobody else in the run's folder."""
-    recipe, splits, settings = experiment.recipe, experiment.splits, experiment.training
-    plan = experiment.plan
     if first_process():
         check_folder(run, experiment, resume)
     if run.finished:
         forget_members(run)  # where the run was killed before it did
         logger.info("%s is finished already", run.path)
         return run.path
+    settings = experiment.training
     fabric = fabric or settings.make_fabric()
-    taught: Taught | None = None
-    method: Method | None = None
-    blended: Blended | None = None
-    if plan.needs_teachers:
-        taught = prepare_teachers(experiment.teaching, plan, run, out, fabric)
-    if plan.trains:
-        student, method = _new_student(experiment, taught)
-    elif plan.label == BLEND:
-        if fabric.is_global_zero:  # its members are in its folder
-            run.begin(_about(experiment))
-        shared = None if taught is None else out
-        blended = train_members(run, experiment, partial(train, fabric=fabric, shared=shared))
-        fabric.barrier()  # before the first process removes what the others read
-        student = blended.model
-    elif taught is not None:
-        student = taught.ensemble(plan)
-    else:
-        student = experiment.models.student(splits.spec.task)
-        fit_network(student, splits, plan.label)
+    if fabric.is_global_zero and experiment.plan.label == BLEND:  # its members are in its folder
+        run.begin(_about(experiment))
+    prepared = prepare(experiment, run, out, fabric, train)
     if fabric.is_global_zero:
-        if blended is None:
+        if experiment.plan.label != BLEND:
             run.begin(_about(experiment))
-        if taught is not None and taught.calibration is not None:
-            run.write_json(CALIBRATION, asdict(taught.calibration))
-        described = [] if blended is None else blended.described
-        run.write_json("model.json", describe_model(recipe, splits, student, described))
-        if splits.spec.preprocessing is not None:
-            run.write_json("preprocessing.json", splits.spec.preprocessing)
-            left_out = {"rows": splits.spec.notes["skipped"], "cells": splits.spec.notes["absent"]}
-            run.write_json("not_used.json", left_out)
-        save_masks(splits, run.path)
+        _describe(run, experiment, prepared)
     # Whether its teachers were trained just now or long ago must not matter to the student.
-    torch.manual_seed(recipe.seed)
-    if method is None:
-        result = FitResult(best_epoch=-1, best=float("nan"), seconds=0.0, epochs=0)
-        student.to(fabric.device)
-    else:
-        result = fit(
-            method,
-            train_loader(splits.train, settings, recipe.seed, fabric),
-            evaluation_loader(splits.val, settings, fabric),
-            settings,
-            fabric=fabric,
-            iter_train=partial(iter_train, splits.train, settings, fabric),
-            folder=run.path,
-            resume=resume,
-            title=plan.label,
-            probe=_gradient_probe(student, splits, recipe.seed, settings.batch_size)
-            if settings.probe_gradients
-            else None,
-        )
-    fit_readout(student, to_device(evaluation_loader(splits.train, settings), fabric))
+    torch.manual_seed(experiment.recipe.seed)
+    trained = _fit(run, experiment, prepared, resume, fabric)
+    train_rows = evaluation_loader(experiment.splits.train, settings)
+    fit_readout(prepared.student, to_device(train_rows, fabric))
     if fabric.is_global_zero:
-        save_weights(run.path / "model.safetensors", student)
-        splits = settled(run, student, splits, settings, fabric)
-        measured = measure(run, student, splits, settings, fabric)
-        outcome = {
-            "method": plan.label,
-            "dataset": splits.spec.name,
-            "seed": recipe.seed,
-            "protocol": splits.spec.protocol,
-            "epochs": result.epochs,
-            "best_epoch": result.best_epoch,
-            "seconds": round(result.seconds, 2),
-            "samples": {name: len(split) for name, split in splits.named().items()},
-            **{name: evaluation.record() for name, evaluation in measured.items()},
-        }
-        if taught is not None:
-            outcome["teachers"] = taught.record(experiment.teaching, out)
-        if blended is not None:
-            outcome["members"] = blended.record
-            outcome["seconds"] = round(sum(one["seconds"] for one in blended.record), 2)
-        if uneven(splits):
-            outcome["uneven"] = True
-        shallow = shallow_floors(splits, out) if floors else None
-        task = experiment.splits.spec.task
-        fused = {name: evaluation.logits[FUSED] for name, evaluation in measured.items()}
-        targets = {name: evaluation.target for name, evaluation in measured.items()}
-        asked = None if taught is None else taught.asked(experiment.teaching, fabric)
-        weights = None if taught is None else taught.weights
-        if taught is not None or shallow is not None:
-            outcome["floors"] = measure_floors(task, fused, targets, shallow, asked, weights)
-        if asked and weights and can_blend(experiment, student):
-            outcome["with_teachers"] = with_teachers(task, fused, targets, asked, weights)
-        run.write_json("result.json", outcome)
+        save_weights(run.path / "model.safetensors", prepared.student)
+        result = measure_outcome(run, experiment, prepared, trained, out, fabric, floors=floors)
+        run.write_json("result.json", result)
         forget_members(run)
     fabric.barrier()
     return run.path
 
 
-def _new_student(experiment: Experiment, taught: Taught | None) -> tuple[MultimodalModel, Method]:
-    """A student whose first weights depend on the seed alone, so that methods are comparable."""
-    plan, task = experiment.plan, experiment.splits.spec.task
-    torch.manual_seed(experiment.recipe.seed)
-    student = experiment.models.student(task)
-    if taught is None:
-        return student, plan.make(student, task, None, None)
-    ranking = taught.ranking(plan)
-    training = experiment.training
-    steps = math.ceil(
-        len(experiment.splits.train)
-        / (training.batch_size * training.accumulate * training.devices)
+def _describe(run: Run, experiment: Experiment, prepared: Prepared) -> None:
+    """Writes what builds the model again, and what became of the data."""
+    recipe, splits, taught = experiment.recipe, experiment.splits, prepared.taught
+    if taught is not None and taught.calibration is not None:
+        run.write_json(CALIBRATION, asdict(taught.calibration))
+    members = [] if prepared.blended is None else prepared.blended.described
+    run.write_json("model.json", describe_model(recipe, splits, prepared.student, members))
+    if splits.spec.preprocessing is not None:
+        run.write_json("preprocessing.json", splits.spec.preprocessing)
+        left_out = {"rows": splits.spec.notes["skipped"], "cells": splits.spec.notes["absent"]}
+        run.write_json("not_used.json", left_out)
+    save_masks(splits, run.path)
+
+
+def _fit(
+    run: Run, experiment: Experiment, prepared: Prepared, resume: bool, fabric: Fabric
+) -> FitResult:
+    """Trains the student; what is put together of trained models stays as it is."""
+    splits, settings = experiment.splits, experiment.training
+    if prepared.method is None:
+        prepared.student.to(fabric.device)
+        return FitResult(best_epoch=-1, best=float("nan"), seconds=0.0, epochs=0)
+    seed, probe = experiment.recipe.seed, None
+    if settings.probe_gradients:
+        probe = _gradient_probe(prepared.student, splits, seed, settings.batch_size)
+    return fit(
+        prepared.method,
+        train_loader(splits.train, settings, seed, fabric),
+        evaluation_loader(splits.val, settings, fabric),
+        settings,
+        fabric=fabric,
+        iter_train=partial(iter_train, splits.train, settings, fabric),
+        folder=run.path,
+        resume=resume,
+        title=experiment.plan.label,
+        probe=probe,
     )
-    plan = fit_stages(plan, ranking, taught.heldout.at_chance(), steps)
-    method = plan.make(student, task, taught.bank, ranking)
-    if plan.init != "random":
-        taught.begin(student, plan)
-    return student, method
 
 
 def _gradient_probe(
