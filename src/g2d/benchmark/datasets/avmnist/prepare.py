@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -114,27 +115,11 @@ def prepare(
                 for name in SPLITS
             }
         pca = _write_images(folder, pictures, image_energy)
-        done, total = 0, sum(sizes.values())
         for part, name in enumerate(SPLITS):
             target = np.array([pair.digit for pair in pairs[name]], dtype=np.int64)
             np.save(folder / f"{name}-target.npy", target)
-            sounds = [MODALITIES[1], *([SECOND] if second_speaker else [])]
-            arrays = [_new_sounds(folder / f"{name}-{sound}.npy", len(target)) for sound in sounds]
-            used: list[list[str]] = []
-            for row, pair in enumerate(pairs[name]):
-                used.append([])
-                for place, (array, recording) in enumerate(zip(arrays, pair.spoken, strict=True)):
-                    wave = read_wav(recording.path, RATE)
-                    # A generator of its own for every sound: noise is independent, order is free.
-                    rng = np.random.default_rng([seed, part, row, *([place] if place else [])])
-                    noise_wave, noise_name = noises.draw(name, len(wave), rng)
-                    used[-1].append(noise_name)
-                    array[row, 0] = picture_of_sound(_mix(recording, wave, noise_wave, snr_db))
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-            for array in arrays:
-                array.flush()
+            counted = _counted_from(sum(sizes[one] for one in SPLITS[:part]), sizes, progress)
+            used = _write_sounds(folder, name, pairs[name], noises, snr_db, [seed, part], counted)
             _write_sources(folder / f"{name}-sources.csv", pairs[name], pictures, used)
         write_manifest(
             folder,
@@ -178,6 +163,46 @@ def picture_of_sound(wave: Waveform) -> Tensor:
 
 def _streams(seed: int, n: int) -> list[np.random.Generator]:
     return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(n)]
+
+
+def _counted_from(
+    done: int, sizes: Mapping[str, int], progress: Counted | None
+) -> Callable[[int], None]:
+    """Counts the rows of one split among those of all."""
+
+    def counted(rows: int) -> None:
+        if progress is not None:
+            progress(done + rows, sum(sizes.values()))
+
+    return counted
+
+
+def _write_sounds(
+    folder: Path,
+    split: str,
+    pairs: Sequence[Pair],
+    noises: Noises,
+    snr_db: float,
+    seeds: Sequence[int],
+    counted: Callable[[int], None],
+) -> list[list[str]]:
+    """Writes the recordings of a split in noise; returns where the noise of every row is from."""
+    sounds = (MODALITIES[1], SECOND)[: len(pairs[0].spoken)]
+    arrays = [_new_sounds(folder / f"{split}-{sound}.npy", len(pairs)) for sound in sounds]
+    used: list[list[str]] = []
+    for row, pair in enumerate(pairs):
+        used.append([])
+        for place, (array, recording) in enumerate(zip(arrays, pair.spoken, strict=True)):
+            wave = read_wav(recording.path, RATE)
+            # A generator of its own for every sound: noise is independent, order is free.
+            rng = np.random.default_rng([*seeds, row, *([place] if place else [])])
+            noise_wave, noise_name = noises.draw(split, len(wave), rng)
+            used[-1].append(noise_name)
+            array[row, 0] = picture_of_sound(_mix(recording, wave, noise_wave, snr_db))
+        counted(row + 1)
+    for array in arrays:
+        array.flush()
+    return used
 
 
 def _new_sounds(file: Path, rows: int) -> np.memmap[Any, np.dtype[np.float32]]:
