@@ -27,11 +27,11 @@ HERE = Path(__file__).parent
 EPOCHS = 15
 STUDENT = ("--method", "g2d", "--training.learning_rate", "0.1")
 FROM_TEACHERS = (*STUDENT, "--method.init", "teachers")
-ALONE = ("--method", "g2d_loss", "--method.alpha", "0", "--method.beta", "0", "--method.gamma", "1")
+UNIMODAL_LOSSES = ("--method", "joint", "--method.gamma", "1", "--training.learning_rate", "0.1")
 # The method's words, its epochs, and those of the teachers.
 ROWS: dict[str, tuple[tuple[str, ...], int, int | None]] = {
     "joint": (("--method", "joint", "--training.learning_rate", "0.3"), EPOCHS, None),
-    "branch losses alone": ((*ALONE, "--training.learning_rate", "0.1"), EPOCHS, None),
+    "joint with unimodal losses": (UNIMODAL_LOSSES, EPOCHS, None),
     "AMCo": (("--method", "amco", "--training.learning_rate", "0.1"), EPOCHS, None),
     "UME, fitted": (("--method", "ume", "--method.weights", "fitted"), EPOCHS, EPOCHS),
     "G²D": (STUDENT, EPOCHS, EPOCHS),

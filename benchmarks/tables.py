@@ -344,6 +344,19 @@ def readings_table(result: dict[str, Any], table: str, epochs: str) -> str:
     return "\n".join(lines)
 
 
+def price_table(result: dict[str, Any]) -> str:
+    """What a command costs, teachers included, and what its model is worth."""
+    lines = [
+        "| | CPU time ÷ joint | accuracy | with its teachers |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in result["rows"].items():
+        both = _spread(row["with_teachers"]) if "with_teachers" in row else "–"
+        price = f"{row['price']['mean']:.2f}"
+        lines.append(f"| {name} | {price} | {_spread(row['accuracy'])} | {both} |")
+    return "\n".join(lines)
+
+
 def read(name: str) -> dict[str, Any]:
     """A committed result."""
     content: dict[str, Any] = json.loads((RESULTS / name).read_text())
@@ -384,6 +397,8 @@ def _table_of(result: dict[str, Any]) -> str:
         return loading_table(result)
     if "measured" in result:
         return costs_table(result)
+    if "price" in next(iter(result.get("rows", {}).values()), {}):
+        return price_table(result)
     return accuracy_table(result) if "rows" in result else step_table(result)
 
 

@@ -74,6 +74,23 @@ def test_methods_are_tuned_on_validation_and_compared(real_data, tmp_path):
 
 
 @pytest.mark.slow
+def test_every_row_pays_for_its_teachers(real_data, tmp_path):
+    sizes = {"train_pairs": 60, "val_pairs": 30, "test_pairs": 30}
+    sources = real_data / "mnist", real_data / "fsdd" / "recordings"
+    store = prepare(*sources, tmp_path / "store", **sizes)
+    arguments = ("--data", store, "--seeds", 0, "--out", tmp_path / "runs")
+    run("price.py", *arguments, "--result", tmp_path / "result.json")
+    rows = json.loads((tmp_path / "result.json").read_text())["rows"]
+    taught = {name: "with_teachers" in row for name, row in rows.items()}
+    assert taught == {name: name.startswith("G²D") for name in rows}
+    assert rows["joint"]["price"]["values"] == [1.0]
+    for number, name in enumerate(rows):
+        folder = tmp_path / "runs" / f"{number}-seed0"
+        teachers = 2 if name.startswith(("G²D", "UME")) else 0
+        assert len(list(folder.glob("teachers/*/result.json"))) == teachers, name
+
+
+@pytest.mark.slow
 def test_missing_has_the_rates_that_exist_and_the_same_masks_in_every_row(originals, tmp_path):  # noqa: F811
     sizes = {"train_pairs": 60, "val_pairs": 40, "test_pairs": 50}
     folders = originals / "mnist", originals / "fsdd", tmp_path / "store"

@@ -66,6 +66,21 @@ def test_switched_off_it_is_joint_training_bit_for_bit(k: int, kind: str, optimi
         assert same(found, joint[1])
 
 
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("k", [2, 3])
+def test_without_distillation_it_is_joint_training_with_unimodal_losses(k: int, kind: str) -> None:
+    names, task = NAMES[:k], TASKS[kind]
+    joint, undistilled = runs(
+        names,
+        task,
+        "sgd",
+        lambda model: g2d.JointTraining(model, task, gamma=0.5),
+        lambda model: g2d.G2DLoss(model, task, bank(names, task), alpha=0.0, beta=0.0, gamma=0.5),
+    )
+    assert joint[0] == undistilled[0]
+    assert same(joint[1], undistilled[1])
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("k", [2, 3])
 def test_features_alone_are_umt_bit_for_bit(k: int, reduction: str) -> None:

@@ -178,6 +178,8 @@ def joint_floor(run: Run) -> dict[str, Any] | None:
     joint = Run(run.path.with_name("-joint-".join(run.path.name.rsplit(label, 1))))
     if joint.path == run.path or not joint.finished or task is None:
         return None
+    if joint.about["method"].get("gamma"):
+        return None  # joint training, and more
     own, other = ({**one.about["recipe"], "method": None} for one in (run, joint))
     if own != other or run.fingerprint != joint.fingerprint:
         return None
