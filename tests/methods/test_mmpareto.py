@@ -255,6 +255,23 @@ def test_a_pass_whose_gradients_were_thrown_away_leaves_nothing() -> None:
         torch.testing.assert_close(after, plain, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("rescale", ["per_encoder", "per_tensor"])
+def test_gradients_that_are_set_to_zero_and_not_removed_train_the_same(rescale: Any) -> None:
+    """The tensors of the last step are then those that the next backward adds to."""
+    found = []
+    for removed in (True, False):
+        method, model = started(2, rescale=rescale)
+        optimizer = sgd(model)
+        for seed in range(3):
+            data = batch(model.modalities, TASK, seed=seed)
+            optimizer.zero_grad(set_to_none=removed)
+            method.loss(model(data), data).backward()
+            method.adjust_gradients()
+            optimizer.step()
+        found.append(weights(model))
+    assert all(torch.allclose(found[0][key], found[1][key]) for key in found[0])
+
+
 @pytest.mark.parametrize("enabled", [False, True])
 def test_a_scaled_loss_is_refused(enabled: bool) -> None:
     method, model = started(2)
