@@ -53,12 +53,21 @@ def kind_of(cells, name="thing", **more):
         ([f"[ [{n}, 1] ]" for n in range(N)], "sequence"),
         ([f"[{n}, 1.5, -2]" for n in range(N)], "features"),
         (["[1] see below for more " + str(n) for n in range(N)], "text"),
+        # as pandas writes a column of NumPy arrays, and as tables hold the pixels of a picture
+        ([f"[ 0.{n + 10}  -1.5\n  2.]" for n in range(N)], "features"),
+        ([f"[[{n}. 1.]\n [2.  3.]]" for n in range(N)], "sequence"),
+        ([f"array([{n}., 1.5, -2.], dtype=float32)" for n in range(N)], "features"),
+        ([f"tensor([{n}.0000, 1.5000])" for n in range(N)], "features"),
+        ([f"{n} 80 82 72 58 58 60 63 54" for n in range(N)], "features"),
+        ([f"0.{n + 10};0.5;1;0;2;3;4;-5e-3" for n in range(N)], "features"),
+        (["1 2", "3 4", "5 6"] * 20, "tabular"),
         # nothing can be learnt from these
         ([None] * N, None),
         (["same"] * N, None),
         ([str(n + 1) for n in range(N)], None),
         ([str(n) for n in RNG.permutation(N)], None),
         ([f"Surname{n}, Name" for n in range(N)], None),
+        ([f"{n}.137, 11.{n + 10}" for n in range(N)], None),
     ],
 )
 def test_kinds(cells, kind):
@@ -183,3 +192,14 @@ def test_objects_are_called_so_and_are_no_text():
     ]
     columns = {"about": cells, "y": ["yn"[n % 2] for n in range(150)]}
     assert "JSON objects; give each" in infer(Table(columns, Path(), "t"), "y").unused["about"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([f"{n}.137, 11.{n + 10}" for n in range(N)], "2 numbers in a cell; make a column"),
+        ([f"[0.{n + 10} 0.1 ... 0.2 0.3]" for n in range(N)], "arrays that NumPy cut short"),
+    ],
+)
+def test_why_numbers_in_a_cell_are_not_used(cells, why):
+    assert why in found(thing=cells).unused["thing"]

@@ -12,13 +12,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from g2d.errors import UserError
 from g2d.models.names import free_name
 from g2d.table.columns.named_files import several_files, unread_files
+from g2d.table.columns.vectors import array_kind, vectors_in
 from g2d.table.kinds import KINDS, Kind
-from g2d.table.kinds.paths import path_in
 from g2d.table.kinds.tabular import MOST
 from g2d.table.kinds.text import count_words
 from g2d.table.reading.cells import is_object, number_of
@@ -54,7 +52,6 @@ _MANY = 20
 _IDENTIFIER = re.compile(r"(.*[\W_])?(id|ids|uuid|guid)|index|idx|row|rowid|nr|no|.*[a-z](Id|ID)")
 # Numbers that are names of places and people.
 _CODE = re.compile(r"(.*[\W_])?(zip|zip[\W_]?code|plz|post(al)?[\W_]?code|phone|tel|telephone|fax)")
-_LIST = re.compile(r"\[\s*(\[?)")
 # So many numbered columns in a row are the dimensions of one vector.
 _BLOCK = 8
 
@@ -200,7 +197,7 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
     for kind, endings in ENDINGS.items():
         paths = [cell for cell in cells if cell.lower().endswith(endings)]
         if len(paths) >= enough:
-            return (_array_kind(paths, folder), "") if kind == "array" else (kind, "")
+            return (array_kind(paths, folder), "") if kind == "array" else (kind, "")
     distinct = len(set(cells))
     if distinct == 1:
         return "", "the same in every row"
@@ -218,10 +215,10 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "", why
     if sum(is_object(cell) for cell in cells[:_LOOKED_AT]) >= MOST * len(cells[:_LOOKED_AT]):
         return "", "JSON objects; give each of their keys a column of its own"
-    lists = [found[1] for cell in cells if (found := _LIST.match(cell))]
-    if len(lists) >= enough and (kind := _list_kind(cells, nested=bool(median(map(len, lists))))):
-        return kind, ""
     repeated = distinct <= 0.5 * len(cells)
+    kind, why = vectors_in(cells, _BLOCK)
+    if kind or (why and not repeated):
+        return kind, why
     sentences = median(count_words(cell) for cell in cells) >= 3
     if sentences and (distinct > 100 or not repeated):
         return "text", ""
@@ -253,28 +250,6 @@ def _counts(cells: Sequence[str]) -> bool:
         return False
     numbers = sorted(map(int, cells))
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def _list_kind(cells: Sequence[str], nested: bool) -> str:
-    """What lists of numbers are; nothing where they are lists of something else."""
-    kind = KINDS["sequence" if nested else "features"](["column"])
-    good = 0
-    for cell in cells[:_MANY]:
-        try:
-            good += kind.decode({"column": cell}, Path()) is not None
-        except UserError:
-            continue
-    return kind.name if good >= MOST * min(_MANY, len(cells)) else ""
-
-
-def _array_kind(paths: Sequence[str], folder: Path) -> str:
-    for path in paths[:_MANY]:
-        try:
-            found = np.load(path_in(path, folder), mmap_mode="r", allow_pickle=False)
-            return "features" if found.ndim == 1 else "sequence"
-        except Exception:  # a header can say anything, and numpy raises nearly anything of it
-            continue
-    return "features"
 
 
 def _blocks(names: Sequence[str], table: Table) -> tuple[dict[str, list[str]], list[str]]:

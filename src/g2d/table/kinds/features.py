@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -13,6 +12,7 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.kinds.base import Array, Arrays, Field, Kind
+from g2d.table.kinds.lists import checked, is_list, numbers_listed
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named, path_in
 from g2d.table.reading.cells import Cell, number_of
@@ -38,7 +38,7 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
         array = np.zeros(0, object)
     if not isinstance(array, np.ndarray) or array.dtype.kind == "O":
         raise UserError(f"{cell!r} is no .npy file of numbers")
-    return _numbers(array, repr(cell), ndim)
+    return checked(array, repr(cell), ndim)
 
 
 def read_csv(cell: str, folder: Path) -> Array:
@@ -60,7 +60,7 @@ def read_csv(cell: str, folder: Path) -> Array:
     array = np.array([[number_of(value) for value in row] for row in rows], np.float64)
     if array.ndim != 2 or not np.isfinite(array).any():
         raise UserError(f"{cell!r} is no CSV file of numbers")
-    return _numbers(array, repr(cell), 2)
+    return checked(array, repr(cell), 2)
 
 
 def _separator(path: Path) -> str | None:
@@ -68,32 +68,6 @@ def _separator(path: Path) -> str | None:
     with path.open(encoding=encoding_of(path), errors="replace") as stream:
         lines = list(islice(stream, 50))
     return next((sign for sign in "\t;|" if lines and all(sign in line for line in lines)), None)
-
-
-def numbers_listed(cell: str, ndim: int) -> Array | None:
-    """The numbers of a list in a cell, or of a list of lists, float32; nothing of an empty list.
-
-    Raises:
-        UserError: It is none.
-    """
-    shown = repr(cell if len(cell) <= 40 else f"{cell[:37]}...")
-    try:
-        values = json.loads(cell)
-        array = np.array(values, np.float64)
-    except (ValueError, TypeError, RecursionError, OverflowError):
-        what = "list of numbers" if ndim == 1 else "list of lists of numbers, all of one length"
-        raise UserError(f"{shown} is no {what}") from None
-    return _numbers(array, shown, ndim) if values else None
-
-
-def _numbers(array: Array, shown: str, ndim: int) -> Array:
-    if array.ndim != ndim or array.size == 0 or array.dtype.kind not in "fiub":
-        raise UserError(
-            f"{shown} holds {array.dtype} of shape {array.shape}, expected numbers with {ndim} "
-            f"dimension{'s' * (ndim > 1)}"
-        )
-    with np.errstate(over="ignore"):  # too large a number is none
-        return array.astype(np.float32)
 
 
 class Features(Kind):
@@ -115,7 +89,7 @@ class Features(Kind):
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The `.npy` file, where the cell is neither a list nor a number."""
         cell = cells[self.columns[0]] if len(self.columns) == 1 else None
-        if cell is None or cell.startswith("[") or not math.isnan(number_of(cell)):
+        if cell is None or not self.opens(cell):
             return []
         return named(cell, folder)
 
@@ -130,9 +104,7 @@ class Features(Kind):
             return None
         if len(values) == 1 and math.isnan(number_of(values[0])):
             cell = str(values[0])
-            return (
-                numbers_listed(cell, 1) if cell.startswith("[") else read_npy(cell, folder, ndim=1)
-            )
+            return numbers_listed(cell, 1) if is_list(cell) else read_npy(cell, folder, ndim=1)
         numbers = [number_of(value) for value in values]
         for name, value, number in zip(self.columns, values, numbers, strict=True):
             if value is not None and math.isnan(number):
@@ -148,8 +120,7 @@ class Features(Kind):
 
     def opens(self, cell: str) -> bool:
         """A cell of the only column that is no number and no list."""
-        alone = len(self.columns) == 1 and not cell.startswith("[")
-        return alone and math.isnan(number_of(cell))
+        return len(self.columns) == 1 and not is_list(cell) and math.isnan(number_of(cell))
 
     def fit(self, arrays: Arrays) -> None:
         """The commonest length, and mean and standard deviation of every dimension.

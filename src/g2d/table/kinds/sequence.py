@@ -11,7 +11,8 @@ import numpy as np
 
 from g2d.errors import UserError
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, one_column, share, whole
-from g2d.table.kinds.features import numbers_listed, read_csv, read_npy
+from g2d.table.kinds.features import read_csv, read_npy
+from g2d.table.kinds.lists import is_list, numbers_listed
 from g2d.table.kinds.moments import Moments, standardised
 from g2d.table.kinds.paths import named
 from g2d.table.reading.cells import Cell
@@ -46,14 +47,14 @@ class SequenceOfVectors(Kind):
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The `.npy` file, where the cell is no list."""
         cell = cells[self._column]
-        return [] if cell is None or cell.startswith("[") else named(cell, folder)
+        return [] if cell is None or is_list(cell) else named(cell, folder)
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
         """The array `(T, d)`, float32."""
         cell = cells[self._column]
         if cell is None:
             return None
-        if cell.startswith("["):
+        if is_list(cell):
             return numbers_listed(cell, 2)
         if cell.lower().endswith((".csv", ".tsv")):
             return read_csv(cell, folder)
@@ -65,7 +66,7 @@ class SequenceOfVectors(Kind):
 
     def opens(self, cell: str) -> bool:
         """A cell that is no list."""
-        return not cell.startswith("[")
+        return not is_list(cell)
 
     def fit(self, arrays: Arrays) -> None:
         """Width, length, and mean and standard deviation of every dimension.
