@@ -41,6 +41,8 @@ def test_numbers_may_stand_where_a_file_may(vectors):
     first, second = JsonRows(vectors, 5).read(body.encode())
     assert (first["x"], first["s"]) == ("2.5", "[[1.0, 2.0]]")
     assert second["x"] == Upload(b"hi")
+    (listed,) = JsonRows(vectors, 5).read(json.dumps({"rows": [{"x": [1, 2.5]}]}).encode())
+    assert listed["x"] == "[1.0, 2.5]"
 
 
 @pytest.mark.parametrize(

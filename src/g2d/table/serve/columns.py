@@ -98,7 +98,11 @@ def refusal(value: object, field: Field) -> str:
         >>> refusal("../secret.wav", Field("call", "file"))
         "got '../secret.wav', expected the content of a file (paths are not read)"
     """
-    inline = {"": "", "number": "a number or ", "vectors": "a list of lists of numbers or "}
+    inline = {
+        "": "",
+        "number": "a number, a list of numbers or ",
+        "vectors": "a list of lists of numbers or ",
+    }
     wanted = {
         "file": f"{inline[field.inline]}the content of a file (paths are not read)",
         "number": "a number",

@@ -32,7 +32,7 @@ def _type_of(column: Column) -> Any:
     if column.holds == "file":
         inline: dict[str, Any] = {
             "": File,
-            "number": File | _Number,
+            "number": File | _Number | list[_Number],
             "vectors": File | list[list[_Number]],
         }
         return inline[column.inline]
