@@ -132,6 +132,45 @@ def test_the_split_is_found_by_name_and_words():
     assert found(fold=[str(n % 5) for n in range(N)], x=NUMBERS).split is None
     assert found(split=["test", "val"] * 30, x=NUMBERS).split is None
     assert found(ignore=["split"], split=words, x=NUMBERS).split is None
+    assert found(dataset=["TRAIN", "holdout"] * 30, x=NUMBERS).split == "dataset"
+    assert found(phase=words, split=words, x=NUMBERS).split == "split"
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "said"),
+    [
+        ("split", ["train", "eval", "eval"], "looks like a split, but has 'eval' beside train"),
+        ("subset", ["train", "a", "b"], "looks like a split, but has 'a' and 'b' beside"),
+        ("fold", ["0", "1", "2"], "numbers of parts or folds"),
+        ("cv_fold", ["1", "2", "3"], "split: {group: cv_fold}"),
+        ("split", ["1", "2", "3"], "numbers of parts or folds"),
+        ("is_test", ["0", "1", "0"], "says by its name which rows train or test"),
+        ("in_train_set", ["true", "false", "true"], "says by its name which rows train"),
+    ],
+)
+def test_what_looks_like_a_split_is_no_input(name, cells, said):
+    guess = found(**{name: cells * 20}, x=NUMBERS)
+    assert guess.split is None
+    assert said in guess.unused[name]
+    assert guess.modalities["tabular"]["columns"] == ["x"]
+
+
+def test_of_two_splits_one_is_followed():
+    words = ["train", "val", "test"] * 20
+    guess = found(phase=words, split=words, x=NUMBERS)
+    assert guess.split == "split"
+    assert "divided by 'split'" in guess.unused["phase"]
+
+
+def test_words_that_are_no_split_are_an_input():
+    for name, cells in (
+        ("set", ["red", "blue", "red"]),
+        ("vehicle", ["train", "bus", "car"]),
+        ("test", ["0", "1", "0"]),
+        ("training", ["yes", "no", "no"]),
+        ("issue", ["0", "1", "0"]),
+    ):
+        assert found(**{name: cells * 20}).modalities["tabular"]["columns"] == [name]
 
 
 def test_what_is_ignored_or_no_column():

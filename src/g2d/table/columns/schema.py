@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,6 +15,7 @@ from typing import Any
 from g2d.errors import UserError
 from g2d.models.names import free_name
 from g2d.table.columns.named_files import several_files, unread_files
+from g2d.table.columns.parts import parts_of_rows
 from g2d.table.columns.vectors import array_kind, vectors_in
 from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.tabular import MOST
@@ -32,17 +33,6 @@ ENDINGS = {
     "video": (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg"),
     "array": (".npy",),
     "sequence": (".csv", ".tsv"),
-}
-SPLIT_NAMES = ("split", "part", "fold", "subset", "set")
-SPLIT_VALUES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
 }
 # Cells that tell what a column is.
 _LOOKED_AT = 5000
@@ -126,9 +116,11 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
     Paths by their ending; numbers, dates and categories together as one modality `tabular`, but
     eight or more numbered columns (`f0`, `f1`, ...) as a vector of their own; sentences as text.
 
-    Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are left out: a model
-    would learn them by heart; with few values they are categories. So are those that are the same
-    everywhere, and names. Modalities are called after their columns, in letters, digits and `_`.
+    A column that says which rows train and which test divides them; what else looks so is left out
+    (`parts_of_rows`). Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are
+    left out: a model would learn them by heart; with few values they are categories. So are those
+    that are the same everywhere, and names. Modalities are called after their columns, in letters,
+    digits and `_`.
 
     Args:
         table: The table.
@@ -148,8 +140,8 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
         tabular {'kind': 'tabular', 'columns': ['age']}
     """
     table.column(target)
-    unused = dict.fromkeys(ignore, "ignored")
-    split = _split_column(table, {target, *ignore})
+    split, unused = parts_of_rows(table, {target, *ignore})
+    unused |= dict.fromkeys(ignore, "ignored")
     found: dict[str, Spec] = {}
     loose: list[str] = []
     for name in table.columns:
@@ -174,17 +166,6 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
             spec["types"] = types  # a shop's number is a name
         found[free_name("tabular", found)] = spec
     return Inferred(found, split, unused)
-
-
-def _split_column(table: Table, taken: Collection[str]) -> str | None:
-    for name in table.columns:
-        if name.lower() in SPLIT_NAMES and name not in taken:
-            values = {str(cell).lower() for cell in table.column(name) if cell is not None}
-            parts = {SPLIT_VALUES[value] for value in values & SPLIT_VALUES.keys()}
-            # one odd word beside them is a slip, which `unplaced` names, and no input
-            if "train" in parts and (len(parts) > 1 or values <= SPLIT_VALUES.keys()):
-                return name
-    return None
 
 
 def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:

@@ -62,6 +62,8 @@ def inspect_table(
         )
     notes = [f"{len(table)} rows; {answer.task} of {target!r}" + _classes(answer.names)]
     notes += offers
+    if found.split is not None:
+        notes.append(f"split: rows are divided by the column {found.split}")
     for name, kind in kinds.items():
         empty = sum(
             all(table.columns[column][row] is None for column in kind.columns)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from g2d.data.policies import Division, by_group
 from g2d.errors import UserError
-from g2d.table.columns.schema import SPLIT_VALUES
+from g2d.table.columns.parts import SPLIT_VALUES
 from g2d.table.columns.targets import Target, numbered_by_name
 from g2d.table.kinds.base import whole
 from g2d.table.reading.cells import Cell, number_of
