@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from torch import nn
 
 from g2d.errors import UserError
 from g2d.table.columns.schema import infer, make_kinds
-from g2d.table.reading.source import Table
+from g2d.table.inspection.inspect import inspect_table
+from g2d.table.reading.numbers import with_plain_numbers
+from g2d.table.reading.source import Table, read_table
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -242,3 +245,20 @@ def test_objects_are_called_so_and_are_no_text():
 )
 def test_why_numbers_in_a_cell_are_not_used(cells, why):
     assert why in found(thing=cells).unused["thing"]
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_column_of_the_type_category_is_one_whatever_its_values(tmp_path, as_file):
+    frame = pd.DataFrame({"code": pd.Categorical(np.arange(N) % 7), "age": RNG.integers(9, 90, N)})
+    frame["y"] = pd.Categorical(np.arange(N) % 30)
+    source = frame
+    if as_file:
+        source = tmp_path / "t.parquet"
+        frame.to_parquet(source)
+    table, _ = with_plain_numbers(read_table(source))
+    assert table.categories == {"code", "y"}
+    spec = infer(table, "y").modalities["tabular"]
+    assert spec == {"kind": "tabular", "columns": ["code", "age"], "types": {"code": "category"}}
+    if as_file:
+        frame.assign(note=TEXTS).to_parquet(source)
+        assert inspect_table(source, "y")[0]["data"]["task"] == "classification"

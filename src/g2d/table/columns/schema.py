@@ -157,13 +157,15 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
             loose.append(name)
         else:
             found[free_name(name, found)] = {"kind": kind, "column": name}
-    blocks, rest = _blocks(loose, table)
+    blocks, rest = _blocks([name for name in loose if name not in table.categories], table)
+    rest = [name for name in loose if name in {*rest, *table.categories}]
     for prefix, columns in blocks.items():
         found[free_name(prefix, found)] = {"kind": "features", "columns": columns}
     if rest:
         spec: Spec = {"kind": "tabular", "columns": rest}
-        if types := {n: "category" for n in rest if _identifies(n) or _is_code(n, table.column(n))}:
-            spec["types"] = types  # a shop's number is a name
+        names = [n for n in rest if n in table.categories or _is_name(n, table.column(n))]
+        if names:
+            spec["types"] = dict.fromkeys(names, "category")
         found[free_name("tabular", found)] = spec
     return Inferred(found, split, unused)
 
@@ -214,6 +216,11 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
 
 def _identifies(name: str) -> bool:
     return any(_IDENTIFIER.fullmatch(spelt) for spelt in (name, name.lower()))
+
+
+def _is_name(name: str, cells: Sequence[str | None]) -> bool:
+    """Whether numbers tell things apart, as that of a shop does."""
+    return _identifies(name) or _is_code(name, cells)
 
 
 def _is_code(name: str, cells: Sequence[str | None]) -> bool:

@@ -41,6 +41,8 @@ def inspect_table(
         UserError: The table cannot be read, or holds fewer than two modalities.
     """
     table, readings = with_plain_numbers(read_table(path), target=target)
+    if task == "auto" and target in table.categories:
+        task = "classification"
     answer = read_target(table.column(target), target, task)
     found = infer(table, target)
     kinds = make_kinds(found.modalities)

@@ -55,6 +55,25 @@ def parquet_parts(path: Path, rows: int) -> Iterator[Part]:
         yield header, [[] for _ in header]
 
 
+def parquet_categories(path: Path) -> frozenset[str]:
+    """Columns of a Parquet file that are categories by their type, as pandas writes them."""
+    if path.suffix.lower() != ".parquet":
+        return frozenset()
+    require("pyarrow", "tables")
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_schema
+    from pyarrow.types import is_dictionary
+
+    try:
+        schema = read_schema(path)
+    except (ArrowException, OSError):  # who reads the file says why it cannot be read
+        return frozenset()
+    # of numbers, what is written has no such type, and pandas says so beside it
+    said = (schema.pandas_metadata or {}).get("columns", [])
+    named = {column["name"] for column in said if column["pandas_type"] == "categorical"}
+    return frozenset({*named, *(field.name for field in schema if is_dictionary(field.type))})
+
+
 def has_nameless_index(path: Path) -> bool:
     """Whether a Parquet file has an index of pandas without a name that is not 0, 1, 2, ..."""
     if path.suffix.lower() != ".parquet":

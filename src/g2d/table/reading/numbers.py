@@ -121,6 +121,8 @@ def with_plain_numbers(
             )
     plainly, readings = dict(table.columns), {}
     for name, column in table.columns.items():
+        if name in table.categories:
+            continue
         cells, marks = without_marks(column)
         reading = reading_of(cells, (given or {}).get(name))
         if reading is None:

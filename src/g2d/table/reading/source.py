@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from g2d.errors import UserError
 from g2d.table.reading.cells import Cell, as_cell
-from g2d.table.reading.formats import Part, delimited_parts, json_parts, parquet_parts
+from g2d.table.reading.formats import (
+    Part,
+    delimited_parts,
+    json_parts,
+    parquet_categories,
+    parquet_parts,
+)
 from g2d.wording import listed
 
 if TYPE_CHECKING:
@@ -29,6 +35,8 @@ class Table:
         columns: Cells by column, all of one length; a cell is text, or `None` where it is empty.
         folder: What relative paths in the cells are relative to.
         name: Of the table, for people.
+        categories: Columns whose values are names although they may look like numbers: pandas and
+            Parquet know a type of such columns.
 
     Example:
         >>> table = Table({"age": ["3", None]}, Path(), "pets")
@@ -39,6 +47,7 @@ class Table:
     columns: Mapping[str, list[Cell]]
     folder: Path
     name: str
+    categories: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -78,7 +87,7 @@ def read_table(
     for part in parts:
         for name, cells in part.columns.items():
             columns[name] += cells
-    table = Table(columns, parts[0].folder, parts[0].name)
+    table = replace(parts[0], columns=columns)
     if len(table) < least:
         raise UserError(f"{table.name} has no rows; expected one a sample below the header")
     return table
@@ -106,7 +115,7 @@ def iterate_table(
         if not hasattr(source, "itertuples"):
             raise UserError(f"got {type(source).__name__} as a table, expected a file or DataFrame")
         where, name = Path(folder or Path.cwd()), "the DataFrame"
-        parts = _frame_parts(source, rows)
+        parts, categories = _frame_parts(source, rows), _categories_of(source)
     else:
         path = Path(source)
         if not path.is_file():
@@ -114,9 +123,9 @@ def iterate_table(
         if path.stat().st_size == 0:
             raise UserError(f"{path} is empty (0 bytes); expected a table with a header")
         where, name = Path(folder) if folder is not None else path.parent, path.name
-        parts = _file_parts(path, rows)
+        parts, categories = _file_parts(path, rows), parquet_categories(path)
     for header, columns in parts:
-        yield Table(_named(header, columns, name), where, name)
+        yield Table(_named(header, columns, name), where, name, categories)
 
 
 def _named(header: Sequence[object], columns: Sequence[list[Cell]], name: str) -> Columns:
@@ -176,3 +185,9 @@ def _frame_parts(frame: pandas.DataFrame, rows: int) -> Iterator[Part]:
         part = frame.iloc[start : start + rows]
         columns = [part.iloc[:, place].tolist() for place in range(part.shape[1])]
         yield list(frame.columns), [[as_cell(value) for value in cells] for cells in columns]
+
+
+def _categories_of(frame: pandas.DataFrame) -> frozenset[str]:
+    """Columns of the type `category`."""
+    found = with_index(frame).dtypes.items()
+    return frozenset(str(name).strip() for name, dtype in found if str(dtype) == "category")
