@@ -135,13 +135,14 @@ def test_the_split_is_found_by_name_and_words():
     assert found(fold=[str(n % 5) for n in range(N)], x=NUMBERS).split is None
     assert found(split=["test", "val"] * 30, x=NUMBERS).split is None
     assert found(ignore=["split"], split=words, x=NUMBERS).split is None
-    assert found(dataset=["TRAIN", "holdout"] * 30, x=NUMBERS).split == "dataset"
+    assert found(dataset=["TRAIN", "Testing"] * 30, x=NUMBERS).split == "dataset"
     assert found(phase=words, split=words, x=NUMBERS).split == "split"
 
 
 @pytest.mark.parametrize(
     ("name", "cells", "said"),
     [
+        ("part", ["train", "holdout", "train"], "has 'holdout' beside train"),
         ("split", ["train", "eval", "eval"], "looks like a split, but has 'eval' beside train"),
         ("subset", ["train", "a", "b"], "looks like a split, but has 'a' and 'b' beside"),
         ("fold", ["0", "1", "2"], "numbers of parts or folds"),

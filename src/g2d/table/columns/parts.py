@@ -18,9 +18,6 @@ SPLIT_VALUES = {
     "dev": "val",
     "test": "test",
     "testing": "test",
-    "holdout": "test",
-    "hold-out": "test",
-    "hold_out": "test",
 }
 # Numbers of folds and parts, by the column's name.
 _NUMBERED = re.compile(r"((.*[\W_])?k?fold|split)s?([\W_]*(no|nr|id|number))?", re.IGNORECASE)

@@ -9,8 +9,9 @@ from typing import Any
 from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
 from g2d.table.columns.schema import infer, make_kinds
-from g2d.table.columns.targets import TaskName, rare, read_target
+from g2d.table.columns.targets import Target, TaskName, rare, read_target
 from g2d.table.inspection.looks import opened, shortened, unlabelled
+from g2d.table.inspection.odd_numbers import placeholders_in, total_row
 from g2d.table.inspection.offers import offers_for
 from g2d.table.inspection.suspects import copies_in, groups_in, twins_of
 from g2d.table.kinds import Kind, Tabular
@@ -51,6 +52,7 @@ def inspect_table(
         *twins_of(table, used, target, answer),
         *groups_in(table, target, found.split),
         *copies_in(table, kinds),
+        *_odd_numbers(table, kinds, target, answer),
     ]
     offers = offers_for(answer, table.column(target), target)
     written = [reading_note(column, reading) for column, reading in readings.items()]
@@ -107,6 +109,26 @@ def inspect_table(
         "seed": 0,
     }
     return recipe, notes
+
+
+def _odd_numbers(table: Table, kinds: Mapping[str, Kind], target: str, answer: Target) -> list[str]:
+    """Numbers that are none, among inputs and as the target, in sentences."""
+    numbers = [name for kind in kinds.values() for name in _numbers_of(kind, table)]
+    numbers += [target] if answer.task == "regression" else []
+    ends_well = len(table) - 1 not in answer.unusable  # else the last row is left out anyway
+    totals = total_row(table, numbers) if ends_well else []
+    return [*placeholders_in(table, numbers), *totals]
+
+
+def _numbers_of(kind: Kind, table: Table) -> list[str]:
+    """The columns of numbers of a modality."""
+    if isinstance(kind, Tabular):
+        given = kind.options["types"]
+        told = {
+            name: given.get(name) or kind_of_column(table.column(name)) for name in kind.columns
+        }
+        return [name for name, what in told.items() if what == "number"]
+    return list(kind.columns) if kind.name == "features" and len(kind.columns) > 1 else []
 
 
 def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:

@@ -27,6 +27,8 @@ _CODE = re.compile(r"[A-Za-z]{1,4}[-_]?\d+")
 # So few values are categories, and so few rows of each tell nothing.
 _FEW, _ROWS_EACH = 10, 2
 _LIKE = 0.99999
+# With fewer different values an order is shared by chance.
+_RANKED = 20
 
 
 def twins_of(table: Table, columns: Sequence[str], target: str, answer: Target) -> list[str]:
@@ -36,7 +38,7 @@ def twins_of(table: Table, columns: Sequence[str], target: str, answer: Target) 
     for name in columns:
         cells = table.column(name)
         if answer.task == "regression":
-            same = _linear(cells, answer.values, usable)
+            same = _told(cells, answer.values, usable)
         elif answer.task == "classification":
             same = _renamed(cells, answer.values, usable)
         else:
@@ -63,7 +65,7 @@ def _renamed(cells: Sequence[Cell], labels: NDArray[np.generic], usable: NDArray
     return len(forth) > 1 and count >= 10 * len(forth) and count >= 0.5 * usable.sum()
 
 
-def _linear(cells: Sequence[Cell], values: NDArray[np.generic], usable: NDArray[np.bool_]) -> bool:
+def _told(cells: Sequence[Cell], values: NDArray[np.generic], usable: NDArray[np.bool_]) -> bool:
     numbers = np.array([number_of(cell) for cell in cells])
     known = np.isfinite(numbers) & usable
     if known.sum() < max(20, 0.5 * usable.sum()):
@@ -71,7 +73,20 @@ def _linear(cells: Sequence[Cell], values: NDArray[np.generic], usable: NDArray[
     pair = numbers[known], values[known].astype(np.float64)
     if min(part.std() for part in pair) == 0:
         return False
-    return bool(abs(np.corrcoef(*pair)[0, 1]) > _LIKE)
+    if abs(np.corrcoef(*pair)[0, 1]) > _LIKE:
+        return True
+    return min(len(np.unique(part)) for part in pair) >= _RANKED and _same_order(*pair)
+
+
+def _same_order(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether numbers rise, or fall, with the others without an exception, as their logarithm does.
+
+    Where the one rises and the other does not, digits may have been cut off.
+    """
+    order = np.lexsort((other, one))
+    falling = np.lexsort((-other, one))
+    steps = np.diff(other[order]), np.diff(other[falling])
+    return bool((steps[0] >= 0).all() or (steps[1] <= 0).all())
 
 
 def groups_in(table: Table, target: str, split: str | None) -> list[str]:
