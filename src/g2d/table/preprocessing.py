@@ -189,8 +189,8 @@ class Preprocessing:
         """Columns that a table lacks; all of them absent is an error.
 
         Raises:
-            UserError: It has none of the columns, or numbers of one would be read wrongly, since
-                they are written otherwise than those of the training rows.
+            UserError: It has none of the columns, or numbers or dates of one would be read wrongly,
+                since they are written otherwise than those of the training rows.
         """
         lacking = [name for name in self.columns if name not in table.columns]
         if len(lacking) == len(self.columns):
@@ -205,6 +205,9 @@ class Preprocessing:
                     f"{pair[0]!r}, which may have one too; the run was trained on numbers with a "
                     f"decimal {there}: write them so"
                 )
+        for kind in self.kinds.values():
+            if why := kind.misread(table.columns):
+                raise UserError(f"{table.name}: {why}")
         return lacking
 
 

@@ -125,6 +125,10 @@ class Kind(ABC):
         """What of a new row's array training had nothing of; nothing where it had. When fitted."""
         return ""
 
+    def misread(self, columns: Mapping[str, Sequence[Cell]]) -> str:
+        """Why new cells would be read as what they do not say; nothing where none would. Fitted."""
+        return ""
+
     def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
         """What of the cells of some rows is too long to be read whole, in sentences.
 

@@ -16,7 +16,7 @@ from g2d.errors import UserError
 from g2d.table.kinds.base import Array, Arrays, Field, Kind, share, whole
 from g2d.table.kinds.encoding import FITS, MAKES, READS, ends_of, fit_category, fit_date
 from g2d.table.reading.cells import Cell, as_cell, number_of, numbers_of
-from g2d.table.reading.dates import Written, order_of
+from g2d.table.reading.dates import Written, order_of, swapped
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +140,19 @@ class Tabular(Kind):
                     shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
                     said[place].append(f"{name}: {shown!r} is no {kind}, taken as empty")
         return {place: "; ".join(parts) for place, parts in said.items()}
+
+    def misread(self, columns: Mapping[str, Sequence[Cell]]) -> str:
+        """Dates with day and month in the other order than those of training."""
+        for name in self.columns:
+            written = self._fitted.get(name, {}).get("written", "iso")
+            if (pair := swapped(columns.get(name, ()), written)) is not None:
+                first, then = ("day", "month") if written == "day_first" else ("month", "day")
+                return (
+                    f"{name!r} holds {pair[0]!r}, which has the {then} first, and {pair[1]!r}, "
+                    f"which may have it too; the run was trained on dates with the {first} first: "
+                    "write them so, or as 2024-12-31"
+                )
+        return ""
 
     def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
         """How many cells of categories hold a value that is too rare to be kept."""

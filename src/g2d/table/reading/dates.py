@@ -127,3 +127,36 @@ def order_of(cells: Iterable[Cell]) -> Order:
     if day == month:
         return Order("day_first", iso + day, unsure)
     return Order("day_first", iso + day) if day > month else Order("month_first", iso + month)
+
+
+def swapped(cells: Iterable[Cell], written: Written) -> tuple[str, str] | None:
+    """Two dates of a column that is written in the other order; nothing where it is not.
+
+    Args:
+        cells: Of a column.
+        written: As its dates are to be read.
+
+    Returns:
+        A date that can be read in the other order alone, and one that would be read wrongly.
+
+    Example:
+        >>> swapped(["12/31/2024", "03/02/2024"], "day_first")
+        ('12/31/2024', '03/02/2024')
+        >>> swapped(["31/12/2024", "03/02/2024"], "day_first")
+    """
+    if written == "iso":
+        return None
+    other: Written = "month_first" if written == "day_first" else "day_first"
+    right, wrong = 0, []
+    either = ""
+    for cell in cells:
+        as_written, as_other = read_date(cell, written), read_date(cell, other)
+        if cell is None or as_written == as_other:
+            continue
+        if as_written is None:
+            wrong.append(cell)
+        elif as_other is None:
+            right += 1
+        else:
+            either = either or cell
+    return (wrong[0], either) if either and len(wrong) > right else None
