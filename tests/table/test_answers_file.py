@@ -68,6 +68,23 @@ def test_numbers_outside_those_of_training_are_said(g2d, trained, tmp_path, divi
     assert (about in said.out) == (divided == 100), said.out
 
 
+@pytest.mark.parametrize("times", [1, 1000])
+def test_numbers_of_a_block_outside_those_of_training_are_said(g2d, trained, tmp_path, times):  # noqa: F811
+    """Three of ten numbered columns are in another unit."""
+    rng = np.random.default_rng(0)
+    values = {f"f{n}": rng.normal(100, 5, 120) for n in range(10)}
+    run = trained(y=["yn"[int(v > 100)] for v in values["f0"]], **spelt(values))
+    moved = {name: v * (times if name in ("f2", "f3", "f7") else 1) for name, v in values.items()}
+    write(tmp_path / "new.csv", **spelt(moved))
+    said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
+    assert ("3 of the 10 columns of f (f2, f3 and f7) hold" in said.out) == (times == 1000), said
+    assert said.out.count("doubtful") == (times == 1000)
+
+
+def spelt(columns):
+    return {name: [f"{v:.3f}" for v in values] for name, values in columns.items()}
+
+
 def test_values_of_a_category_that_are_not_kept_are_said(g2d, trained, tmp_path):  # noqa: F811
     cities = [f"city{n % 60}" for n in range(180)]
     run = trained(city=cities, y=["yn"[n % 2] for n in range(180)])

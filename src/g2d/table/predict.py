@@ -36,7 +36,7 @@ class Prediction:
             regression.
         unseen: Values of categories, by column, that are none of those kept from training.
         outside: Numbers, by column, that are smaller or larger than all of training.
-        doubtful: Both, by column, in words.
+        doubtful: Both, by column, in words; of a block of columns by its modality.
     """
 
     answer: str | float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 
 from g2d.batch import Batch
 from g2d.errors import UserError
-from g2d.table.kinds import KINDS, Kind
+from g2d.table.kinds import KINDS, Features, Kind
 from g2d.table.kinds.base import Field
 from g2d.table.reading.cells import number_of
 from g2d.table.reading.numerals import Written, doubted
@@ -144,12 +144,28 @@ class Preprocessing:
         return found
 
     def doubtful(self, unseen: Mapping[str, str], outside: Mapping[str, str]) -> dict[str, str]:
-        """What `unseen` and `outside` found, by column, in words."""
+        """What `unseen` and `outside` found, by column, in words.
+
+        Of a block of columns one or another lies outside by chance: where half of them do, it is
+        said of the block, by its modality.
+        """
         said = {name: f"{cell!r} is {self.unknown(name)}" for name, cell in unseen.items()}
-        for name, cell in outside.items():
-            low, high = self.ends[name]
-            said[name] = f"{cell} is outside the {low:g} to {high:g} of training"
+        for name, columns in by_block(outside, self.blocks).items():
+            if name is None:
+                said |= {c: f"{outside[c]} {self.outside_of(c)}" for c in columns}
+            elif 2 * len(columns) >= len(self.kinds[name].columns):
+                first = columns[0]
+                said[name] = (
+                    f"{len(columns)} of its {len(self.kinds[name].columns)} columns are outside "
+                    f"those of training, for example {first}: {outside[first]} "
+                    f"{self.outside_of(first)}"
+                )
         return said
+
+    def outside_of(self, column: str) -> str:
+        """Which numbers of training new ones are outside of, in words."""
+        low, high = self.ends[column]
+        return f"is outside the {low:g} to {high:g} of training"
 
     def unknown(self, column: str) -> str:
         """What a value of a category is that is none of those kept from training."""
@@ -161,6 +177,16 @@ class Preprocessing:
     def ends(self) -> dict[str, Sequence[float]]:
         """The smallest and the largest number of training, by column, where that is known."""
         return {field.column: field.ends for field in self._fields if field.ends is not None}
+
+    @cached_property
+    def blocks(self) -> dict[str, str]:
+        """The modality of each column that is one number of a vector."""
+        return {
+            column: name
+            for name, kind in self.kinds.items()
+            if isinstance(kind, Features) and len(kind.columns) > 1
+            for column in kind.columns
+        }
 
     @cached_property
     def _not_kept(self) -> dict[str, int]:
@@ -209,6 +235,19 @@ class Preprocessing:
             if why := kind.misread(table.columns):
                 raise UserError(f"{table.name}: {why}")
         return lacking
+
+
+def by_block(columns: Iterable[str], blocks: Mapping[str, str]) -> dict[str | None, list[str]]:
+    """Columns by the block that they are of; `None` for those of none.
+
+    Example:
+        >>> by_block(["age", "f1", "f2"], {"f1": "f", "f2": "f"})
+        {None: ['age'], 'f': ['f1', 'f2']}
+    """
+    found: dict[str | None, list[str]] = {}
+    for column in columns:
+        found.setdefault(blocks.get(column), []).append(column)
+    return found
 
 
 def _where_any(name: str, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
+from g2d.table.preprocessing import by_block
 from g2d.table.reading.source import Row
+from g2d.wording import listed
 
 if TYPE_CHECKING:
     import pandas
@@ -83,14 +85,29 @@ class Remarks:
             said.append(
                 f"not used, in {rows} rows: {name} ({self._preprocessing.unknown(name)}: {values})"
             )
-        for name, count in self._outside.items():
-            if count >= max(2, _MANY * self.count):
-                low, high = self._preprocessing.ends[name]
-                said.append(
-                    f"doubtful, in {share(count, self.count)} rows: {name} is outside the {low:g} "
-                    f"to {high:g} of training, for example {self._example[name]}; is it in "
+        return [*said, *self._far()]
+
+    def _far(self) -> list[str]:
+        """Columns, and blocks of them, of which many numbers are outside those of training."""
+        said, known = [], self._preprocessing
+        often = [n for n, count in self._outside.items() if count >= max(2, _MANY * self.count)]
+        for block, names in by_block(often, known.blocks).items():
+            if block is None:
+                said += [
+                    f"doubtful, in {share(self._outside[name], self.count)} rows: {name} "
+                    f"{known.outside_of(name)}, for example {self._example[name]}; is it in "
                     "another unit?"
-                )
+                    for name in names
+                ]
+                continue
+            rows = share(min(self._outside[name] for name in names), self.count)
+            said.append(
+                f"doubtful, in at least {rows} rows: {len(names)} of the "
+                f"{len(known.kinds[block].columns)} columns of {block} ({listed(names, 3)}) hold "
+                f"numbers outside those of training: {names[0]} "
+                f"{known.outside_of(names[0])}, for example "
+                f"{self._example[names[0]]}; are they in another unit?"
+            )
         return said
 
 

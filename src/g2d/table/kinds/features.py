@@ -85,6 +85,7 @@ class Features(Kind):
         super().__init__(columns)
         self._mean = np.zeros(0)
         self._scale = np.ones(0)
+        self._ends: list[list[float]] = []
 
     def files(self, cells: Mapping[str, Cell], folder: Path) -> list[Path]:
         """The `.npy` file, where the cell is neither a list nor a number."""
@@ -116,7 +117,9 @@ class Features(Kind):
         """Numbers where there are several columns."""
         if len(self.columns) == 1:
             return [Field(self.columns[0], "file", self.media, inline="number")]
-        return [Field(column, "number") for column in self.columns]
+        known: Sequence[list[float] | None] = self._ends or [None] * len(self.columns)
+        pairs = zip(self.columns, known, strict=True)
+        return [Field(column, "number", ends=ends) for column, ends in pairs]
 
     def opens(self, cell: str) -> bool:
         """A cell of the only column that is no number and no list."""
@@ -133,10 +136,16 @@ class Features(Kind):
             raise UserError(f"{self.name}: no training row has {', '.join(self.columns)}")
         width = int(np.bincount(lengths).argmax())
         moments = Moments(width)
+        low, high = np.full(width, np.nan), np.full(width, np.nan)
         fitting = (array for array in arrays() if len(array) == width)
         while part := list(islice(fitting, _TOGETHER)):
-            moments.add_each(np.array(part, np.float64))
+            together = np.array(part, np.float64)
+            moments.add_each(together)
+            low = np.fmin(low, np.fmin.reduce(together))
+            high = np.fmax(high, np.fmax.reduce(together))
         self._mean, self._scale = moments.mean, moments.scale
+        known = len(self.columns) > 1 and bool(np.isfinite(low).all() and np.isfinite(high).all())
+        self._ends = np.stack([low, high], axis=1).tolist() if known else []
 
     def refuses(self, array: Array) -> str:
         """A vector of another length than those of training."""
@@ -169,3 +178,11 @@ class Features(Kind):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restores what was fitted."""
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
+
+    def remembered(self) -> dict[str, Any]:
+        """The smallest and the largest number of every column, where there are several."""
+        return {"ends": self._ends} if self._ends else {}
+
+    def load_remembered(self, remembered: Mapping[str, Any]) -> None:
+        """Restores what `remembered` gave."""
+        self._ends = [list(pair) for pair in remembered.get("ends", [])]

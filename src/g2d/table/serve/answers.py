@@ -80,7 +80,8 @@ class Answer(BaseModel):
     unimodal_probabilities: dict[str, dict[str, float]]
     not_used: dict[str, str] = Field(description="why a modality that was sent is not used")
     doubtful: dict[str, str] = Field(
-        description="by column: a category or a number that training did not have"
+        description="by column, or modality for a block of columns: a category or a number that "
+        "training did not have"
     )
 
     @classmethod
