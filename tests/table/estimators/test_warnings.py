@@ -101,3 +101,24 @@ def test_numbers_whose_marks_are_in_doubt_are_refused():
     new = rows[:2].assign(age=["38.996", "40.5"])
     with pytest.raises(UserError, match="the run was trained on numbers with a decimal comma"):
         model.predict(new)
+
+
+def test_columns_that_fit_was_not_given_are_named(fitted):
+    assert said_of(fitted.predict, frame().assign(y=1, more="a")) == [
+        "columns of X that fit was not given are not used: y and more"
+    ]
+
+
+@pytest.mark.parametrize("beside", ["y", "sample_weight"])
+def test_an_index_in_another_order_is_said(beside):
+    table = frame().drop(columns="photo")
+    given = {"y": pandas.Series(np.arange(40) % 2), "sample_weight": pandas.Series(np.ones(40))}
+    model = g2d.G2DClassifier(**QUICK)
+    assert said_of(lambda: model.fit(table, **given)) == []
+    moved = given | {beside: given[beside][::-1]}
+    (said,) = said_of(lambda: model.fit(table, **moved))
+    assert said.startswith(f"the index of {beside} has the rows of X in another order")
+    # another set of rows, or none that is named, says nothing
+    assert said_of(lambda: model.fit(table, **given | {beside: given[beside].tolist()})) == []
+    moved = given | {beside: given[beside].set_axis(range(100, 140))}
+    assert said_of(lambda: model.fit(table, **moved)) == []

@@ -28,12 +28,13 @@ from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.columns.targets import TaskName
 from g2d.table.dataset import TableData
-from g2d.table.estimators.frames import as_frame, unread
+from g2d.table.estimators.frames import as_frame, other_order, unread
 from g2d.table.estimators.targets import weights_of
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
 from g2d.table.reading.source import Table
 from g2d.table.remarks import predictions_of
+from g2d.wording import listed
 
 if TYPE_CHECKING:
     import pandas
@@ -86,8 +87,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             for name in self.predictor_.preprocessing.kinds
         }
 
-    def _fit(self, X: Any, target: NDArray[np.generic], task: TaskName, sample_weight: Any) -> None:
-        """Trains on `X` and the cells of the target."""
+    def _fit(
+        self, X: Any, y: Any, target: NDArray[np.generic], task: TaskName, sample_weight: Any
+    ) -> None:
+        """Trains on `X` and the cells of the target, which are made of `y`."""
+        for other, called in ((y, "y"), (sample_weight, WEIGHT)):
+            if note := other_order(X, other, called):
+                warnings.warn(note, UserWarning, stacklevel=_of_the_caller())
         frame, modalities = as_frame(X, self.modalities)
         if len(frame) != len(target):
             raise UserError(f"got X of {len(frame)} rows and y of {len(target)}")
@@ -190,6 +196,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 "may be empty, but it has to be there"
             )
         answers, sentences = predictions_of(self.predictor_, frame, self.folder)
+        more = [name for name in got if name not in set(self.feature_names_in_)]
+        if more:
+            sentences.append(f"columns of X that fit was not given are not used: {listed(more, 5)}")
         lost = sum(said.answer is None for said in answers)
         if lost and instead:
             sentences.append(f"{share(lost, len(answers))} rows are answered with {instead}")

@@ -79,7 +79,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise UserError(f"got one class only, {self.classes_[0]!r}; expected 2 or more")
         self._prior = np.bincount(codes) / len(codes)
-        self._fit(X, codes, "classification", sample_weight)
+        self._fit(X, y, codes, "classification", sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

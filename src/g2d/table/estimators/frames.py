@@ -65,6 +65,34 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
     )
 
 
+def other_order(X: Any, other: Any, name: str) -> str:
+    """That an index has the rows of `X` in another order, in words; nothing where it has not.
+
+    Args:
+        X: What is learned from.
+        other: What stands beside it, one value a row.
+        name: Of the latter, as it is called in `fit`.
+
+    Example:
+        >>> import pandas
+        >>> X = pandas.DataFrame({"age": [3, 4]})
+        >>> other_order(X, pandas.Series([1, 0], index=[1, 0]), "y")[:44]
+        'the index of y has the rows of X in another '
+        >>> other_order(X, pandas.Series([1, 0]), "y"), other_order(X, [1, 0], "y")
+        ('', '')
+    """
+    pandas = require("pandas", "tables")
+    one, two = getattr(X, "index", None), getattr(other, "index", None)
+    if not isinstance(one, pandas.Index) or not isinstance(two, pandas.Index) or one.equals(two):
+        return ""
+    if len(one) != len(two) or set(one) != set(two):
+        return ""
+    return (
+        f"the index of {name} has the rows of X in another order; they are matched by their order, "
+        f"and not by the index, as scikit-learn does: {name}.loc[X.index] is in that of X"
+    )
+
+
 def unread(table: Table, target: str, weight: str | None) -> str:
     """Which columns of a frame that says no modalities are not learned from, and why, in words."""
     found = infer(table, target, [] if weight is None else [weight])

@@ -40,7 +40,7 @@ class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         """
         target = numbers_of(y)
         self._mean = float(target.mean())
-        self._fit(X, target, "regression", sample_weight)
+        self._fit(X, y, target, "regression", sample_weight)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
