@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
+from g2d.table.columns.targets import read_target
 from g2d.table.kinds import Tabular
 
 
@@ -112,3 +113,23 @@ def test_a_text_without_a_known_word_is_said(g2d, trained, tmp_path):  # noqa: F
     said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
     assert "not used, row 1: note: note: none of its 4 words is known from training" in said.out
     assert [row["not used"] for row in told(tmp_path / "p.csv")][1] == ""
+
+
+@pytest.mark.parametrize("rare", ["wet", "None"])
+def test_no_label_is_told_from_no_prediction(g2d, trained, tmp_path, rare):  # noqa: F811
+    """Labels that are rare are hardly ever predicted; a row of empty cells has no prediction."""
+    labels = [
+        '["cold"]' if n % 20 == 0 else f'["cold", "{rare}"]' if n % 21 == 0 else "[]"
+        for n in range(120)
+    ]
+    quoted = [f'"{label.replace(chr(34), chr(34) * 2)}"' for label in labels]
+    run = trained(x=[str(n % 7) for n in range(120)], y=quoted)
+    (tmp_path / "new.csv").write_text("x,note\n3,the dog number 3 runs home\n,\n")
+    said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
+    assert said.status == 0
+    first, empty = told(tmp_path / "p.csv")
+    nothing = "none" if rare == "wet" else "[]"
+    assert (first["prediction"], first["tabular alone"]) == (nothing, nothing)
+    assert (empty["prediction"], empty["tabular alone"]) == ("", "")
+    # and so it is read again
+    assert not read_target([nothing, "cold"], "y", "multilabel").values[0].any()

@@ -9,6 +9,7 @@ from pathlib import Path
 from g2d.errors import UserError
 from g2d.files import atomic, check_out
 from g2d.table.predict import Predictor
+from g2d.table.reading.labels import without_label
 from g2d.table.reading.source import Row
 from g2d.table.reading.spreadsheet import harmless
 from g2d.table.remarks import Remarks
@@ -20,9 +21,10 @@ def write_predictions(
 ) -> tuple[int, list[str]]:
     """Predicts a table into a CSV file, in bounded memory.
 
-    Columns: `row` (from 1), `prediction`, `p(<class>)`, `<modality> alone`, `not used`, and the
-    table's own, whose names get ` (table)` where they are among these. What a spreadsheet would
-    take for a formula has an apostrophe before it (see `harmless`).
+    Columns: `row` (from 1), `prediction` (of several labels `none` where none is predicted, and
+    empty where nothing can be), `p(<class>)`, `<modality> alone`, `not used`, and the table's own,
+    whose names get ` (table)` where they are among these. What a spreadsheet would take for a
+    formula has an apostrophe before it (see `harmless`).
 
     Args:
         predictor: A trained run.
@@ -49,6 +51,7 @@ def write_predictions(
     header += [*(f"{name} alone" for name in modalities), "not used"]
     out = Path(out)
     check_out(out, [source])
+    nothing = without_label(names)
     digits = task.digits if isinstance(task, Regression) else 8
     remarks = Remarks(predictor)
     own = list(keep or ())
@@ -64,9 +67,9 @@ def write_predictions(
             writer.writerow(
                 [
                     remarks.count,
-                    _cell(said.answer, digits),
+                    _cell(said.answer, digits, nothing),
                     *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
-                    *(_cell(said.unimodal.get(name), digits) for name in modalities),
+                    *(_cell(said.unimodal.get(name), digits, nothing) for name in modalities),
                     harmless(why),
                     *(_cell(row[name]) for name in own),
                 ]
@@ -88,7 +91,9 @@ def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:
     return list(row if keep is None else keep)
 
 
-def _cell(value: str | float | None, digits: int = 8) -> str:
+def _cell(value: str | float | None, digits: int = 8, nothing: str = "") -> str:
     if value is None:
         return ""
+    if value == "":
+        return nothing
     return harmless(value) if isinstance(value, str) else f"{value:.{digits}g}"

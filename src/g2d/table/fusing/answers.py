@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
+from g2d.table.fusing.own_files import of_predict
 from g2d.table.reading.cells import Cell, number_of, without_points
 from g2d.table.reading.formats import has_nameless_index
 from g2d.table.reading.numbers import reading_of
@@ -73,7 +74,7 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
     """One table of probabilities or logits: a column a class, a row a sample.
 
     Args:
-        file: The table.
+        file: The table; of one that `g2d predict` wrote, the probabilities (or the number) count.
         id_column: That which says what sample a row is of; `id` where there is one, else rows are
             in one order in all tables.
         least: So many rows it must have, 0 or 1.
@@ -81,7 +82,7 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
     Raises:
         UserError: A cell is no number, or an id comes twice or is lacking.
     """
-    table = read_table(file, least=least)
+    table = of_predict(read_table(file, least=least), (id_column or ID,))
     ids = ids_of(table, id_column)
     columns = tuple(name for name in table.columns if name not in (id_column, ID))
     if not columns:

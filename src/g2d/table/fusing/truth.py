@@ -81,7 +81,10 @@ def usable(table: Table, target: str, found: Target) -> Target:
     """
     if found.unusable:
         row, why = next(iter(found.unusable.items()))
-        raise UserError(f"{table.name}, row {row + 1}: {why}; leave out rows without a label")
+        none = "; where a row has no label, write none or []" * (found.task == "multilabel")
+        raise UserError(
+            f"{table.name}, row {row + 1}: {why}; leave out rows whose label is not known{none}"
+        )
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from g2d.table.reading.cells import Cell
 
@@ -84,6 +84,16 @@ def split_labels(cell: Cell, sign: str) -> list[str]:
         except (ValueError, RecursionError):
             pass
     return [part.strip() for part in cell.split(sign) if part.strip()]
+
+
+def without_label(names: Iterable[str]) -> str:
+    """How a cell says that its row has none of these labels.
+
+    Example:
+        >>> without_label(["wet", "cold"]), without_label(["none", "cold"])
+        ('none', '[]')
+    """
+    return "[]" if any(name.casefold() == _NONE for name in names) else _NONE
 
 
 def _recurs(cells: Sequence[str], several: Sequence[Sequence[str]], sign: str) -> bool:
