@@ -263,3 +263,36 @@ def test_a_column_of_the_type_category_is_one_whatever_its_values(tmp_path, as_f
     if as_file:
         frame.assign(note=TEXTS).to_parquet(source)
         assert inspect_table(source, "y")[0]["data"]["task"] == "classification"
+
+
+MONTHS = ["Jan", "Feb", "March", "Apr.", "May", "June", "Dez", "Oct"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([f"{n % 28 + 1} {MONTHS[n % 8]} 20{n % 20 + 10}" for n in range(N)], "name of the month"),
+        ([f"{MONTHS[n % 8]} {n % 28 + 1}, 20{n % 20 + 10}" for n in range(N)], "name of the month"),
+        ([f"{n % 28 + 1:02}-{MONTHS[n % 8]}-{n % 20 + 10}" for n in range(N)], "name of the month"),
+        ([f"{n}:{n % 50 + 10}" for n in range(N)], "durations; write them as numbers"),
+        ([f"{n}h {n % 50}m" if n % 3 else f"{n} min" for n in range(N)], "durations"),
+        ([f"{n % 30 + 1990}-{n % 12 + 1:02}" for n in range(N)], "months without a day"),
+        (
+            [
+                f"{n % 15 + 13}/{n % 9 + 1}/2024" if n % 2 else f"{n % 9 + 1}/{n % 15 + 13}/2024"
+                for n in range(N)
+            ],
+            "some have the day first and some the month",
+        ),
+        ([f"https://a.org/{n}.png?s=1" for n in range(N)], "addresses of the web"),
+        ([f"data:image/png;base64,iVBO{n}" for n in range(N)], "files in base64"),
+        ([f"{n:03}" + "iVBORw0KGgo" * 30 + "==" for n in range(N)], "files in base64"),
+    ],
+)
+def test_dates_and_files_that_are_not_read_are_called_so(cells, why):
+    assert why in found(thing=cells).unused["thing"]
+
+
+def test_few_times_of_day_are_a_category():
+    assert kind_of([f"{n % 9 + 9}:30" for n in range(N)]) == "tabular"
+    assert kind_of([f"I met {n} May in 20{n % 20 + 10}" for n in range(N)]) == "text"

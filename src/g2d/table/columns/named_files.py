@@ -8,6 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 _ENDING = re.compile(r"[^\s/\\][^\n]*\.([A-Za-z][A-Za-z0-9]{0,4})(?:\.(?:gz|bz2|xz|zip))?")
+_CONTENTS = {
+    "addresses of the web; download the files and give their paths": re.compile(r"[a-z0-9]+://"),
+    "files in base64; write them as files and give their paths": re.compile(
+        r"data:[\w/+.-]+;base64,|[A-Za-z0-9+/\r\n]{200,}={0,2}\Z"
+    ),
+}
 _ENOUGH = 0.8
 _ADVICE = {
     "heic": "HEIC pictures; save them as JPEG or PNG",
@@ -56,6 +62,9 @@ def unread_files(cells: Sequence[str]) -> str:
         >>> unread_files(["a.xyz", "b.xyz"]), unread_files(["3.5", "Dr. Who"])
         ('.xyz files, which g2d does not read', '')
     """
+    for what, form in _CONTENTS.items():
+        if sum(form.match(cell) is not None for cell in cells) >= _ENOUGH * len(cells):
+            return what
     found = Counter(seen[1].lower() for cell in cells if (seen := _ENDING.fullmatch(cell)))
     ending, count = found.most_common(1)[0] if found else ("", 0)
     if count < _ENOUGH * len(cells):

@@ -21,9 +21,10 @@ from g2d.table.kinds import KINDS, Kind
 from g2d.table.kinds.tabular import MOST
 from g2d.table.kinds.text import count_words
 from g2d.table.reading.cells import is_object, number_of
-from g2d.table.reading.dates import order_of, unread_dates
+from g2d.table.reading.dates import order_of
 from g2d.table.reading.numbers import several_units
 from g2d.table.reading.source import Table
+from g2d.table.reading.unread_dates import unread_dates
 
 Spec = dict[str, Any]
 
@@ -38,6 +39,8 @@ ENDINGS = {
 _LOOKED_AT = 5000
 # From here on, different numbers in each row are no coincidence.
 _MANY = 20
+# So many different values are a category that is kept whole, times of day among them.
+_FEW = 32
 # Columns that tell rows, people or places apart, by their names.
 _IDENTIFIER = re.compile(r"(.*[\W_])?(id|ids|uuid|guid)|index|idx|row|rowid|nr|no|.*[a-z](Id|ID)")
 # Numbers that are names of places and people.
@@ -199,6 +202,8 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
     if sum(is_object(cell) for cell in cells[:_LOOKED_AT]) >= MOST * len(cells[:_LOOKED_AT]):
         return "", "JSON objects; give each of their keys a column of its own"
     repeated = distinct <= 0.5 * len(cells)
+    if not (repeated and distinct <= _FEW) and (why := unread_dates(cells, enough)):
+        return "", why
     kind, why = vectors_in(cells, _BLOCK)
     if kind or (why and not repeated):
         return kind, why
@@ -209,8 +214,6 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "loose", ""
     if units := several_units(cells):
         return "", f"numbers in several units ({units}); write them in one to use it"
-    if why := unread_dates(cells, enough):
-        return "", why
     return "", "different in nearly every row, as a name is; name it in modalities to use it"
 
 

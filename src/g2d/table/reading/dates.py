@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,15 +17,6 @@ _NUMBERS = re.compile(
 )
 # Nobody writes year, day, month.
 _YEAR_FIRST = re.compile(r"(\d{4})([./])(\d{1,2})\2(\d{1,2})(.*)", re.ASCII)
-# What is a date or a time, and is not read.
-_UNREAD = {
-    "dates with two digits for the year; write four": re.compile(
-        r"\d{1,2}([./-])\d{1,2}\1\d{2}", re.ASCII
-    ),
-    "times of day; write them as numbers of hours, or with their date": re.compile(
-        r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?( ?[AaPp]\.?[Mm]\.?)?", re.ASCII
-    ),
-}
 
 
 @lru_cache(2**16)
@@ -62,23 +53,6 @@ def _with_dashes(cell: Cell) -> Cell:
     if cell is None or (parts := _YEAR_FIRST.fullmatch(cell)) is None:
         return cell
     return f"{parts[1]}-{parts[3]:0>2}-{parts[4]:0>2}{parts[5]}"
-
-
-def unread_dates(cells: Sequence[str], enough: float) -> str:
-    """What cells are that look like dates or times and are not read; empty where they do not.
-
-    Args:
-        cells: Of a column.
-        enough: How many of them have to look so.
-
-    Example:
-        >>> unread_dates(["31.12.24", "1.1.25"], 2), unread_dates(["red", "blue"], 2)
-        ('dates with two digits for the year; write four', '')
-    """
-    for what, form in _UNREAD.items():
-        if sum(form.fullmatch(cell) is not None for cell in cells) >= enough:
-            return what
-    return ""
 
 
 @dataclass(frozen=True)
