@@ -9,8 +9,9 @@ from typing import Any
 from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
 from g2d.table.columns.schema import infer, make_kinds
-from g2d.table.columns.targets import Target, TaskName, rare, read_target
+from g2d.table.columns.targets import Target, TaskName, read_target
 from g2d.table.inspection.looks import opened, shortened, unlabelled
+from g2d.table.inspection.names import alike_names, rare_classes
 from g2d.table.inspection.odd_numbers import placeholders_in, total_row
 from g2d.table.inspection.offers import offers_for
 from g2d.table.inspection.suspects import copies_in, groups_in, twins_of
@@ -76,15 +77,14 @@ def inspect_table(
         said = f"{name}: {kind.name} in {_columns(kind.columns)}"
         notes.append(said + (f", empty in {share(empty, len(table))} rows" if empty else ""))
     notes += written
-    notes += _dates_in_doubt(table, kinds)
+    notes += [*_dates_in_doubt(table, kinds), *_names_in_doubt(table, kinds)]
     notes += [*opened(table, kinds), *shortened(table, kinds), *suspects]
     notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
     if answer.unusable:
         left_out = share(len(answer.unusable), len(table))
         notes.append(f"left out: {left_out} rows without a usable target")
     notes += unlabelled(answer, table.column(target))
-    for name, count in rare(answer).items():
-        notes.append(f"class {name!r} comes {count} time{'s' * (count > 1)} only")
+    notes += rare_classes(answer)
     data: dict[str, Any] = {
         "name": "table",
         "table": str(Path(path).resolve()),
@@ -113,22 +113,29 @@ def inspect_table(
 
 def _odd_numbers(table: Table, kinds: Mapping[str, Kind], target: str, answer: Target) -> list[str]:
     """Numbers that are none, among inputs and as the target, in sentences."""
-    numbers = [name for kind in kinds.values() for name in _numbers_of(kind, table)]
+    numbers = [name for kind in kinds.values() for name in _columns_of(kind, table, "number")]
     numbers += [target] if answer.task == "regression" else []
     ends_well = len(table) - 1 not in answer.unusable  # else the last row is left out anyway
     totals = total_row(table, numbers) if ends_well else []
     return [*placeholders_in(table, numbers), *totals]
 
 
-def _numbers_of(kind: Kind, table: Table) -> list[str]:
-    """The columns of numbers of a modality."""
+def _columns_of(kind: Kind, table: Table, what: str) -> list[str]:
+    """The columns of a modality that hold numbers, categories or dates."""
     if isinstance(kind, Tabular):
         given = kind.options["types"]
         told = {
             name: given.get(name) or kind_of_column(table.column(name)) for name in kind.columns
         }
-        return [name for name, what in told.items() if what == "number"]
-    return list(kind.columns) if kind.name == "features" and len(kind.columns) > 1 else []
+        return [name for name, found in told.items() if found == what]
+    block = kind.name == "features" and len(kind.columns) > 1
+    return list(kind.columns) if block and what == "number" else []
+
+
+def _names_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
+    """Categories of which several values may be one, in sentences."""
+    names = [name for kind in kinds.values() for name in _columns_of(kind, table, "category")]
+    return [note for name in names for note in alike_names(table.column(name), name)]
 
 
 def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from g2d.table.columns.targets import Target
+from g2d.table.inspection.names import alike_names, too_many_classes
 from g2d.table.inspection.scales import order_of
 from g2d.table.kinds.base import share
 from g2d.table.reading.cells import Cell
@@ -32,7 +32,8 @@ def offers_for(answer: Target, cells: Sequence[Cell], column: str) -> list[str]:
     return [
         *_uneven(answer, usable),
         *_ordered(answer, column),
-        *_spelt(cells),
+        *alike_names(cells),
+        *too_many_classes(answer, cells, column),
         *_odd(cells, column),
     ]
 
@@ -87,21 +88,6 @@ def _ordered(answer: Target, column: str) -> list[str]:
         f"{column}: its classes look like steps of a scale; where the next step is less wrong than "
         f"one further off, write task: {{name: classification, selects: mae, order: "
         f"[{', '.join(order)}]}}"
-    ]
-
-
-def _spelt(cells: Sequence[Cell]) -> list[str]:
-    counts = Counter(cell for cell in cells if cell is not None)
-    alike: dict[str, list[str]] = {}
-    for name in counts:
-        alike.setdefault(name.casefold(), []).append(name)
-    pairs = [names for names in alike.values() if len(names) > 1]
-    if not pairs:
-        return []
-    shown = ", ".join(f"{name!r} ({counts[name]} rows)" for name in pairs[0])
-    return [
-        f"classes that differ in capitals only: {shown}; if they are one, add ignore_case: true to "
-        "task, as task: {name: classification, ignore_case: true}"
     ]
 
 
