@@ -133,3 +133,16 @@ def test_no_label_is_told_from_no_prediction(g2d, trained, tmp_path, rare):  # n
     assert (empty["prediction"], empty["tabular alone"]) == ("", "")
     # and so it is read again
     assert not read_target([nothing, "cold"], "y", "multilabel").values[0].any()
+
+
+def test_what_concerns_many_rows_is_said_whole_and_rows_are_counted(g2d, trained, tmp_path):  # noqa: F811
+    columns = {f"kind{n}": [f"{n}{'ab'[row % 2]}" for row in range(60)] for n in range(8)}
+    run = trained(
+        x=[f"{n}.5" for n in range(60)], y=["yn"[n % 3 == 0] for n in range(60)], **columns
+    )
+    other = {name: ["new"] * 60 for name in columns}
+    write(tmp_path / "new.csv", x=[*"0123456789", *["old"] * 50], **other)
+    said = g2d("predict", run, "--data", tmp_path / "new.csv", "--out", tmp_path / "p.csv").out
+    assert said.count("not known from training: 'new'") == 8
+    assert said.count("not used, row ") == 5
+    assert "and 45 more rows with parts that could not be used" in said

@@ -100,10 +100,10 @@ def test_what_new_rows_lack_and_what_they_bring_is_said_with_its_share(g2d, tmp_
     assert [row["id"] for row in rows] == [str(number) for number in range(60)]
     assert rows[3]["note"] == new["note"][3]
     new.rename(columns={"colour": "Colour", "a": "A"}).to_csv(tmp_path / "renamed.csv", index=False)
-    _, notes = write_predictions(
+    _, about, _ = write_predictions(
         Predictor(run), tmp_path / "renamed.csv", tmp_path / "p.csv", ["id"]
     )
-    assert notes == [
+    assert about == [
         "not used, in all 60 rows: a, colour (no such columns; beside those it reads, the table "
         "has A, Colour, id)"
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from g2d.cli.command import Command, add_trust_argument
 
-# Of what could not be used, as much is shown; the file has all.
+# Of single rows with parts that could not be used, as many are shown; the file has all.
 _SHOWN = 5
 
 
@@ -33,8 +33,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.table.predict import Predictor
 
     predictor = Predictor(arguments.run, trust=arguments.trust)
-    count, notes = write_predictions(predictor, arguments.data, arguments.out, arguments.keep)
-    for note in notes[:_SHOWN]:
+    count, about, notes = write_predictions(
+        predictor, arguments.data, arguments.out, arguments.keep
+    )
+    for note in [*about, *notes[:_SHOWN]]:
         print(note)
     if len(notes) > _SHOWN:
         print(f"and {len(notes) - _SHOWN} more rows with parts that could not be used")

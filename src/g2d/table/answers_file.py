@@ -18,7 +18,7 @@ from g2d.tasks import Classification, MultiLabel, Regression
 
 def write_predictions(
     predictor: Predictor, source: str | Path, out: str | Path, keep: Sequence[str] | None = None
-) -> tuple[int, list[str]]:
+) -> tuple[int, list[str], list[str]]:
     """Predicts a table into a CSV file, in bounded memory.
 
     Columns: `row` (from 1), `prediction` (of several labels `none` where none is predicted, and
@@ -33,9 +33,9 @@ def write_predictions(
         keep: The table's own columns to write; all when not given.
 
     Returns:
-        How many rows have a prediction, and sentences on what could not be used or is doubtful:
-        columns that are not there, values that training never saw and numbers outside those of
-        training, with their share; then row by row.
+        How many rows have a prediction; sentences on what could not be used or is doubtful in many
+        rows: columns that are not there, values that training never saw and numbers outside those
+        of training, with their share; and sentences on single rows.
 
     Raises:
         UserError: The table cannot be read, lacks a column to keep, or is to be written over.
@@ -76,7 +76,7 @@ def write_predictions(
             )
         if not remarks.count:
             writer.writerow(map(harmless, [*header, *own]))
-    return remarks.answered, [*remarks.about(), *remarks.notes]
+    return remarks.answered, remarks.about(), remarks.notes
 
 
 def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:

@@ -78,8 +78,7 @@ def test_the_command_line_says_the_same_of_many_rows(fitted, tmp_path):
     """Whatever it says: the sentences that are of no single row are all among the warnings."""
     table = fitted.folder / "new.csv"
     strange().assign(age=["1", "2", "old", "4"]).to_csv(table, index=False)
-    _, notes = write_predictions(fitted.predictor_, table, tmp_path / "out.csv")
-    of_many = [note for note in notes if " rows: " in note]
+    _, of_many, _ = write_predictions(fitted.predictor_, table, tmp_path / "out.csv")
     assert of_many
     assert set(of_many) <= set(said_of(fitted.predict, pandas.read_csv(table)))
 

@@ -133,9 +133,9 @@ def test_predictions_of_rows_with_holes(trained, tmp_path):
         "nowhere.png,,a dog runs near,,,2\n"
         ",,,,,3\n"
     )
-    count, notes = write_predictions(Predictor(trained), table, tmp_path / "out.csv")
+    count, about, notes = write_predictions(Predictor(trained), table, tmp_path / "out.csv")
     assert count == 3
-    lacking, none, broken = notes
+    (lacking, none), (broken,) = about, notes
     assert (
         none
         == "not used, in 1 of 4 (25 %) rows: no modality could be used, so they have no prediction"
