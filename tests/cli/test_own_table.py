@@ -95,6 +95,22 @@ def test_a_table_needs_a_target_and_a_recipe_none(g2d, table, tmp_path):
     assert "--target: avdigits is a recipe, which names its target" in said.err
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("prices.xlsx", "save the sheet as CSV"),
+        ("prices.csv.gz", "unpack it"),
+        ("prices.json", "write one object a line, as .jsonl"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--target", "kind"]])
+def test_a_table_of_another_format_is_no_recipe(g2d, tmp_path, name, advice, more):
+    said = g2d("train", tmp_path / name, *more, "--out", tmp_path)
+    assert said.status == 2
+    assert f"{name} is of no known format; expected .csv" in said.err
+    assert said.err.strip().endswith(advice)
+
+
 def test_other_commands_say_how_a_table_becomes_a_recipe(g2d, table):
     said = g2d("teach", table)
     assert said.status == 2

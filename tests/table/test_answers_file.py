@@ -146,3 +146,17 @@ def test_what_concerns_many_rows_is_said_whole_and_rows_are_counted(g2d, trained
     assert said.count("not known from training: 'new'") == 8
     assert said.count("not used, row ") == 5
     assert "and 45 more rows with parts that could not be used" in said
+
+
+@pytest.mark.parametrize("name", ["p.parquet", "p.csv.gz"])
+def test_predictions_are_not_written_under_the_name_of_another_format(
+    g2d,  # noqa: F811
+    trained,
+    tmp_path,
+    name,
+):
+    run = trained(x=[f"{n}.5" for n in range(60)], y=["yn"[n % 3 == 0] for n in range(60)])
+    said = g2d("predict", run, "--data", tmp_path / "t.csv", "--out", tmp_path / name)
+    assert said.status == 2
+    assert "predictions are written as CSV; name it " in said.err
+    assert not (tmp_path / name).exists()

@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.table.fusing.ensemble import Fused, fit_ensemble, write_fused
     from g2d.table.fusing.kinds import told_of
     from g2d.table.fusing.truth import Meant
+    from g2d.table.reading.spreadsheet import check_csv
 
     if (arguments.labels is None) == (arguments.weights is None):
         raise UserError("give --labels FILE to fit weights, or --weights FILE to predict with them")
@@ -83,6 +84,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
             raise UserError(f"--{option} is of the fit, and the ensemble keeps it; leave it out")
     out = arguments.out or Path("fused.csv" if predicts else "ensemble.json")
     check_out(out, [*files.values(), arguments.weights if predicts else arguments.labels])
+    if predicts:
+        check_csv(out)
     least = 0 if predicts else 1
     models = {name: read_answers(file, arguments.id, least) for name, file in files.items()}
     told = told_of(arguments.of, models)

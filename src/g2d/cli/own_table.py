@@ -38,6 +38,10 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
             recipe that was edited since it was made.
     """
     if not is_table(name):
+        from g2d.table.reading.formats import other_table, unread_format
+
+        if other_table(name):
+            raise UserError(unread_format(Path(name)))
         if target is not None:
             raise UserError(f"--target: {name} is a recipe, which names its target; leave it out")
         return name

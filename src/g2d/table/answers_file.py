@@ -11,7 +11,7 @@ from g2d.files import atomic, check_out
 from g2d.table.predict import Predictor
 from g2d.table.reading.labels import without_label
 from g2d.table.reading.source import Row
-from g2d.table.reading.spreadsheet import harmless
+from g2d.table.reading.spreadsheet import check_csv, harmless
 from g2d.table.remarks import Remarks
 from g2d.tasks import Classification, MultiLabel, Regression
 
@@ -51,6 +51,7 @@ def write_predictions(
     header += [*(f"{name} alone" for name in modalities), "not used"]
     out = Path(out)
     check_out(out, [source])
+    check_csv(out)
     nothing = without_label(names)
     digits = task.digits if isinstance(task, Regression) else 8
     remarks = Remarks(predictor)

@@ -14,8 +14,39 @@ from g2d.table.reading.delimited import delimited, encoding_of
 
 # A header, and below it the cells, column by column.
 Part = tuple[Sequence[object], Sequence[list[Cell]]]
+FORMATS = ".csv, .tsv, .txt, .parquet, .jsonl, .ndjson"
+_ADVICE = {
+    **dict.fromkeys([".xlsx", ".xls", ".xlsm", ".ods", ".numbers"], "save the sheet as CSV"),
+    **dict.fromkeys([".gz", ".bz2", ".xz", ".zst", ".zip", ".7z"], "unpack it"),
+    ".json": "write one object a line, as .jsonl",
+    **dict.fromkeys([".feather", ".arrow", ".pkl", ".pickle", ".h5"], "write it as Parquet"),
+    ".dat": "rename it to .csv where it is text",
+}
 # So pandas calls an index without a name; it writes none of rows that are numbered from 0.
 _INDEX = "__index_level_"
+
+
+def unread_format(path: Path) -> str:
+    """What to say of a file that is no table by its name, in words.
+
+    Example:
+        >>> unread_format(Path("a/prices.xlsx"))[:44]
+        'prices.xlsx is of no known format; expected '
+    """
+    advice = _ADVICE.get(path.suffix.lower())
+    return f"{path.name} is of no known format; expected {FORMATS}" + (
+        f": {advice}" if advice else ""
+    )
+
+
+def other_table(name: str) -> bool:
+    """Whether a name is that of a table in a format that is not read.
+
+    Example:
+        >>> other_table("prices.xlsx"), other_table("prices.csv"), other_table("own.yaml")
+        (True, False, False)
+    """
+    return Path(name).suffix.lower() in _ADVICE
 
 
 def delimited_parts(path: Path, rows: int) -> Iterator[Part]:

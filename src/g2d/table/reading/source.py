@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from g2d.errors import UserError
 from g2d.table.reading.cells import Cell, as_cell
 from g2d.table.reading.formats import (
+    FORMATS,
     Part,
     delimited_parts,
     json_parts,
     parquet_categories,
     parquet_parts,
+    unread_format,
 )
 from g2d.wording import listed
 
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Cell]
 Columns = dict[str, list[Cell]]
-
-_FORMATS = ".csv, .tsv, .txt, .parquet, .jsonl, .ndjson"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def iterate_table(
     else:
         path = Path(source)
         if not path.is_file():
-            raise UserError(f"there is no file {path}; expected a table ({_FORMATS})")
+            raise UserError(f"there is no file {path}; expected a table ({FORMATS})")
         if path.stat().st_size == 0:
             raise UserError(f"{path} is empty (0 bytes); expected a table with a header")
         where, name = Path(folder) if folder is not None else path.parent, path.name
@@ -156,7 +156,7 @@ def _file_parts(path: Path, rows: int) -> Iterator[Part]:
     }
     read = readers.get(path.suffix.lower())
     if read is None:
-        raise UserError(f"{path.name} is of no known format; expected {_FORMATS}")
+        raise UserError(unread_format(path))
     try:
         yield from read(path, rows)
     except (ValueError, OSError, NotImplementedError) as error:

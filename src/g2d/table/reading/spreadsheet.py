@@ -1,6 +1,11 @@
-"""Cells of a CSV file that a spreadsheet will not run."""
+"""CSV files that are written: their names, and cells that a spreadsheet will not run."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from g2d.errors import UserError
+from g2d.table.reading.formats import other_table
 
 # What makes a cell a formula, as OWASP lists it ("CSV Injection"), full-width signs included.
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -24,3 +29,20 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return not cell.startswith(("\t", "\r", "\n"))
+
+
+def check_csv(out: Path) -> None:
+    """Refuses another format's name for a CSV file, which its programs could not read.
+
+    Raises:
+        UserError: It is one.
+
+    Example:
+        >>> check_csv(Path("said.parquet"))
+        Traceback (most recent call last):
+        ...
+        g2d.errors.UserError: said.parquet: predictions are written as CSV; name it said.csv (--out)
+    """
+    if out.suffix.lower() in {".tsv", ".parquet", ".jsonl", ".ndjson"} or other_table(out.name):
+        name = out.with_name(f"{out.name.split('.')[0]}.csv")
+        raise UserError(f"{out}: predictions are written as CSV; name it {name} (--out)")
