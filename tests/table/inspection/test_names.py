@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from g2d.table.inspection.inspect import inspect_table
+from g2d.table.kinds import Tabular
 
 WORDS = np.array(["the", "of", "near", "house", "tree", "walk", "day", "long", "time", "river"])
 ROWS = 120
@@ -78,3 +79,19 @@ def test_rare_classes_are_named_in_one_line(tmp_path):
     assert "class 'rare0' comes 1 time only" in notes_of(
         tmp_path, y=[cells[0], *cells[30:], "y"] + ["n"] * 28
     )
+
+
+def test_dates_that_are_written_as_numbers_are_named_and_can_be_read(tmp_path):
+    days = [f"20{n % 20 + 10}{n % 12 + 1:02}{n % 28 + 1:02}" for n in range(ROWS)]
+    (note,) = [note for note in notes_of(tmp_path, day=days) if "looks like dates" in note]
+    assert "day is read as numbers" in note
+    assert "types: {day: date}" in note
+    made = []
+    for cells in (days, [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days]):
+        kind = Tabular(["day"], types={"day": "date"})
+        arrays = [kind.decode({"day": cell}, tmp_path) for cell in cells]
+        kind.fit(lambda arrays=arrays: iter(arrays))
+        made.append(kind.finish_all(arrays))
+    np.testing.assert_array_equal(*made)
+    counts = [str(20240100 + n) for n in range(ROWS)]
+    assert not [note for note in notes_of(tmp_path, day=counts) if "looks like" in note]

@@ -21,6 +21,7 @@ from g2d.table.kinds.tabular import kind_of_column, unsure_note
 from g2d.table.reading.dates import order_of
 from g2d.table.reading.numbers import reading_note, with_plain_numbers
 from g2d.table.reading.source import Table, read_table
+from g2d.table.reading.unread_dates import compact_dates
 
 # Files from which on decoding is worth a second process.
 _MANY = 1000
@@ -139,7 +140,7 @@ def _names_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
 
 
 def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
-    """Columns of dates whose values do not tell day from month, in sentences."""
+    """Columns whose values do not tell day from month, or dates from numbers, in sentences."""
     notes = []
     for name, kind in kinds.items():
         if not isinstance(kind, Tabular):
@@ -149,6 +150,12 @@ def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
             order = order_of(cells)
             if order.unsure and kind_of_column(cells) == "date":
                 notes.append(f"{name}: {unsure_note(column, order.unsure)}")
+        for column in _columns_of(kind, table, "number"):
+            if date := compact_dates(table.column(column)):
+                notes.append(
+                    f"{name}: {column} is read as numbers and looks like dates ({date}); types: "
+                    f"{{{column}: date}} reads it so"
+                )
     return notes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from g2d.table.reading.cells import Cell
 from g2d.table.reading.dates import read_date
 
 _MONTH = (
@@ -36,6 +37,20 @@ _UNREAD = {
 _EITHER = (
     "dates of which some have the day first and some the month; write all of them as 2024-12-31"
 )
+
+
+_COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+
+
+def compact_dates(cells: Sequence[Cell]) -> str:
+    """A date that is written as one number, of a column of such; empty where it is none.
+
+    Example:
+        >>> compact_dates(["20240131", None, "20231201"]), compact_dates(["20240131", "99"])
+        ('20240131', '')
+    """
+    there = [cell for cell in cells if cell is not None]
+    return there[0] if there and all(map(_COMPACT.fullmatch, there)) else ""
 
 
 def unread_dates(cells: Sequence[str], enough: float) -> str:
