@@ -80,3 +80,97 @@ def test_a_step_that_a_scaler_leaves_out_is_no_fault(caplog):
             optimizer.zero_grad()
     assert said(caplog) == []
     assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def stepped(method, model, optimizer, seed=1):
+    audio, video, target = data(seed=seed)[:16]
+    loss = method.loss(model(audio, video), target)
+    loss.backward()
+    method.adjust_gradients()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+
+
+def started(kind, **options):
+    model = net()
+    method = kind(model.attached(), g2d.Classification(3), **options)
+    optimizer = sgd(method)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=4))
+    method.on_epoch_start(0)
+    return model, method, optimizer
+
+
+def masking(model):
+    """OPM that drops all it may, and how many of the audio's features stay."""
+    options = {"warmup": 0, "drop_rate": 1.0, "step_rate": 1.0}
+    method = g2d.OPM(model.attached(), g2d.Classification(3), **options)
+    optimizer = sgd(method)
+    method.on_fit_start(g2d.Loop(optimizer, epochs=4))
+    method.on_epoch_start(0)
+    given = []
+    model.head.register_forward_pre_hook(lambda module, args: given.append(args[0]))
+    for _ in range(3):
+        stepped(method, model, optimizer)
+    features = method.student.observe(given[-1].new_zeros(16, 3), torch.zeros(16).long())[0]
+    return given[-1], torch.cat(list(features.features.values()), dim=1)
+
+
+def test_a_model_kept_in_eval_mode_is_said_once_where_features_are_to_change(caplog):
+    model = net().eval()
+    with caplog.at_level(logging.WARNING):
+        given, recorded = masking(model)
+    (about,) = said(caplog)
+    assert "OPM changes features in train mode alone" in about
+    assert "net.train()" in about
+    assert torch.equal(given, recorded)
+
+
+@pytest.mark.parametrize("kept", ["batch norm", "encoders", "all but the head"])
+def test_a_model_with_parts_in_eval_mode_is_trained_by_the_method(kept, caplog):
+    model = net()
+    if kept == "all but the head":
+        model.eval().head.train()
+    for part in [model.audio_net, model.video_net] if kept == "encoders" else model.modules():
+        if kept == "encoders" or (kept == "batch norm" and isinstance(part, torch.nn.BatchNorm1d)):
+            part.eval()
+    with caplog.at_level(logging.WARNING):
+        given, recorded = masking(model)
+    assert said(caplog) == []
+    assert not torch.equal(given, recorded)
+
+
+@pytest.mark.parametrize("name", sorted({"ogm_ge", "amco", "mmpareto"} & set(METHODS)))
+def test_a_validation_loss_with_a_graph_does_not_reach_the_method(name, caplog):
+    weights = []
+    for validates in (False, True):
+        model = net()
+        method = METHODS[name](model.attached())
+        optimizer = sgd(method)
+        method.on_fit_start(g2d.Loop(optimizer, epochs=4))
+        for epoch in range(3):
+            model.train()
+            method.on_epoch_start(epoch)
+            for _ in range(2):
+                stepped(method, model, optimizer)
+            if validates:
+                model.eval()
+                audio, video, target = data(seed=9)[:]
+                found = method.loss(model(audio, video), target)
+                expected = torch.nn.functional.cross_entropy(model(audio, video), target)
+                assert torch.equal(found, expected)
+        weights.append(model.head[0].weight)
+    assert torch.equal(*weights)
+    assert said(caplog) == []
+
+
+def test_training_that_goes_on_in_eval_mode_is_said_once_and_then_the_methods(caplog):
+    model, method, optimizer = started(g2d.MMPareto)
+    stepped(method, model, optimizer)
+    model.eval()
+    with caplog.at_level(logging.WARNING):
+        losses = [stepped(method, model, optimizer) for _ in range(3)]
+    (about,) = [one for one in said(caplog) if "took a loss for one of validation" in one]
+    assert "net.train()" in about
+    # the method's loss holds those of the two modalities, each about as large
+    assert losses[0] < 2 < losses[1]

@@ -94,6 +94,20 @@ def test_the_sentence_is_of_validation_where_there_is_any() -> None:
     assert doctor.sentence().startswith("After epoch 2, on validation batches: ")
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_pass_in_eval_mode_that_is_trained_on_is_no_validation(frozen: bool) -> None:
+    model = net().eval()
+    model.encoders.requires_grad_(not frozen)
+    doctor = g2d.doctor(attached(model), TASK)
+    inputs, target = samples()
+    nn.functional.cross_entropy(model(**inputs), target).backward()
+    doctor.watch(target)
+    assert not [key for key in doctor.epoch() if key.startswith("val/")]
+    model(**inputs)
+    doctor.watch(target)
+    assert all(key.startswith("val/") for key in doctor.epoch())
+
+
 def test_history_is_what_epochs_returned() -> None:
     model = net(heads=True)
     doctor = g2d.doctor(attached(model), TASK)

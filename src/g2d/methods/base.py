@@ -96,7 +96,7 @@ class Method:
         self.student = as_student(student)
         self.task = task
         self._loop: Loop | None = None
-        self._calls = Calls(type(self).__name__)
+        self._calls = Calls(type(self).__name__, self.modulation)
 
     @classmethod
     def check_task(cls, task: Task) -> None:
@@ -151,8 +151,8 @@ class Method:
     ) -> Tensor:
         """The loss of the last forward pass, a scalar.
 
-        Without a graph, as in an evaluation, it is the task's loss of the prediction, and the
-        method takes no notice of it.
+        In an evaluation, without a graph or in eval mode after training in train mode, it is the
+        task's loss of the prediction, and the method takes no notice of it.
 
         Args:
             prediction: What the model returned: logits `(B, C)`, or something that holds them.
@@ -172,8 +172,8 @@ class Method:
                 f"{type(self.task).__name__} has {expected}; give the task as many outputs as the "
                 "model has"
             )
-        if not torch.is_grad_enabled():
-            return self.task.loss(outputs.logits, batch.target)
+        if self._calls.evaluates(self.student):
+            return self._calls.evaluation(self.task.loss(outputs.logits, batch.target))
         self._calls.loss(self.student)
         return self.objective(outputs, batch)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from g2d import gates
 from g2d.errors import UserError
-from g2d.student.base import Student
+from g2d.student.base import Modulation, Student
+from g2d.student.passes import in_train_mode
 
 logger = logging.getLogger(__name__)
 
@@ -20,27 +23,55 @@ class Calls:
 
     Args:
         method: Its name, for the warnings.
+        modulation: What it does to features in train mode, as it is now.
 
     Attributes:
         epochs: How many epochs it was told of.
         adjusted: How often it was asked to change gradients since the last step.
     """
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, modulation: Callable[[], Modulation | None]) -> None:
         self.epochs = self.adjusted = 0
-        self._method = method
-        self._losses = 0
+        self._method, self._modulation = method, modulation
+        self._losses = self._unchanged = 0
+        self._trained = False  # in train mode, at some time
         self._often = False
         self._said: set[str] = set()
         self._by_epochs = self._gradients = False
+
+    def evaluates(self, student: Student) -> bool:
+        """Whether a loss is asked of an evaluation, of which a method takes no notice.
+
+        One without a graph is; one with a graph is where the model is in eval mode and was in train
+        mode before. A model that is in eval mode from the first loss on is trained in it.
+        """
+        training = in_train_mode(student.net)
+        self._trained |= training and torch.is_grad_enabled()
+        return not torch.is_grad_enabled() or (self._trained and not training)
+
+    def evaluation(self, loss: Tensor) -> Tensor:
+        """The loss of an evaluation: one that is trained on says that it is none."""
+        if loss.requires_grad:
+            loss.register_hook(self._trained_on)
+        return loss
+
+    def _trained_on(self, gradient: Tensor) -> None:
+        self._trained = False
+        self._say(
+            "took a loss for one of validation, because the model was in eval mode, and it was "
+            "trained on: call net.train() before training, and then .eval() of the parts that are "
+            "to stay as they are (batch norm, for one)"
+        )
 
     def loss(self, student: Student) -> None:
         """A loss with a graph is about to be computed."""
         kept = self._gradients and self.adjusted
         if kept and all(one is None for one in gates.gradients_of(student.parameters())):
             # the step was left out and its gradients cleared, as by a scaler that met infinities
-            self._losses = self.adjusted = 0
+            self._losses = self._unchanged = self.adjusted = 0
         self._losses += 1
+        if self._modulation() is not None and not in_train_mode(student.net):
+            self._unchanged += 1
 
     def watch(self, optimizer: Optimizer, epochs: bool, gradients: bool) -> None:
         """Looks at what was called before every step of the optimizer.
@@ -55,8 +86,14 @@ class Calls:
             optimizer.register_step_pre_hook(self._before_step)
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
-        losses, adjusted = self._losses, self.adjusted
-        self._losses = self.adjusted = 0
+        losses, adjusted, unchanged = self._losses, self.adjusted, self._unchanged
+        self._losses = self._unchanged = self.adjusted = 0
+        if losses and unchanged == losses:
+            self._say(
+                "changes features in train mode alone, and the model was in eval mode in this "
+                "step: call net.train(), and then .eval() of the parts that are to stay as they "
+                "are (batch norm, for one)"
+            )
         if losses and self._by_epochs and not self.epochs:
             self._say(
                 "acts by epochs and was not told of one: call method.on_epoch_start(epoch) before "

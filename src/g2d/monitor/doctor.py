@@ -131,8 +131,8 @@ class Doctor:
         """Measures the last forward pass, after its `backward` and before `zero_grad`.
 
         Gradients are read as they are then: after unscaling, averaging over processes and whatever
-        a method does to them, if this line comes after those. A pass in eval mode needs no
-        gradients, and is counted as validation.
+        a method does to them, if this line comes after those. A pass in eval mode that
+        was not backpropagated is counted as validation.
 
         Args:
             target: The labels, or the `Batch` that a `g2d.MultimodalModel` was called with.
@@ -172,7 +172,7 @@ class Doctor:
             batches of cos(∂L/∂f_m, ∂L_m/∂f_m) on its features, and `m/conflict`, the share of
             batches in which that is negative; where it has a teacher `m/teacher_<metric>`, and
             `m/confidence_ratio`, its mean confidence over the teacher's. Then `fused/<metric>`. Of
-            passes in eval mode the keys begin with `val/`. What is not defined is left out.
+            validation passes the keys begin with `val/`. What is not defined is left out.
 
         Raises:
             UserError: Nothing was watched.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from torch import Tensor
 
 from g2d.errors import UserError
+from g2d.student.answers import logits_of
 from g2d.student.base import Student
 from g2d.student.passes import ForwardPass
 
@@ -23,32 +26,41 @@ class LastPass:
     def __init__(self, student: Student) -> None:
         self._forward: ForwardPass | None = None
         self._gradients: dict[str, Tensor] = {}
+        self._trained: list[bool] = []  # of a pass that was backpropagated not empty
         self.detach = student.listen(self._note)
 
     def take(self) -> tuple[ForwardPass, dict[str, Tensor]]:
         """The pass, and for each modality the gradient on what its encoder handed on.
 
-        A modality that no gradient has reached has none.
+        A modality that no gradient has reached has none. A pass that was backpropagated is one
+        of training, whatever mode the model was in.
 
         Raises:
             UserError: There was no pass since the last one that was taken.
         """
-        forward, gradients = self._forward, self._gradients
-        self._forward, self._gradients = None, {}
+        forward, gradients, trained = self._forward, self._gradients, self._trained
+        self._forward, self._gradients, self._trained = None, {}, []
         if forward is None:
             raise UserError(
                 "the model was not called since the doctor watched last; call doctor.watch(target) "
                 "once after each forward pass (a model that was attached again since needs a new "
                 "g2d.doctor(student, task))"
             )
+        if trained or gradients:
+            forward = replace(forward, training=True)
         return forward, gradients
 
     def _note(self, forward: ForwardPass) -> None:
         gradients: dict[str, Tensor] = {}
+        trained: list[bool] = []
         for name, encoded in forward.encoded.items():
             if encoded.requires_grad:
                 encoded.register_hook(_collect(gradients, name))
-        self._forward, self._gradients = forward, gradients
+        with suppress(UserError):  # an answer whose logits are given to `watch`
+            logits = logits_of(forward.answer)
+            if logits.requires_grad:
+                logits.register_hook(lambda _: trained.append(True))
+        self._forward, self._gradients, self._trained = forward, gradients, trained
 
 
 def _collect(gradients: dict[str, Tensor], name: str) -> Callable[[Tensor | None], None]:

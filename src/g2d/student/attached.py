@@ -16,7 +16,7 @@ from g2d.student.answering import answering
 from g2d.student.answers import UnindexedBatch, check_present, logits_of, options_of
 from g2d.student.base import Modulation, Student, evaluating, in_precision_of
 from g2d.student.modulation import modulated
-from g2d.student.passes import ForwardPass, Listener
+from g2d.student.passes import ForwardPass, Listener, in_train_mode
 from g2d.student.recorder import Read, Recorder
 
 F = TypeVar("F", bound=Fusion)
@@ -243,7 +243,7 @@ class AttachedStudent(Student):
         """By the hooks that record."""
 
         def ended(answer: Any) -> None:
-            listener(ForwardPass(answer, self._recorder.encoded(), self.net.training))
+            listener(ForwardPass(answer, self._recorder.encoded(), in_train_mode(self.net)))
 
         return self._recorder.tell(ended)
 

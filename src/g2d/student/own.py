@@ -16,7 +16,7 @@ from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
 from g2d.student.base import Modulation, Student, evaluating, in_precision_of
 from g2d.student.modulation import FusionInput
-from g2d.student.passes import ForwardPass, Listener
+from g2d.student.passes import ForwardPass, Listener, in_train_mode
 
 F = TypeVar("F", bound=Fusion)
 
@@ -149,7 +149,7 @@ class OwnStudent(Student):
         """By a forward hook on the model."""
 
         def ended(net: nn.Module, args: tuple[Any, ...], answer: Outputs) -> None:
-            listener(ForwardPass(answer, answer.fusion_inputs, net.training))
+            listener(ForwardPass(answer, answer.fusion_inputs, in_train_mode(net)))
 
         return self.model.register_forward_hook(ended).remove
 

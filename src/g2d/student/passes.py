@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +17,23 @@ class ForwardPass:
         answer: What the model returned.
         encoded: What each encoder handed on, with its graph: features `(B, d)`, or whatever the
             features are pooled from.
-        training: Whether the model was in train mode.
+        training: Whether the model, or a part of it, was in train mode.
     """
 
     answer: Any
     encoded: dict[str, Tensor]
     training: bool
+
+
+def in_train_mode(net: nn.Module) -> bool:
+    """Whether a model is in train mode, or a part of it is while others are kept in eval mode.
+
+    Example:
+        >>> net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)).eval()
+        >>> in_train_mode(net), in_train_mode(net.append(nn.Dropout().train()))
+        (False, True)
+    """
+    return net.training or any(part.training for part in net.modules())
 
 
 # Is told of a forward pass right after it.

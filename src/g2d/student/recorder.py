@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from g2d.batch import Call
 from g2d.errors import UserError
 from g2d.student.freshness import Freshness, in_backward
+from g2d.student.passes import in_train_mode
 
 Read = Callable[[Any], Tensor]
 # From the name of a modality and its feature to the feature that goes on into the model.
@@ -189,7 +190,7 @@ class Recorder:
 
     def _gave(self, name: str) -> Callable[..., Any]:
         def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-            changing = self.change is not None and self._net.training and not self._muted
+            changing = self.change is not None and not self._muted and in_train_mode(self._net)
             if changing and in_backward():
                 raise UserError(
                     f"this method changes features on their way, and the encoder of {name!r} is "
@@ -200,7 +201,7 @@ class Recorder:
             feature = self.read(name, output)
             self.features[name], self.raw[name] = feature, output
             self._freshness.gave(name, feature)
-            if self.change is None or not self._net.training:
+            if self.change is None or not changing:
                 return None
             return self.put(name, self.change(name, feature))
 
