@@ -640,3 +640,20 @@ def test_logits_and_targets_that_are_not_the_tasks_are_said() -> None:
     with pytest.raises(g2d.UserError, match=r"targets of shape \(6, 1\), expected \(B,\)"):
         method.loss(model(sound, image=image), target.float()[:, None])
     method.loss(model(sound, image=image), target.float())
+
+
+@pytest.mark.parametrize("width", [2, 5])
+def test_heads_that_are_not_as_wide_as_the_task_are_said(width: int) -> None:
+    """Wider ones trained, narrower ones failed somewhere in a loss."""
+    model = net()
+    model.heads = nn.ModuleDict({"sound": nn.Linear(6, 3), "image": nn.Linear(8, width)})
+    student = g2d.attach(model, model.encoders(), heads=dict(model.heads.items()))
+    sound, image, target = samples()
+    method, doctor = g2d.OGM(student, TASK), g2d.doctor(student, TASK)
+    logits = model(sound, image=image)
+    about = rf"head of 'image' gave logits of shape \(6, {width}\).*has \(6, 3\)"
+    with pytest.raises(g2d.UserError, match=about):
+        method.loss(logits, target)
+    logits.sum().backward()
+    with pytest.raises(g2d.UserError, match=about):
+        doctor.watch(target % width)

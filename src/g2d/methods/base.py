@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.calls import Calls, check_heads, needs_of
+from g2d.methods.calls import Calls, check_heads, check_widths, needs_of
 from g2d.methods.loop import Loop
 from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
@@ -165,13 +165,7 @@ class Method:
                 steps of its own.
         """
         outputs, batch = self.student.observe(prediction, target, index, present)
-        expected = (len(batch), self.task.outputs)
-        if outputs.logits.shape != expected:
-            raise UserError(
-                f"got logits of shape {tuple(outputs.logits.shape)}, and the task "
-                f"{type(self.task).__name__} has {expected}; give the task as many outputs as the "
-                "model has"
-            )
+        check_widths(self.task, outputs.logits, outputs.unimodal, len(batch))
         if self._calls.evaluates(self.student):
             return self._calls.evaluation(self.task.loss(outputs.logits, batch.target))
         self._calls.loss(self.student)

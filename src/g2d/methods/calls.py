@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from g2d import gates
 from g2d.errors import UserError
 from g2d.student.base import Modulation, Student
 from g2d.student.passes import in_train_mode
+from g2d.tasks import Task
 
 logger = logging.getLogger(__name__)
 
@@ -162,3 +163,25 @@ def check_heads(method: str, heads: nn.ModuleDict | None, optimizer: Optimizer) 
             f"the optimizer does not hold the heads that {method} added for unimodal logits; make "
             "it after the method, from method.parameter_groups()"
         )
+
+
+def check_widths(task: Task, fused: Tensor, unimodal: Mapping[str, Tensor], size: int) -> None:
+    """Refuses logits, fused or of one modality, that are not as wide as the task.
+
+    Raises:
+        UserError: Some are.
+    """
+    expected = (size, task.outputs)
+    if fused.shape != expected:
+        raise UserError(
+            f"got logits of shape {tuple(fused.shape)}, and the task "
+            f"{type(task).__name__} has {expected}; give the task as many outputs as the "
+            "model has"
+        )
+    for name, logits in unimodal.items():
+        if logits.shape != expected:
+            raise UserError(
+                f"the head of {name!r} gave logits of shape {tuple(logits.shape)}, and the task "
+                f"{type(task).__name__} has {expected}; give g2d.attach(..., heads=...) heads with "
+                "as many outputs as the model has"
+            )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
+from g2d.methods.calls import check_widths
 from g2d.monitor.figure import draw
 from g2d.monitor.last_pass import LastPass
 from g2d.monitor.measuring import (
@@ -152,6 +153,7 @@ class Doctor:
         stepping = mode and any(z.requires_grad for z in (fused, *forward.encoded.values()))
         with _exactly(fused.device):
             reading = self._reader.read(forward, batch)
+            check_widths(self.task, fused, reading.logits, len(batch))
             pairs = scores(self.task, {FUSED: fused.detach(), **reading.logits}, batch)
             taught = teacher_logits(self.teachers, batch, training=mode)
             pairs |= beside_teachers(self.task, reading.logits, taught, batch)
