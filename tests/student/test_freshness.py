@@ -175,3 +175,63 @@ def test_a_modality_whose_encoder_was_not_called_is_given_as_zeros() -> None:
     a, v, target = samples()
     with pytest.raises(g2d.UserError, match=r"zeros for samples.*present=\{'v': mask\}"):
         method.loss(net(a, v * 0), target)
+
+
+class Shifted(nn.Module):
+    """An encoder that changes its input, or a copy of it; given a tensor or a keyword."""
+
+    def __init__(self, inplace: bool) -> None:
+        super().__init__()
+        self.layer, self.inplace = nn.Linear(4, 5), inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.add_(1) if self.inplace else x + 1)
+
+
+class Shifting(nn.Module):
+    def __init__(self, inplace: bool, keyword: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.v, self.head = Shifted(inplace), nn.Linear(4, 5), nn.Linear(10, 3)
+        self.keyword = keyword
+
+    def forward(self, a: Tensor, v: Tensor) -> Tensor:
+        feature = self.a(x=a) if self.keyword else self.a(a)
+        return self.head(torch.cat([feature, self.v(v)], 1))
+
+
+@pytest.mark.parametrize("keyword", [False, True])
+@pytest.mark.parametrize("name", ["umt", "agm"])
+def test_an_encoder_that_changes_its_input_in_place_is_asked_again_of_the_input(
+    name: str, keyword: bool
+) -> None:
+    """A teacher, and a method that encodes an input twice, were given what was left of it."""
+    weights = []
+    for inplace in (False, True):
+        net = Shifting(inplace, keyword)
+        student = g2d.attach(net, {"a": net.a, "v": net.v})
+        method: g2d.Method
+        if name == "agm":
+            method = g2d.AGM(student, TASK, window=(0, 1), pad_mode="eval")
+        else:
+            torch.manual_seed(1)
+            models = {m: nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 3)) for m in ("a", "v")}
+            if keyword:
+                models["a"] = nn.Sequential(Shifted(inplace=False), nn.Linear(5, 3))
+                models["a"].forward = lambda x, whole=models["a"]: whole[1](whole[0](x))  # type: ignore[method-assign]
+            taught = {m: g2d.attach(model, {m: model[0]}) for m, model in models.items()}
+            method = g2d.UMT(student, TASK, g2d.OnlineTeachers(taught, TASK))
+        optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        method.on_fit_start(g2d.Loop(optimizer, epochs=1))
+        method.on_epoch_start(0)
+        for seed in range(3):
+            a, v, target = samples(seed)
+            method.loss(net(a, v), target).backward()
+            if not keyword:
+                given = student.batch_of(target).inputs["a"]
+                assert torch.equal(student.encode("a", given), student.encode("a", given))
+            method.adjust_gradients()
+            optimizer.step()
+            optimizer.zero_grad()
+        weights.append([p.detach() for p in net.parameters()])
+    assert all(torch.equal(p, q) for p, q in zip(*weights, strict=True))

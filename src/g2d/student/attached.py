@@ -217,6 +217,7 @@ class AttachedStudent(Student):
     def encode(self, modality: str, inputs: Any) -> Tensor:
         """Runs the encoder's modules, one after the other."""
         first, *rest = self._encoders[modality]
+        inputs = self._recorder.again(modality, inputs)
         with self._recorder.muted():
             output = inputs.into(first) if isinstance(inputs, Call) else first(inputs)
             for module in rest:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from g2d.batch import Call
 from g2d.errors import UserError
 from g2d.student.freshness import Freshness, in_backward
+from g2d.student.inputs import Inputs
 from g2d.student.passes import in_train_mode
 
 Read = Callable[[Any], Tensor]
@@ -32,7 +33,6 @@ class Recorder:
 
     Attributes:
         features: Of the last pass, `(B, d)`.
-        inputs: Of the last pass: a tensor, or a `Call` where an encoder takes anything else.
         logits: What the heads answered in the last pass, where the model called them.
         call: The arguments of the last pass.
         change: Changes features on their way into the model; `None` for no change.
@@ -46,14 +46,13 @@ class Recorder:
         features: Mapping[str, Read],
     ) -> None:
         self.features: dict[str, Tensor] = {}
-        self.inputs: dict[str, Any] = {}
         self.logits: dict[str, Tensor] = {}
         self.call: Call | None = None
         self.change: Change | None = None
         self._listeners: list[Callable[[Any], None]] = []
         self.raw: dict[str, Any] = {}
         self.passes = 0
-        self._freshness = Freshness()
+        self._freshness, self._inputs = Freshness(), Inputs()
         self._encoders = {name: nn.ModuleList(modules) for name, modules in encoders.items()}
         self._reads = dict(features)
         self._net = net
@@ -144,12 +143,22 @@ class Recorder:
         self._freshness.check(logits, self.features, self._encoders)
 
     @property
+    def inputs(self) -> dict[str, Any]:
+        """What the encoders were given in the last pass; see `Inputs`."""
+        return self._inputs.kept
+
+    def again(self, name: str, inputs: Any) -> Any:
+        """Inputs for one more run of an encoder, which leaves them as they are."""
+        return self._inputs.again(name, inputs)
+
+    @property
     def _listening(self) -> bool:
         """Whether the model is in a forward pass; parts that run alone do not count."""
         return self._recording and not self._muted
 
     def _forget(self) -> None:
-        self.features, self.inputs, self.logits, self.raw = {}, {}, {}, {}
+        self.features, self.logits, self.raw = {}, {}, {}
+        self._inputs.forget()
         self.call = None
 
     def _begin(self, net: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -184,7 +193,8 @@ class Recorder:
                     "once and returns the feature of all"
                 )
             single = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
-            self.inputs[name] = args[0] if single else Call(args, kwargs)
+            given = args[0] if single else Call(args, kwargs)
+            self._inputs.given(name, given)
 
         return record
 
@@ -201,6 +211,7 @@ class Recorder:
             feature = self.read(name, output)
             self.features[name], self.raw[name] = feature, output
             self._freshness.gave(name, feature)
+            self._inputs.returned(name)
             if self.change is None or not changing:
                 return None
             return self.put(name, self.change(name, feature))
