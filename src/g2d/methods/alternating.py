@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method
+from g2d.methods.calls import no_single_loss
 from g2d.methods.parts import parts_of_step
 
 Gradients = list[Tensor | None]
@@ -50,7 +51,7 @@ class Alternating(Method):
         Raises:
             UserError: Always.
         """
-        raise self._no_single_loss()
+        raise no_single_loss(type(self).__name__)
 
     def step(self, *batches: Batch) -> Tensor:
         """One step of the optimizer for each modality, with no other modality in memory."""

@@ -96,6 +96,7 @@ class Method:
         self.student = as_student(student)
         self.task = task
         self._loop: Loop | None = None
+        self._begun: int | None = None  # the epoch that was begun last; it is in checkpoints
         self._calls = Calls(type(self).__name__, self.modulation)
 
     @classmethod
@@ -125,14 +126,19 @@ class Method:
         """
         check_heads(type(self).__name__, self.student.added_heads, loop.optimizer)
         self._calls.watch(loop.optimizer, *self._needs())
-        self._loop = loop
+        self._loop, self._begun = loop, None
 
     def on_epoch_start(self, epoch: int) -> None:
         """Told before every epoch, counted from 0, with the model in train mode."""
         self._calls.epochs += 1
-        self.begin_epoch(epoch)
+        self.begin(epoch)
         self.student.modulate(self.modulation())
         self.student.train_only(self.active())
+
+    def begin(self, epoch: int) -> None:
+        """Begins an epoch, or goes on with one that it was resumed in."""
+        self.begin_epoch(epoch)
+        self._begun = epoch
 
     def on_step_start(self, *batches: Batch) -> None:
         """Told the batches of a step before its forward pass, by a loop that knows them.
@@ -230,8 +236,9 @@ class Method:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the state of a checkpoint."""
         for name in self.kept:
-            value = state[name.lstrip("_")]
-            setattr(self, name, value.to(self.student.device) if torch.is_tensor(value) else value)
+            if (key := name.lstrip("_")) in state:  # an earlier version kept less
+                value, device = state[key], self.student.device
+                setattr(self, name, value.to(device) if torch.is_tensor(value) else value)
 
     # --- what a method is ------------------------------------------------------------------------
 
@@ -286,9 +293,3 @@ class Method:
 
     def _needs(self) -> tuple[bool, bool]:
         return needs_of(self, Method)
-
-    def _no_single_loss(self) -> UserError:
-        return UserError(
-            f"{type(self).__name__} takes steps of its own, of more than one loss; call "
-            "method.step(batch), after method.on_fit_start(g2d.Loop(optimizer, epochs=...))"
-        )

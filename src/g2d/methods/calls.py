@@ -185,3 +185,11 @@ def check_widths(task: Task, fused: Tensor, unimodal: Mapping[str, Tensor], size
                 f"{type(task).__name__} has {expected}; give g2d.attach(..., heads=...) heads with "
                 "as many outputs as the model has"
             )
+
+
+def no_single_loss(method: str) -> UserError:
+    """What a method that takes steps of its own says when it is asked for a loss."""
+    return UserError(
+        f"{method} takes steps of its own, of more than one loss; call method.step(batch), after "
+        "method.on_fit_start(g2d.Loop(optimizer, epochs=...))"
+    )

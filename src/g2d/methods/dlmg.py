@@ -63,7 +63,7 @@ class DLMG(Method):
         "paper": {"alpha": "fitted", "match": "rjs"},
         "off": {"alpha": 1.0, "prefactor": 1.0},
     }
-    kept = ("label_weight",)
+    kept = ("label_weight", "_begun")
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class DLMG(Method):
         elif self.alpha == "learned":
             if self._rows is None:
                 self._hold_out()
-            if epoch:
+            if epoch and epoch != self._begun:
                 cosine = self.hypergradient()[1]
                 moved = self.label_weight - self.pace / self.loop.epochs * cosine
                 self.label_weight = min(max(moved, LOWEST), HIGHEST)

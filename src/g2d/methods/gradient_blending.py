@@ -51,7 +51,7 @@ class GradientBlending(Method):
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"weights": {"fused": 1.0}}}
-    kept = ("weights", "_start", "_epochs")
+    kept = ("weights", "_start", "_epochs", "_sums", "_begun")
 
     def __init__(
         self,
@@ -113,7 +113,8 @@ class GradientBlending(Method):
 
     def begin_epoch(self, epoch: int) -> None:
         """Begins to sum the training losses of the epoch."""
-        self._sums = {}
+        if epoch != self._begun:
+            self._sums = {}
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
         """Estimates the weights anew where a super-epoch ends; the first epoch is its start."""

@@ -108,6 +108,8 @@ class InfoReg(Method):
 
     def begin_epoch(self, epoch: int) -> None:
         """Ends the epoch before: its Tr(F) says who is in the window, its weights hold them."""
+        if epoch == self._begun:
+            return
         if self._steps:
             self._traces.append((self._sum / self._steps).tolist())
             self._traces = self._traces[-self.smoothing - 1 :]
@@ -151,13 +153,17 @@ class InfoReg(Method):
         return "prime learning window" if self._anchors else "joint"
 
     def state_dict(self) -> dict[str, Any]:
-        """Tr(F), in the declared order of the modalities."""
-        return {"traces": self._traces, "sum": self._sum, "steps": self._steps}
+        """Tr(F), in the declared order of the modalities, and what holds encoders in this epoch."""
+        state = {"traces": self._traces, "sum": self._sum, "steps": self._steps}
+        return {**state, "anchors": dict(self._anchors), "begun": self._begun}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores it."""
         self._traces, self._steps = [list(each) for each in state["traces"]], state["steps"]
-        self._sum = state["sum"].to(self.student.device)
+        self._begun, device = state.get("begun"), self.student.device
+        self._sum = state["sum"].to(device)
+        anchors = state.get("anchors", {})
+        self._anchors = {name: [each.to(device) for each in anchors[name]] for name in anchors}
 
     def _alphas(self) -> Tensor:
         """α `(k,)` of this step, 0 for who is not ahead."""

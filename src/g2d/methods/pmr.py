@@ -100,7 +100,7 @@ class PMR(Method):
         self._slowing = self.entropy > 0 and epoch < self.entropy_epochs
         wanted = self.alpha > 0 or self._slowing
         self._acting = wanted and in_window(self.window, epoch, self.loop.epochs)
-        if self._acting:
+        if self._acting and epoch != self._begun:
             self._move_prototypes(epoch)
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -131,11 +131,12 @@ class PMR(Method):
 
     def state_dict(self) -> dict[str, Any]:
         """The prototypes, and which classes have one."""
-        return {"prototypes": dict(self._prototypes), "seen": dict(self._seen)}
+        state = {"prototypes": dict(self._prototypes), "seen": dict(self._seen)}
+        return {**state, "begun": self._begun}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the prototypes."""
-        device = self.student.device
+        device, self._begun = self.student.device, state.get("begun")
         self._prototypes = {name: value.to(device) for name, value in state["prototypes"].items()}
         self._seen = {name: value.to(device) for name, value in state["seen"].items()}
 

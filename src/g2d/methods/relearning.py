@@ -54,7 +54,7 @@ class Relearning(Method):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"strength": 0.0}}
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification,)
-    kept = ("_initial", "_validation")
+    kept = ("_initial", "_validation", "_begun")
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Relearning(Method):
     def begin_epoch(self, epoch: int) -> None:
         """Diagnoses and re-initialises, where it is time."""
         self._epoch, self._weight = epoch, None
-        if epoch not in self.moments:
+        if epoch not in self.moments or epoch == self._begun:
             return
         gaps = self._purity_gaps() if self.diagnosis == "purity" else self._accuracy_gaps()
         student = self.student

@@ -166,7 +166,7 @@ class SequentialPrioritization(Method):
     def begin_epoch(self, epoch: int) -> None:
         """Moves on to the stage of this epoch."""
         self.epoch = epoch
-        self.method.begin_epoch(epoch)
+        self.method.begin(epoch)
         self._ranked, self._seen = None, []
 
     def active(self) -> frozenset[str] | None:

@@ -57,7 +57,7 @@ class SampleValuation(Method):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"strength": 0.0}}
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification, MultiLabel)
-    kept = ("_copies",)
+    kept = ("_copies", "_begun")
 
     def __init__(
         self,
@@ -87,7 +87,8 @@ class SampleValuation(Method):
     def begin_epoch(self, epoch: int) -> None:
         """Values the modalities with the model as it is."""
         since = epoch - self.warmup
-        if self.strength and since >= 0 and since % self.every == 0:
+        due = since >= 0 and since % self.every == 0
+        if self.strength and due and epoch != self._begun:
             by_sample = self.level == "sample"
             self._copies = self._by_sample() if by_sample else self._by_modality(epoch)
 
