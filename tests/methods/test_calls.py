@@ -11,13 +11,14 @@ import g2d
 from integrations.plain import METHODS, data, net, sgd
 
 
-def loop_of(name, *, epochs=True, adjust=1, steps=4):
-    """A loop that tells a method of epochs or not, and asks it so often to change gradients."""
+def loop_of(name, *, epochs=True, adjust=1, steps=4, fit=True):
+    """A loop that tells a method of itself and of epochs or not, and asks it for gradients."""
     model = net()
     encoders = {"audio": model.audio_net, "video": model.video_net}
     method = METHODS[name](g2d.attach(model, encoders))
     optimizer = sgd(method)
-    method.on_fit_start(g2d.Loop(optimizer, epochs=4))
+    if fit:
+        method.on_fit_start(g2d.Loop(optimizer, epochs=4))
     audio, video, target = data()[:16]
     if epochs:
         method.on_epoch_start(0)
@@ -33,6 +34,26 @@ def said(caplog):
     return [one.getMessage() for one in caplog.records if one.name == "g2d.methods.calls"]
 
 
+@pytest.mark.parametrize("sharp", [False, True])
+def test_a_loop_without_on_fit_start_is_left_in_peace_where_nothing_needs_it(sharp, caplog):
+    """Of steps in several parts, and of steps that move the weights once more on their way."""
+    model = net()
+    method = g2d.MMPareto(model.attached(), g2d.Classification(3))
+    optimizer = sgd(method)
+    audio, video, target = data()[:16]
+    with caplog.at_level(logging.WARNING):
+        for _ in range(6):
+            for part in range(2):
+                method.loss(model(audio, video), target).backward()
+                if sharp and not part:
+                    optimizer.step()
+                    optimizer.zero_grad()
+            method.adjust_gradients()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert said(caplog) == []
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_whole_loop_is_not_warned(name, caplog):
     with caplog.at_level(logging.WARNING):
@@ -40,25 +61,26 @@ def test_a_whole_loop_is_not_warned(name, caplog):
     assert said(caplog) == []
 
 
-@pytest.mark.parametrize("name", sorted({"mmpareto", "ogm"} & set(METHODS)))
-def test_gradients_that_are_not_changed_are_said_once(name, caplog):
+@pytest.mark.parametrize("fit", [True, False])
+def test_gradients_that_are_not_changed_are_said_once(fit, caplog):
     with caplog.at_level(logging.WARNING):
-        loop_of(name, adjust=0)
+        loop_of("mmpareto", adjust=0, fit=fit)
     (about,) = said(caplog)
     assert "call method.adjust_gradients() after backward, before optimizer.step()" in about
 
 
-@pytest.mark.parametrize("name", sorted({"g2d", "amco"} & set(METHODS)))
-def test_epochs_that_are_not_told_of_are_said_once(name, caplog):
+@pytest.mark.parametrize("fit", [True, False])
+@pytest.mark.parametrize("name", ["g2d", "amco", "ogm_ge"])
+def test_epochs_that_are_not_told_of_are_said_once(name, fit, caplog):
     with caplog.at_level(logging.WARNING):
-        loop_of(name, epochs=False)
+        loop_of(name, epochs=False, fit=fit)
     (about,) = said(caplog)
     assert "acts by epochs and was not told of one: call method.on_epoch_start(epoch)" in about
 
 
 def test_gradients_that_are_changed_by_part_are_said_once(caplog):
     with caplog.at_level(logging.WARNING):
-        loop_of("ogm" if "ogm" in METHODS else "g2d", adjust=2)
+        loop_of("g2d", adjust=2)
     (about,) = said(caplog)
     assert "once for each optimizer step, not for each part of it" in about
 
@@ -174,3 +196,31 @@ def test_training_that_goes_on_in_eval_mode_is_said_once_and_then_the_methods(ca
     assert "net.train()" in about
     # the method's loss holds those of the two modalities, each about as large
     assert losses[0] < 2 < losses[1]
+
+
+def test_a_loss_that_is_not_the_methods_is_said_once(caplog):
+    for name in ("joint", "mmpareto"):
+        model = net()
+        method = METHODS[name](model.attached())
+        optimizer = sgd(method)
+        method.on_fit_start(g2d.Loop(optimizer, epochs=4))
+        audio, video, target = data()[:16]
+        with caplog.at_level(logging.WARNING):
+            for _ in range(2):
+                torch.nn.functional.cross_entropy(model(audio, video), target).backward()
+                method.adjust_gradients()
+                optimizer.step()
+    (about,) = said(caplog)
+    assert "MMPareto was asked to change gradients and not for its loss" in about
+
+
+@pytest.mark.parametrize("losses", [0, 1])
+def test_scores_of_no_loss_are_said_in_a_line(losses):
+    model, method, _ = started(g2d.OGM, window=(0, 1))
+    audio, video, target = data()[:16]
+    model.head(torch.cat([model.audio_net(audio), model.video_net(video)], dim=1)).sum().backward()
+    for _ in range(losses):
+        method.loss(model(audio, video), target).backward()
+        method.adjust_gradients()
+    with pytest.raises(g2d.UserError, match="no loss was computed since the last time"):
+        method.adjust_gradients()

@@ -97,7 +97,7 @@ class Method:
         self.task = task
         self._loop: Loop | None = None
         self._begun: int | None = None  # the epoch that was begun last; it is in checkpoints
-        self._calls = Calls(type(self).__name__, self.modulation)
+        self._calls = Calls(type(self).__name__, self.modulation, self._needs)
 
     @classmethod
     def check_task(cls, task: Task) -> None:
@@ -125,7 +125,7 @@ class Method:
             UserError: The optimizer does not hold the heads that were added for the method.
         """
         check_heads(type(self).__name__, self.student.added_heads, loop.optimizer)
-        self._calls.watch(loop.optimizer, *self._needs())
+        self._calls.watch(loop.optimizer)
         self._loop, self._begun = loop, None
 
     def on_epoch_start(self, epoch: int) -> None:
@@ -179,7 +179,7 @@ class Method:
 
     def adjust_gradients(self) -> None:
         """Changes gradients after they are unscaled and reduced, before clipping and the step."""
-        self._calls.adjusted += 1
+        self._calls.adjust()
         self.student.reduce_added_gradients()
         self.modify_gradients()
 
@@ -291,5 +291,5 @@ class Method:
         with self.student.eval_mode(), self.precision():
             yield
 
-    def _needs(self) -> tuple[bool, bool]:
+    def _needs(self) -> tuple[bool, bool, bool]:
         return needs_of(self, Method)

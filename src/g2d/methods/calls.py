@@ -17,6 +17,14 @@ from g2d.student.passes import in_train_mode
 from g2d.tasks import Task
 
 logger = logging.getLogger(__name__)
+_NO_EPOCH = (
+    "acts by epochs and was not told of one: call method.on_epoch_start(epoch) before the first "
+    "batch of every epoch"
+)
+_NO_GRADIENTS = (
+    "was not asked to change this step's gradients: call method.adjust_gradients() after backward, "
+    "before optimizer.step()"
+)
 
 
 class Calls:
@@ -25,20 +33,28 @@ class Calls:
     Args:
         method: Its name, for the warnings.
         modulation: What it does to features in train mode, as it is now.
+        needs: Whether it has to be told of every epoch, asked to change gradients, asked for a loss.
 
     Attributes:
         epochs: How many epochs it was told of.
         adjusted: How often it was asked to change gradients since the last step.
     """
 
-    def __init__(self, method: str, modulation: Callable[[], Modulation | None]) -> None:
+    def __init__(
+        self,
+        method: str,
+        modulation: Callable[[], Modulation | None],
+        needs: Callable[[], tuple[bool, bool, bool]],
+    ) -> None:
         self.epochs = self.adjusted = 0
-        self._method, self._modulation = method, modulation
+        self._method, self._modulation, self._needs = method, modulation, needs
         self._losses = self._unchanged = 0
         self._trained = False  # in train mode, at some time
-        self._often = False
+        self._often = self._asked = False
         self._said: set[str] = set()
         self._by_epochs = self._gradients = False
+        self._watching = False
+        self._moves, self._version = 0, -1
 
     def evaluates(self, student: Student) -> bool:
         """Whether a loss is asked of an evaluation, of which a method takes no notice.
@@ -66,6 +82,9 @@ class Calls:
 
     def loss(self, student: Student) -> None:
         """A loss with a graph is about to be computed."""
+        self._asked = True
+        if not self._watching:
+            self._without_optimizer(student)
         kept = self._gradients and self.adjusted
         if kept and all(one is None for one in gates.gradients_of(student.parameters())):
             # the step was left out and its gradients cleared, as by a scaler that met infinities
@@ -74,17 +93,36 @@ class Calls:
         if self._modulation() is not None and not in_train_mode(student.net):
             self._unchanged += 1
 
-    def watch(self, optimizer: Optimizer, epochs: bool, gradients: bool) -> None:
-        """Looks at what was called before every step of the optimizer.
+    def adjust(self) -> None:
+        """Gradients are about to be changed, those of a loss of the method where it has one."""
+        self.adjusted += 1
+        if not self._asked and self._needs()[2]:
+            self._say(
+                "was asked to change gradients and not for its loss: train on method.loss("
+                "prediction, target); Transformers' Trainer is given compute_loss_func=loss_of("
+                "method)"
+            )
 
-        Args:
-            optimizer: Of the loop.
-            epochs: Whether the method has to be told of every epoch.
-            gradients: Whether it has to be asked to change gradients.
-        """
-        self._by_epochs, self._gradients = epochs, gradients
-        if isinstance(optimizer, Optimizer) and (epochs or gradients):
+    def watch(self, optimizer: Optimizer) -> None:
+        """Looks at what was called before every step of the optimizer of the loop."""
+        self._by_epochs, self._gradients, _ = self._needs()
+        self._watching = True
+        if isinstance(optimizer, Optimizer) and (self._by_epochs or self._gradients):
             optimizer.register_step_pre_hook(self._before_step)
+
+    def _without_optimizer(self, student: Student) -> None:
+        """Looks at what was called in a loop that has left out `on_fit_start`."""
+        epochs, gradients, _ = self._needs()
+        if epochs and self._losses and not self.epochs:
+            self._say(_NO_EPOCH)
+        if self.adjusted or not gradients:
+            self._moves = self.adjusted = 0
+            return
+        version = sum(parameter._version for parameter in student.parameters())
+        self._moves += version != self._version
+        self._version = version
+        if self._moves > 3:  # sharpness-aware steps move weights once more on their way
+            self._say(_NO_GRADIENTS)
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
         losses, adjusted, unchanged = self._losses, self.adjusted, self._unchanged
@@ -96,18 +134,12 @@ class Calls:
                 "are (batch norm, for one)"
             )
         if losses and self._by_epochs and not self.epochs:
-            self._say(
-                "acts by epochs and was not told of one: call method.on_epoch_start(epoch) before "
-                "the first batch of every epoch"
-            )
+            self._say(_NO_EPOCH)
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not self._gradients or not losses or closure is not None:
             return  # the gradients are not the method's, or are made inside the step
         if not adjusted:
-            self._say(
-                "was not asked to change this step's gradients: call method.adjust_gradients() "
-                "after backward, before optimizer.step()"
-            )
+            self._say(_NO_GRADIENTS)
         # once may be a step that a scaler has left out, of which the optimizer is not told
         often, self._often = self._often, adjusted > 1
         if often and self._often:
@@ -122,7 +154,7 @@ class Calls:
             logger.warning("%s %s", self._method, what)
 
 
-def needs_of(method: object, base: type) -> tuple[bool, bool]:
+def needs_of(method: object, base: type) -> tuple[bool, bool, bool]:
     """Whether a method's training is another where a loop leaves out a call.
 
     Args:
@@ -130,7 +162,7 @@ def needs_of(method: object, base: type) -> tuple[bool, bool]:
         base: Joint training, whose hooks do nothing.
 
     Returns:
-        For `on_epoch_start` and for `adjust_gradients`; methods that have these hooks, or a step,
+        For `on_epoch_start`, for `adjust_gradients` and for `loss`; methods that have these hooks, or a step,
         of their own are left alone.
 
     Example:
@@ -138,15 +170,16 @@ def needs_of(method: object, base: type) -> tuple[bool, bool]:
         >>> class Clipped(Method):
         ...     def modify_gradients(self): ...
         >>> needs_of(Clipped.__new__(Clipped), Method)
-        (False, True)
+        (False, True, False)
     """
 
     def has(*hooks: str) -> bool:
         return any(getattr(type(method), hook) is not getattr(base, hook) for hook in hooks)
 
     if has("step", "on_epoch_start", "adjust_gradients"):
-        return False, False
-    return has("begin_epoch", "active", "modulation"), has("modify_gradients")
+        return False, False, False
+    by_epochs = has("begin_epoch", "active", "modulation")
+    return by_epochs, has("modify_gradients"), has("objective")
 
 
 def check_heads(method: str, heads: nn.ModuleDict | None, optimizer: Optimizer) -> None:

@@ -283,10 +283,10 @@ class SequentialPrioritization(Method):
         leading = self.schedule.active(self.epoch, rank(confidence))
         return None if leading is None else frozenset(leading)
 
-    def _needs(self) -> tuple[bool, bool]:
-        by_epochs, gradients = self.method._needs()
+    def _needs(self) -> tuple[bool, bool, bool]:
+        by_epochs, gradients, loss = self.method._needs()
         staged = any(self.schedule.tau[:-1])
-        return by_epochs or staged, gradients or staged
+        return by_epochs or staged, gradients or staged, loss
 
     def _gated(self, name: str) -> list[nn.Parameter]:
         if self.scope == "branch" or (self.scope == "auto" and self.student.has_branches):

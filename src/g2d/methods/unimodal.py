@@ -83,7 +83,17 @@ class Scores:
         return {name: total / count for name, (total, count) in self.read_sums().items()}
 
     def read_sums(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """The sums behind the scores, and of how many samples each is; begins anew likewise."""
+        """The sums behind the scores, and of how many samples each is; begins anew likewise.
+
+        Raises:
+            UserError: Nothing was collected.
+        """
+        if not self._sums:
+            raise UserError(
+                "asked to change gradients, and no loss was computed since the last time; train on "
+                "method.loss(prediction, target), and call method.adjust_gradients() once for "
+                "each optimizer step"
+            )
         sums = sum_over_ranks(torch.stack(list(self._sums.values())))
         read = {name: (pair[0], pair[1]) for name, pair in zip(self._sums, sums, strict=True)}
         self._sums = {}
