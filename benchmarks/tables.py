@@ -255,6 +255,28 @@ def difference_table(result: dict[str, Any], of: str = DEFAULT) -> str:
     return "\n".join(lines)
 
 
+def variants_table() -> str:
+    """The default on AV-MNIST with less noise, and with a third modality, beside others."""
+    variants = {
+        "−5 dB": ("default-5db.json", "avmnist5"),
+        "−8 dB": ("default-8db.json", "avmnist8"),
+        "−12 dB": ("default.json", "avmnist12"),
+        "−12 dB, two speakers": ("default-three.json", "avmnist3"),
+    }
+    labels = ("joint", "UME, fitted", DEFAULT, BLEND, "branch losses alone")
+    lines = [
+        f"| | best modality alone | {' | '.join(labels)} |",
+        f"|---|{'---:|' * (len(labels) + 1)}",
+    ]
+    for name, (file, key) in variants.items():
+        part = read(file)["data"][key]
+        rows = [part["rows"].get(label) for label in labels]
+        cells = ["–" if row is None else _spread(row["accuracy"]["test"]["fused"]) for row in rows]
+        alone = _spread(_best_alone(part)["test"])
+        lines.append(f"| {name} | {alone} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _test(row: dict[str, Any]) -> list[float]:
     values: list[float] = row["accuracy"]["test"]["fused"]["values"]
     return values
