@@ -109,6 +109,13 @@ class Reliability:
     mass: Bins
 
 
+def _side(row: Reliability) -> str:
+    """On which side a prediction is wrong about itself; nothing where the digits shown agree."""
+    if percent(row.confidence) == percent(row.accuracy):
+        return ""
+    return ": too sure" if row.confidence > row.accuracy else ": not sure enough"
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Calibration of several runs.
@@ -133,10 +140,9 @@ class Calibration:
         """Who is too sure and who not sure enough."""
         parts = []
         for row in self.rows:
-            side = "too sure" if row.confidence > row.accuracy else "not sure enough"
             parts.append(
                 f"{row.label} {row.of} {percent(row.accuracy)} right, {percent(row.confidence)} "
-                f"sure: {side}, ECE {percent(row.width.error)}"
+                f"sure{_side(row)}, ECE {percent(row.width.error)}"
             )
         return f"On {self.split}, on average: {'; '.join(parts)}."
 

@@ -57,7 +57,7 @@ def show_leaderboard(folder: Path) -> None:
             style="bold red",
         )
     for name in found["useless"]:
-        print(f"  {name} brings nothing: it has no weight in the ensemble")
+        print(f"  {name} adds nothing to the others: its weight in the ensemble is 0")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
     shares = in_shares((one["share"], one["name"]) for one in found["kept"]["members"])

@@ -65,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     rest, dotted = _take_changes(sys.argv[1:] if argv is None else argv)
+    if rest[:1] == ["doctor"]:
+        parser.error(
+            "the doctor looks at a training loop of your own, in Python (docs/doctor.md); of a "
+            "table: g2d diagnose TABLE --target COLUMN"
+        )
     arguments, changes = parser.parse_known_args(rest)
     changes += dotted
     command: Command | None = getattr(arguments, "command", None)

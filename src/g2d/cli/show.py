@@ -46,7 +46,9 @@ def show_metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> None
         [name, *(f"{values[column]:.4f}" if column in values else "-" for column in columns)]
         for name, values in metrics.items()
     ]
-    show_table(title, ["metric", *columns], rows)
+    classes = {"accuracy", "confidence"} <= set(metrics)
+    note = "confidence: mean probability of the true class" if classes else ""
+    show_table(title, ["metric", *columns], rows, note)
 
 
 def in_shares(parts: Iterable[tuple[float, str]]) -> str:

@@ -119,8 +119,8 @@ def show_floors(
     if (those := found.get("samples", samples)) < samples:
         there = found["fused_there"][metric]
         notes.append(
-            f"{floors['modality']} is in {those} of the {samples} samples; fused {metric} on these "
-            f"{there:.4f}."
+            f"Best modality alone counts the {those} of {samples} samples that have "
+            f"{floors['modality']}; the model's {metric} on these is {there:.4f}."
         )
     columns = ["floor", *(_WORDS.get(one, one) for one in metrics)]
     show_table(

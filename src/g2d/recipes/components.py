@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from g2d.engine.hidden import hidden
 from g2d.errors import UserError, require
 from g2d.recipes.plain_options import check_plain
+from g2d.wording import meant
 
 T = TypeVar("T")
 
@@ -37,16 +38,19 @@ def locate(
     Example:
         >>> locate("collections.OrderedDict", {}, "data").__name__
         'OrderedDict'
-        >>> locate("lat", {"late": "g2d.models.fusion.late.LateFusion"}, "fusion")
+        >>> locate("sum", {"late": "g2d.models.fusion.late.LateFusion"}, "fusion")
         Traceback (most recent call last):
         ...
-        g2d.errors.UserError: fusion: there is no 'lat'; known: late, or a dotted path
+        g2d.errors.UserError: fusion: there is no 'sum'; known: late, or a dotted path
     """
     path = known.get(name, name)
     module, _, attribute = path.rpartition(".")
     if not module or not all(part.isidentifier() for part in path.split(".")):
-        choices = ", ".join(sorted({*known, *others}))
-        raise UserError(f"{where}: there is no {name!r}; known: {choices}, or a dotted path")
+        choices = sorted({*known, *others})
+        raise UserError(
+            f"{where}: there is no {name!r}; known: {', '.join(choices)}, or a dotted path"
+            f"{meant(name, choices)}"
+        )
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:

@@ -8,6 +8,7 @@ from typing import cast
 
 from g2d.recipes.experiment import Experiment, Teaching
 from g2d.recipes.recipe import digest
+from g2d.wording import listed
 
 # Where and how watched a teacher is trained is not part of what it is. The number of devices is:
 # with it grow the samples of a step.
@@ -40,3 +41,14 @@ def run_name(experiment: Experiment) -> str:
     name = f"{spec.name}-{experiment.plan.label}-seed{experiment.recipe.seed}"
     hidden = cast("dict[str, str]", spec.notes.get("missing", {}))
     return "-".join([name, *hidden.get("label", "").split()])
+
+
+def runs_inside(folder: Path) -> str:
+    """Which finished runs a folder holds, as the end of a sentence; nothing where it holds none.
+
+    Example:
+        >>> runs_inside(Path("no such folder"))
+        ''
+    """
+    names = sorted(file.parent.name for file in folder.glob("*/result.json"))
+    return f"; it holds {listed(names, 4)}" if names else ""

@@ -84,9 +84,9 @@ class Taught:
         rankings = {name: rank(values) for name, values in scores.items()}
         if plan.has_stages and len(set(rankings.values())) > 1:
             logger.warning(
-                "the modalities rank differently, weakest first: %s on training data, %s on "
-                "held-out data, %s by learning speed; a teacher that memorises looks strong on the "
-                "first, one that learns late looks strong on the second; ranking by %s",
+                "the modalities rank differently, weakest first: training data: %s; held-out data: "
+                "%s; learning speed: %s. A teacher that memorises looks strong on the first, one "
+                "that learns late looks strong on the second. Used: %s",
                 *(", ".join(rankings[name]) for name in ("train", "heldout", "speed")),
                 plan.rank_by,
             )

@@ -23,6 +23,8 @@ def record_of_runs(out: Path) -> GridRecord:
     """
     found = (Run(file.parent, out=out) for file in sorted(out.glob("*/run.json")))
     runs = [run for run in found if "method" in run.about]
+    if not runs and Run(out).started:
+        raise UserError(f"{out} is one run; give the folder that holds it: g2d report {out.parent}")
     if not runs:
         raise UserError(
             f"{out} holds neither grids nor runs; train one first: g2d train RECIPE --out {out}"

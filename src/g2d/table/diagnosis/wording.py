@@ -63,7 +63,7 @@ def about(finding: Finding, share: float) -> str:
     if kind == "suppressed":
         return (
             f"{alone}; inside the jointly trained model {name} says only {inside}. So joint "
-            f"training loses {100 * (1 - finding.kept):.0f} % of what {name} could contribute: "
+            f"training loses {100 * (1 - finding.kept):.0f} % of what {name} says by itself: "
             "it is suppressed."
         )
     if kind == "kept":
