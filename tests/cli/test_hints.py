@@ -31,7 +31,7 @@ def test_a_near_miss_is_named(g2d, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    "command", [("predict", "table.csv"), ("evaluate",), ("analyse", "confidence")]
+    "command", [("predict", "--data", "table.csv"), ("evaluate",), ("analyse", "confidence")]
 )
 def test_a_folder_of_runs_is_no_run_and_says_what_it_holds(g2d, tmp_path, command):  # noqa: F811
     done = g2d("train", "avdigits", "--method", "joint", "--out", tmp_path, *SMALL)

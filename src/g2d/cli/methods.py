@@ -56,9 +56,8 @@ def _show(name: str) -> None:
     from g2d.recipes.catalog import METHODS
 
     if name not in METHODS:
-        raise UserError(
-            f"there is no method {name!r}; g2d methods lists them{meant(name, METHODS)}"
-        )
+        near = meant(name, METHODS)
+        raise UserError(f"there is no method {name!r}; g2d methods lists them{near}")
     entry = METHODS[name]
     print(f"{name}: {entry.idea}")
     print(f"  page       docs/methods/{name}.md")

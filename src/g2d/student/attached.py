@@ -165,12 +165,13 @@ class AttachedStudent(Student):
         if missing:
             if len(missing) == len(self.modalities):
                 raise UserError(
-                    "the model was not called since the last method.loss, so there are no features; "
-                    "call the attached model and give its output to method.loss right after"
+                    "the model was not called since the last method.loss, so there are no "
+                    "features; call the attached model and give its output to method.loss right "
+                    "after"
                 )
             raise UserError(
-                f"the model did not call the encoder of {missing[0]!r} since the last method.loss, so "
-                "there are no features; call it in every pass, with zeros for samples that lack "
+                f"the model did not call the encoder of {missing[0]!r} since the last method.loss, "
+                "so there are no features; call it in every pass, with zeros for samples that lack "
                 f"the modality, and give method.loss(..., present={{{missing[0]!r}: mask}})"
             )
         if isinstance(target, Batch):
