@@ -14,6 +14,7 @@ import numpy as np
 
 from g2d.benchmark.compare.statistics.critical_difference import rank_rows
 from g2d.benchmark.compare.table import Ranking
+from g2d.recipes.recipe import load_recipe
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -56,29 +57,35 @@ def accuracy_table(result: dict[str, Any], only: tuple[str, ...] | None = None) 
 def contest_table(result: dict[str, Any], pages: str = "") -> str:
     """Test accuracy of every method in percent, best first, with what was chosen for it.
 
+    A row that was run with defaults of then names the preset that they are now.
+
     Args:
         result: Of `contest.py`.
         pages: Path from where the table stands to the pages of the methods.
     """
     names = list(result["teachers"])
+    recipe = load_recipe(result["command"].split()[2])  # python benchmarks/accuracy.py RECIPE ...
+    usual = {"training.learning_rate": recipe.training["learning_rate"]}
     lines = [
-        f"| | {' | '.join(names)} | fused | fused (val) | seconds | chosen |",
-        f"|---|{'---:|' * (len(names) + 3)}---|",
+        f"| | {' | '.join(names)} | fused | fused (val) | chosen |",
+        f"|---|{'---:|' * (len(names) + 2)}---|",
     ]
     taught = [_spread(result["teachers"][name]["test"]) for name in names]
-    lines.append(f"| teachers | {' | '.join(taught)} | | | | |")
+    lines.append(f"| teachers | {' | '.join(taught)} | | | |")
     rows = result["rows"].items()
     for label, row in sorted(rows, key=lambda r: -r[1]["accuracy"]["test"]["fused"]["mean"]):
         test = row["accuracy"]["test"]
         cells = [_spread(test[name]) if name in test else "–" for name in (*names, "fused")]
-        cells += [_spread(row["accuracy"]["val"]["fused"]), f"{row['seconds']['mean']:.0f}"]
+        cells += [_spread(row["accuracy"]["val"]["fused"])]
         chosen = ", ".join(
             f"{key.removeprefix('method.').removeprefix('training.')} {_plain(value)}"
-            for key, value in row["setting"].items()
+            for key, value in {**usual, **row["setting"]}.items()
         )
         page = label.rpartition("+")[2]
         linked = f"[{label}]({pages}{page}.md)" if pages else label
-        lines.append(f"| {linked} | {' | '.join(cells)} | {chosen or 'defaults'} |")
+        linked += f" (preset {row['preset']})" if "preset" in row else ""
+        chosen = chosen if len(row["tried"]) > 1 else "–"  # one setting leaves nothing to choose
+        lines.append(f"| {linked} | {' | '.join(cells)} | {chosen} |")
     return "\n".join(lines)
 
 
