@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 .PHONY: demo test test-ci test-slow test-conformance test-timm timm-environment coverage
-.PHONY: mutants fuzz check docs format docs-figure lock clean
+.PHONY: mutants fuzz check docs format lock clean
 
 demo: .venv/installed-demo
 	$(BIN)/g2d demo

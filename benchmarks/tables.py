@@ -22,6 +22,21 @@ RESULTS = Path(__file__).parent / "results"
 DEFAULT = "loss + γ, branch"
 ALONE = "best modality alone"
 OTHERS = ("joint", "UME, fitted", ALONE, "branch losses alone", "AMCo")
+BLEND = "G²D and its teachers (blend)"
+# What the pages call rows of the results.
+NAMES = {
+    "UME, equal": "UME",
+    "UME, fitted": "fitted UME",
+    "branch losses alone": "unimodal losses alone",
+    BLEND: "G²D with its teachers (blend)",
+}
+# What the pages call the stages of a step: the results say "alone" and "joint stage".
+STAGES = {
+    " joint stage": ", all together",
+    "audio alone": "audio trained first",
+    "video alone": "video trained first",
+    "one alone": "one trained first",
+}
 
 README_ROWS = (
     "joint",
@@ -90,20 +105,19 @@ def contest_table(result: dict[str, Any], pages: str = "") -> str:
 
 
 # The columns of README's table: rows of `default.json`, by the names a reader knows.
-BLEND = "G²D and its teachers (blend)"
 SUMMARY = {
     "joint": "joint training",
-    "UME, fitted": "UME, fitted",
+    "UME, fitted": "fitted UME",
     "AMCo": "AMCo",
-    "branch losses alone": "branch losses alone",
+    "branch losses alone": "unimodal losses alone",
     "loss + γ, branch": "**G²D**",
-    BLEND: "**G²D and its teachers**",
+    BLEND: "**G²D with its teachers**",
 }
 SUMMARY_DATA = {
-    "movies": "text and numbers",
-    "leaves": "a picture and three vectors",
-    "avmnist12": "digits, seen and heard in noise",
-    "avdigits": "8 x 8 digits, seen and heard",
+    "movies": "text and numbers (movies)",
+    "leaves": "a picture and three vectors (leaves)",
+    "avmnist12": "digits, seen and heard in noise (AV-MNIST)",
+    "avdigits": "8 x 8 digits, seen and heard (AV-Digits)",
 }
 
 
@@ -131,13 +145,20 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
+def _with_stages(label: str) -> str:
+    for recorded, said in STAGES.items():
+        label = label.replace(recorded, said)
+    return label
+
+
 def step_table(result: dict[str, Any]) -> str:
     """Step time and peak memory over joint training in the engine."""
     found = result["variants"]
     lines = ["| step | time | ÷ joint | peak memory ÷ joint |", "|---|---:|---:|---:|"]
     for label, row in found.items():
         peak = row["peak_MiB"] / found[row["over"]]["peak_MiB"]
-        lines.append(f"| {label} | {row['median_ms']:.0f} ms | {row['ratio']:.2f} | {peak:.2f} |")
+        cells = [f"{row['median_ms']:.0f} ms", f"{row['ratio']:.2f}", f"{peak:.2f}"]
+        lines.append(f"| {_with_stages(label)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -234,7 +255,7 @@ def default_table(result: dict[str, Any]) -> str:
             for part in found.values()
         ]
         rank = f"{ranks[label]:.1f}" if label in ranks else ""
-        lines.append(f"| {label} | {' | '.join(cells)} | {rank} |")
+        lines.append(f"| {NAMES.get(label, label)} | {' | '.join(cells)} | {rank} |")
     gap = f"{ranked.critical_difference:.1f}"
     lines.append(f"| critical difference, 0.05 | {' | '.join(' ' for _ in found)} | {gap} |")
     return "\n".join(lines)
@@ -249,7 +270,8 @@ def difference_table(result: dict[str, Any], of: str = DEFAULT) -> str:
         result: Of `default.py`.
         of: Another row in the place of the default.
     """
-    lines = [f"| | {' | '.join(OTHERS)} |", f"|---|{'---:|' * len(OTHERS)}"]
+    others = [NAMES.get(label, label) for label in OTHERS]
+    lines = [f"| | {' | '.join(others)} |", f"|---|{'---:|' * len(OTHERS)}"]
     for name, part in result["data"].items():
         rows = part["rows"]
         own = _test(rows[of])
@@ -343,7 +365,7 @@ def gpu_step_table(result: dict[str, Any], batch: int = 256) -> str:
             ratio = f" ({row['ms'] / joint['ms']:.2f})" if row else ""
             cells.append(f"{row['ms']:.0f} ms{ratio}" if row else "–")
         peak = found[variant, "bf16"]["peak_MiB"] / 1024
-        lines.append(f"| {variant} | {' | '.join(cells)} | {peak:.1f} GiB |")
+        lines.append(f"| {_with_stages(variant)} | {' | '.join(cells)} | {peak:.1f} GiB |")
     return "\n".join(lines)
 
 

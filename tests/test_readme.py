@@ -95,12 +95,46 @@ def test_the_student_with_its_teachers_is_first_in_mean_rank(tables):
     found = tables.ranking(tables.read("default.json"))
     assert found.rows[:3] == ((tables.BLEND,), ("ARL",), ("UME, fitted",))
     first, second, third = (f"{rank:.1f}" for rank in found.ranks[:3])
-    said = (
-        f"({first}; the next are ARL with {second} and the fitted ensemble with {third}), not sig"
-    )
+    said = f"({first}; the next are ARL with {second} and fitted UME with {third}), not sig"
     assert said in " ".join(G2D_PAGE.split())
     assert len(found.rows) == 14
     assert found.ranks[-1] - found.ranks[0] < found.critical_difference
+
+
+def test_the_readme_says_who_is_ahead_of_g2d_and_by_how_much(tables):
+    """In points, by row; a lead within one standard error or below a quarter of a point is level."""
+    words = " ".join(README.split())
+    data = tables.read("default.json")["data"].values()
+
+    def leads(label):
+        found = [lead_of(tables._test(p["rows"][tables.DEFAULT]), p["rows"][label]) for p in data]
+        return ["level" if abs(m) < max(e, 0.25) else f"{m:.1f}" for m, e in found]
+
+    assert leads("joint") == ["level", "-1.5", "-5.4", "-3.6"]
+    assert "1.5, 5.4 and 3.6 points above joint training on the last three rows" in words
+    assert leads("UME, fitted") == ["level", "level", "level", "3.2"]
+    assert "fitted UME (3.2 points above G²D on the last row)" in words
+    assert leads("AMCo") == ["level", "0.9", "level", "2.4"]
+    assert "level on rows 1 and 3, 0.9 and 2.4 points above on 2 and 4" in words
+    assert leads("branch losses alone") == ["1.0", "1.6", "-2.0", "-1.7"]
+    assert "losses (1.0 and 1.6 above, 2.0 and 1.7 below)" in words
+    assert leads("ARL") == ["1.7", "1.0", "level", "-1.3"]
+    assert "(docs/methods/arl.md) (1.7 and 1.0 above, level, 1.3 below)" in words
+
+
+def test_the_readme_says_where_g2d_is_among_what_auto_compares(tables):
+    result = tables.read("own_data.json")
+    ranks = sorted(result["mean_rank"], key=lambda name: result["mean_rank"][name])
+    assert (ranks[0], ranks.index("g2d"), len(ranks)) == ("auto", 6, 9)
+    said = [
+        f"{result['mean_rank'][name]:.1f}" for name in ("g2d", "svm", "linear", "joint", "auto")
+    ]
+    words = (
+        "**On seven ordinary tables with default settings G²D by itself is seventh of nine** (mean "
+        "rank {}), behind an SVM ({}), a linear model ({}) and joint training ({}). The blend that "
+        "`g2d train` keeps there has other members, and is first ({}), not significantly"
+    )
+    assert words.format(*said) in " ".join(README.split())
 
 
 def test_rivals_on_some_data_sets_are_told_apart_as_the_page_says(tables):
