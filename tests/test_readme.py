@@ -102,7 +102,7 @@ def test_the_student_with_its_teachers_is_first_in_mean_rank(tables):
 
 
 def test_the_readme_says_who_is_ahead_of_g2d_and_by_how_much(tables):
-    """In points, by row; a lead within one standard error or below a quarter of a point is level."""
+    """In points, by row; within one standard error or a quarter of a point it is level."""
     words = " ".join(README.split())
     data = tables.read("default.json")["data"].values()
 
