@@ -73,16 +73,11 @@ def main() -> None:
     names = ("camera", "microphone")
     trained = {name: train_teacher(place, train, task) for place, name in enumerate(names)}
     teachers = g2d.OnlineTeachers(trained, task)
-    rows = torch.arange(32)
-    held_out = [g2d.Batch({"camera": c, "microphone": m}, y, rows) for c, m, y in val]
-    confidence = g2d.mean_confidence(teachers, held_out)
     for kind in ("joint training", "G2D"):
         net = Net()
         student = g2d.attach(net, {"camera": net.eyes, "microphone": net.ears})
         method = (
-            g2d.G2D(student, task, teachers, schedule=(10, 20), confidence=confidence)
-            if kind == "G2D"
-            else g2d.JointTraining(student, task)
+            g2d.G2D(student, task, teachers) if kind == "G2D" else g2d.JointTraining(student, task)
         )
         train_student(method, train)
         right = torch.cat([task.predict(net.eval()(c, m)) == y for c, m, y in val])
