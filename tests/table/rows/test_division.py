@@ -241,3 +241,14 @@ def test_validation_is_drawn_where_no_column_says_which_rows_it_has(how, drawn):
     assert one
     if how != {"group": "who"}:  # whose draws are of groups
         assert (one != other) == drawn  # what is drawn, another seed draws otherwise
+
+
+def test_a_column_that_leaves_no_row_to_test_on_is_said(caplog):
+    words = ["train"] * 8 + ["test"] * 2
+    usable = np.array([word == "train" for word in words])
+    with caplog.at_level("WARNING"):
+        divided(["a", "b"] * 5, how={"column": "part"}, part=words)
+        assert not caplog.messages
+        divided(["a", "b"] * 5, usable, how={"column": "part", "test": 0.25}, part=words)
+    (said,) = caplog.messages
+    assert said.startswith("t.csv: part leaves no usable row to test on; 25 % of its train rows")

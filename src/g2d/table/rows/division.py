@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -17,6 +18,8 @@ from g2d.table.kinds.base import whole
 from g2d.table.reading.cells import Cell, number_of
 from g2d.table.reading.dates import Written, order_of, read_date
 from g2d.table.reading.source import Table
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,11 @@ def _by_column(table: Table, target: Target, how: SplitBy, rows: NDArray[np.int6
     for row in rows.tolist():
         said[SPLIT_VALUES[str(cells[row]).lower()]].append(row)
     parts = {name: np.array(found, np.int64) for name, found in said.items()}
+    if len(parts["test"]) == 0:
+        logger.warning(
+            "%s: %s leaves no usable row to test on; %.0f %% of its train rows are drawn for that",
+            *(table.name, how.column, 100 * how.test),
+        )
     for name, share in (("test", how.test), ("val", how.val)):
         if len(parts[name]) == 0:
             rest, drawn = _draw(target, parts["train"], share, how.seed)
