@@ -78,3 +78,10 @@ def test_whatever_holds_classes_and_numbers_is_read():
     assert classes_of(pandas.Categorical(["u", "v"])).tolist() == ["u", "v"]
     assert numbers_of(pandas.Series([1, 2], dtype="Int64")).tolist() == [1.0, 2.0]
     assert numbers_of(np.array([True, False])).tolist() == [1.0, 0.0]
+
+
+def test_weights_that_leave_one_class_are_refused_by_its_name():
+    y = np.array(["old", "young"] * 20)
+    for weights, named in ((y == "old", "'old' alone"), (np.zeros(40), "no class alone")):
+        with pytest.raises(UserError, match=named):
+            g2d.G2DClassifier(HALVES).fit(X, y, np.asarray(weights, float))

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from g2d.errors import UserError
 from g2d.table.estimators.base import Estimator
-from g2d.table.estimators.targets import classes_of
+from g2d.table.estimators.targets import classes_of, weights_of
 
 
 class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
@@ -78,6 +78,13 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise UserError(f"got one class only, {self.classes_[0]!r}; expected 2 or more")
+        weights = weights_of(sample_weight, len(codes))
+        if weights is not None and len(left := np.unique(codes[weights > 0])) < 2:
+            named = ", ".join(repr(self.classes_[code].item()) for code in left) or "no class"
+            raise UserError(
+                f"sample_weight: got weights above 0 for {named} alone, expected rows of 2 classes "
+                "or more"
+            )
         self._prior = np.bincount(codes) / len(codes)
         self._fit(X, y, codes, "classification", sample_weight)
         return self
