@@ -657,3 +657,53 @@ def test_heads_that_are_not_as_wide_as_the_task_are_said(width: int) -> None:
     logits.sum().backward()
     with pytest.raises(g2d.UserError, match=about):
         doctor.watch(target % width)
+
+
+def one_step(method: g2d.Method, model: nn.Module, fit: bool = True) -> None:
+    optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+    if fit:
+        method.on_fit_start(g2d.Loop(optimizer, epochs=2))
+        method.on_epoch_start(0)
+    sound, image, target = samples()
+    method.loss(model(sound, image=image), target).backward()
+    method.adjust_gradients()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def test_given_to_a_second_method_a_student_is_as_if_attached_again() -> None:
+    weights = []
+    for again in (False, True):
+        model = net()
+        student = g2d.attach(model, model.encoders())
+        for kind in (g2d.MMPareto, g2d.OGM):
+            one_step(kind(student, TASK), model)
+            if again:
+                student = g2d.attach(model, model.encoders())
+        weights.append(list(model.parameters()))
+    assert all(torch.equal(p, q) for p, q in zip(*weights, strict=True))
+
+
+def test_a_second_method_finds_no_encoder_frozen_and_no_feature_changed() -> None:
+    model = net()
+    student = g2d.attach(model, model.encoders())
+    student.train_only({"image"})
+    student.modulate(lambda widths, size, present: dict.fromkeys(widths, torch.zeros(1, 1)))
+    sound, image, target = samples()
+    student.observe(model(sound, image=image), target)  # the widths are known now
+    expected = model.head(torch.cat([model.ears(sound), model.eyes(image)], 1))
+    assert not torch.equal(model(sound, image=image), expected)
+    one_step(g2d.JointTraining(student, TASK), model, fit=False)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    expected = model.head(torch.cat([model.ears(sound), model.eyes(image)], 1))
+    assert torch.equal(model(sound, image=image), expected)
+
+
+def test_a_second_method_does_not_make_probes_of_the_heads_that_the_first_trains() -> None:
+    model = net()
+    student = g2d.attach(model, model.encoders())
+    first = g2d.MMPareto(student, TASK)
+    optimizer = torch.optim.SGD(first.parameter_groups(), lr=0.1)
+    g2d.OGM(student, TASK)
+    with pytest.raises(g2d.UserError, match="optimizer does not hold the heads"):
+        first.on_fit_start(g2d.Loop(optimizer, epochs=2))

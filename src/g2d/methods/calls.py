@@ -33,8 +33,7 @@ class Calls:
     Args:
         method: Its name, for the warnings.
         modulation: What it does to features in train mode, as it is now.
-        needs: Whether it has to be told of every epoch, asked to change gradients, and asked for
-            a loss.
+        needs: Whether it is to be told of epochs, asked to change gradients, asked for a loss.
 
     Attributes:
         epochs: How many epochs it was told of.
@@ -163,8 +162,8 @@ def needs_of(method: object, base: type) -> tuple[bool, bool, bool]:
         base: Joint training, whose hooks do nothing.
 
     Returns:
-        For `on_epoch_start`, for `adjust_gradients` and for `loss`; methods that have these hooks,
-        or a step, of their own are left alone.
+        For `on_epoch_start`, `adjust_gradients` and `loss`; methods that have these hooks, or a
+        step, of their own are left alone.
 
     Example:
         >>> from g2d.methods.base import Method

@@ -98,12 +98,15 @@ def attach(
 
 
 def as_student(model: Student | nn.Module) -> Student:
-    """A student as it is, or one made of a model of g2d's own.
+    """A student, left by the method that trained it last, or one made of a model of g2d's own.
 
     Raises:
         UserError: It is a model that has not been attached.
     """
-    return model if isinstance(model, Student) else attach(model)
+    if not isinstance(model, Student):
+        return attach(model)
+    model.release()
+    return model
 
 
 def student_of(model: Student | nn.Module) -> Student:

@@ -14,9 +14,10 @@ from g2d.models.fusion.base import Features, Fusion, Present, kept, presence, wi
 from g2d.student.added_heads import AddedHead, AddedHeads
 from g2d.student.answering import answering
 from g2d.student.answers import UnindexedBatch, check_present, logits_of, options_of
-from g2d.student.base import Modulation, Student, evaluating, in_precision_of
+from g2d.student.base import Modulation, Student, evaluating
 from g2d.student.modulation import modulated
 from g2d.student.passes import ForwardPass, Listener, in_train_mode
+from g2d.student.precision import in_precision_of
 from g2d.student.recorder import Read, Recorder
 
 F = TypeVar("F", bound=Fusion)
@@ -95,9 +96,10 @@ class AttachedStudent(Student):
         self, outputs: int, *, detached: bool = False, own: bool = False
     ) -> None:
         """Adds heads beside the model where it was attached without."""
-        if self._added is not None and self._added.outputs == outputs:
-            self._added.detached = detached
-        elif own or self._added is not None or not self.has_unimodal_logits:
+        heads = self._added
+        if heads is not None and (heads.outputs, heads.detached) == (outputs, detached):
+            return
+        if own or self._added is not None or not self.has_unimodal_logits:
             self._added = AddedHeads(self.modalities, outputs, detached)
 
     def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:
@@ -283,6 +285,12 @@ class AttachedStudent(Student):
         self._widths = dict(state["widths"])
         if self._added is not None:
             self._added.load_state_dict(state["heads"])
+
+    def release(self) -> None:
+        """Takes the heads away too that a method has trained: the next one begins with its own."""
+        super().release()
+        if self._observed is not None:
+            self._added = self._observed = None
 
     def detach(self) -> None:
         """Takes the hooks away."""

@@ -261,19 +261,12 @@ class Student(ABC):
 
     def detach(self) -> None:
         """Leaves the model as it was found: no hooks, no frozen encoders."""
+        self.release()
+
+    def release(self) -> None:
+        """Ends what a method does to the model: no frozen encoders, no changed features."""
         self.train_only(None)
         self.modulate(None)
-
-
-def in_precision_of(module: nn.Module, value: Tensor) -> Tensor:
-    """A value as the parameters of a module are stored.
-
-    Example:
-        >>> in_precision_of(nn.Linear(2, 2).double(), torch.ones(2)).dtype
-        torch.float64
-    """
-    parameter = next(module.parameters(), None)
-    return value if parameter is None else value.to(parameter.dtype)
 
 
 @contextmanager

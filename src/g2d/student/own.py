@@ -14,9 +14,10 @@ from g2d.models.fusion.base import Features, Fusion, Present, head_readouts, pre
 from g2d.models.fusion.unimodal_heads import UnimodalHeads
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.unimodal import UnimodalModel
-from g2d.student.base import Modulation, Student, evaluating, in_precision_of
+from g2d.student.base import Modulation, Student, evaluating
 from g2d.student.modulation import FusionInput
 from g2d.student.passes import ForwardPass, Listener, in_train_mode
+from g2d.student.precision import in_precision_of
 
 F = TypeVar("F", bound=Fusion)
 
