@@ -270,8 +270,8 @@ def difference_table(result: dict[str, Any], of: str = DEFAULT) -> str:
         result: Of `default.py`.
         of: Another row in the place of the default.
     """
-    others = [NAMES.get(label, label) for label in OTHERS]
-    lines = [f"| | {' | '.join(others)} |", f"|---|{'---:|' * len(OTHERS)}"]
+    names = [NAMES.get(label, label) for label in OTHERS]
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(OTHERS)}"]
     for name, part in result["data"].items():
         rows = part["rows"]
         own = _test(rows[of])
@@ -293,10 +293,8 @@ def variants_table() -> str:
         "−12 dB, two speakers": ("default-three.json", "avmnist3"),
     }
     labels = ("joint", "UME, fitted", DEFAULT, BLEND, "branch losses alone")
-    lines = [
-        f"| | best modality alone | {' | '.join(labels)} |",
-        f"|---|{'---:|' * (len(labels) + 1)}",
-    ]
+    names = [ALONE, *(NAMES.get(label, label) for label in labels)]
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
     for name, (file, key) in variants.items():
         part = read(file)["data"][key]
         rows = [part["rows"].get(label) for label in labels]

@@ -300,6 +300,14 @@ def _steps(result, **asked):
     return [row for row in result["step"]["rows"] if plain.items() <= row.items()]
 
 
+def test_the_variants_of_avmnist_are_the_committed_ones(tables):
+    assert between("variants", G2D_PAGE) == tables.variants_table()
+    for name in ("default-5db", "default-8db", "default-three"):
+        (part,) = tables.read(f"{name}.json")["data"].values()
+        rows = part["rows"].values()
+        assert {len(row["accuracy"]["test"]["fused"]["values"]) for row in rows} == {5}
+
+
 def test_the_table_of_own_data_is_the_committed_one(tables):
     page = (ROOT / "docs" / "own-data.md").read_text()
     result = tables.read("own_data.json")
@@ -452,7 +460,10 @@ def test_the_row_of_the_preset_is_the_preset(tables):
     assert (preset["gamma"], preset["schedule"]) == (0, "halves")  # the row is of before γ
 
 
-CONTESTS = ("default.json", "default-5db.json", "default-8db.json", "released.json")
+CONTESTS = (
+    *("default.json", "default-5db.json", "default-8db.json", "default-three.json"),
+    "released.json",
+)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
