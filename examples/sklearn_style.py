@@ -27,7 +27,7 @@ def main() -> None:
 
     print(f"fused: {model.score(test, y_test):.3f} right")
     for name, said in model.predict_unimodal(test).items():
-        print(f"{name} alone: {np.mean(np.array(said) == y_test):.3f} right")
+        print(f"{name}, unimodal prediction: {np.mean(np.array(said) == y_test):.3f} right")
 
 
 if __name__ == "__main__":
