@@ -53,7 +53,7 @@ def teachers() -> g2d.OnlineTeachers:
 
 METHODS: dict[str, Callable[[g2d.Student], g2d.Method]] = {
     "joint": lambda student: g2d.JointTraining(student, TASK),
-    "ogm_ge": lambda student: g2d.OGM(student, TASK, window=(0, 1)),
+    "ogm_ge": lambda student: g2d.OGM(student, TASK, noise=True, window=(0, 1)),
     "g2d": lambda student: g2d.G2D(
         student, TASK, teachers(), (2, 2), confidence={"audio": 0.9, "video": 0.2}
     ),

@@ -36,7 +36,7 @@ def test_it_ends_in_the_weights_of_a_plain_loop(name, accumulate):
 def test_clipping_comes_after_the_methods_gradients():
     """The norm of what is stepped with is the bound, though OGM-GE adds noise before it."""
     accelerator, model = Accelerator(cpu=True), net()
-    method = g2d.OGM(model.attached(), g2d.Classification(3), window=(0, 1))
+    method = g2d.OGM(model.attached(), g2d.Classification(3), noise=True, window=(0, 1))
     prepared, optimizer = accelerator.prepare(model, sgd(method))
     loop = AcceleratedLoop(accelerator, optimizer, epochs=EPOCHS, clip_norm=1e-3)
     method.on_fit_start(loop)

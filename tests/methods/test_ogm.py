@@ -14,6 +14,7 @@ import g2d
 from g2d.methods.ogm import OGM, modulation
 from g2d.methods.window import in_window
 from g2d.models.fusion import ConcatFusion, FiLMFusion
+from g2d.recipes.catalog import METHODS
 from methods.small import NAMES, TASKS, batch, same, sgd, student, weights
 from reference import g2d as networks
 from reference import ogm as paper
@@ -159,6 +160,13 @@ def test_a_modality_that_nobody_has_is_left_out() -> None:
 def test_certainty_against_none_is_scaled_to_nothing_and_finite() -> None:
     found = modulation(tensors({"sound": 1.0, "image": 0.0}), 0.5)
     assert found == {"sound": 0, "image": 1}
+
+
+def test_noise_is_asked_for_by_name():
+    """As `--method ogm` and `--method ogm_ge` have it."""
+    assert OGM(student(NAMES[:2], 4), CLASSES).noise is False
+    assert METHODS["ogm"].options == {"noise": False}
+    assert METHODS["ogm_ge"].options == {"noise": True}
 
 
 # --- the noise ------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ Scope = Literal["encoder", "conv4d"]
 
 
 class OGM(Method):
-    """Scales down the gradient of the dominant modality in each step; with `noise`, OGM-GE.
+    """Scales down the gradient of the dominant modality in each step; with `noise=True`, OGM-GE.
 
     g_m ← κ_m g_m, and with the noise of GE g_m ← κ_m g_m + N(0, std(g_m)²).
 
@@ -64,7 +64,7 @@ class OGM(Method):
         student: Student | nn.Module,
         task: Task,
         *,
-        noise: bool = True,
+        noise: bool = False,
         alpha: float = 0.3,
         window: tuple[float, float] = (0.0, 0.5),
         modulated: Scope = "encoder",
