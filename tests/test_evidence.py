@@ -90,6 +90,11 @@ def test_what_is_done_is_not_done_again(out, capsys):
     pytest.importorskip("espeakng_loader")
     words = ["--on", "avdigits", "--epochs", "2", "--seeds", "0", "--out", str(out), *SMALL]
     assert main(["compare", "table4", *words]) == 0
-    capsys.readouterr()
-    assert main(["compare", "table4", *words]) == 0
-    assert "jobs to do" not in capsys.readouterr().err.replace("0 jobs to do", "")
+    said = capsys.readouterr()
+    (line,) = [line for line in said.err.splitlines() if "--as paper" in line]
+    assert "Eq. 2 as it is printed" in line
+    assert "paper's numbers beside both" not in " ".join(said.out.split())
+    assert main(["compare", "table4", "--as", "printed", *words]) == 0
+    said = capsys.readouterr()
+    assert "--as" not in said.err
+    assert "jobs to do" not in said.err.replace("0 jobs to do", "")

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from g2d.benchmark.compare.record import GridRecord
     from g2d.runs.trust import Trust
 
+_PRINTED = (
+    "its rows of G²D have the paper's loss with Eq. 2 as it is printed, and stages (--as printed); "
+    "--as paper, --as released and --as default have another"
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
@@ -31,8 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as",
         dest="reading",
-        choices=("paper", "released", "default"),
-        help="every row with the paper's options, those of the released code, or g2d's defaults",
+        choices=("printed", "paper", "released", "default"),
+        help="printed (when not given): the grid as written, where G²D has the paper's loss with "
+        "Eq. 2 as it is printed, and stages; paper: every row with the paper's options; released: "
+        "with those of the released code; default: with g2d's defaults",
     )
     parser.add_argument("--seeds", nargs="+", type=int, help="in place of the grid's")
     parser.add_argument("--epochs", type=int, help="of training; schedules keep their shares")
@@ -108,6 +115,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if not cells:
         raise UserError(f"grid {grid.name}: nothing of it can be run on these data")
     check_grid(grid, cells)
+    if arguments.reading is None and _has_printed_rows(grid):
+        print(_PRINTED, file=sys.stderr)
     record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]), left_out)
     jobs = plan_jobs(cells, arguments.out)
     launcher, watch = place(arguments, arguments.out, options)
@@ -119,6 +128,15 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         run_jobs(jobs, launcher, watch, done)
     trust = arguments.trust or named_by(cell.recipe for cell in cells)
     _show(record, arguments.out, trust)
+
+
+def _has_printed_rows(grid: Grid) -> bool:
+    """Whether it is one of the paper's, with rows of G²D that have the preset `printed`."""
+    of_paper = grid.paper is not None or grid.figure is not None
+    methods = [cell.recipe.method for cell in grid.cells()]
+    return of_paper and any(
+        not isinstance(method, str) and method.get("preset") == "printed" for method in methods
+    )
 
 
 def _show(record: GridRecord, out: Path, trust: Trust) -> None:
@@ -138,7 +156,7 @@ def _recorded(arguments: argparse.Namespace, changes: list[str]) -> GridRecord:
     from g2d.engine.names import check_file_name
 
     name = Path(arguments.grid).stem if arguments.name is None else arguments.name
-    if arguments.reading is not None and arguments.name is None:
+    if arguments.reading not in (None, "printed") and arguments.name is None:
         name = f"{name}-{arguments.reading}"
     check_file_name(name, "--name")
     if changes or arguments.on or arguments.seeds or arguments.epochs:

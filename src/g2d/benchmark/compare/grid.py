@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from g2d.benchmark.compare.cell import Cell
 from g2d.benchmark.compare.epochs import scaled, with_scaled_steps
@@ -155,14 +155,18 @@ class Grid:
             return replace(self, common=(*self.common, ("training.epochs", epochs)))
         return replace(self, scale=epochs / self.epochs)
 
-    def read_as(self, reading: Reading) -> Grid:
+    def read_as(self, reading: Reading | Literal["printed"]) -> Grid:
         """The same grid, its rows with the paper's options, the released code's, or the defaults.
+
+        As `printed` it is the grid itself.
 
         Raises:
             UserError: It is not of the paper.
         """
         if self.paper is None and self.figure is None:
             raise UserError(f"--as {reading}: grid {self.name} is not one of the paper's")
+        if reading == "printed":
+            return self
         name, title = f"{self.name}-{reading}", f"{self.title}, as {reading}"
         return replace(self, name=name, title=title, reading=reading)
 

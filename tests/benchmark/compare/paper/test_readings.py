@@ -141,6 +141,7 @@ def test_a_preset_that_a_row_has_not_is_refused_before_anything_is_trained() -> 
 
 def test_a_grid_of_ones_own_has_no_readings() -> None:
     grid = read_grid("table4")
+    assert grid.read_as("printed") == grid
     with pytest.raises(UserError, match="not one of the paper's"):
         type(grid)("mine", "Mine", grid.axes).read_as("paper")
 
