@@ -283,3 +283,31 @@ def test_a_scaled_loss_is_refused(enabled: bool) -> None:
         return
     with pytest.raises(g2d.UserError, match=r"got a loss multiplied by 65536, .* leave the scaler"):
         method.adjust_gradients()
+
+
+@pytest.mark.parametrize("none", [True, False])
+def test_gradients_that_somebody_keeps_stay_as_they_are(none: bool) -> None:
+    """And cleared by zeros they are no memory that the next step's are written into."""
+    weights = []
+    for cleared in (True, none):
+        torch.manual_seed(0)
+        net = nn.ModuleDict({"sound": nn.Linear(3, 4), "image": nn.Linear(5, 4)})
+        net["head"] = nn.Linear(8, 2)
+        net.forward = lambda s, i, net=net: net["head"](  # type: ignore[method-assign]
+            torch.cat([net["sound"](s), net["image"](i)], 1)
+        )
+        student = g2d.attach(net, {"sound": net["sound"], "image": net["image"]})
+        method = g2d.MMPareto(student, g2d.Classification(2))
+        optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        kept = []
+        for _ in range(3):
+            logits = net(torch.randn(6, 3), torch.randn(6, 5))
+            method.loss(logits, torch.tensor([0, 1, 0, 1, 0, 1])).backward()
+            method.adjust_gradients()
+            kept.append((net["sound"].weight.grad, net["sound"].weight.grad.clone()))
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=cleared)
+        if cleared:
+            assert all(torch.equal(held, then) for held, then in kept)
+        weights.append(list(net.parameters()))
+    assert all(torch.equal(p, q) for p, q in zip(*weights, strict=True))

@@ -77,7 +77,7 @@ class MMPareto(Method):
         self.gamma = gamma
         self.weight = weight
         self.rescale: Rescale = rescale
-        self._buffers: dict[str, Tensor] = {}
+        self._buffer = torch.empty(0)
         self._unimodal: Gradients | None = None
         self._factor: Tensor | None = None
         self._checked = False
@@ -145,7 +145,6 @@ class MMPareto(Method):
                     [parameters[i] for i in own],
                     [fused[i] for i in own],
                     [unimodal[i] for i in own],
-                    name,
                 )
                 for i, gradient in zip(own, found, strict=True):
                     fused[i], unimodal[i] = gradient, None
@@ -161,13 +160,14 @@ class MMPareto(Method):
         self._unimodal = gradients if before is None else gates.added(before, gradients)
 
     def _reconciled(
-        self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients, name: str = ""
+        self, tensors: Sequence[Tensor], fused: Gradients, unimodal: Gradients
     ) -> list[Tensor]:
-        """γ λ d of an encoder, tensor by tensor; it lives until the next step."""
+        """γ λ d of an encoder, tensor by tensor."""
         sizes = [tensor.numel() for tensor in tensors]
-        # copies, so that what follows may write into them
-        g_f = _flat(tensors, fused, self._buffer(f"fused {name}", sum(sizes), tensors[0]))
-        g_u = _flat(tensors, unimodal, self._buffer("unimodal", sum(sizes), tensors[0]))
+        # copies, so that what follows may write into them; the first becomes the gradients, which
+        # whoever keeps them finds unchanged
+        g_f = _flat(tensors, fused)
+        g_u = _flat(tensors, unimodal, self._room(sum(sizes), tensors[0]))
         parts = g_f.split(sizes), g_u.split(sizes)
         if self.rescale == "per_encoder":
             mmpareto_gradient(g_f, g_u, self.gamma, out=g_f)
@@ -177,12 +177,11 @@ class MMPareto(Method):
                 mmpareto_gradient(f, u, self.gamma, whole, out=f)
         return [_back(part, tensor) for part, tensor in zip(parts[0], tensors, strict=True)]
 
-    def _buffer(self, use: str, size: int, like: Tensor) -> Tensor:
+    def _room(self, size: int, like: Tensor) -> Tensor:
         """Memory that is kept: asking for as much anew takes longer than what is done in it."""
-        buffer = self._buffers.get(use)
-        if buffer is None or buffer.numel() < size or _kind(buffer) != _kind(like):
-            buffer = self._buffers[use] = torch.empty(size, dtype=like.dtype, device=like.device)
-        return buffer[:size]
+        if self._buffer.numel() < size or _kind(self._buffer) != _kind(like):
+            self._buffer = torch.empty(size, dtype=like.dtype, device=like.device)
+        return self._buffer[:size]
 
 
 class _Apart(torch.autograd.Function):
@@ -203,7 +202,7 @@ def _kind(tensor: Tensor) -> tuple[torch.dtype, torch.device]:
     return tensor.dtype, tensor.device
 
 
-def _flat(shapes: Sequence[Tensor], gradients: Gradients, buffer: Tensor) -> Tensor:
+def _flat(shapes: Sequence[Tensor], gradients: Gradients, buffer: Tensor | None = None) -> Tensor:
     """One vector; zeros where the loss does not reach."""
     pairs = zip(shapes, gradients, strict=True)
     parts = [
