@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections import OrderedDict
 from typing import Any
 
@@ -614,6 +615,42 @@ def test_a_copy_is_made_after_a_loss_and_records_nothing() -> None:
     feature = outputs.features["sound"]
     average.module(torch.zeros(2, 4), image=torch.zeros(2, 5))
     assert student.observe(outputs.logits, target)[0].features["sound"] is feature
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_model_is_saved_whole_and_is_not_attached_when_it_is_loaded(
+    own: bool, masks: bool
+) -> None:
+    sound, image, target = samples()
+    student: Any = net()
+    if own:
+        encoders = {"sound": nn.Linear(4, 6), "image": nn.Linear(5, 8)}
+        student = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 6, "image": 8}, 3))
+    else:
+        student = g2d.attach(student, student.encoders())
+    method = (g2d.AMCo if masks else g2d.OGM)(student, TASK)
+    model, inputs = method.student.net, {"sound": sound, "image": image}
+    method.on_fit_start(g2d.Loop(torch.optim.SGD(method.parameter_groups(), 0.1), epochs=2))
+    for epoch in range(2):
+        method.on_epoch_start(epoch)
+        batch = g2d.Batch(inputs, target, torch.arange(6))
+        answer = model(batch) if own else model(**inputs)
+        method.loss(answer, batch if own else target).backward()
+        method.adjust_gradients()
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    assert all(torch.equal(loaded.state_dict()[k], v) for k, v in model.state_dict().items())
+    model.eval()
+    loaded.eval()
+    with torch.no_grad():
+        found, expected = (one(batch).logits if own else one(**inputs) for one in (loaded, model))
+    assert torch.equal(found, expected)
+    again = g2d.attach(loaded) if own else g2d.attach(loaded.train(), loaded.encoders())
+    outputs, _ = again.observe(loaded(batch) if own else loaded(**inputs), batch if own else target)
+    assert set(outputs.features) == set(inputs)
 
 
 def test_who_is_present_is_named_and_counted() -> None:

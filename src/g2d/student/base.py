@@ -259,6 +259,10 @@ class Student(ABC):
     def __deepcopy__(self, memo: dict[int, Any]) -> None:  # noqa: B027 - never to be replaced
         """A copy of a model (an average of weights, say) is not attached."""
 
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """A model that is saved whole is not, either."""
+        return type(None), ()
+
     def detach(self) -> None:
         """Leaves the model as it was found: no hooks, no frozen encoders."""
         self.release()

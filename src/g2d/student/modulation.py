@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -38,9 +39,11 @@ class FusionInput:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FusionInput:
         """Of a copy of the model, which is not trained by the method: one that changes nothing."""
-        inert = object.__new__(FusionInput)
-        inert.modulation, inert._given, inert._hooks = _no_change, (), ()
-        return inert
+        return _inert()
+
+    def __reduce__(self) -> tuple[Callable[[], FusionInput], tuple[()]]:
+        """Of a model that is saved whole, likewise."""
+        return _inert, ()
 
     def _before(self, fusion: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if not fusion.training:
@@ -66,6 +69,12 @@ class FusionInput:
         unimodal = fusion.forward(*self._given)[1]
         self._given = ()
         return answer[0], unimodal
+
+
+def _inert() -> FusionInput:
+    inert = object.__new__(FusionInput)
+    inert.modulation, inert._given, inert._hooks = _no_change, (), ()
+    return inert
 
 
 def _no_change(*_: Any) -> Features:

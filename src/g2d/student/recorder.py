@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,11 +64,11 @@ class Recorder:
         ]
         for name, modules in encoders.items():
             self._hooks += [
-                modules[0].register_forward_pre_hook(self._given(name), with_kwargs=True),
-                modules[-1].register_forward_hook(self._gave(name)),
+                modules[0].register_forward_pre_hook(partial(self._given, name), with_kwargs=True),
+                modules[-1].register_forward_hook(partial(self._gave, name)),
             ]
         for name, head in heads.items():
-            self._hooks.append(head.register_forward_hook(self._said(name)))
+            self._hooks.append(head.register_forward_hook(partial(self._said, name)))
 
     def remove(self) -> None:
         """Takes the hooks away and forgets the last pass."""
@@ -92,9 +93,11 @@ class Recorder:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
         """Of a copy of the model, which is not attached: one that records nothing."""
-        inert = object.__new__(Recorder)
-        inert._muted, inert._recording = True, False
-        return inert
+        return _inert()
+
+    def __reduce__(self) -> tuple[Callable[[], Recorder], tuple[()]]:
+        """Of a model that is saved whole, likewise."""
+        return _inert, ()
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -182,41 +185,37 @@ class Recorder:
             for listener in self._listeners:
                 listener(output)
 
-    def _given(self, name: str) -> Callable[..., None]:
-        def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if not self._listening:
-                return
-            if name in self.inputs:
-                raise UserError(
-                    f"the encoder of {name!r} was called twice in one forward pass, and its "
-                    "feature would be that of the last call alone; attach a module that is called "
-                    "once and returns the feature of all"
-                )
-            single = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
-            given = args[0] if single else Call(args, kwargs)
-            self._inputs.given(name, given)
+    def _given(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if not self._listening:
+            return
+        if name in self.inputs:
+            raise UserError(
+                f"the encoder of {name!r} was called twice in one forward pass, and its "
+                "feature would be that of the last call alone; attach a module that is called "
+                "once and returns the feature of all"
+            )
+        single = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
+        given = args[0] if single else Call(args, kwargs)
+        self._inputs.given(name, given)
 
-        return record
-
-    def _gave(self, name: str) -> Callable[..., Any]:
-        def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-            changing = self.change is not None and not self._muted and in_train_mode(self._net)
-            if changing and in_backward():
-                raise UserError(
-                    f"this method changes features on their way, and the encoder of {name!r} is "
-                    "computed again in the backward pass, without that; take the checkpoint off"
-                )
-            if not self._listening:
-                return None
-            feature = self.read(name, output)
-            self.features[name], self.raw[name] = feature, output
-            self._freshness.gave(name, feature)
-            self._inputs.returned(name)
-            if self.change is None or not changing:
-                return None
-            return self.put(name, self.change(name, feature))
-
-        return record
+    def _gave(self, name: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        changing = self.change is not None and not self._muted and in_train_mode(self._net)
+        if changing and in_backward():
+            raise UserError(
+                f"this method changes features on their way, and the encoder of {name!r} is "
+                "computed again in the backward pass, without that; take the checkpoint off"
+            )
+        if not self._listening:
+            return None
+        feature = self.read(name, output)
+        self.features[name], self.raw[name] = feature, output
+        self._freshness.gave(name, feature)
+        self._inputs.returned(name)
+        if self.change is None or not changing:
+            return None
+        return self.put(name, self.change(name, feature))
 
     def put(self, name: str, feature: Tensor) -> Any:
         """What the encoder would have returned with another feature.
@@ -232,12 +231,15 @@ class Recorder:
             )
         return feature
 
-    def _said(self, name: str) -> Callable[..., None]:
-        def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-            if self._listening and isinstance(output, Tensor):
-                self.logits[name] = output
+    def _said(self, name: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if self._listening and isinstance(output, Tensor):
+            self.logits[name] = output
 
-        return record
+
+def _inert() -> Recorder:
+    recorder = object.__new__(Recorder)
+    recorder._muted, recorder._recording, recorder.change = True, False, None
+    return recorder
 
 
 def _kind(value: Any) -> str:
