@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from g2d.table.columns.schema import infer, make_kinds
 from g2d.table.columns.targets import Target, TaskName, read_target
 from g2d.table.inspection.looks import opened, shortened, unlabelled
 from g2d.table.inspection.names import alike_names, rare_classes
-from g2d.table.inspection.odd_numbers import placeholders_in, total_row
+from g2d.table.inspection.odd_numbers import placeholders_in, total_row, values_of
 from g2d.table.inspection.offers import offers_for
 from g2d.table.inspection.suspects import copies_in, groups_in, twins_of
 from g2d.table.kinds import Kind, Tabular
@@ -50,11 +50,14 @@ def inspect_table(
     found = infer(table, target)
     kinds = make_kinds(found.modalities)
     used = [column for kind in kinds.values() for column in kind.columns]
+    held = _held(kinds, table)
+    told = [pair for columns in held.values() for pair in columns.items()]
+    numbers = [column for column, what in told if what in ("number", "one of a vector")]
     suspects = [
         *twins_of(table, used, target, answer),
         *groups_in(table, target, found.split),
         *copies_in(table, kinds),
-        *_odd_numbers(table, kinds, target, answer),
+        *_odd_numbers(table, numbers, target, answer),
     ]
     offers = offers_for(answer, table.column(target), target)
     written = [reading_note(column, reading) for column, reading in readings.items()]
@@ -78,7 +81,7 @@ def inspect_table(
         said = f"{name}: {kind.name} in {_columns(kind.columns)}"
         notes.append(said + (f", empty in {share(empty, len(table))} rows" if empty else ""))
     notes += written
-    notes += [*_dates_in_doubt(table, kinds), *_names_in_doubt(table, kinds)]
+    notes += _in_doubt(table, held)
     notes += [*opened(table, kinds), *shortened(table, kinds), *suspects]
     notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
     if answer.unusable:
@@ -112,50 +115,45 @@ def inspect_table(
     return recipe, notes
 
 
-def _odd_numbers(table: Table, kinds: Mapping[str, Kind], target: str, answer: Target) -> list[str]:
+def _odd_numbers(table: Table, numbers: Sequence[str], target: str, answer: Target) -> list[str]:
     """Numbers that are none, among inputs and as the target, in sentences."""
-    numbers = [name for kind in kinds.values() for name in _columns_of(kind, table, "number")]
-    numbers += [target] if answer.task == "regression" else []
+    values = values_of(table, [*numbers, target] if answer.task == "regression" else numbers)
     ends_well = len(table) - 1 not in answer.unusable  # else the last row is left out anyway
-    totals = total_row(table, numbers) if ends_well else []
-    return [*placeholders_in(table, numbers), *totals]
+    totals = total_row(values) if ends_well else []
+    return [*placeholders_in(values), *totals]
 
 
-def _columns_of(kind: Kind, table: Table, what: str) -> list[str]:
-    """The columns of a modality that hold numbers, categories or dates."""
-    if isinstance(kind, Tabular):
-        given = kind.options["types"]
-        told = {
-            name: given.get(name) or kind_of_column(table.column(name)) for name in kind.columns
-        }
-        return [name for name, found in told.items() if found == what]
-    block = kind.name == "features" and len(kind.columns) > 1
-    return list(kind.columns) if block and what == "number" else []
-
-
-def _names_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
-    """Categories of which several values may be one, in sentences."""
-    names = [name for kind in kinds.values() for name in _columns_of(kind, table, "category")]
-    return [note for name in names for note in alike_names(table.column(name), name)]
-
-
-def _dates_in_doubt(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
-    """Columns whose values do not tell day from month, or dates from numbers, in sentences."""
-    notes = []
+def _held(kinds: Mapping[str, Kind], table: Table) -> dict[str, dict[str, str]]:
+    """What each column of numbers, categories and dates holds, by modality."""
+    held: dict[str, dict[str, str]] = {}
     for name, kind in kinds.items():
-        if not isinstance(kind, Tabular):
-            continue
-        for column in kind.columns:
+        if isinstance(kind, Tabular):
+            given = kind.options["types"]
+            held[name] = {c: given.get(c) or kind_of_column(table.column(c)) for c in kind.columns}
+        elif kind.name == "features" and len(kind.columns) > 1:
+            held[name] = dict.fromkeys(kind.columns, "one of a vector")
+    return held
+
+
+def _in_doubt(table: Table, held: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Columns that can be read in two ways, in sentences.
+
+    Dates that do not tell day from month, numbers that look like dates, and categories of which
+    several values may be one.
+    """
+    notes = []
+    for name, columns in held.items():
+        for column, what in columns.items():
             cells = table.column(column)
-            order = order_of(cells)
-            if order.unsure and kind_of_column(cells) == "date":
-                notes.append(f"{name}: {unsure_note(column, order.unsure)}")
-        for column in _columns_of(kind, table, "number"):
-            if date := compact_dates(table.column(column)):
+            if what == "date" and (unsure := order_of(cells).unsure):
+                notes.append(f"{name}: {unsure_note(column, unsure)}")
+            elif what == "number" and (date := compact_dates(cells)):
                 notes.append(
                     f"{name}: {column} is read as numbers and looks like dates ({date}); types: "
                     f"{{{column}: date}} reads it so"
                 )
+            elif what == "category":
+                notes += alike_names(cells, column)
     return notes
 
 

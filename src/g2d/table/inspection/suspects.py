@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from g2d.table.columns.targets import Target
 from g2d.table.kinds import Kind
 from g2d.table.kinds.base import share
-from g2d.table.reading.cells import Cell, number_of
+from g2d.table.reading.cells import Cell, number_of, numbers_of
 from g2d.table.reading.source import Table
 from g2d.table.rows.options import copies
 
@@ -66,7 +66,8 @@ def _renamed(cells: Sequence[Cell], labels: NDArray[np.generic], usable: NDArray
 
 
 def _told(cells: Sequence[Cell], values: NDArray[np.generic], usable: NDArray[np.bool_]) -> bool:
-    numbers = np.array([number_of(cell) for cell in cells])
+    quick = numbers_of(cells)
+    numbers = np.array([number_of(cell) for cell in cells] if quick is None else quick)
     known = np.isfinite(numbers) & usable
     if known.sum() < max(20, 0.5 * usable.sum()):
         return False

@@ -49,8 +49,9 @@ def compact_dates(cells: Sequence[Cell]) -> str:
         >>> compact_dates(["20240131", None, "20231201"]), compact_dates(["20240131", "99"])
         ('20240131', '')
     """
-    there = [cell for cell in cells if cell is not None]
-    return there[0] if there and all(map(_COMPACT.fullmatch, there)) else ""
+    there = (cell for cell in cells if cell is not None)
+    first = next(there, "")
+    return first if _COMPACT.fullmatch(first) and all(map(_COMPACT.fullmatch, there)) else ""
 
 
 def unread_dates(cells: Sequence[str], enough: float) -> str:
