@@ -208,10 +208,6 @@ def _flat(shapes: Sequence[Tensor], gradients: Gradients, buffer: Tensor | None 
     parts = [
         (torch.zeros_like(p) if g is None else g).permute(_order(p)).reshape(-1) for p, g in pairs
     ]
-    memory = buffer.untyped_storage().data_ptr()
-    if any(part.untyped_storage().data_ptr() == memory for part in parts):
-        # gradients of the last step that were set to zero, and not removed, lie in the buffer
-        parts = [part.clone() for part in parts]
     return torch.cat(parts, out=buffer)
 
 
