@@ -6,6 +6,7 @@ python benchmarks/tables.py
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ NAMES = {
 # What the pages call the stages of a step: the results say "alone" and "joint stage".
 STAGES = {
     " joint stage": ", all together",
-    "audio alone": "audio trained first",
-    "video alone": "video trained first",
-    "one alone": "one trained first",
+    "audio alone": "only audio trained",
+    "video alone": "only video trained",
+    "one alone": "only one trained",
 }
 
 README_ROWS = (
@@ -170,7 +171,9 @@ def methods_table(result: dict[str, Any]) -> str:
     for label in labels:
         rows = [found["steps"].get(label) for found in setups.values()]
         cells = ["–" if row is None else f"{row['ratio']:.2f}" for row in rows]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
+        said = re.sub(r"^(g2d|.*\+smp): joint$", r"\1: all together", label)
+        said = re.sub(r": (\w+) alone$", r": only \1 trained", said)
+        lines.append(f"| {said} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
