@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +34,20 @@ class PartlyDoneError(UserError):
 
 class DivergedError(UserError):
     """The loss of a training is no number any more."""
+
+
+class UnknownKeyError(UserError):
+    """A recipe has a key on its top level that there is not.
+
+    Args:
+        key: The key.
+        known: Those that there are.
+        method: Of the recipe, as it names it; `None` where it does not.
+    """
+
+    def __init__(self, key: str, known: tuple[str, ...], method: Any) -> None:
+        super().__init__(f"{key}: no such key in a recipe; known: {', '.join(known)}")
+        self.key, self.known, self.method = key, known, method
 
 
 class LackingNameError(UserError, AttributeError):
@@ -100,6 +115,24 @@ def require(module: str, extra: str) -> ModuleType:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise UserError(f"{error.name} is not installed; run: {install_command(extra)}") from None
+
+
+def check_mapping(name: str, value: object, such_as: str) -> None:
+    """Refuses what does not say which modality each of its parts is for, such as a list.
+
+    Raises:
+        UserError: It is no mapping.
+
+    Example:
+        >>> check_mapping("widths", [1, 2], "'sound': 32")
+        Traceback (most recent call last):
+        ...
+        g2d.errors.UserError: widths: got a list, expected a mapping such as {'sound': 32}
+    """
+    if not isinstance(value, Mapping):
+        raise UserError(
+            f"{name}: got a {type(value).__name__}, expected a mapping such as {{{such_as}}}"
+        )
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

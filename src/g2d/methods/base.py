@@ -17,7 +17,7 @@ from g2d.methods.loop import Loop
 from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
 from g2d.student.base import Modulation, Student
-from g2d.tasks import Task
+from g2d.tasks import Task, check_is_task
 from g2d.wording import listed
 
 
@@ -106,6 +106,7 @@ class Method:
         Raises:
             UserError: It is not.
         """
+        check_is_task(task)
         if not isinstance(task, cls.tasks):
             raise UserError(
                 f"{cls.__name__} is defined for {listed(kind.__name__ for kind in cls.tasks)}, got "
@@ -167,8 +168,7 @@ class Method:
             present: For every modality that can be missing, a bool `(B,)`.
 
         Raises:
-            UserError: The answer cannot be read or is not of the task's width, or the method takes
-                steps of its own.
+            UserError: The answer cannot be read or has another width, or steps are its own.
         """
         outputs, batch = self.student.observe(prediction, target, index, present)
         check_widths(self.task, outputs.logits, outputs.unimodal, len(batch))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_mapping
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.names import check_names
 from g2d.models.unimodal import UnimodalModel
@@ -87,6 +87,12 @@ def attach(
             f"{type(net).__name__} does not say which of its modules encode which modality; give "
             'them: g2d.attach(net, encoders={"sound": net.sound_encoder, ...})'
         )
+    for what, given, such_as in (
+        ("encoders", encoders, "'sound': net.sound_encoder"),
+        ("heads", heads or {}, "'sound': net.sound_head"),
+        ("features", features or {}, "'sound': lambda answer: answer[0]"),
+    ):
+        check_mapping(what, given, such_as)
     check_names(encoders)
     chains = {
         name: [encoder] if isinstance(encoder, nn.Module) else list(encoder)

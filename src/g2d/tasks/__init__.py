@@ -8,12 +8,12 @@ float32 whatever precision the model runs in.
 from __future__ import annotations
 
 from g2d.errors import UserError
-from g2d.tasks.base import Task
+from g2d.tasks.base import Task, check_is_task
 from g2d.tasks.classification import Classification
 from g2d.tasks.multilabel import MultiLabel
 from g2d.tasks.regression import Regression
 
-__all__ = ["Classification", "MultiLabel", "Regression", "Task", "task_from"]
+__all__ = ["Classification", "MultiLabel", "Regression", "Task", "check_is_task", "task_from"]
 
 
 def task_from(description: dict[str, object]) -> Task:

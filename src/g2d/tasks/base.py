@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from g2d.errors import UserError
+
 
 class Task(ABC):
     """A kind of target, and all that follows from it.
@@ -91,6 +93,35 @@ class Task(ABC):
         if best is None or best != best:  # nothing yet, or nan
             return True
         return candidate > best if self.higher_is_better else candidate < best
+
+
+def described(value: Tensor) -> str:
+    """Type and shape of a tensor, for messages.
+
+    Example:
+        >>> described(torch.ones(4, 2))
+        'float32 (4, 2)'
+    """
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+
+
+def check_is_task(task: object) -> None:
+    """Refuses what is no task, such as a number of classes.
+
+    Raises:
+        UserError: It is none.
+
+    Example:
+        >>> check_is_task(3)
+        Traceback (most recent call last):
+        g2d.errors.UserError: task: got int, expected a task, such as g2d.Classification(3)
+    """
+    if not isinstance(task, Task):
+        classes = task if isinstance(task, int) and task > 1 else 5
+        raise UserError(
+            f"task: got {type(task).__name__}, expected a task, such as "
+            f"g2d.Classification({classes})"
+        )
 
 
 def at_least_float32(value: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from g2d.errors import UserError, check_choice
-from g2d.tasks.base import Task, at_least_float32
+from g2d.tasks.base import Task, at_least_float32, described
 
 Selects = Literal["accuracy", "uar", "macro_f1", "mae"]
 # Thresholds that are tried.
@@ -84,16 +84,20 @@ class Classification(Task):
         """Cross-entropy, weighted by class where weights were given."""
         if self.weights is not None:
             return self.losses(logits, target).mean()
-        return F.cross_entropy(at_least_float32(logits), target)
+        return F.cross_entropy(at_least_float32(logits), _indices(target))
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy of each sample."""
         weights = None if self.weights is None else self.weights.to(logits.device)
-        return F.cross_entropy(at_least_float32(logits), target, weights, reduction="none")
+        return F.cross_entropy(
+            at_least_float32(logits), _indices(target), weights, reduction="none"
+        )
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
         """Softmax probability of the true class, Eq. 5."""
-        return at_least_float32(logits).softmax(dim=1).gather(1, target[:, None]).squeeze(1)
+        return (
+            at_least_float32(logits).softmax(dim=1).gather(1, _indices(target)[:, None]).squeeze(1)
+        )
 
     def constant(self, target: Tensor) -> Tensor:
         """The logarithms of the class frequencies."""
@@ -204,6 +208,16 @@ class Classification(Task):
         if self.threshold is not None:
             said["threshold"] = self.threshold
         return said
+
+
+def _indices(target: Tensor) -> Tensor:
+    """The targets, known to be class indices by shape and type alone: values are not looked at."""
+    if target.ndim != 1 or target.dtype not in (torch.int64, torch.uint8):
+        use = "argmax(dim=1)" if target.ndim == 2 and target.shape[1] > 1 else "flatten().long()"
+        raise UserError(
+            f"target: got {described(target)}, expected class indices (B,), such as target.{use}"
+        )
+    return target
 
 
 def _macro_f1(right: Tensor, seen: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.tasks.base import Task
+from g2d.tasks.base import Task, described
 
 
 class MultiLabel(Task):
@@ -42,17 +42,27 @@ class MultiLabel(Task):
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Binary cross-entropy, the mean over samples and labels."""
-        return F.binary_cross_entropy_with_logits(logits.float(), target.float())
+        return F.binary_cross_entropy_with_logits(logits.float(), self._bits(target))
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Binary cross-entropy of each sample, the mean over labels."""
-        each = F.binary_cross_entropy_with_logits(logits.float(), target.float(), reduction="none")
+        each = F.binary_cross_entropy_with_logits(
+            logits.float(), self._bits(target), reduction="none"
+        )
         return each.mean(dim=1)
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
         """Mean over labels of the probability of the right bit."""
         probability = logits.float().sigmoid()
-        return torch.where(target > 0.5, probability, 1 - probability).mean(dim=1)
+        return torch.where(self._bits(target) > 0.5, probability, 1 - probability).mean(dim=1)
+
+    def _bits(self, target: Tensor) -> Tensor:
+        if target.ndim != 2 or target.shape[1] != self.outputs:
+            raise UserError(
+                f"target: got {described(target)}, expected 0 or 1 for each of the labels, "
+                f"(B, {self.outputs})"
+            )
+        return target.float()
 
     def constant(self, target: Tensor) -> Tensor:
         """The frequency of every label, as a logit."""

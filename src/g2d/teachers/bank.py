@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.batch import Batch, Call
-from g2d.errors import UserError
+from g2d.errors import UserError, check_mapping
 from g2d.functional.predictions import ensemble_logits
 from g2d.models.unimodal import UnimodalModel
 from g2d.student.base import Student
@@ -129,7 +129,14 @@ class OnlineTeachers(TeacherBank):
 
     def __init__(self, models: Mapping[str, UnimodalModel | Student], task: Task) -> None:
         self._frozen: list[nn.Parameter] = []
+        check_mapping("teachers", models, "'sound': teacher")
         for name, model in models.items():
+            if not isinstance(model, UnimodalModel | Student):
+                raise UserError(
+                    f"teachers: got a {type(model).__name__} for {name!r}, expected a "
+                    "g2d.UnimodalModel, or of a model of your own "
+                    f"g2d.attach(net, {{{name!r}: net.encoder}})"
+                )
             if model.modalities != (name,):
                 raise UserError(
                     f"the teacher given for {name!r} was made for "

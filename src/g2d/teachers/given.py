@@ -15,7 +15,7 @@ def apart(teachers: TeacherBank, student: Student) -> TeacherBank:
     What was frozen before it became a teacher's, such as a backbone that both have, may be shared.
 
     Raises:
-        UserError: They share parameters that were trained.
+        UserError: They are no teachers, or share parameters that were trained.
 
     Example:
         >>> import torch, g2d
@@ -26,6 +26,11 @@ def apart(teachers: TeacherBank, student: Student) -> TeacherBank:
         Traceback (most recent call last):
         g2d.errors.UserError: the student's encoder of 'sound' has 2 parameters of a teacher, ...
     """
+    if not isinstance(teachers, TeacherBank):
+        raise UserError(
+            f"teachers: got a {type(teachers).__name__}, expected "
+            "g2d.OnlineTeachers({name: ...}, task)"
+        )
     taken = {id(parameter) for parameter in teachers.frozen_here()}
     if not taken.isdisjoint(map(id, student.parameters())):
         parts = {

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from g2d.errors import UserError
+from g2d.errors import UserError, check_mapping
 from g2d.models.names import check_names
 from g2d.models.tokens import filled_mean
 
@@ -62,6 +62,7 @@ class Fusion(nn.Module, ABC):
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
+        check_mapping("widths", widths, "'sound': 32")
         if len(widths) < self.least_modalities:
             raise UserError(
                 f"a fusion needs {self.least_modalities} modalities or more, got {list(widths)}"
