@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """Which of the known words somebody may have meant, as the end of a sentence.
-
-    Example:
-        >>> meant("G2D", ["g2d", "umt"]), meant("lat", ["late"]), meant("tree", ["late"])
-        ("; did you mean 'g2d'?", "; did you mean 'late'?", '')
-    """
-    by_small = {one.lower(): one for one in known}
-    near = get_close_matches(word.lower(), by_small, n=1, cutoff=0.7)
-    return f"; did you mean {by_small[near[0]]!r}?" if near else ""
 
 
 def listed(words: Iterable[str], most: int | None = None) -> str:
@@ -37,3 +25,19 @@ def listed(words: Iterable[str], most: int | None = None) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def did_you_mean(word: str, known: Mapping[str, str]) -> str:
+    """The end of a message on an unknown word: the known one that is nearest, or nothing.
+
+    Args:
+        word: As it was written; capitals do not matter.
+        known: Words, and how the message names each.
+
+    Example:
+        >>> did_you_mean("G2D", {"g2d": "g2d"}), did_you_mean("joint", {"g2d": "g2d"})
+        ('; did you mean g2d?', '')
+    """
+    lower = {name.lower(): shown for name, shown in known.items()}
+    found = get_close_matches(word.lower(), lower, n=1, cutoff=0.75)
+    return f"; did you mean {lower[found[0]]}?" if found else ""

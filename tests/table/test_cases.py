@@ -103,8 +103,8 @@ def test_what_new_rows_lack_and_what_they_bring_is_said_with_its_share(g2d, tmp_
     _, about, _ = write_predictions(
         Predictor(run), tmp_path / "renamed.csv", tmp_path / "p.csv", ["id"]
     )
-    assert about == [
-        "not used, in all 60 rows: a, colour (no such columns; beside those it reads, the table "
+    assert notes == [
+        "missing, in all 60 rows: a, colour (no such columns; beside those it reads, the table "
         "has A, Colour, id)"
     ]
     rows = answers(tmp_path / "p.csv")

@@ -17,7 +17,7 @@ from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.recipe import flat
 from g2d.recipes.settings import training_settings
 from g2d.runs.loaders import EVALUATION_BATCH
-from g2d.runs.places import runs_inside
+from g2d.runs.places import not_finished
 from g2d.runs.run import Run
 from g2d.runs.trust import recipe_of
 from g2d.tasks import Task
@@ -106,7 +106,7 @@ def subjects_of(runs: Sequence[Run]) -> tuple[Subject, ...]:
     """
     for run in runs:
         if not run.finished:
-            raise UserError(f"{run.path} is not a finished run folder{runs_inside(run.path)}")
+            raise not_finished(run.path)
         recipe_of(run.path, run.trust)
     if len({run.path.resolve() for run in runs}) < len(runs):
         raise UserError("got the same run twice; name each once")

@@ -87,6 +87,12 @@ def _recipe(
     from g2d.table.inspection.inspect import as_yaml
 
     dotted = parse_changes(changes)
+    if Path(arguments.data).is_dir():
+        kind = "run folder" if (Path(arguments.data) / "run.json").exists() else "folder"
+        raise UserError(
+            f"{arguments.data} is a {kind}; diagnose takes a table (g2d diagnose data.csv "
+            "--target COLUMN) or a recipe (.yaml)"
+        )
     if arguments.data.endswith(_RECIPES) or arguments.data in shipped_recipes():
         if arguments.target is not None:
             raise UserError("--target: the recipe names its target; leave it out")

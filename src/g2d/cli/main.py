@@ -34,7 +34,7 @@ from g2d.cli import (
     tune,
 )
 from g2d.cli.command import Command
-from g2d.errors import UserError
+from g2d.errors import UnknownKeyError, UserError
 
 COMMANDS: tuple[Command, ...] = (
     demo.COMMAND,
@@ -64,12 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments, those of the process when not given.
     """
     parser = _parser()
-    rest, dotted = _take_changes(sys.argv[1:] if argv is None else argv)
-    if rest[:1] == ["doctor"]:
-        parser.error(
-            "the doctor looks at a training loop of your own, in Python (docs/doctor.md); of a "
-            "table: g2d diagnose TABLE --target COLUMN"
-        )
+    argv = sys.argv[1:] if argv is None else argv
+    if list(argv[:1]) == ["doctor"]:
+        print(f"g2d: {_DOCTOR}", file=sys.stderr)
+        return 2
+    rest, dotted = _take_changes(argv)
     arguments, changes = parser.parse_known_args(rest)
     changes += dotted
     command: Command | None = getattr(arguments, "command", None)
@@ -89,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         if arguments.debug:
             raise
-        print(f"g2d {command.name}: {_one_line(error)}", file=sys.stderr)
+        print(f"g2d {command.name}: {_one_line(f'{error}{_meant(error)}')}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt as stop:
         if _speaks():
@@ -132,6 +131,15 @@ def _one_line(said: object) -> str:
     )
 
 
+def _meant(error: UserError) -> str:
+    """Which key of a recipe was probably meant, where one is unknown."""
+    if not isinstance(error, UnknownKeyError):
+        return ""
+    from g2d.recipes.nearby import meant_key
+
+    return meant_key(error)
+
+
 def _speaks() -> bool:
     """Whether this process is the one to say what all of a run know (without importing torch)."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
@@ -157,6 +165,11 @@ def _terminated_as_interrupted() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
 
+
+_DOCTOR = (
+    "there is no command doctor; g2d.doctor(model, task) looks on in a training loop of your own "
+    "(docs/doctor.md), and for a table there is g2d diagnose TABLE --target COLUMN"
+)
 
 _ONWARDS = {
     "train": "; the same command with --resume goes on from here",

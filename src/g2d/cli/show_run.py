@@ -119,8 +119,9 @@ def show_floors(
     if (those := found.get("samples", samples)) < samples:
         there = found["fused_there"][metric]
         notes.append(
-            f"Best modality alone counts the {those} of {samples} samples that have "
-            f"{floors['modality']}; the model's {metric} on these is {there:.4f}."
+            f"{_named('single', floors)[0].upper()}{_named('single', floors)[1:]} counts the "
+            f"{those} of {samples} rows that have {floors['modality']}; the model has {metric} "
+            f"{there:.4f} on these."
         )
     columns = ["floor", *(_WORDS.get(one, one) for one in metrics)]
     show_table(

@@ -73,10 +73,13 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     from g2d.analysis.learning_curves import learning_curves
     from g2d.cli.own_table import recipe_file
     from g2d.ranks import first_process
+    from g2d.recipes.planning import check_method
     from g2d.recipes.recipe import load_recipe, with_changes
     from g2d.runs.train import train
     from g2d.table.auto.auto import is_auto, train_auto
 
+    if arguments.method is not None:
+        check_method(arguments.method)
     arguments.recipe = recipe_file(arguments.recipe, arguments.target, arguments.out)
     recipe = load_recipe(arguments.recipe, recipe_changes(arguments, changes))
     auto = is_auto(recipe)

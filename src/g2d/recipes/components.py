@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from g2d.engine.hidden import hidden
 from g2d.errors import UserError, require
 from g2d.recipes.plain_options import check_plain
-from g2d.wording import meant
+from g2d.wording import did_you_mean
 
 T = TypeVar("T")
 
@@ -41,15 +41,16 @@ def locate(
         >>> locate("sum", {"late": "g2d.models.fusion.late.LateFusion"}, "fusion")
         Traceback (most recent call last):
         ...
-        g2d.errors.UserError: fusion: there is no 'sum'; known: late, or a dotted path
+        g2d.errors.UserError: fusion: there is no 'lat'; known: late, or a dotted path; \
+did you mean late?
     """
     path = known.get(name, name)
     module, _, attribute = path.rpartition(".")
     if not module or not all(part.isidentifier() for part in path.split(".")):
-        choices = sorted({*known, *others})
+        short = sorted({*known, *others})
+        meant = did_you_mean(name, dict(zip(short, short, strict=True)))
         raise UserError(
-            f"{where}: there is no {name!r}; known: {', '.join(choices)}, or a dotted path"
-            f"{meant(name, choices)}"
+            f"{where}: there is no {name!r}; known: {', '.join(short)}, or a dotted path{meant}"
         )
     try:
         found = getattr(importlib.import_module(module), attribute)

@@ -80,11 +80,25 @@ def share_options(
         mine = {name: rest.pop(name) for name in list(rest) if name in own and name not in _GIVEN}
         parts.append((target, check_options(target, mine, "method", _GIVEN)))
     if rest:
-        names = {name for target in targets for name in inspect.signature(target).parameters}
-        extra = {"rank_by"} if any(target.ranks for target in targets) else set()
-        extra |= {"schedule"} if any(target.staged for target in targets) else set()
-        extra |= set(OF_TEACHERS) if any(target.needs_teachers for target in targets) else set()
-        extra |= {"preset"} if any(target.presets for target in targets) else set()
-        known = ", ".join(sorted((names - set(_GIVEN)) | extra)) or "none"
+        known = ", ".join(known_options(targets)) or "none"
         raise UserError(f"method.{next(iter(rest))}: no such option; known: {known}")
     return parts
+
+
+def known_options(targets: Sequence[type[Method]]) -> list[str]:
+    """Names of all options that a recipe may give a method.
+
+    Args:
+        targets: The method's class, and the wrapper's.
+
+    Example:
+        >>> from g2d.methods.mslr import MSLR
+        >>> known_options([MSLR])
+        ['bounds', 'history', 'preset', 'rates', 'strategy', 'target']
+    """
+    names = {name for target in targets for name in inspect.signature(target).parameters}
+    extra = {"rank_by"} if any(target.ranks for target in targets) else set()
+    extra |= {"schedule"} if any(target.staged for target in targets) else set()
+    extra |= set(OF_TEACHERS) if any(target.needs_teachers for target in targets) else set()
+    extra |= {"preset"} if any(target.presets for target in targets) else set()
+    return sorted((names - set(_GIVEN)) | extra)

@@ -68,7 +68,7 @@ def _plan_student(
     epochs: int | None,
 ) -> MethodPlan:
     """A method that trains a student: its class, and the wrapper around it if there is one."""
-    targets = _targets(label)
+    targets = method_classes(label)
     base = label.partition("+")[0]
     usual = METHODS[base].options if base in METHODS else {}
     rest = with_preset(targets, {**usual, **options})
@@ -93,7 +93,17 @@ def _plan_student(
     return MethodPlan(label, needs, rank_by, resolved, tuple(parts), schedule, **taught)
 
 
-def _targets(label: str) -> list[type[Method]]:
+def check_method(label: str) -> None:
+    """Refuses a method that there is not, before any data is read.
+
+    Raises:
+        UserError: There is no such method or wrapper, or they do not go together.
+    """
+    if label not in {"auto", "ume", BLEND, *SHALLOW}:
+        method_classes(label)
+
+
+def method_classes(label: str) -> list[type[Method]]:
     """The method's class, and after it that of `+smp`.
 
     Raises:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from g2d.errors import UserError, require
+from g2d.errors import UnknownKeyError, UserError, require
 from g2d.recipes.moved import current
 from g2d.recipes.plain_yaml import read_yaml, read_yaml_of
 
@@ -144,7 +144,7 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
     _check_plain(content)
     for key, value in content.items():
         if key not in known:
-            raise UserError(f"{key}: no such key in a recipe; known: {', '.join(known)}")
+            raise UnknownKeyError(key, known, content.get("method"))
         if key in _MAPPINGS and not isinstance(value, Mapping):
             raise UserError(f"{key}: expected keys and values, got {value!r}")
         if key == "missing" and not (value is None or isinstance(value, Mapping)):

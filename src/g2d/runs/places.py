@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
+from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment, Teaching
 from g2d.recipes.recipe import digest
 from g2d.wording import listed
@@ -35,20 +36,16 @@ def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
     return out / "teachers" / name
 
 
+def not_finished(folder: Path, what: str = "a finished run folder") -> UserError:
+    """The error of a folder that is no finished run, with the runs that it holds, if any."""
+    names = sorted(file.parent.name for file in folder.glob("*/result.json"))
+    held = f"; it holds: {listed(names, most=4)}" if names else ""
+    return UserError(f"{folder} is not {what}{held}")
+
+
 def run_name(experiment: Experiment) -> str:
     """Name of a run's folder; runs with modalities missing say so in it."""
     spec = experiment.splits.spec
     name = f"{spec.name}-{experiment.plan.label}-seed{experiment.recipe.seed}"
     hidden = cast("dict[str, str]", spec.notes.get("missing", {}))
     return "-".join([name, *hidden.get("label", "").split()])
-
-
-def runs_inside(folder: Path) -> str:
-    """Which finished runs a folder holds, as the end of a sentence; nothing where it holds none.
-
-    Example:
-        >>> runs_inside(Path("no such folder"))
-        ''
-    """
-    names = sorted(file.parent.name for file in folder.glob("*/result.json"))
-    return f"; it holds {listed(names, 4)}" if names else ""

@@ -23,7 +23,7 @@ from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.missing import with_saved_masks
 from g2d.recipes.recipe import Recipe, with_changes
 from g2d.runs.opening import load_model, load_teacher, open_splits
-from g2d.runs.places import runs_inside, teacher_folder
+from g2d.runs.places import not_finished, teacher_folder
 from g2d.runs.trust import Trust, recipe_of
 from g2d.tasks import Classification, Task, task_from
 
@@ -217,8 +217,7 @@ class Run:
             UserError: This is no finished run, or it names code outside g2d that is not trusted.
         """
         if not (self.finished and (self.path / "model.json").is_file()):
-            said = f"{self.path} is not a finished run folder of a multimodal model"
-            raise UserError(f"{said}{runs_inside(self.path)}")
+            raise not_finished(self.path, "a finished run folder of a multimodal model")
         return load_model(self.path, self.recipe, self.trust)
 
     @cached_property

@@ -85,8 +85,8 @@ class Taught:
         if plan.has_stages and len(set(rankings.values())) > 1:
             logger.warning(
                 "the modalities rank differently, weakest first: training data: %s; held-out data: "
-                "%s; learning speed: %s. A teacher that memorises looks strong on the first, one "
-                "that learns late looks strong on the second. Used: %s",
+                "%s; learning speed: %s; used: %s (a teacher that memorises looks strong on "
+                "training data, one that learns late on held-out data)",
                 *(", ".join(rankings[name]) for name in ("train", "heldout", "speed")),
                 plan.rank_by,
             )

@@ -71,7 +71,7 @@ class Remarks:
         if self._lacking:
             others = ", ".join(islice(self._there, 12)) or "no others"
             said.append(
-                f"not used, in all {self.count} rows: {', '.join(self._lacking)} (no such columns; "
+                f"missing, in all {self.count} rows: {', '.join(self._lacking)} (no such columns; "
                 f"beside those it reads, the table has {others})"
             )
         if self.answered < self.count:

@@ -140,7 +140,7 @@ def test_predictions_of_rows_with_holes(trained, tmp_path):
         none
         == "not used, in 1 of 4 (25 %) rows: no modality could be used, so they have no prediction"
     )
-    assert lacking.startswith("not used, in all 4 rows: seen, age (no such columns")
+    assert lacking.startswith("missing, in all 4 rows: seen, age (no such columns")
     assert broken == f"not used, row 3: picture: there is no file 'nowhere.png' in {table.parent}"
     with (tmp_path / "out.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))

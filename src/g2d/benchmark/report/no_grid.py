@@ -23,7 +23,7 @@ def record_of_runs(out: Path) -> GridRecord:
     """
     found = (Run(file.parent, out=out) for file in sorted(out.glob("*/run.json")))
     runs = [run for run in found if "method" in run.about]
-    if not runs and Run(out).started:
+    if (out / "run.json").exists():
         raise UserError(f"{out} is one run; give the folder that holds it: g2d report {out.parent}")
     if not runs:
         raise UserError(
