@@ -1,4 +1,4 @@
-"""How a sentence names several things."""
+"""How sentences and tables name several things, unknown words and scores."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ def did_you_mean(word: str, known: Mapping[str, str]) -> str:
     lower = {name.lower(): shown for name, shown in known.items()}
     found = get_close_matches(word.lower(), lower, n=1, cutoff=0.75)
     return f"; did you mean {lower[found[0]]}?" if found else ""
+
+
+def around(value: float | None, error: float | None) -> str:
+    """A score with its standard error, where they are known.
+
+    Example:
+        >>> around(0.75, 0.02), around(0.75, None), around(None, None)
+        ('0.750 ± 0.020', '0.750', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" ± {error:.3f}" if error is not None else "")

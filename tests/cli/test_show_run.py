@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from g2d.cli.show import show_metrics
 from g2d.cli.show_run import show_floors
 
 
@@ -19,3 +20,18 @@ def test_the_command_that_helps_has_a_line_of_its_own(capsys: pytest.CaptureFixt
     assert said[0] == "Floors: the model should be above them (same samples)"
     assert said[-2].endswith("0.8000 is worse than fitted ensemble of the teachers 0.9000")
     assert said[-1] == "  use the ensemble: g2d train own.yaml --method ume"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (["accuracy", "confidence"], "confidence: mean probability of the true class"),
+        (["accuracy", "exact_match", "confidence"], "confidence: how near to the right answer"),
+        (["r2", "confidence"], "confidence: how near to the right answer, from 0 to 1, on average"),
+        (["accuracy"], ""),
+    ],
+)
+def test_what_confidence_is(capsys: pytest.CaptureFixture[str], metrics, said) -> None:
+    show_metrics({name: {"fused": 0.5} for name in metrics}, "mine, test split")
+    lines = [line for line in capsys.readouterr().out.splitlines() if ":" in line]
+    assert [line[: len(said)] for line in lines] == ([said] if said else [])

@@ -30,6 +30,8 @@ from g2d.methods.validation import FUSED
 from g2d.tasks import Classification, Task
 
 BINS = 15
+# Shares closer than this read the same.
+_EQUAL = 0.0005
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Reliability:
         confidence: Mean probability of the class that is answered.
         width: In bins of equal width.
         mass: In bins of equal mass.
+        error: Standard error of the difference between accuracy and confidence.
     """
 
     label: str
@@ -107,13 +110,23 @@ class Reliability:
     confidence: float
     width: Bins
     mass: Bins
+    error: float = 0.0
 
+    @property
+    def verdict(self) -> str:
+        """Too sure or not sure enough; empty where the difference is within its error.
 
-def _side(row: Reliability) -> str:
-    """On which side a prediction is wrong about itself; nothing where the digits shown agree."""
-    if percent(row.confidence) == percent(row.accuracy):
-        return ""
-    return ": too sure" if row.confidence > row.accuracy else ": not sure enough"
+        Example:
+            >>> bins = Bins(*map(np.array, ([4.0], [0.9], [0.5])))
+            >>> Reliability("a", "fused", 0.5, 0.9, bins, bins, error=0.1).verdict
+            'too sure'
+            >>> Reliability("a", "fused", 0.5, 0.9, bins, bins, error=0.5).verdict
+            ''
+        """
+        beyond = self.confidence - self.accuracy
+        if abs(beyond) <= max(_EQUAL, self.error):
+            return ""
+        return "too sure" if beyond > 0 else "not sure enough"
 
 
 @dataclass(frozen=True)
@@ -137,12 +150,13 @@ class Calibration:
         return ["run", "of", "accuracy, %", "confidence, %", "ECE, %", "ECE equal mass, %"], rows
 
     def sentence(self) -> str:
-        """Who is too sure and who not sure enough."""
+        """Who is too sure and who not sure enough, where that is more than chance."""
         parts = []
         for row in self.rows:
+            side = f": {row.verdict}" if row.verdict else ""
             parts.append(
                 f"{row.label} {row.of} {percent(row.accuracy)} right, {percent(row.confidence)} "
-                f"sure{_side(row)}, ECE {percent(row.width.error)}"
+                f"sure{side}, ECE {percent(row.width.error)}"
             )
         return f"On {self.split}, on average: {'; '.join(parts)}."
 
@@ -242,6 +256,7 @@ def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration
                     confidence=float(sure.mean()),
                     width=equal_width(sure, right),
                     mass=equal_mass(sure, right),
+                    error=float((right - sure).std() / np.sqrt(len(sure))),
                 )
             )
     return Calibration(split, tuple(rows))

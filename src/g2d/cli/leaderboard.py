@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from g2d.cli.show import in_shares, show_table
-from g2d.wording import listed
+from g2d.wording import around, listed
 
 # Candidates three points apart are not told apart on fewer rows.
 _FEW = 500
@@ -57,7 +57,7 @@ def show_leaderboard(folder: Path) -> None:
             style="bold red",
         )
     for name in found["useless"]:
-        print(f"  {name} adds nothing to the others: its weight in the ensemble is 0")
+        print(f"  {name} adds nothing to the others: weight 0 in the ensemble")
     for cut in found["cut"]:
         print(f"  cut  {cut}")
     shares = in_shares((one["share"], one["name"]) for one in found["kept"]["members"])
@@ -68,16 +68,10 @@ def show_leaderboard(folder: Path) -> None:
 def _row(line: Mapping[str, Any]) -> list[str]:
     return [
         line["name"],
-        _around(line["score"], line["error"]),
-        _around(line["behind"], line["behind_error"]),
+        around(line["score"], line["error"]),
+        around(line["behind"], line["behind_error"]),
         f"{line['seconds']:.1f}",
     ]
-
-
-def _around(value: float | None, error: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" + (f" ± {error:.3f}" if error is not None else "")
 
 
 def _mark(line: Mapping[str, Any], found: Mapping[str, Any]) -> str:

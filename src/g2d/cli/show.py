@@ -42,13 +42,21 @@ def show_table(
 def show_metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> None:
     """Prints metrics, one row each, one column for fused and every modality."""
     columns = list(next(iter(metrics.values())))
+    note = ""
+    if "confidence" in metrics:
+        note = "confidence: how near to the right answer, from 0 to 1, on average"
+        if _is_of_one_class(metrics):
+            note = "confidence: mean probability of the true class"
     rows = [
         [name, *(f"{values[column]:.4f}" if column in values else "-" for column in columns)]
         for name, values in metrics.items()
     ]
-    classes = {"accuracy", "confidence"} <= set(metrics)
-    note = "confidence: mean probability of the true class" if classes else ""
     show_table(title, ["metric", *columns], rows, note)
+
+
+def _is_of_one_class(metrics: Mapping[str, Any]) -> bool:
+    """Whether metrics are those of one class a sample: several labels have exact matches too."""
+    return "accuracy" in metrics and "exact_match" not in metrics
 
 
 def in_shares(parts: Iterable[tuple[float, str]]) -> str:

@@ -167,9 +167,8 @@ class AttachedStudent(Student):
         if missing:
             if len(missing) == len(self.modalities):
                 raise UserError(
-                    "the model was not called since the last method.loss, so there are no "
-                    "features; call the attached model and give its output to method.loss right "
-                    "after"
+                    "the model was not called since the last loss, so there are no features; call "
+                    "net(...) and give its output to method.loss"
                 )
             raise UserError(
                 f"the model did not call the encoder of {missing[0]!r} since the last method.loss, "
