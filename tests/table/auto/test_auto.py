@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
 from g2d import UserError
+from g2d.benchmark.report.write import write_report
 from g2d.files import read_json
 from g2d.recipes.recipe import recipe_from, with_changes
 from g2d.runs.run import Run
@@ -73,6 +75,15 @@ def test_all_are_compared_and_the_kept_one_is_an_ordinary_run(tmp_path):
     assert run.recipe.method == found["kept"]["method"]
     assert list(run.model.modalities) == found["kept"]["modalities"]
     assert found["test"]["accuracy"] == run.result["test"]["accuracy"]["fused"]
+    page = write_report(tmp_path / "runs", tmp_path / "page.html").page.read_text()
+    (shown,) = page.split('aria-label="Candidates of ')[1:]
+    shown = shown.partition("</table>")[0]
+    assert re.findall('<th scope="row">(.*?)</th>', shown) == [
+        line["name"] for line in found["candidates"]
+    ]
+    (kept,) = re.findall('<th scope="row">([^<]*)</th>(?:(?!<tr>).)*>kept<', shown)
+    assert kept == found["kept"]["line"]
+    assert f">{best['score']:.3f} ± {best['error']:.3f}<" in shown
     assert not list((folder / "auto").glob("*/runs"))  # answers are kept, models are not
     with pytest.raises(UserError, match=r"holds a finished run; add --resume"):
         train_auto(made(), tmp_path / "runs")

@@ -14,6 +14,9 @@ from g2d.benchmark.report.groups import Group, resolved
 from g2d.benchmark.report.settings import Flat, differing, flat, shared
 from g2d.benchmark.report.wording import IN_PERCENT, called, shown
 from g2d.runs.run import Run
+from g2d.wording import around
+
+_LEADERBOARD = "leaderboard.json"  # of `auto`, beside the result
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class RunSection:
         scatter: Of a regression.
         labels: Of several labels a sample.
         metrics: Heading and rows of the table of metrics.
+        leaderboard: Heading and rows of the candidates of a run of `auto`; else empty.
         clock: When it was run and how long it took: all of the page that hangs on the clock.
     """
 
@@ -40,6 +44,7 @@ class RunSection:
     scatter: Scatter | None
     labels: Labels | None
     metrics: tuple[tuple[str, ...], ...]
+    leaderboard: tuple[tuple[str, ...], ...]
     clock: str
 
 
@@ -131,6 +136,7 @@ def _run_section(run: Run, classes: dict[tuple[str, ...], int]) -> RunSection:
         scatter=found if isinstance(found, Scatter) else None,
         labels=found if isinstance(found, Labels) else None,
         metrics=_metrics(run.result),
+        leaderboard=_leaderboard(run),
         clock=_clock(run),
     )
 
@@ -152,6 +158,20 @@ def _metrics(result: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
         ]
         rows.append((metric, *values))
     return tuple(rows)
+
+
+def _leaderboard(run: Run) -> tuple[tuple[str, ...], ...]:
+    """The candidates that a run of `auto` compared, floors among them, and which it kept."""
+    if not (run.finished and (run.path / _LEADERBOARD).is_file()):
+        return ()
+    found = run.read_json(_LEADERBOARD)
+    head = ("candidate", f"{found['score']} on {found['rows']} rows", "behind the best", "")
+    rows = []
+    for line in found["candidates"]:
+        said = "kept" if line["name"] == found["kept"]["line"] else ""
+        score = around(line["score"], line["error"])
+        rows.append((line["name"], score, around(line["behind"], line["behind_error"]), said))
+    return (head, *rows)
 
 
 def _clock(run: Run) -> str:
