@@ -185,6 +185,14 @@ def test_clipped_by_the_callback_it_ends_in_the_weights_of_a_loop_that_clips_las
     equal(model.inner.state_dict(), trained("mmpareto", clip_norm=0.5))
 
 
+def test_mmpareto_that_is_off_weighs_nothing_that_could_be_clipped(tmp_path, monkeypatch):
+    off = g2d.MMPareto.presets["off"]
+    monkeypatch.setitem(METHODS, "mmpareto", lambda student: g2d.MMPareto(student, TASK, **off))
+    made, model = trainer("mmpareto", tmp_path, max_grad_norm=1000.0)
+    made.train()
+    equal(model.inner.state_dict(), trained("joint"))
+
+
 def test_mmpareto_is_refused_where_one_of_its_two_gradients_would_be_clipped(tmp_path):
     made, _ = trainer("mmpareto", tmp_path, max_grad_norm=1.0)
     with pytest.raises(g2d.UserError, match=r"max_grad_norm=0.0.*clip_norm=1\)"):

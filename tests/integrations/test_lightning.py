@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,39 @@ def test_the_state_of_added_heads_lies_in_the_checkpoint(tmp_path):
     saved = torch.load(tmp_path / "one.ckpt", weights_only=False)["callbacks"]["MethodCallback"]
     heads = module.method.student.added_heads
     assert torch.equal(saved["student"]["heads"]["audio.weight"], heads["audio"].weight)
+
+
+class Breaks(pl.Callback):
+    """Breaks training off in an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch:
+            raise RuntimeError("broken off")
+
+
+@pytest.mark.parametrize("name", ["g2d", "amco"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_after_training_nothing_is_frozen_and_no_feature_changed(name, broken, tmp_path):
+    module = Module(name)
+    callbacks = [module.callback, *([Breaks(0)] if broken else [])]
+    trainer = pl.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+        callbacks=callbacks,
+        enable_checkpointing=False,
+    )
+    with pytest.raises(RuntimeError, match="broken off") if broken else nullcontext():
+        trainer.fit(module, DataLoader(data(), BATCH))
+    assert all(p.requires_grad for p in module.net.parameters())
+    audio, video, _ = data()[:8]
+    net = module.net.train()
+    found = net(audio, video)
+    expected = net.head(torch.cat([net.audio_net(audio), net.video_net(video)], dim=1))
+    assert torch.equal(found, expected)

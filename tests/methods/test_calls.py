@@ -224,3 +224,23 @@ def test_scores_of_no_loss_are_said_in_a_line(losses):
         method.adjust_gradients()
     with pytest.raises(g2d.UserError, match="no loss was computed since the last time"):
         method.adjust_gradients()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "optimizer", "warned"),
+    [
+        (g2d.OGM, {}, torch.optim.Adam, True),
+        (g2d.OGM, {}, torch.optim.AdamW, True),
+        (g2d.OGM, {}, torch.optim.SGD, False),
+        (g2d.OGM, g2d.OGM.presets["off"], torch.optim.Adam, False),
+        (g2d.MMPareto, {}, torch.optim.Adam, True),
+        (g2d.MMPareto, g2d.MMPareto.presets["off"], torch.optim.Adam, False),
+        (g2d.AMCo, {}, torch.optim.Adam, False),
+    ],
+)
+def test_an_optimizer_that_divides_the_scale_out_is_said(kind, options, optimizer, warned, caplog):
+    method = kind(net().attached(), g2d.Classification(3), **options)
+    with caplog.at_level(logging.WARNING):
+        method.on_fit_start(g2d.Loop(optimizer(method.parameter_groups(), lr=0.1), epochs=2))
+    about = [f"{kind.__name__} scales gradients, and {optimizer.__name__} divides that out again"]
+    assert [one.split(":")[0] for one in said(caplog)] == about * warned

@@ -12,6 +12,7 @@ from torch import Tensor
 from g2d.errors import UserError, require
 from g2d.gates import freeze
 from g2d.methods.base import Method
+from g2d.methods.calls import is_off
 from g2d.methods.loop import IterTrain, Loop
 from g2d.methods.mmpareto import MMPareto
 
@@ -96,7 +97,8 @@ class MethodCallback(TrainerCallback):
             UserError: Training is resumed, and the checkpoint holds no state of the method; or
                 `Trainer` clips one of the two gradients that MMPareto weighs.
         """
-        if args.max_grad_norm > 0 and isinstance(self.method, MMPareto):
+        weighs = isinstance(self.method, MMPareto) and not is_off(self.method, MMPareto.presets)
+        if args.max_grad_norm > 0 and weighs:
             raise UserError(
                 "MMPareto weighs two gradients, and Trainer would clip one of them before; got "
                 f"max_grad_norm={args.max_grad_norm:g}, expected TrainingArguments("
@@ -165,7 +167,7 @@ class MethodCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Leaves no encoder frozen."""
-        self.method.student.train_only(None)
+        self.method.student.release()
 
     def _file(self, args: TrainingArguments, state: TrainerState) -> Path:
         return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / STATE

@@ -78,8 +78,14 @@ class MethodCallback(pl.Callback):
             trainer.should_stop = True
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leaves no encoder frozen."""
-        self.method.student.train_only(None)
+        """Leaves no encoder frozen and no feature changed."""
+        self.method.student.release()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Likewise where training is broken off."""
+        self.method.student.release()
 
     def state_dict(self) -> dict[str, Any]:
         """What Lightning's checkpoint keeps: the method's state and that of added heads."""

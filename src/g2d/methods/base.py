@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.calls import Calls, check_heads, check_widths, needs_of
+from g2d.methods.calls import Calls, check_heads, check_widths, is_off, needs_of
 from g2d.methods.loop import Loop
 from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
@@ -127,6 +127,8 @@ class Method:
         """
         check_heads(type(self).__name__, self.student.added_heads, loop.optimizer)
         self._calls.watch(loop.optimizer)
+        if self.scales_gradients and not is_off(self, self.presets):
+            self._calls.warn_of_adaptive(loop.optimizer)
         self._loop, self._begun = loop, None
 
     def on_epoch_start(self, epoch: int) -> None:

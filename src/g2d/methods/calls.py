@@ -110,6 +110,12 @@ class Calls:
         if isinstance(optimizer, Optimizer) and (self._by_epochs or self._gradients):
             optimizer.register_step_pre_hook(self._before_step)
 
+    def warn_of_adaptive(self, optimizer: Optimizer) -> None:
+        """Says that an optimizer divides gradients by their own size, scaled ones too."""
+        kind = type(optimizer).__name__
+        if "adam" in kind.lower() or kind == "RMSprop":
+            self._say(f"scales gradients, and {kind} divides that out again: use torch.optim.SGD")
+
     def _without_optimizer(self, student: Student) -> None:
         """Looks at what was called in a loop that has left out `on_fit_start`."""
         epochs, gradients, _ = self._needs()
@@ -226,3 +232,9 @@ def no_single_loss(method: str) -> UserError:
         f"{method} takes steps of its own, of more than one loss; call method.step(batch), after "
         "method.on_fit_start(g2d.Loop(optimizer, epochs=...))"
     )
+
+
+def is_off(method: object, presets: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the options of a method are those of its preset `off`, where it has one."""
+    off = presets.get("off", {"": None})
+    return all(getattr(method, name, off) == value for name, value in off.items())

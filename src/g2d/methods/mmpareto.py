@@ -14,6 +14,7 @@ from g2d.batch import Batch, Outputs
 from g2d.errors import UserError, check_choice
 from g2d.functional.gradients import mmpareto_gradient, mmpareto_products
 from g2d.methods.base import Method, check_weight
+from g2d.methods.calls import is_off
 from g2d.methods.unimodal import unimodal_losses
 from g2d.ranks import mean_over_ranks
 from g2d.student.base import Student
@@ -82,8 +83,7 @@ class MMPareto(Method):
         self._factor: Tensor | None = None
         self._checked = False
         self._parameters: list[nn.Parameter] = []
-        self._off = weight == 0 and gamma == 1
-        if not self._off:
+        if not is_off(self, self.presets):
             self.student.need_unimodal_logits(task.outputs, own=True)
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -96,7 +96,7 @@ class MMPareto(Method):
             UserError: The logits are float16, and gradients of these need a scaler.
         """
         fused = super().objective(outputs, batch)
-        if self._off:
+        if is_off(self, self.presets):
             return fused
         answers = (outputs.logits, *outputs.features.values())
         if any(answer.dtype is torch.float16 for answer in answers):

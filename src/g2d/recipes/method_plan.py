@@ -56,11 +56,9 @@ class MethodPlan:
         return self.schedule is not None and any(self.schedule.tau[:-1])
 
     @property
-    def scales_gradients(self) -> bool:
-        """Whether it scales whole gradients, which Adam divides out again."""
-        return self.options.get("suppression") == "partial" or any(
-            target.scales_gradients for target, _ in self._parts
-        )
+    def scales_gates(self) -> bool:
+        """Whether its stages scale whole gradients, which Adam divides out again."""
+        return self.options.get("suppression") == "partial"
 
     def check_task(self, task: Task) -> None:
         """Refuses a task that the method is not defined for.

@@ -88,7 +88,7 @@ def train(
     settings, plan = experiment.training, experiment.plan
     if settings.probe_gradients:
         experiment.splits.train.without_augmentation()  # refuses what has no such view
-    if plan.scales_gradients and settings.optimizer == "adamw":
+    if plan.scales_gates and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     run = Run(out / (name or run_name(experiment)), out=out)
     with alone_in(run.path):

@@ -111,7 +111,7 @@ def as_student(model: Student | nn.Module) -> Student:
     """
     if not isinstance(model, Student):
         return attach(model)
-    model.release()
+    model.renew()
     return model
 
 

@@ -285,9 +285,9 @@ class AttachedStudent(Student):
         if self._added is not None:
             self._added.load_state_dict(state["heads"])
 
-    def release(self) -> None:
+    def renew(self) -> None:
         """Takes the heads away too that a method has trained: the next one begins with its own."""
-        super().release()
+        super().renew()
         if self._observed is not None:
             self._added = self._observed = None
 

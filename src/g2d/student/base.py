@@ -272,6 +272,10 @@ class Student(ABC):
         self.train_only(None)
         self.modulate(None)
 
+    def renew(self) -> None:
+        """Ends what a method does to the model, before another one begins."""
+        self.release()
+
 
 @contextmanager
 def evaluating(*modules: nn.Module) -> Iterator[None]:
