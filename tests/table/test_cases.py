@@ -103,7 +103,7 @@ def test_what_new_rows_lack_and_what_they_bring_is_said_with_its_share(g2d, tmp_
     _, about, _ = write_predictions(
         Predictor(run), tmp_path / "renamed.csv", tmp_path / "p.csv", ["id"]
     )
-    assert notes == [
+    assert about == [
         "missing, in all 60 rows: a, colour (no such columns; beside those it reads, the table "
         "has A, Colour, id)"
     ]

@@ -171,7 +171,7 @@ class AttachedStudent(Student):
                     "net(...) and give its output to method.loss"
                 )
             raise UserError(
-                f"the model did not call the encoder of {missing[0]!r} since the last method.loss, "
+                f"the model did not call the encoder of {missing[0]!r} since the last loss, "
                 "so there are no features; call it in every pass, with zeros for samples that lack "
                 f"the modality, and give method.loss(..., present={{{missing[0]!r}: mask}})"
             )
