@@ -117,7 +117,7 @@ def test_the_readme_says_who_is_ahead_of_g2d_and_by_how_much(tables):
     assert leads("AMCo") == ["level", "0.9", "level", "2.4"]
     assert "level on rows 1 and 3, 0.9 and 2.4 points above on 2 and 4" in words
     assert leads("branch losses alone") == ["1.0", "1.6", "-2.0", "-1.7"]
-    assert "losses (1.0 and 1.6 above, 2.0 and 1.7 below)" in words
+    assert "losses](docs/methods/joint.md) (1.0 and 1.6 above, 2.0 and 1.7 below)" in words
     assert leads("ARL") == ["1.7", "1.0", "level", "-1.3"]
     assert "(docs/methods/arl.md) (1.7 and 1.0 above, level, 1.3 below)" in words
 
