@@ -52,7 +52,7 @@ def test_a_number_in_the_place_of_a_task(method) -> None:
 @pytest.mark.parametrize(
     ("task", "target", "said"),
     [
-        (TASK, torch.ones(5, 3), r"float32 \(5, 3\), expected class indices \(B,\), .*argmax"),
+        (TASK, torch.ones(5, 3).long(), r"int64 \(5, 3\), expected class indices \(B,\), .*argmax"),
         (TASK, torch.ones(5), r"float32 \(5,\), expected class indices \(B,\), .*long\(\)"),
         (TASK, torch.ones(5, 1).long(), r"int64 \(5, 1\), expected class indices \(B,\), .*flat"),
         (g2d.MultiLabel(3), torch.ones(5), r"float32 \(5,\), expected 0 or 1 .*, \(B, 3\)$"),
@@ -62,3 +62,13 @@ def test_a_number_in_the_place_of_a_task(method) -> None:
 def test_targets_of_another_form(task, target, said, ask) -> None:
     with pytest.raises(UserError, match=f"^target: got {said}"):
         getattr(task, ask)(torch.randn(5, 3), target)
+
+
+def test_mixed_samples_have_a_probability_of_each_class() -> None:
+    """As mixup makes them: the loss is PyTorch's, and what asks for the true class has none."""
+    logits, soft = torch.randn(5, 3), torch.rand(5, 3).softmax(dim=1)
+    expected = nn.functional.cross_entropy(logits, soft)
+    assert torch.allclose(TASK.loss(logits, soft), expected)
+    assert torch.allclose(TASK.losses(logits, soft).mean(), expected)
+    with pytest.raises(UserError, match=r"^target: got float32 \(5, 3\), expected class indices"):
+        TASK.confidence(logits, soft)

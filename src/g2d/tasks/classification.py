@@ -84,13 +84,13 @@ class Classification(Task):
         """Cross-entropy, weighted by class where weights were given."""
         if self.weights is not None:
             return self.losses(logits, target).mean()
-        return F.cross_entropy(at_least_float32(logits), _indices(target))
+        return F.cross_entropy(at_least_float32(logits), _labels(target, logits))
 
     def losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy of each sample."""
         weights = None if self.weights is None else self.weights.to(logits.device)
         return F.cross_entropy(
-            at_least_float32(logits), _indices(target), weights, reduction="none"
+            at_least_float32(logits), _labels(target, logits), weights, reduction="none"
         )
 
     def confidence(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -208,6 +208,12 @@ class Classification(Task):
         if self.threshold is not None:
             said["threshold"] = self.threshold
         return said
+
+
+def _labels(target: Tensor, logits: Tensor) -> Tensor:
+    """Class indices, or a probability of each class, as mixed samples have."""
+    soft = target.is_floating_point() and target.shape == logits.shape
+    return target if soft else _indices(target)
 
 
 def _indices(target: Tensor) -> Tensor:
