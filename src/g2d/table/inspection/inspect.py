@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
-from g2d.table.columns.schema import infer, make_kinds
+from g2d.table.columns.schema import Inferred, infer, make_kinds
 from g2d.table.columns.targets import Target, TaskName, read_target
 from g2d.table.inspection.looks import opened, shortened, unlabelled
 from g2d.table.inspection.names import alike_names, rare_classes
@@ -19,7 +21,7 @@ from g2d.table.kinds import Kind, Tabular
 from g2d.table.kinds.base import share
 from g2d.table.kinds.tabular import kind_of_column, unsure_note
 from g2d.table.reading.dates import order_of
-from g2d.table.reading.numbers import reading_note, with_plain_numbers
+from g2d.table.reading.numbers import Reading, reading_note, with_plain_numbers
 from g2d.table.reading.source import Table, read_table
 from g2d.table.reading.unread_dates import compact_dates
 
@@ -43,76 +45,134 @@ def inspect_table(
     Raises:
         UserError: The table cannot be read, or holds fewer than two modalities.
     """
-    table, readings = with_plain_numbers(read_table(path), target=target)
-    if task == "auto" and target in table.categories:
-        task = "classification"
-    answer = read_target(table.column(target), target, task)
-    found = infer(table, target)
-    kinds = make_kinds(found.modalities)
-    used = [column for kind in kinds.values() for column in kind.columns]
-    held = _held(kinds, table)
-    told = [pair for columns in held.values() for pair in columns.items()]
-    numbers = [column for column, what in told if what in ("number", "one of a vector")]
-    suspects = [
-        *twins_of(table, used, target, answer),
-        *groups_in(table, target, found.split),
-        *copies_in(table, kinds),
-        *_odd_numbers(table, numbers, target, answer),
-    ]
-    offers = offers_for(answer, table.column(target), target)
-    written = [reading_note(column, reading) for column, reading in readings.items()]
-    if len(kinds) < 2:
-        got = ", ".join(f"{name} ({kind.name})" for name, kind in kinds.items()) or "none"
-        left = "; ".join(f"{name}: {why}" for name, why in found.unused.items())
-        raise UserError(
-            f"{table.name}: found modalities: {got}; expected 2 or more beside the target"
+    seen = _Seen.of(path, target, task)
+    if len(seen.kinds) < 2:
+        raise seen.too_few()
+    return _recipe(seen, path), seen.notes()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A table, and what its columns seem to be.
+
+    Attributes:
+        table: Its numbers plain.
+        target: The column to predict.
+        answer: What is in it.
+        found: The modalities, and the columns that are none.
+        kinds: By modality.
+        readings: How numbers were written that are plain now, by column.
+    """
+
+    table: Table
+    target: str
+    answer: Target
+    found: Inferred
+    kinds: Mapping[str, Kind]
+    readings: Mapping[str, Reading]
+
+    @classmethod
+    def of(cls, path: str | Path, target: str, task: TaskName) -> _Seen:
+        table, readings = with_plain_numbers(read_table(path), target=target)
+        if task == "auto" and target in table.categories:
+            task = "classification"
+        answer = read_target(table.column(target), target, task)
+        found = infer(table, target)
+        return cls(table, target, answer, found, make_kinds(found.modalities), readings)
+
+    @cached_property
+    def held(self) -> dict[str, dict[str, str]]:
+        """What each column of numbers, categories and dates holds, by modality."""
+        return _held(self.kinds, self.table)
+
+    @cached_property
+    def suspects(self) -> list[str]:
+        """What makes a result look better or worse than it is, in sentences."""
+        used = [column for kind in self.kinds.values() for column in kind.columns]
+        told = [pair for columns in self.held.values() for pair in columns.items()]
+        numbers = [column for column, what in told if what in ("number", "one of a vector")]
+        return [
+            *twins_of(self.table, used, self.target, self.answer),
+            *groups_in(self.table, self.target, self.found.split),
+            *copies_in(self.table, self.kinds),
+            *_odd_numbers(self.table, numbers, self.target, self.answer),
+        ]
+
+    @cached_property
+    def offers(self) -> list[str]:
+        """What may be asked of the target instead, in sentences."""
+        return offers_for(self.answer, self.table.column(self.target), self.target)
+
+    @cached_property
+    def written(self) -> list[str]:
+        """How columns of numbers are read, in sentences."""
+        return [reading_note(column, reading) for column, reading in self.readings.items()]
+
+    def too_few(self) -> UserError:
+        """What to say where there is nothing to fuse."""
+        got = ", ".join(f"{name} ({kind.name})" for name, kind in self.kinds.items()) or "none"
+        left = "; ".join(f"{name}: {why}" for name, why in self.found.unused.items())
+        return UserError(
+            f"{self.table.name}: found modalities: {got}; expected 2 or more beside the target"
             + (f" (not used: {left})" if left else "")
-            + "".join(f"; {note}" for note in [*offers, *written, *suspects])
+            + "".join(f"; {note}" for note in [*self.offers, *self.written, *self.suspects])
         )
-    notes = [f"{len(table)} rows; {answer.task} of {target!r}" + _classes(answer.names)]
-    notes += offers
-    if found.split is not None:
-        notes.append(f"split: rows are divided by the column {found.split}")
-    for name, kind in kinds.items():
-        empty = sum(
-            all(table.columns[column][row] is None for column in kind.columns)
-            for row in range(len(table))
-        )
-        said = f"{name}: {kind.name} in {_columns(kind.columns)}"
-        notes.append(said + (f", empty in {share(empty, len(table))} rows" if empty else ""))
-    notes += written
-    notes += _in_doubt(table, held)
-    notes += [*opened(table, kinds), *shortened(table, kinds), *suspects]
-    notes += [f"not used: {name} ({why})" for name, why in found.unused.items()]
-    if answer.unusable:
-        left_out = share(len(answer.unusable), len(table))
-        notes.append(f"left out: {left_out} rows without a usable target")
-    notes += unlabelled(answer, table.column(target))
-    notes += rare_classes(answer)
+
+    def notes(self) -> list[str]:
+        """What the owner of the table should know, in sentences."""
+        table, answer, rows = self.table, self.answer, len(self.table)
+        notes = [f"{rows} rows; {answer.task} of {self.target!r}" + _classes(answer.names)]
+        notes += self.offers
+        if self.found.split is not None:
+            notes.append(f"split: rows are divided by the column {self.found.split}")
+        notes += [_about(name, kind, table) for name, kind in self.kinds.items()]
+        notes += self.written
+        notes += _in_doubt(table, self.held)
+        notes += [*opened(table, self.kinds), *shortened(table, self.kinds), *self.suspects]
+        notes += [f"not used: {name} ({why})" for name, why in self.found.unused.items()]
+        if answer.unusable:
+            left_out = share(len(answer.unusable), rows)
+            notes.append(f"left out: {left_out} rows without a usable target")
+        notes += unlabelled(answer, table.column(self.target))
+        return notes + rare_classes(answer)
+
+
+def _recipe(seen: _Seen, path: str | Path) -> dict[str, Any]:
+    """What trains on a table, as plain values."""
+    rows, split = len(seen.table), seen.found.split
     data: dict[str, Any] = {
         "name": "table",
         "table": str(Path(path).resolve()),
-        "target": target,
-        "task": answer.task,
-        "modalities": found.modalities,
-        "split": {"column": found.split} if found.split else {"val": 0.15, "test": 0.15, "seed": 0},
+        "target": seen.target,
+        "task": seen.answer.task,
+        "modalities": seen.found.modalities,
+        "split": {"column": split} if split else {"val": 0.15, "test": 0.15, "seed": 0},
     }
-    if len(table) > _MANY:
+    if rows > _MANY:
         data["workers"] = 2
-    recipe = {
+    return {
         "data": data,
-        "encoders": dict.fromkeys(kinds, AUTO),
+        "encoders": dict.fromkeys(seen.kinds, AUTO),
         "fusion": "late",
         "method": "auto",
         "training": {
-            "batch_size": 32 if len(table) >= 400 else 16,
+            "batch_size": 32 if rows >= 400 else 16,
             "optimizer": "adamw",
             "learning_rate": 0.001,
             "weight_decay": 0.01,
         },
         "seed": 0,
     }
-    return recipe, notes
+
+
+def _about(name: str, kind: Kind, table: Table) -> str:
+    """A modality in words, with the share of rows that lack it."""
+    empty = sum(
+        all(table.columns[column][row] is None for column in kind.columns)
+        for row in range(len(table))
+    )
+    said = f"{name}: {kind.name} in {_columns(kind.columns)}"
+    return said + (f", empty in {share(empty, len(table))} rows" if empty else "")
 
 
 def _odd_numbers(table: Table, numbers: Sequence[str], target: str, answer: Target) -> list[str]:
