@@ -46,3 +46,7 @@ class JointTraining(Method):
             return loss
         alone = total(list(unimodal_losses(self.task, outputs, batch).values()))
         return loss + self.gamma * alone
+
+    def _needs(self) -> tuple[bool, bool, bool]:
+        by_epochs, gradients, loss = super()._needs()
+        return by_epochs, gradients, loss and self.gamma > 0

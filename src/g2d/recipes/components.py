@@ -38,11 +38,10 @@ def locate(
     Example:
         >>> locate("collections.OrderedDict", {}, "data").__name__
         'OrderedDict'
-        >>> locate("sum", {"late": "g2d.models.fusion.late.LateFusion"}, "fusion")
+        >>> locate("lat", {"late": "g2d.models.fusion.late.LateFusion"}, "fusion")
         Traceback (most recent call last):
         ...
-        g2d.errors.UserError: fusion: there is no 'lat'; known: late, or a dotted path; \
-did you mean late?
+        g2d.errors.UserError: fusion: there is no 'lat'; known: late, or a dotted path; did you...
     """
     path = known.get(name, name)
     module, _, attribute = path.rpartition(".")

@@ -26,7 +26,7 @@ def apart(teachers: TeacherBank, student: Student) -> TeacherBank:
         Traceback (most recent call last):
         g2d.errors.UserError: the student's encoder of 'sound' has 2 parameters of a teacher, ...
     """
-    if not isinstance(teachers, TeacherBank):
+    if not hasattr(teachers, "frozen_here"):
         raise UserError(
             f"teachers: got a {type(teachers).__name__}, expected "
             "g2d.OnlineTeachers({name: ...}, task)"

@@ -79,7 +79,9 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise UserError(f"got one class only, {self.classes_[0]!r}; expected 2 or more")
         weights = weights_of(sample_weight, len(codes))
-        if weights is not None and len(left := np.unique(codes[weights > 0])) < 2:
+        left = np.unique(codes if weights is None else codes[weights > 0])
+        below = weights is not None and weights.min() < 0  # refused where the table is read
+        if len(left) < 2 and not below:
             named = ", ".join(repr(self.classes_[code].item()) for code in left) or "no class"
             raise UserError(
                 f"sample_weight: got weights above 0 for {named} alone, expected rows of 2 classes "
