@@ -13,6 +13,7 @@ from g2d.cli.command import Command, add_trust_argument
 from g2d.errors import UserError
 
 if TYPE_CHECKING:
+    from g2d.benchmark.compare.cell import Cell
     from g2d.benchmark.compare.grid import Grid
     from g2d.benchmark.compare.launchers.running import Launcher, Watch
     from g2d.benchmark.compare.record import GridRecord
@@ -115,7 +116,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if not cells:
         raise UserError(f"grid {grid.name}: nothing of it can be run on these data")
     check_grid(grid, cells)
-    if arguments.reading is None and _has_printed_rows(grid):
+    if arguments.reading is None and _has_printed_rows(grid, cells):
         print(_PRINTED, file=sys.stderr)
     record = record_of(grid, cells, "g2d " + shlex.join(sys.argv[1:]), left_out)
     jobs = plan_jobs(cells, arguments.out)
@@ -130,10 +131,10 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     _show(record, arguments.out, trust)
 
 
-def _has_printed_rows(grid: Grid) -> bool:
+def _has_printed_rows(grid: Grid, cells: Sequence[Cell]) -> bool:
     """Whether it is one of the paper's, with rows of G²D that have the preset `printed`."""
     of_paper = grid.paper is not None or grid.figure is not None
-    methods = [cell.recipe.method for cell in grid.cells()]
+    methods = [cell.recipe.method for cell in cells]
     return of_paper and any(
         not isinstance(method, str) and method.get("preset") == "printed" for method in methods
     )

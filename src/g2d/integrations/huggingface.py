@@ -12,7 +12,7 @@ from torch import Tensor
 from g2d.errors import UserError, require
 from g2d.gates import freeze
 from g2d.methods.base import Method
-from g2d.methods.calls import is_off
+from g2d.methods.checks import is_off
 from g2d.methods.loop import IterTrain, Loop
 from g2d.methods.mmpareto import MMPareto
 

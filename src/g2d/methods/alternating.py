@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from g2d import gates
 from g2d.batch import Batch, Outputs
 from g2d.methods.base import Method
-from g2d.methods.calls import no_single_loss
+from g2d.methods.checks import no_single_loss
 from g2d.methods.parts import parts_of_step
 
 Gradients = list[Tensor | None]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
-from g2d.methods.calls import Calls, check_heads, check_widths, is_off, needs_of
+from g2d.methods.calls import Calls, Needs, needs_of
+from g2d.methods.checks import check_heads, check_widths, is_off
 from g2d.methods.loop import Loop
 from g2d.methods.parts import parts_of_step
 from g2d.student.attach import as_student
@@ -293,5 +294,5 @@ class Method:
         with self.student.eval_mode(), self.precision():
             yield
 
-    def _needs(self) -> tuple[bool, bool, bool]:
+    def _needs(self) -> Needs:
         return needs_of(self, Method)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from g2d import gates
-from g2d.errors import UserError
 from g2d.student.base import Modulation, Student
 from g2d.student.passes import in_train_mode
-from g2d.tasks import Task
 
 logger = logging.getLogger(__name__)
 _NO_EPOCH = (
@@ -27,13 +25,27 @@ _NO_GRADIENTS = (
 )
 
 
+class Needs(NamedTuple):
+    """Without which calls of a loop a method's training is another.
+
+    Attributes:
+        epochs: It has to be told of every epoch.
+        gradients: It has to be asked to change gradients.
+        loss: It has to be asked for its loss.
+    """
+
+    epochs: bool
+    gradients: bool
+    loss: bool
+
+
 class Calls:
     """Counts the calls of a method's hooks between steps, and warns once of what is left out.
 
     Args:
         method: Its name, for the warnings.
         modulation: What it does to features in train mode, as it is now.
-        needs: Whether it is to be told of epochs, asked to change gradients, asked for a loss.
+        needs: Which calls it needs, as it is now.
 
     Attributes:
         epochs: How many epochs it was told of.
@@ -44,7 +56,7 @@ class Calls:
         self,
         method: str,
         modulation: Callable[[], Modulation | None],
-        needs: Callable[[], tuple[bool, bool, bool]],
+        needs: Callable[[], Needs],
     ) -> None:
         self.epochs = self.adjusted = 0
         self._method, self._modulation, self._needs = method, modulation, needs
@@ -52,7 +64,7 @@ class Calls:
         self._trained = False  # in train mode, at some time
         self._often = self._asked = False
         self._said: set[str] = set()
-        self._by_epochs = self._gradients = False
+        self._needed = Needs(epochs=False, gradients=False, loss=False)
         self._watching = False
         self._moves, self._version = 0, -1
 
@@ -85,7 +97,7 @@ class Calls:
         self._asked = True
         if not self._watching:
             self._without_optimizer(student)
-        kept = self._gradients and self.adjusted
+        kept = self._needed.gradients and self.adjusted
         if kept and all(one is None for one in gates.gradients_of(student.parameters())):
             # the step was left out and its gradients cleared, as by a scaler that met infinities
             self._losses = self._unchanged = self.adjusted = 0
@@ -96,7 +108,7 @@ class Calls:
     def adjust(self) -> None:
         """Gradients are about to be changed, those of a loss of the method where it has one."""
         self.adjusted += 1
-        if not self._asked and self._needs()[2]:
+        if not self._asked and self._needs().loss:
             self._say(
                 "was asked to change gradients and not for its loss: train on method.loss("
                 "prediction, target); Transformers' Trainer is given compute_loss_func=loss_of("
@@ -105,9 +117,9 @@ class Calls:
 
     def watch(self, optimizer: Optimizer) -> None:
         """Looks at what was called before every step of the optimizer of the loop."""
-        self._by_epochs, self._gradients, _ = self._needs()
+        self._needed = self._needs()
         self._watching = True
-        if isinstance(optimizer, Optimizer) and (self._by_epochs or self._gradients):
+        if isinstance(optimizer, Optimizer) and (self._needed.epochs or self._needed.gradients):
             optimizer.register_step_pre_hook(self._before_step)
 
     def warn_of_adaptive(self, optimizer: Optimizer) -> None:
@@ -118,10 +130,10 @@ class Calls:
 
     def _without_optimizer(self, student: Student) -> None:
         """Looks at what was called in a loop that has left out `on_fit_start`."""
-        epochs, gradients, _ = self._needs()
-        if epochs and self._losses and not self.epochs:
+        needed = self._needs()
+        if needed.epochs and self._losses and not self.epochs:
             self._say(_NO_EPOCH)
-        if self.adjusted or not gradients:
+        if self.adjusted or not needed.gradients:
             self._moves = self.adjusted = 0
             return
         version = sum(parameter._version for parameter in student.parameters())
@@ -139,10 +151,10 @@ class Calls:
                 "step: call net.train(), and then .eval() of the parts that are to stay as they "
                 "are (batch norm, for one)"
             )
-        if losses and self._by_epochs and not self.epochs:
+        if losses and self._needed.epochs and not self.epochs:
             self._say(_NO_EPOCH)
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
-        if not self._gradients or not losses or closure is not None:
+        if not self._needed.gradients or not losses or closure is not None:
             return  # the gradients are not the method's, or are made inside the step
         if not adjusted:
             self._say(_NO_GRADIENTS)
@@ -160,81 +172,28 @@ class Calls:
             logger.warning("%s %s", self._method, what)
 
 
-def needs_of(method: object, base: type) -> tuple[bool, bool, bool]:
-    """Whether a method's training is another where a loop leaves out a call.
+def needs_of(method: object, base: type) -> Needs:
+    """The calls that a method needs; one with these hooks, or a step, of its own is left alone.
 
     Args:
         method: The method.
         base: Joint training, whose hooks do nothing.
-
-    Returns:
-        For `on_epoch_start`, `adjust_gradients` and `loss`; methods that have these hooks, or a
-        step, of their own are left alone.
 
     Example:
         >>> from g2d.methods.base import Method
         >>> class Clipped(Method):
         ...     def modify_gradients(self): ...
         >>> needs_of(Clipped.__new__(Clipped), Method)
-        (False, True, False)
+        Needs(epochs=False, gradients=True, loss=False)
     """
 
     def has(*hooks: str) -> bool:
         return any(getattr(type(method), hook) is not getattr(base, hook) for hook in hooks)
 
     if has("step", "on_epoch_start", "adjust_gradients"):
-        return False, False, False
-    by_epochs = has("begin_epoch", "active", "modulation")
-    return by_epochs, has("modify_gradients"), has("objective")
-
-
-def check_heads(method: str, heads: nn.ModuleDict | None, optimizer: Optimizer) -> None:
-    """Refuses an optimizer that lacks the heads that were added for a method.
-
-    Raises:
-        UserError: It does.
-    """
-    trained = [] if heads is None else [p for p in heads.parameters() if p.requires_grad]
-    groups = optimizer.param_groups if trained else []
-    held = {id(p) for group in groups for p in group["params"]}
-    if not all(id(parameter) in held for parameter in trained):
-        raise UserError(
-            f"the optimizer does not hold the heads that {method} added for unimodal logits; make "
-            "it after the method, from method.parameter_groups()"
-        )
-
-
-def check_widths(task: Task, fused: Tensor, unimodal: Mapping[str, Tensor], size: int) -> None:
-    """Refuses logits, fused or of one modality, that are not as wide as the task.
-
-    Raises:
-        UserError: Some are.
-    """
-    expected = (size, task.outputs)
-    if fused.shape != expected:
-        raise UserError(
-            f"got logits of shape {tuple(fused.shape)}, and the task "
-            f"{type(task).__name__} has {expected}; give the task as many outputs as the "
-            "model has"
-        )
-    for name, logits in unimodal.items():
-        if logits.shape != expected:
-            raise UserError(
-                f"the head of {name!r} gave logits of shape {tuple(logits.shape)}, and the task "
-                f"{type(task).__name__} has {expected}; give g2d.attach(..., heads=...) heads with "
-                "as many outputs as the model has"
-            )
-
-
-def no_single_loss(method: str) -> UserError:
-    """What a method that takes steps of its own says when it is asked for a loss."""
-    return UserError(
-        f"{method} takes steps of its own, of more than one loss; call method.step(batch), after "
-        "method.on_fit_start(g2d.Loop(optimizer, epochs=...))"
+        return Needs(epochs=False, gradients=False, loss=False)
+    return Needs(
+        epochs=has("begin_epoch", "active", "modulation"),
+        gradients=has("modify_gradients"),
+        loss=has("objective"),
     )
-
-
-def is_off(method: object, presets: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the options of a method are those of its preset `off`, where it has one."""
-    off = presets.get("off", {"": None})
-    return all(getattr(method, name, off) == value for name, value in off.items())

@@ -13,7 +13,7 @@ from g2d.batch import Batch, Outputs
 from g2d.errors import UserError
 from g2d.functional.dimensions import dimension_contrast, effective_dimensions, nearest_class
 from g2d.methods.base import Method, check_weight
-from g2d.methods.calls import no_single_loss
+from g2d.methods.checks import no_single_loss
 from g2d.methods.heads.di_mml import DetachedFusion
 from g2d.methods.parts import parts_of_step
 from g2d.methods.unimodal import loss_of_present

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from g2d.batch import Batch, Outputs
 from g2d.functional.present import total
 from g2d.methods.base import Method, check_weight
+from g2d.methods.calls import Needs
 from g2d.methods.unimodal import unimodal_losses
 from g2d.student.base import Student
 from g2d.tasks import Task
@@ -47,6 +48,6 @@ class JointTraining(Method):
         alone = total(list(unimodal_losses(self.task, outputs, batch).values()))
         return loss + self.gamma * alone
 
-    def _needs(self) -> tuple[bool, bool, bool]:
-        by_epochs, gradients, loss = super()._needs()
-        return by_epochs, gradients, loss and self.gamma > 0
+    def _needs(self) -> Needs:
+        needed = super()._needs()
+        return needed if self.gamma else needed._replace(loss=False)

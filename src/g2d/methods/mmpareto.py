@@ -14,7 +14,7 @@ from g2d.batch import Batch, Outputs
 from g2d.errors import UserError, check_choice
 from g2d.functional.gradients import mmpareto_gradient, mmpareto_products
 from g2d.methods.base import Method, check_weight
-from g2d.methods.calls import is_off
+from g2d.methods.checks import is_off
 from g2d.methods.unimodal import unimodal_losses
 from g2d.ranks import mean_over_ranks
 from g2d.student.base import Student
@@ -83,7 +83,8 @@ class MMPareto(Method):
         self._factor: Tensor | None = None
         self._checked = False
         self._parameters: list[nn.Parameter] = []
-        if not is_off(self, self.presets):
+        self._off = is_off(self, self.presets)
+        if not self._off:
             self.student.need_unimodal_logits(task.outputs, own=True)
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -96,7 +97,7 @@ class MMPareto(Method):
             UserError: The logits are float16, and gradients of these need a scaler.
         """
         fused = super().objective(outputs, batch)
-        if is_off(self, self.presets):
+        if self._off:
             return fused
         answers = (outputs.logits, *outputs.features.values())
         if any(answer.dtype is torch.float16 for answer in answers):
@@ -109,7 +110,7 @@ class MMPareto(Method):
         if not unimodal.requires_grad:
             return fused + unimodal
         if all(gradient is None for gradient in gates.gradients_of(self._parameters)):
-            self._unimodal = None  # of a pass whose gradients its loop has thrown away
+            self._unimodal = None  # of a pass that the loop did not step on
         # asked for once a batch: to walk through the modules of a small model takes as long as it
         self._parameters = [p for p in self.student.parameters() if p.requires_grad]
         found = list(gates.gradients(unimodal, self._parameters))

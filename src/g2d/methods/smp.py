@@ -15,6 +15,7 @@ from g2d.errors import UserError
 from g2d.functional.scores import rank
 from g2d.gates import freeze, scale
 from g2d.methods.base import Method
+from g2d.methods.calls import Needs
 from g2d.methods.loop import Loop
 from g2d.methods.schedule import Schedule
 from g2d.methods.suppression import (
@@ -283,10 +284,9 @@ class SequentialPrioritization(Method):
         leading = self.schedule.active(self.epoch, rank(confidence))
         return None if leading is None else frozenset(leading)
 
-    def _needs(self) -> tuple[bool, bool, bool]:
-        by_epochs, gradients, loss = self.method._needs()
-        staged = any(self.schedule.tau[:-1])
-        return by_epochs or staged, gradients or staged, loss
+    def _needs(self) -> Needs:
+        needed, staged = self.method._needs(), any(self.schedule.tau[:-1])
+        return needed._replace(epochs=True, gradients=True) if staged else needed
 
     def _gated(self, name: str) -> list[nn.Parameter]:
         if self.scope == "branch" or (self.scope == "auto" and self.student.has_branches):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from g2d.batch import Batch
 from g2d.errors import UserError
-from g2d.methods.calls import check_widths
+from g2d.methods.checks import check_widths
 from g2d.monitor.figure import draw
 from g2d.monitor.last_pass import LastPass
 from g2d.monitor.measuring import (
