@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -276,3 +277,57 @@ def test_any_estimator_of_scikit_learn_may_teach(tmp_path):
     (kept,) = (tmp_path / "teachers").glob("*HistGradientBoostingClassifier*")
     assert not list(kept.glob("*.pkl"))
     assert sorted(file.name for file in kept.glob("*.np*")) == ["logits.npz"]
+
+
+def uneven(rows=600, seed=0):
+    """A class of one row in ten, that overlaps with the other."""
+    rng = np.random.default_rng(seed)
+    y = (np.arange(rows) % 10 == 0).astype(int)
+    views = {name: rng.normal(size=(rows, 3)) + y[:, None] * 0.8 for name in ("a", "b")}
+    return views, np.array(["usual", "rare"])[y]
+
+
+def test_classes_weighed_alike_find_the_rare_one():
+    X, y = uneven()
+    new, truth = uneven(seed=1)
+    quick = {"method": "joint", "epochs": 8, "learning_rate": 0.01}
+    balanced = {"class_weight": "balanced"}
+    models = [g2d.G2DClassifier(task=task, **quick).fit(X, y) for task in (None, balanced)]
+    found = [(model.predict(new)[truth == "rare"] == "rare").mean() for model in models]
+    assert found[1] > found[0] + 0.15
+    assert clone(models[1]).get_params()["task"] == balanced
+
+
+def test_a_threshold_of_validation_parts_the_classes():
+    X, y = uneven()
+    new, _ = uneven(seed=1)
+    task = {"selects": "uar", "threshold": "validation"}
+    model = g2d.G2DClassifier(task=task, method="joint", epochs=8, learning_rate=0.01).fit(X, y)
+    usual = model.predict_proba(new)[:, list(model.classes_).index("usual")]
+    called = model.predict(new)
+    assert usual[called == "usual"].min() > usual[called == "rare"].max()
+    assert (usual[called == "rare"] > 0.5).any()  # which the most likely class would not be
+
+
+def test_a_regressor_learns_on_a_log_scale():
+    rng = np.random.default_rng(0)
+    X = {"a": rng.normal(size=(300, 2)), "b": rng.normal(size=(300, 2))}
+    y = np.exp(3 * X["a"][:, 0] + 3 * X["b"][:, 0])
+    model = g2d.G2DRegressor(task={"scale": "log"}, method="joint", epochs=15, learning_rate=0.01)
+    assert np.corrcoef(np.log(model.fit(X, y).predict(X)), np.log(y))[0, 1] > 0.9
+    assert (model.predict(X) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("made", "task", "message"),
+    [
+        (g2d.G2DClassifier, "balanced", "task: got 'balanced', expected a mapping of options"),
+        (g2d.G2DClassifier, {"scale": "log"}, "expected class_weight, selects and threshold"),
+        (g2d.G2DRegressor, {"class_weight": "balanced"}, "expected scale and loss"),
+        (g2d.G2DClassifier, {"class_weight": {0: 3}}, "task.class_weight: got {0: 3}"),
+    ],
+)
+def test_other_options_of_the_task_are_refused(made, task, message):
+    X, y = uneven(60)
+    with pytest.raises(g2d.UserError, match=re.escape(message)):
+        made(task=task).fit(X, y if made is g2d.G2DClassifier else np.arange(60.0))

@@ -102,7 +102,8 @@ def test_columns_that_are_not_used_are_named_at_fit():
 def test_an_array_of_another_width_is_refused_and_flags_are_numbers():
     X = np.random.default_rng(0).random((80, 5)) > 0.5
     X[:, 0] = Y
-    model = g2d.G2DClassifier({"left": [0, 1], "right": [2]}, **QUICK).fit(X, Y)
+    with pytest.warns(UserWarning, match="left 0 is the target under another name"):
+        model = g2d.G2DClassifier({"left": [0, 1], "right": [2]}, **QUICK).fit(X, Y)
     assert model.score(X, Y) > 0.9
     with pytest.raises(UserError, match="got X of 6 columns, expected the 5 of fit"):
         model.predict(np.zeros((3, 6)))

@@ -88,6 +88,8 @@ def test_rows_of_which_nothing_can_be_used_are_said_to_get_the_shares(fitted):
     empty.loc[0] = None
     without, instead = said_of(fitted.predict, empty)
     assert "in 1 of 2 (50 %) rows: no modality could be used" in without
+    assert instead == "1 of 2 (50 %) rows are answered with the commonest class in y"
+    _, instead = said_of(fitted.predict_proba, empty)
     assert instead == "1 of 2 (50 %) rows are answered with the shares of the classes in y"
 
 
@@ -121,3 +123,29 @@ def test_an_index_in_another_order_is_said(beside):
     assert said_of(lambda: model.fit(table, **given | {beside: given[beside].tolist()})) == []
     moved = given | {beside: given[beside].set_axis(range(100, 140))}
     assert said_of(lambda: model.fit(table, **moved)) == []
+
+
+def test_what_makes_a_result_doubtful_is_warned_of():
+    rows, y = frame().drop(columns="photo"), np.arange(40) % 2
+    rows["age"] = np.where(np.arange(40) % 8 == 3, -999, rows["age"])
+    rows["verdict"] = np.where(y == 1, "guilty", "free")
+    rows["seen"] = [f"{1 + n % 11:02d}/{1 + n % 12:02d}/2020" for n in range(40)]
+    dates, same, far = said_of(g2d.G2DClassifier(**QUICK).fit, rows, y)
+    assert "seen: no value tells day from month" in dates
+    assert same.startswith("verdict is the target under another name")
+    assert far.startswith("age: -999 in 5 of 40 (12 %) rows lies far from all other numbers")
+
+
+def test_a_number_of_the_target_that_stands_for_none_is_warned_of():
+    rows = frame().drop(columns="photo")
+    y = np.where(np.arange(40) % 8 == 3, -999.0, rows["age"] + np.random.default_rng(2).random(40))
+    (far,) = said_of(g2d.G2DRegressor(**QUICK).fit, rows, y)
+    assert far.startswith("the target: -999 in 5 of 40")
+
+
+def test_many_candidates_warn_once():
+    rows = frame(60).drop(columns="photo")
+    y = np.arange(60) % 2
+    rows["verdict"] = np.where(y == 1, "guilty", "free")
+    said = said_of(g2d.G2DClassifier(epochs=1).fit, rows, y)
+    assert len([one for one in said if "verdict is the target" in one]) == 1

@@ -27,12 +27,13 @@ from g2d.runs.run import Run
 from g2d.runs.train import train
 from g2d.table.auto.auto import AUTO, LEADERBOARD, is_auto, train_auto
 from g2d.table.columns.targets import TaskName
+from g2d.table.contents import Contents
 from g2d.table.dataset import TableData
 from g2d.table.estimators.frames import as_frame, other_order, unread
-from g2d.table.estimators.targets import weights_of
+from g2d.table.estimators.targets import task_of, weights_of
+from g2d.table.inspection.doubts import doubts_of
 from g2d.table.kinds.base import share
 from g2d.table.predict import Prediction, Predictor
-from g2d.table.reading.source import Table
 from g2d.table.remarks import predictions_of
 from g2d.wording import listed
 
@@ -50,6 +51,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self,
         modalities: Mapping[str, Any] | None = None,
         *,
+        task: Mapping[str, Any] | None = None,
         method: Any = AUTO,
         fusion: Any = "late",
         encoders: Mapping[str, Any] | None = None,
@@ -65,6 +67,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         budget_minutes: float | None = None,
     ) -> None:
         self.modalities = modalities
+        self.task = task
         self.method = method
         self.fusion = fusion
         self.encoders = encoders
@@ -98,6 +101,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         if len(frame) != len(target):
             raise UserError(f"got X of {len(frame)} rows and y of {len(target)}")
         weights = weights_of(sample_weight, len(frame))
+        asked = task_of(task, self.task)
         if not 0 < self.validation_fraction < 1:
             raise UserError(
                 f"got validation_fraction={self.validation_fraction:g}, expected a share between "
@@ -106,7 +110,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.feature_names_in_ = np.array([str(name) for name in frame.columns], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         self._width = _width(X)
-        tables: list[Table] = []
+        warned = False
         experts = dict(self.experts or {})
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         column = _free_column(frame, TARGET)
@@ -118,13 +122,16 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         with tempfile.TemporaryDirectory() as temporary, torch.random.fork_rng():
 
             def opened(recipe: Recipe) -> Splits:
+                nonlocal warned
                 names = _modalities_of(recipe)
                 some: Any = modalities
                 if names is not None:
                     some = names if modalities is None else {n: modalities[n] for n in names}
                 cache = Path(temporary) / "cache"
-                data = TableData(frame, column, some, task, {}, self.folder, cache, weight=weight)
-                tables.append(data.contents.table)
+                data = TableData(frame, column, some, asked, {}, self.folder, cache, weight=weight)
+                if not warned:  # before anything is trained, and once for all candidates
+                    warned = True
+                    _warn_of(data.contents, column, weight, chosen=modalities is not None)
                 return data.splits(division)
 
             out = Path(temporary) / "runs" if self.out is None else Path(self.out)
@@ -142,8 +149,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             known = [one["confidence"] for one in taught if "confidence" in one]
             self.confidence_ = known[-1]["heldout"] if known else {}
             self.predictor_ = Predictor(run.path, trust=True)  # trained just now
-        if modalities is None and (note := unread(tables[0], column, weight)):
-            warnings.warn(note, UserWarning, stacklevel=_of_the_caller())
 
     def _recipe(self, seed: int, experts: Mapping[str, Any]) -> Recipe:
         """The recipe that `train` and `train_auto` take."""
@@ -205,6 +210,15 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         for sentence in sentences:
             warnings.warn(sentence, UserWarning, stacklevel=_of_the_caller())
         return answers
+
+
+def _warn_of(contents: Contents, target: str, weight: str | None, *, chosen: bool) -> None:
+    """Warns of what is doubtful in the columns, and of those that nobody chose to leave out."""
+    notes = doubts_of(contents.table, contents.kinds, target, contents.target)
+    if not chosen:
+        notes += unread(contents.table, target, weight)
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=_of_the_caller())
 
 
 def _of_the_caller() -> int:

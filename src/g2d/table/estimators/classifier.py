@@ -24,6 +24,8 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     Args:
         modalities: As recipes have them, `{"face": {"kind": "image", "column": "photo"}}`, or read
             off the DataFrame when not given; for an array, columns by modality.
+        task: Options of the task, as recipes have them, such as `{"class_weight": "balanced"}`:
+            `class_weight`, the metric that `selects` the epoch, the `threshold` of two classes.
         method: `auto` compares each modality alone, their ensemble, joint training and G²D on rows
             that chose nothing else, and keeps their blend, unless one of them is surely better;
             or a method of `g2d methods`, or a mapping with its options.
@@ -104,9 +106,11 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return shares
 
     def predict(self, X: Any) -> NDArray[np.generic]:
-        """The most likely classes, `(N,)`."""
-        shares = self.predict_proba(X)
-        chosen: NDArray[np.generic] = self.classes_[shares.argmax(axis=1)]
+        """The classes, `(N,)`: the most likely ones, or those beyond the `threshold` of `task`."""
+        rows = self._predictions(X, "the commonest class in y")
+        commonest = self._prior.argmax()
+        codes = [int(commonest if row.answer is None else row.answer) for row in rows]
+        chosen: NDArray[np.generic] = self.classes_[np.array(codes, int)]
         return chosen
 
     def predict_unimodal(self, X: Any) -> dict[str, list[Any]]:

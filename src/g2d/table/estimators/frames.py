@@ -93,19 +93,19 @@ def other_order(X: Any, other: Any, name: str) -> str:
     )
 
 
-def unread(table: Table, target: str, weight: str | None) -> str:
+def unread(table: Table, target: str, weight: str | None) -> list[str]:
     """Which columns of a frame that says no modalities are not learned from, and why, in words."""
     found = infer(table, target, [] if weight is None else [weight])
     left = [f"{name} ({why})" for name, why in found.unused.items() if name != weight]
     if found.split is not None:
         left.append(f"{found.split} (looks like splits, and fit draws its own validation)")
     if not left:
-        return ""
+        return []
     more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
-    return (
+    return [
         f"columns of X that are not used: {', '.join(left[:_SHOWN])}{more}; name them in "
         "modalities to use them"
-    )
+    ]
 
 
 def _array(name: str, values: Any) -> np.ndarray[Any, Any]:

@@ -15,6 +15,9 @@ from g2d.table.estimators.targets import numbers_of
 class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """One number a row, from several modalities; arguments as of `G2DClassifier`.
 
+    Options of `task` are `scale` (`log` for positive numbers of many sizes) and `loss` (`squared`
+    or `absolute`).
+
     Predictions stay within the range of the training targets.
 
     Example:

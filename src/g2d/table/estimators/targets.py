@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from g2d.errors import UserError, require
+from g2d.table.columns.targets import TaskName
 from g2d.table.kinds.base import share
+from g2d.wording import listed
 
+# Classes arrive as their places in `classes_`, so that options that name them have no meaning here.
+_OPTIONS: dict[TaskName, tuple[str, ...]] = {
+    "classification": ("class_weight", "selects", "threshold"),
+    "regression": ("scale", "loss"),
+}
+_EXAMPLES: dict[TaskName, str] = {"classification": "balanced", "regression": "log"}
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -84,6 +93,28 @@ def weights_of(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
             f"got sample_weight of shape {weights.shape}, expected ({rows},), one weight a row"
         )
     return weights
+
+
+def task_of(name: TaskName, options: Any) -> dict[str, Any]:
+    """The task as recipes have it, `y` of an estimator saying which one it is.
+
+    Raises:
+        UserError: The options are no mapping, or not of this task.
+
+    Example:
+        >>> task_of("regression", {"scale": "log"})
+        {'name': 'regression', 'scale': 'log'}
+    """
+    known = _OPTIONS[name]
+    if options is not None and not isinstance(options, Mapping):
+        raise UserError(
+            f"task: got {options!r}, expected a mapping of options, such as "
+            f"task={{{known[0]!r}: {_EXAMPLES[name]!r}}}; y says which task it is"
+        )
+    for option in options or {}:
+        if option not in known:
+            raise UserError(f"task: got the option {option!r}, expected {listed(known)}")
+    return {"name": name, **(options or {})}
 
 
 def _cells(y: Any, what: str) -> NDArray[np.object_]:

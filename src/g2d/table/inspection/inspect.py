@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,18 +12,15 @@ from g2d.errors import UserError, require
 from g2d.recipes.completing import AUTO
 from g2d.table.columns.schema import Inferred, infer, make_kinds
 from g2d.table.columns.targets import Target, TaskName, read_target
+from g2d.table.inspection.doubts import doubts_of
 from g2d.table.inspection.looks import opened, shortened, unlabelled
-from g2d.table.inspection.names import alike_names, rare_classes
-from g2d.table.inspection.odd_numbers import placeholders_in, total_row, values_of
+from g2d.table.inspection.names import rare_classes
 from g2d.table.inspection.offers import offers_for
-from g2d.table.inspection.suspects import copies_in, groups_in, twins_of
-from g2d.table.kinds import Kind, Tabular
+from g2d.table.inspection.suspects import copies_in, groups_in
+from g2d.table.kinds import Kind
 from g2d.table.kinds.base import share
-from g2d.table.kinds.tabular import kind_of_column, unsure_note
-from g2d.table.reading.dates import order_of
 from g2d.table.reading.numbers import Reading, reading_note, with_plain_numbers
 from g2d.table.reading.source import Table, read_table
-from g2d.table.reading.unread_dates import compact_dates
 
 # Files from which on decoding is worth a second process.
 _MANY = 1000
@@ -81,21 +78,12 @@ class _Seen:
         return cls(table, target, answer, found, make_kinds(found.modalities), readings)
 
     @cached_property
-    def held(self) -> dict[str, dict[str, str]]:
-        """What each column of numbers, categories and dates holds, by modality."""
-        return _held(self.kinds, self.table)
-
-    @cached_property
     def suspects(self) -> list[str]:
         """What makes a result look better or worse than it is, in sentences."""
-        used = [column for kind in self.kinds.values() for column in kind.columns]
-        told = [pair for columns in self.held.values() for pair in columns.items()]
-        numbers = [column for column, what in told if what in ("number", "one of a vector")]
         return [
-            *twins_of(self.table, used, self.target, self.answer),
+            *doubts_of(self.table, self.kinds, self.target, self.answer),
             *groups_in(self.table, self.target, self.found.split),
             *copies_in(self.table, self.kinds),
-            *_odd_numbers(self.table, numbers, self.target, self.answer),
         ]
 
     @cached_property
@@ -127,7 +115,6 @@ class _Seen:
             notes.append(f"split: rows are divided by the column {self.found.split}")
         notes += [_about(name, kind, table) for name, kind in self.kinds.items()]
         notes += self.written
-        notes += _in_doubt(table, self.held)
         notes += [*opened(table, self.kinds), *shortened(table, self.kinds), *self.suspects]
         notes += [f"not used: {name} ({why})" for name, why in self.found.unused.items()]
         if answer.unusable:
@@ -173,48 +160,6 @@ def _about(name: str, kind: Kind, table: Table) -> str:
     )
     said = f"{name}: {kind.name} in {_columns(kind.columns)}"
     return said + (f", empty in {share(empty, len(table))} rows" if empty else "")
-
-
-def _odd_numbers(table: Table, numbers: Sequence[str], target: str, answer: Target) -> list[str]:
-    """Numbers that are none, among inputs and as the target, in sentences."""
-    values = values_of(table, [*numbers, target] if answer.task == "regression" else numbers)
-    ends_well = len(table) - 1 not in answer.unusable  # else the last row is left out anyway
-    totals = total_row(values) if ends_well else []
-    return [*placeholders_in(values), *totals]
-
-
-def _held(kinds: Mapping[str, Kind], table: Table) -> dict[str, dict[str, str]]:
-    """What each column of numbers, categories and dates holds, by modality."""
-    held: dict[str, dict[str, str]] = {}
-    for name, kind in kinds.items():
-        if isinstance(kind, Tabular):
-            given = kind.options["types"]
-            held[name] = {c: given.get(c) or kind_of_column(table.column(c)) for c in kind.columns}
-        elif kind.name == "features" and len(kind.columns) > 1:
-            held[name] = dict.fromkeys(kind.columns, "one of a vector")
-    return held
-
-
-def _in_doubt(table: Table, held: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Columns that can be read in two ways, in sentences.
-
-    Dates that do not tell day from month, numbers that look like dates, and categories of which
-    several values may be one.
-    """
-    notes = []
-    for name, columns in held.items():
-        for column, what in columns.items():
-            cells = table.column(column)
-            if what == "date" and (unsure := order_of(cells).unsure):
-                notes.append(f"{name}: {unsure_note(column, unsure)}")
-            elif what == "number" and (date := compact_dates(cells)):
-                notes.append(
-                    f"{name}: {column} is read as numbers and looks like dates ({date}); types: "
-                    f"{{{column}: date}} reads it so"
-                )
-            elif what == "category":
-                notes += alike_names(cells, column)
-    return notes
 
 
 # Of a table that is not divided already, what judges and what says whether G²D helps.

@@ -45,8 +45,8 @@ def twins_of(table: Table, columns: Sequence[str], target: str, answer: Target) 
             same = False
         if same:
             notes.append(
-                f"{name} is {target} under another name: each of its values has one {target}; if "
-                f"it is not known before {target} is, take it out of modalities"
+                f"{name} is {target} under another name: it says the same of "
+                f"every row; if it is not known before {target} is, take it out of modalities"
             )
     return notes
 
