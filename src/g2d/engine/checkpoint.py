@@ -105,7 +105,10 @@ def save_state(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def waiting_weights(folder: Path, epoch: int) -> Path:
-    """Where the weights of an epoch wait until a checkpoint says that they are the best."""
+    """Where the weights of an epoch wait until a checkpoint says that they are the best.
+
+    Epoch -1 is before training.
+    """
     return folder / f"best-{epoch}.safetensors"
 
 
@@ -119,7 +122,7 @@ def settle_weights(folder: Path, best_epoch: int) -> None:
     if waiting.exists():
         waiting.replace(folder / "model.safetensors")
     for unknown in folder.glob("best-*.safetensors"):
-        if re.fullmatch(r"best-\d+\.safetensors", unknown.name):
+        if re.fullmatch(r"best--?\d+\.safetensors", unknown.name):
             unknown.unlink()
 
 

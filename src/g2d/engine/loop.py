@@ -37,6 +37,7 @@ def fit(
     resume: bool = False,
     title: str = "training",
     stop_after: int | None = None,
+    keep_start: bool = False,
     probe: Callable[[], dict[str, Any]] | None = None,
 ) -> FitResult:
     """Trains a method's student, keeps the weights best on validation, and leaves them in it.
@@ -56,6 +57,8 @@ def fit(
         resume: Go on from the folder's last checkpoint, if there is one.
         title: What the progress bar says.
         stop_after: End this session after so many epochs of the whole, to be resumed later.
+        keep_start: Whether the weights from before training are kept where no epoch is better on
+            validation: a student that begins as a trained model cannot end below it there.
         probe: Looks at gradients after every epoch and disturbs nothing
             (`g2d.engine.gradient_probe`); the answer is recorded beside the epoch's metrics.
             Where it fails there is a warning, and training goes on.
@@ -79,6 +82,8 @@ def fit(
     fabric = fabric or settings.make_fabric()
     session = Session(method, settings, fabric, iter_train, folder, title)
     session.open(resume=resume)
+    if keep_start:
+        session.validate_start(val)
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
     steps = math.ceil(len(train) / settings.accumulate)
     first_process = fabric.is_global_zero

@@ -41,6 +41,7 @@ class FitResult:
 
     Attributes:
         best_epoch: The epoch, from 0, that was best on validation; its weights are in the model.
+            -1 where those from before training were, and could be kept.
         best: The selection metric there.
         seconds: Time spent in training steps, over all sessions of the run.
         epochs: How many there were; fewer than set where training ended early.
@@ -135,6 +136,15 @@ class Session:
             settle_weights(self.folder, self._state.best_epoch)
             self._keeper = Keeper(self.folder, self._parts)
 
+    def validate_start(self, val: DataLoader[Batch]) -> None:
+        """Keeps the weights from before training until an epoch is better on validation."""
+        if self.epochs:
+            return  # an earlier session did
+        measured = evaluate(self.student, self._on_device(val), self.method.task, self.fabric)
+        self._state.best = measured.metrics[self.method.task.metric][FUSED]
+        self._keep_best(self._state.best_epoch)
+        logger.info("%s: before training: %s", self.title, measured.record())
+
     def has_ended(self) -> bool:
         """Whether training is over before its last epoch."""
         if self.method.finished():
@@ -164,11 +174,11 @@ class Session:
         stage, rate = method.stage(), float(self.scheduler.get_last_lr()[0])
         bar.describe(f"{self.title}  epoch {epoch + 1}/{self.settings.epochs}  {stage}")
         started = time.perf_counter()
-        batches = _on_device(train, self.fabric)
+        batches = self._on_device(train)
         loss = train_epoch(method, batches, self.settings.accumulate, bar)
         seconds = time.perf_counter() - started
         method.student.train_only(None)  # encoders are frozen while they train, no longer
-        measured = evaluate(self.student, _on_device(val, self.fabric), method.task, self.fabric)
+        measured = evaluate(self.student, self._on_device(val), method.task, self.fabric)
         value = measured.metrics[method.task.metric][FUSED]
         if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(value)
@@ -215,6 +225,15 @@ class Session:
         assert state.best is not None
         return FitResult(state.best_epoch, state.best, state.seconds, state.epoch)
 
+    def _on_device(self, loader: DataLoader[Batch]) -> Iterator[Batch]:
+        """One pass over the loader, moved to this process's device.
+
+        Fabric's own wrapper is not used: it numbers the epochs anew in every session, and a resumed
+        run would see the order of the first epochs again.
+        """
+        for batch in loader:
+            yield batch.to(self.fabric.device, non_blocking=True)
+
     def _keep_best(self, epoch: int) -> None:
         if self.folder is None:
             weights = self.model.state_dict().items()
@@ -228,16 +247,6 @@ def _begin_epoch(loader: DataLoader[Batch], epoch: int) -> None:
     sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
     if hasattr(sampler, "set_epoch"):
         sampler.set_epoch(epoch)
-
-
-def _on_device(loader: DataLoader[Batch], fabric: Fabric) -> Iterator[Batch]:
-    """One pass over the loader, moved to this process's device.
-
-    Fabric's own wrapper is not used: it numbers the epochs anew in every session, and a resumed
-    run would see the order of the first epochs again.
-    """
-    for batch in loader:
-        yield batch.to(fabric.device, non_blocking=True)
 
 
 def _record(

@@ -167,6 +167,7 @@ def _fit(
         iter_train=partial(iter_train, splits.train, settings, fabric),
         folder=run.path,
         resume=resume,
+        keep_start=experiment.plan.init != "random",
         title=experiment.plan.label,
         probe=probe,
     )
