@@ -205,7 +205,7 @@ class Until(Classification):
         return self.left >= 0
 
 
-@pytest.mark.parametrize("best", range(1, 10))
+@pytest.mark.parametrize("best", range(10))
 def test_the_best_weights_are_right_however_long_epochs_take(tmp_path, monkeypatch, best):
     """By a clock by which a checkpoint is due after some epochs and not after others."""
     folders = {}
@@ -214,7 +214,8 @@ def test_the_best_weights_are_right_however_long_epochs_take(tmp_path, monkeypat
         monkeypatch.setattr(keeping.time, "monotonic", lambda clock=clock: next(clock))
         folder = folders[name] = tmp_path / name
         training = settings(epochs=9, patience=3)
-        fit(JointTraining(student(), Until(best)), *loaders(), training, folder=folder)
+        method = JointTraining(student(), Until(best))
+        fit(method, *loaders(), training, folder=folder, keep_start=best == 0)
     whole = folders.pop("often")
     for folder in folders.values():
         assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}
@@ -321,6 +322,33 @@ def test_the_best_weights_on_validation_are_left_in_the_model(tmp_path):
     assert result.best_epoch == seen.index(max(seen))
     again = evaluate(model, loaders()[1], TASK)
     assert again.metrics["accuracy"]["fused"] == result.best
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_start_that_no_epoch_betters_is_kept(tmp_path, folder):
+    model = student()
+    fit(JointTraining(model, TASK), *loaders(), settings(learning_rate=0.1))
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    score = evaluate(model, loaders()[1], TASK).metrics["accuracy"]["fused"]
+    ruin = settings(learning_rate=30.0, weight_decay=0.03)
+    place = tmp_path if folder else None
+    result = fit(JointTraining(model, TASK), *loaders(), ruin, folder=place, keep_start=True)
+    assert (result.best_epoch, result.best, result.epochs) == (-1, score, 4)
+    assert all(torch.equal(value, start[name]) for name, value in model.state_dict().items())
+    again = fit(JointTraining(model, TASK), *loaders(), ruin)
+    assert again.best < score
+
+
+def test_a_run_whose_start_is_kept_resumes(tmp_path):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for folder, ends in ((whole, [None]), (halves, [2, None])):
+        for end in ends:
+            method = JointTraining(student(), Until(0))
+            keep = {"keep_start": True, "resume": True, "stop_after": end}
+            fit(method, *loaders(), settings(), folder=folder, **keep)
+    one, other = (load_file(folder / "model.safetensors") for folder in (whole, halves))
+    assert all(torch.equal(value, student().state_dict()[name]) for name, value in one.items())
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_no_folder_keeps_the_best_weights_too():

@@ -287,6 +287,18 @@ def test_begun_from_teachers_the_student_starts_as_their_ensemble(shared, caplog
     assert "begins at random: near: head, far: head" in caplog.text
 
 
+def test_begun_as_the_ensemble_the_student_does_not_end_below_it_on_validation(shared):
+    """At a rate that ruins it in every epoch."""
+    ruin, taught = {"learning_rate": 30.0}, {"learning_rate": 0.05}
+    options = {"name": "g2d", "init": "ensemble"}
+    begun = train(recipe(options, teachers=taught, **ruin), shared / "init", name="ruined")
+    fitted = {"name": "ume", "weights": "fitted"}
+    ume = train(recipe(fitted, teachers=taught, **ruin), shared / "init", name="fitted")
+    assert read(begun)["best_epoch"] == -1
+    one, other = (logits_of(folder, "test")["fused"] for folder in (begun, ume))
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_the_calibration_is_kept_with_the_run_and_changes_what_is_learned(tmp_path):
     method = {"name": "g2d", "calibrate": True}
     whole = train(recipe(method), tmp_path, name="calibrated")
