@@ -57,6 +57,12 @@ ROWS: dict[str, dict[str, Any]] = {
         "distill_to": "branch",
         "calibrate": True,
     },
+    "loss + γ, calibrated": {
+        "name": "g2d",
+        "gamma": 1.0,
+        "distill_to": "fused",
+        "calibrate": True,
+    },
     "loss + γ, SMP": {
         "name": "g2d",
         "gamma": 1.0,
