@@ -1,8 +1,8 @@
 """G²D: multimodal training in which no modality suppresses the others.
 
 The parts for your own loop need torch and numpy, nothing else; the extra `train` adds the
-engine and the command line. Names are imported when they are asked for, so that the command line
-answers `--help` without torch; `__init__.pyi` lists them.
+engine and the command line. Names are imported when they are first used, so that the command line
+prints `--help` without torch; `__init__.pyi` lists them.
 """
 
 import ast

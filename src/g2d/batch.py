@@ -168,8 +168,8 @@ class Outputs:
         >>> encoders = {name: torch.nn.Linear(3, 4) for name in ("sound", "image")}
         >>> model = g2d.MultimodalModel(encoders, g2d.LateFusion({"sound": 4, "image": 4}, 2))
         >>> inputs = {name: torch.randn(5, 3) for name in encoders}
-        >>> said = model(g2d.Batch(inputs, torch.zeros(5, dtype=torch.long), torch.arange(5)))
-        >>> said.logits.shape, list(said.unimodal)
+        >>> outputs = model(g2d.Batch(inputs, torch.zeros(5, dtype=torch.long), torch.arange(5)))
+        >>> outputs.logits.shape, list(outputs.unimodal)
         (torch.Size([5, 2]), ['sound', 'image'])
     """
 

@@ -51,7 +51,7 @@ class UnknownKeyError(UserError):
 
 
 class LackingNameError(UserError, AttributeError):
-    """A public name of g2d that an extra brings; `hasattr` says that it is not there."""
+    """A public name of g2d that an extra brings; `hasattr` returns `False` for it."""
 
 
 def install_command(extra: str) -> str:

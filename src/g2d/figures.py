@@ -33,7 +33,7 @@ def colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def blank(width: float, height: float) -> Figure:
-    """An empty figure, in inches, whose parts make room for each other."""
+    """An empty figure, in inches, whose parts do not overlap."""
     require("matplotlib", "train")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def legend_below(figure: Figure, handles: Mapping[str, Artist], most: int = 4) -
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Writes the figure into a file, whose ending says in which format.
+    """Writes the figure into a file, in the format of its ending.
 
     Names of modalities, classes and runs are shown as they are: `$` begins no formula.
     """

@@ -116,14 +116,14 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def room_for(path: Path, size: int = 0) -> Iterator[None]:
-    """Says which file cannot be written where the disk is full, or will be.
+    """Names the file that cannot be written where the disk is full, or will be.
 
     Args:
         path: The file.
         size: About how many bytes are needed, where that is known.
 
     Raises:
-        UserError: There is less room, or none is left while it is written.
+        UserError: There is less space, or none is left while it is written.
     """
     if size and shutil.disk_usage(path.parent).free < size:
         raise _full(path, size)
@@ -140,10 +140,10 @@ def new_array(
 ) -> np.memmap[Any, np.dtype[Any]]:
     """A new `.npy` file of zeros, mapped into memory to be written.
 
-    All of its room is taken at once: a map that finds the disk full kills the process.
+    All of its space is taken at once: a map that finds the disk full kills the process.
 
     Raises:
-        UserError: There is not enough.
+        UserError: There is not enough space.
     """
     with room_for(path, math.prod(shape) * dtype.itemsize):
         array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
@@ -157,8 +157,8 @@ def _full(path: Path, size: int) -> UserError:
     free = shutil.disk_usage(path.parent).free / 1e6
     needed = f"{size / 1e6:.1f} MB needed, " if size else ""
     return UserError(
-        f"{path} cannot be written: the disk is full ({needed}{free:.1f} MB free); make room and "
-        "run the same command again"
+        f"{path} cannot be written: the disk is full ({needed}{free:.1f} MB free); free some "
+        "space and run the same command again"
     )
 
 
@@ -189,7 +189,7 @@ def check_out(out: Path, inputs: Iterable[str | Path]) -> None:
 
 
 def same_file(one: str | Path, other: str | Path) -> bool:
-    """Whether two paths lead to one file, by links as well."""
+    """Whether two paths are the same file, also through links."""
     one, other = Path(one), Path(other)
     if one.exists() and other.exists():
         return one.samefile(other)

@@ -12,8 +12,8 @@ from g2d.errors import UserError, require
 WEIGHTS = "model.safetensors"
 # The extras that bring what reads them.
 TEXT_EXTRA, VISION_EXTRA = "text", "vision"
-# Keys by which libraries come to backbones of other libraries and to files that may be pickles.
-_LEAD_ELSEWHERE = (
+# Keys by which libraries load backbones of other libraries, and files that may be pickles.
+_NAME_OTHER_FILES = (
     "auto_map",
     "backbone",
     "backbone_kwargs",
@@ -24,7 +24,7 @@ _LEAD_ELSEWHERE = (
 )
 # A name with a slash is that of a kernel on a hub.
 _IMPLEMENTATION = "_implementation"
-# What a configuration says of the labels, the code and the place of whoever wrote it.
+# What a configuration holds about its author: labels, code, and where the file was.
 _NOT_KEPT = ("_name_or_path", "auto_map", "id2label", "label2id", "transformers_version")
 
 
@@ -106,7 +106,7 @@ def check_config(config: Mapping[str, Any], name: str = "config") -> None:
     """
     for key, value in config.items():
         where = f"{name}.{key}"
-        outward = key in _LEAD_ELSEWHERE or (key.endswith(_IMPLEMENTATION) and "/" in str(value))
+        outward = key in _NAME_OTHER_FILES or (key.endswith(_IMPLEMENTATION) and "/" in str(value))
         if outward and value:
             raise UserError(
                 f"{where}: {value!r} is not followed, because it could run code; leave it out, or "

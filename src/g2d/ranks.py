@@ -20,7 +20,7 @@ def first_process() -> bool:
 
 
 def is_of_a_lost_process(error: RuntimeError) -> bool:
-    """Whether this process waited for another one of its run that has ended, or does not answer.
+    """Whether this process waited for another one of its run that has ended, or does not respond.
 
     Example:
         >>> is_of_a_lost_process(RuntimeError("[gloo/transport/tcp/pair.cc:5] Connection closed"))
@@ -29,9 +29,9 @@ def is_of_a_lost_process(error: RuntimeError) -> bool:
         False
     """
     lost = ("Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")
-    said = str(error)
+    message = str(error)
     of_backend = dist.is_available() and isinstance(error, dist.DistBackendError)
-    return ("gloo/transport" in said or of_backend) and any(words in said for words in lost)
+    return ("gloo/transport" in message or of_backend) and any(words in message for words in lost)
 
 
 def processes() -> int:

@@ -75,7 +75,7 @@ def test_epochs_that_are_not_told_of_are_said_once(name, fit, caplog):
     with caplog.at_level(logging.WARNING):
         loop_of(name, epochs=False, fit=fit)
     (about,) = said(caplog)
-    assert "acts by epochs and was not told of one: call method.on_epoch_start(epoch)" in about
+    assert "depends on the epoch and does not know it: call method.on_epoch_start(epoch)" in about
 
 
 def test_gradients_that_are_changed_by_part_are_said_once(caplog):

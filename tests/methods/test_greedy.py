@@ -33,7 +33,7 @@ def started(
 def closed(model: g2d.MultimodalModel) -> str | None:
     """Whose gate is the mean one in the next step."""
     assert isinstance(model.fusion, CrossGates)
-    who = [name for name, flag in (model.fusion.closed or {}).items() if flag]
+    who = [name for name, flag in (model.fusion.averaged or {}).items() if flag]
     assert len(who) <= 1
     return who[0] if who else None
 

@@ -1,4 +1,4 @@
-"""Which modality leads when, Eq. 6."""
+"""Which modality is trained alone when, Eq. 6."""
 
 from __future__ import annotations
 

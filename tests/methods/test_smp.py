@@ -139,7 +139,7 @@ def test_a_batch_ranks_by_its_own_confidence_and_a_step_by_all_its_batches() -> 
     assert seen == set(names)
 
 
-def test_a_modality_missing_from_the_whole_batch_never_leads() -> None:
+def test_a_modality_missing_from_the_whole_batch_is_never_trained_alone() -> None:
     names = NAMES[:2]
     method = smp(names, (1, 1))
     optimizer = OPTIMIZERS["sgd"](method.student.net)
@@ -180,38 +180,38 @@ class Spy(g2d.Method):
 
     def __init__(self, model: nn.Module, task: g2d.Task) -> None:
         super().__init__(model, task)
-        self.told: list[object] = []
+        self.calls: list[object] = []
 
     def on_fit_start(self, loop: g2d.Loop) -> None:
-        self.told.append(loop)
+        self.calls.append(loop)
 
     def begin_epoch(self, epoch: int) -> None:
-        self.told.append(epoch)
+        self.calls.append(epoch)
 
     def active(self) -> frozenset[str]:
         return frozenset({"sound", "image"})
 
     def on_step_start(self, *batches: g2d.Batch) -> None:
-        self.told.append(batches)
+        self.calls.append(batches)
 
     def objective(self, outputs: g2d.Outputs, batch: g2d.Batch) -> Tensor:
-        self.told.append("loss")
+        self.calls.append("loss")
         return super().objective(outputs, batch)
 
     def modify_gradients(self) -> None:
-        self.told.append("gradients")
+        self.calls.append("gradients")
 
     def on_validation_end(self, metrics: object) -> None:
-        self.told.append(metrics)
+        self.calls.append(metrics)
 
     def finished(self) -> bool:
-        return "enough" in self.told
+        return "enough" in self.calls
 
     def state_dict(self) -> dict[str, object]:
-        return {"told": list(self.told)}
+        return {"calls": list(self.calls)}
 
     def load_state_dict(self, state: object) -> None:
-        self.told = ["loaded"]
+        self.calls = ["loaded"]
 
 
 def test_hooks_reach_the_wrapped_method() -> None:
@@ -228,15 +228,15 @@ def test_hooks_reach_the_wrapped_method() -> None:
     method.on_validation_end({"loss": 1.0})
     method.on_epoch_start(1)
     assert method.active() == trainable(method) == {"sound", "image"}
-    assert inner.told == [loop, 0, (data,), "loss", "gradients", {"loss": 1.0}, 1]
+    assert inner.calls == [loop, 0, (data,), "loss", "gradients", {"loss": 1.0}, 1]
     assert not method.finished()
-    inner.told.append("enough")
+    inner.calls.append("enough")
     assert method.finished()
-    inner.told.pop()
+    inner.calls.pop()
     state = method.state_dict()
-    assert state["method"] == {"told": inner.told}
+    assert state["method"] == {"calls": inner.calls}
     method.load_state_dict(state)
-    assert inner.told == ["loaded"]
+    assert inner.calls == ["loaded"]
 
 
 def test_what_does_not_fit_the_teachers_is_refused() -> None:
@@ -249,7 +249,7 @@ def test_what_does_not_fit_the_teachers_is_refused() -> None:
         smp(names, (1, 1), confidence={"sound": 0.5, "depth": 0.5})
 
 
-# -- stages that end when their leader stops improving
+# -- stages that end when their modality stops improving
 
 
 @pytest.mark.parametrize("schedule", ["halves", 5])
@@ -278,7 +278,7 @@ def stages(method: g2d.Method, losses: list[dict[str, float]], begin: int = 0) -
     return found
 
 
-def test_a_stage_ends_once_its_leader_has_not_improved_for_so_long() -> None:
+def test_a_stage_ends_once_its_modality_has_not_improved_for_so_long() -> None:
     names = NAMES[:3]
     method = following(names, (5, 5, 5), patience=2)
     curve = [3.0, 2.0, 2.5, 2.0, 9.0, 8.0, 7.0, 6.0, 5.0, 1.0, 1.0]
@@ -321,13 +321,13 @@ def test_stopped_and_resumed_at_any_epoch_the_stages_are_the_same() -> None:
         assert second.state_dict() == whole.state_dict()
 
 
-def test_patience_needs_a_leader_and_its_loss() -> None:
+def test_patience_needs_one_modality_and_its_loss() -> None:
     names = NAMES[:2]
     schedule = g2d.Schedule((2, 2), patience=1)
-    with pytest.raises(UserError, match="needs one leader; give confidence"):
+    with pytest.raises(UserError, match="needs one modality; give confidence"):
         smp(names, schedule)
     equal = dict.fromkeys(names, 0.5)
-    with pytest.raises(UserError, match="needs one leader"):
+    with pytest.raises(UserError, match="needs one modality"):
         smp(names, schedule, confidence=equal, suppression="partial")
     method = smp(names, schedule, confidence=equal)
     method.on_epoch_start(0)
@@ -353,7 +353,7 @@ class Plain(nn.Module):
 
 @pytest.mark.parametrize("attached", [False, True])
 @pytest.mark.parametrize("ranked", [True, False])
-def test_dropped_features_leave_the_leader_alone_in_the_fused_logits(
+def test_dropped_features_leave_the_prioritized_modality_alone_in_the_fused_logits(
     ranked: bool, attached: bool
 ) -> None:
     """By hand: the other encoders give zeros in a stage, and everything of theirs afterwards."""
@@ -381,11 +381,11 @@ def test_dropped_features_leave_the_leader_alone_in_the_fused_logits(
     if attached:
         fused()  # the widths of features are known from the second pass on
     method.on_step_start(data)
-    (leader,) = method.active() or ()
-    assert leader == "image" or not ranked
+    (prioritized,) = method.active() or ()
+    assert prioritized == "image" or not ranked
     features = {name: twin.encoders[name](data.inputs[name]) for name in names}
     alone = {
-        name: feature if name == leader else torch.zeros_like(feature)
+        name: feature if name == prioritized else torch.zeros_like(feature)
         for name, feature in features.items()
     }
     torch.testing.assert_close(fused(), twin.fusion(alone)[0])

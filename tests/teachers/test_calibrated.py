@@ -77,7 +77,7 @@ def test_a_cache_holds_raw_logits_and_serves_both(tmp_path: Path) -> None:
     one, other = batch_confidence(read, [data]), batch_confidence(taught, [data])
     assert all(torch.equal(one[name], other[name]) for name in MODALITIES)
     assert not read.any_data
-    with pytest.raises(UserError, match="answer for the samples of their own split only"):
+    with pytest.raises(UserError, match="predict for the samples of their own split only"):
         g2d.calibrate(cached, heldout("classification"))
 
 

@@ -105,7 +105,7 @@ def save_state(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def waiting_weights(folder: Path, epoch: int) -> Path:
-    """Where the weights of an epoch wait until a checkpoint says that they are the best.
+    """Where the weights of an epoch wait until a checkpoint records that they are the best.
 
     Epoch -1 is before training.
     """

@@ -56,7 +56,7 @@ def evaluate(
     """Runs the model in eval mode over a split.
 
     Args:
-        model: Answers a batch with `Outputs`.
+        model: Returns `Outputs` for a batch.
         batches: Every sample of the split; with several processes, each process's share.
         task: Gives loss, metrics and confidence.
         fabric: Gathers the shares of several processes.

@@ -45,15 +45,15 @@ class FabricLoop(Loop):
         self._stepper = optimizer
         # On one device in full precision Fabric changes nothing, and costs a fifth of a small step.
         self._bare = fabric.world_size == 1 and fabric.strategy.precision.precision == "32-true"
-        self._said: Outputs | None = None
+        self._outputs: Outputs | None = None
 
     def forward(self, student: Student, batch: Batch, more: bool = False) -> Outputs:
-        """The model's answer, in Fabric's precision."""
+        """The model's outputs, in Fabric's precision."""
         if self._bare:
-            return student.answer(batch)[0]
+            return student.outputs_of(batch)[0]
         with self._fabric.no_backward_sync(self._wrapped, enabled=more):
             outputs: Outputs = self._wrapped(batch)
-        self._said = outputs if self._fabric.world_size > 1 else None
+        self._outputs = outputs if self._fabric.world_size > 1 else None
         return outputs
 
     def backward(self, loss: Tensor, more: bool = False) -> None:
@@ -61,12 +61,12 @@ class FabricLoop(Loop):
         if self._bare:
             loss.backward()
             return
-        if self._said is not None:
+        if self._outputs is not None:
             # DDP waits for a gradient of whatever the outputs were made with, heads beside the
-            # fusion among them, whether the loss asked them or not.
-            said = [self._said.logits, *self._said.unimodal.values()]
-            loss = loss + sum(0.0 * logits.sum() for logits in said if logits.requires_grad)
-            self._said = None
+            # fusion among them, whether the loss used them or not.
+            logits = [self._outputs.logits, *self._outputs.unimodal.values()]
+            loss = loss + sum(0.0 * one.sum() for one in logits if one.requires_grad)
+            self._outputs = None
         with self._fabric.no_backward_sync(self._wrapped, enabled=more):
             self._fabric.backward(loss)
 

@@ -24,14 +24,14 @@ PROBED = 256
 
 
 class GradientProbe:
-    """Gradient norms and conflicts of a model, asked as often as one likes.
+    """Measures the gradient norms of each modality and their conflicts, as often as it is called.
 
-    The loss is the task's, whatever the method trains with, so that methods can be compared: of
-    the fused prediction, and of what every modality says by itself (its unimodal logits). All
-    batches together make one gradient, each weighing by its samples, in eval mode: batch norm uses
-    its running statistics and dropout is off. Weights, their gradients, batch norm, the mode of
-    every module and the random state are after a look what they were before it. What a gate has
-    closed in training is looked at as well: the gradient is the one it would have.
+    The loss is the task's, whatever loss the method trains with, so that methods can be compared.
+    It is measured for the fused prediction and for the unimodal logits of every modality. All
+    batches together make one gradient, in which each batch has the weight of its number of samples.
+    The model is in eval mode: batch norm uses its running statistics and dropout is off. A
+    measurement changes neither weights, their gradients, batch norm, the mode of a module nor the
+    random state. A frozen encoder is measured too: its gradient is the one it would have.
 
     Args:
         model: The student.

@@ -46,8 +46,8 @@ def fit(
 
     Args:
         method: What the loss is and which encoders are trainable. Its student is a model of
-            g2d's own, which answers a `Batch` with `Outputs`.
-        train: Training batches; a sampler with `set_epoch` is told the epoch.
+            g2d's own, which returns `Outputs` for a `Batch`.
+        train: Training batches; a sampler with `set_epoch` is given the epoch.
         val: Validation batches.
         settings: How to train.
         fabric: The devices; made from the settings when none is given.
@@ -55,12 +55,12 @@ def fit(
             data, for methods that look at it between epochs.
         folder: Where checkpoints, weights and `metrics.jsonl` go; nowhere when none is given.
         resume: Go on from the folder's last checkpoint, if there is one.
-        title: What the progress bar says.
+        title: Title of the progress bar.
         stop_after: End this session after so many epochs of the whole, to be resumed later.
         keep_start: Whether the weights from before training are kept where no epoch is better on
             validation: a student that begins as a trained model cannot end below it there.
-        probe: Looks at gradients after every epoch and disturbs nothing
-            (`g2d.engine.gradient_probe`); the answer is recorded beside the epoch's metrics.
+        probe: Measures gradients after every epoch and changes nothing
+            (`g2d.engine.gradient_probe`); its result is recorded beside the epoch's metrics.
             Where it fails there is a warning, and training goes on.
 
     Raises:
@@ -111,7 +111,7 @@ def fit(
 
 
 def _looked(probe: Callable[[], dict[str, Any]], title: str) -> dict[str, Any]:
-    """What the probe says; an epoch that it cannot look at is trained and worth keeping."""
+    """What the probe measures; where it fails, the epoch is trained all the same and is kept."""
     try:
         return {"gradients": probe()}
     except Exception as error:

@@ -21,7 +21,7 @@ def check_file_name(name: str, where: str) -> None:
         where: What the user calls it, for the error.
 
     Raises:
-        UserError: It is empty, leads elsewhere, is hidden, or holds what cannot be printed.
+        UserError: It is empty, names another folder, is hidden, or holds what cannot be printed.
 
     Example:
         >>> check_file_name("table4", "--name")

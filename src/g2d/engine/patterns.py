@@ -35,14 +35,14 @@ def with_patterns(
 
     Example:
         >>> from g2d import Classification
-        >>> said = Evaluation(
+        >>> measured = Evaluation(
         ...     logits={"fused": torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])},
         ...     target=torch.tensor([0, 1, 1]),
         ...     index=torch.arange(3),
         ...     present={"sound": torch.tensor([True, True, False])},
         ...     metrics={},
         ... )
-        >>> found = with_patterns(said, Classification(2), ("sound", "image")).patterns
+        >>> found = with_patterns(measured, Classification(2), ("sound", "image")).patterns
         >>> {name: (values["n"], values["accuracy"]) for name, values in found.items()}
         {'sound+image': (2, 1.0), 'image': (1, 0.0)}
     """

@@ -113,7 +113,7 @@ class Session:
         self._state = _State()
         self._keeper: Keeper | None = None
         self._best_weights: dict[str, Tensor] = {}  # where there is no folder
-        self._unsaid: list[dict[str, Any]] = []  # epochs that the loggers have not been told
+        self._unlogged: list[dict[str, Any]] = []  # epochs that the loggers do not have yet
 
     @property
     def epochs(self) -> int:
@@ -194,10 +194,10 @@ class Session:
     def keep(self, record: dict[str, Any], log: Log, *, now: bool) -> None:
         """Writes down an epoch, and a checkpoint where one is due or asked for.
 
-        Loggers are told of epochs once a checkpoint says that these will not be repeated.
+        Loggers are given an epoch once a checkpoint holds it, so that it cannot be repeated.
         """
         logger.info("%s: %s", self.title, record)
-        self._unsaid.append(record)
+        self._unlogged.append(record)
         if self._keeper is not None:
             append_epoch(self._keeper.folder, record)
         if self._keeper is None or self._keeper.keep(vars(self._state), now=now):
@@ -205,13 +205,13 @@ class Session:
 
     def tell(self, log: Log) -> None:
         """Tells the loggers of the epochs that they do not know."""
-        for record in self._unsaid:
+        for record in self._unlogged:
             log(record)
-        self._unsaid.clear()
+        self._unlogged.clear()
 
     def close(self, log: Log) -> None:
         """Keeps what training left behind that has ended early."""
-        if self._keeper is not None and self._unsaid:
+        if self._keeper is not None and self._unlogged:
             self._keeper.keep(vars(self._state), now=True)
             self.tell(log)
 

@@ -1,4 +1,4 @@
-"""Adaptive gradient modulation: how far each modality leads, compared with its own history."""
+"""Adaptive gradient modulation: how far each modality is ahead, against its own running mean."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def agm_lead(scores: Tensor) -> Tensor:
 def agm_coefficients(
     lead: Tensor, usual: Tensor, alpha: float = 1.0, cap: float | None = 7.0
 ) -> Tensor:
-    """κ_m = exp(α min(τ_m - r_m, c)): below 1 for a modality that leads by more than it used to.
+    """κ_m = exp(α min(τ_m - r_m, c)): below 1 for a modality further ahead than usual.
 
     Args:
         lead: r_m of every modality in this step, `(k,)`; `nan` for a modality that no sample has.

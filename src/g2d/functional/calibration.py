@@ -96,7 +96,7 @@ def fit_ensemble_weights(
     """
     if not logits or not len(target):
         raise UserError("there is nothing to fit weights on; give k tensors (N, C), N of 1 or more")
-    given = [said.detach().float() for said in logits]
+    given = [one.detach().float() for one in logits]
     kept = list(range(len(given)))
     weights = _weights_of(task, given, target, present, kept)
     while drop and len(kept) > 1:
@@ -149,9 +149,9 @@ def fit_blend_weights(
     """
     masks: Masks = present if present is not None else [None] * len(logits)
     heats = [
-        fit_temperature(task, said, target, mask) for said, mask in zip(logits, masks, strict=True)
+        fit_temperature(task, one, target, mask) for one, mask in zip(logits, masks, strict=True)
     ]
-    calm = [said.detach() / heat for said, heat in zip(logits, heats, strict=True)]
+    calm = [one.detach() / heat for one, heat in zip(logits, heats, strict=True)]
     fitted = fit_ensemble_weights(task, calm, target, present, drop=False)
     return fitted / fitted.new_tensor(heats), fitted / fitted.sum().clamp(min=1e-12)
 

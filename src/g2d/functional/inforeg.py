@@ -24,9 +24,9 @@ def inforeg_gaps(scores: Tensor) -> Tensor:
         >>> inforeg_gaps(torch.tensor([-1.0, -2.0, -5.0]))
         tensor([2.5000, 3.0000, 0.0000])
     """
-    lead = scores[:, None] - scores
-    behind = lead > 0
-    return torch.where(behind, lead, 0.0).sum(dim=1) / behind.sum(dim=1).clamp(min=1)
+    ahead = scores[:, None] - scores
+    behind = ahead > 0
+    return torch.where(behind, ahead, 0.0).sum(dim=1) / behind.sum(dim=1).clamp(min=1)
 
 
 def inforeg_window(traces: Sequence[float], threshold: float = 0.04, smoothing: int = 1) -> bool:

@@ -48,7 +48,7 @@ def amco_dependence(logits: Sequence[Tensor], present: Masks | None = None) -> T
         present: For each modality which samples have it, bool `(B,)`, or `None` for all.
 
     Returns:
-        The sum over the samples, `(k,)`; divided by its sum it says whom the model depends on.
+        The sum over the samples, `(k,)`; divided by its sum, how much the model depends on each.
 
     Source: Zhou et al., AMCo, ICASSP 2023, the modal dependence.
 
@@ -57,12 +57,10 @@ def amco_dependence(logits: Sequence[Tensor], present: Masks | None = None) -> T
         tensor([0.5000, 0.5000])
     """
     weights = []
-    for said, mask in zip(
-        logits, [None] * len(logits) if present is None else present, strict=True
-    ):
-        weight = said.float().logsumexp(dim=1)
+    for one, mask in zip(logits, [None] * len(logits) if present is None else present, strict=True):
+        weight = one.float().logsumexp(dim=1)
         weights.append(weight if mask is None else weight.masked_fill(~mask, -torch.inf))
-    # A sample without any modality says nothing of them.
+    # A sample without any modality adds nothing to any of them.
     return torch.stack(weights).softmax(dim=0).nan_to_num(0.0).sum(dim=1)
 
 

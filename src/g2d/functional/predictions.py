@@ -44,8 +44,8 @@ def ensemble_logits(
         return _weighted(torch.stack(list(logits)), there, weights)
     if there is None:
         return torch.stack(list(logits)).sum(dim=0) / len(logits)
-    said = torch.stack(list(logits)).masked_fill(~there[:, :, None], 0.0)
-    return said.sum(dim=0) / there.sum(dim=0)[:, None].clamp(min=1)
+    stacked = torch.stack(list(logits)).masked_fill(~there[:, :, None], 0.0)
+    return stacked.sum(dim=0) / there.sum(dim=0)[:, None].clamp(min=1)
 
 
 def _weighted(logits: Tensor, there: Tensor | None, weights: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def mla_weights(logits: Sequence[Tensor], present: Masks | None = None) -> Tenso
         >>> mla_weights([torch.tensor([[9.0, 0.0]]), torch.tensor([[0.0, 0.0]])]).flatten()
         tensor([0.6664, 0.3336])
     """
-    logs = torch.stack([said.float() for said in logits]).log_softmax(dim=-1)
+    logs = torch.stack([one.float() for one in logits]).log_softmax(dim=-1)
     scores = (logs.exp() * logs).sum(dim=-1, keepdim=True)
     return softmax_over_present(scores, stacked_masks(present, scores[0, :, 0]))
 
@@ -105,8 +105,8 @@ def di_mml_weights(
         >>> di_mml_weights([torch.tensor([[9.0, 0.0]]), torch.tensor([[0.0, 0.0]])]).flatten()
         tensor([0.6224, 0.3776])
     """
-    said = torch.stack([one.float() for one in logits])
-    certainty = said.softmax(dim=-1).amax(dim=-1, keepdim=True) / temperature
+    stacked = torch.stack([one.float() for one in logits])
+    certainty = stacked.softmax(dim=-1).amax(dim=-1, keepdim=True) / temperature
     return softmax_over_present(certainty, stacked_masks(present, certainty[0, :, 0]))
 
 

@@ -13,7 +13,7 @@ def shapley_values(worth: Mapping[frozenset[str], Tensor]) -> dict[str, Tensor]:
     """φ_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! [v(S + m) - v(S)].
 
     With the logits from a set of modalities as its worth these are AGM's contributions; with the
-    size of a set that answers right, SMV's values.
+    size of a set that predicts right, SMV's values.
 
     Args:
         worth: v of every set of modalities, tensors of one shape; the empty set counts as 0.

@@ -105,7 +105,7 @@ class MethodCallback(TrainerCallback):
                 f"max_grad_norm=0.0) and MethodCallback(method, clip_norm={args.max_grad_norm:g})"
             )
         optimizer = getattr(kwargs["optimizer"], "optimizer", kwargs["optimizer"])
-        # of data without a length, Trainer says the largest integer
+        # for data without a length, Trainer gives the largest integer
         epochs = state.num_train_epochs if state.num_train_epochs < sys.maxsize else None
         self.method.on_fit_start(Loop(optimizer, epochs=epochs, iter_train=self._iter_train))
         if state.global_step:

@@ -32,7 +32,7 @@ class AGM(Method):
         s_m = ℓ(n_m, y),   r_m = exp(mean_{j ≠ m} s_j - s_m),   κ_m = exp(α min(τ_m - r_m, c)),
 
     τ_m being r_m of the running means of s. The loss is that of Σ_m n_m = z, and κ_m multiplies
-    the gradient that flows into n_m: less for a modality that leads by more than it used to.
+    the gradient that flows into n_m: less for a modality further ahead than usual.
 
     Li et al., *Boosting Multi-modal Model Performance with Adaptive Gradient Modulation*,
     ICCV 2023 (arXiv 2308.07686).

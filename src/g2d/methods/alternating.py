@@ -21,8 +21,8 @@ class Alternating(Method):
     """Takes a step of the optimizer for each modality in turn, in the declared order.
 
     A turn knows the encoder of one modality and what all share; the rest stays as it is, and the
-    activations of one encoder are gone before the next begins. A method says what is trained in a
-    turn (`trained_with`) and on which loss (`loss_of_turn`).
+    activations of one encoder are freed before the next begins. A method defines what is trained in
+    a turn (`trained_with`) and on which loss (`loss_of_turn`).
     """
 
     one_loss = False

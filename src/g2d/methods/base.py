@@ -121,7 +121,7 @@ class Method:
         return [{"params": list(self.student.parameters())}]
 
     def on_fit_start(self, loop: Loop) -> None:
-        """Told once, before the first epoch and before a checkpoint is restored.
+        """Called once, before the first epoch and before a checkpoint is restored.
 
         Raises:
             UserError: The optimizer does not hold the heads that were added for the method.
@@ -133,7 +133,7 @@ class Method:
         self._loop, self._begun = loop, None
 
     def on_epoch_start(self, epoch: int) -> None:
-        """Told before every epoch, counted from 0, with the model in train mode."""
+        """Called before every epoch, counted from 0, with the model in train mode."""
         self._calls.epochs += 1
         self.begin(epoch)
         self.student.modulate(self.modulation())
@@ -145,7 +145,7 @@ class Method:
         self._begun = epoch
 
     def on_step_start(self, *batches: Batch) -> None:
-        """Told the batches of a step before its forward pass, by a loop that knows them.
+        """Called with the batches of a step before its forward pass, by a loop that knows them.
 
         Without it the weights come out the same, at the price of a backward pass for encoders that
         turn out to be frozen in this step.
@@ -171,7 +171,8 @@ class Method:
             present: For every modality that can be missing, a bool `(B,)`.
 
         Raises:
-            UserError: The answer cannot be read or has another width, or steps are its own.
+            UserError: What the model returned cannot be read or has another width, or the method
+                takes steps of its own.
         """
         outputs, batch = self.student.observe(prediction, target, index, present)
         check_widths(self.task, outputs.logits, outputs.unimodal, len(batch))
@@ -213,7 +214,7 @@ class Method:
         return total
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
-        """Told what validation measured, after every epoch.
+        """Called with what validation measured, after every epoch.
 
         Args:
             metrics: For every metric of the task, for `"confidence"` and for `"loss"`, the value
@@ -267,14 +268,14 @@ class Method:
 
     @property
     def loop(self) -> Loop:
-        """The loop it was told of.
+        """The loop that `on_fit_start` was called with.
 
         Raises:
             UserError: It was not.
         """
         if self._loop is None:
             raise UserError(
-                f"{type(self).__name__} has not been told of the loop; call "
+                f"{type(self).__name__} does not know the loop; call "
                 "method.on_fit_start(g2d.Loop(optimizer, epochs=...)) before the first epoch"
             )
         return self._loop
@@ -284,9 +285,9 @@ class Method:
         return nullcontext() if self._loop is None else self._loop.precision()
 
     def iter_train(self, fraction: float = 1.0, seed: int = 0) -> Iterator[tuple[Outputs, Batch]]:
-        """The model's answers to a random fraction of the training data; see `eval_mode`."""
+        """The model's outputs for a random fraction of the training data; see `eval_mode`."""
         for item in self.loop.iter_train(fraction, seed):
-            yield self.student.answer(item)
+            yield self.student.outputs_of(item)
 
     @contextmanager
     def eval_mode(self) -> Iterator[None]:

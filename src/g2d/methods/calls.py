@@ -16,7 +16,7 @@ from g2d.student.passes import in_train_mode
 
 logger = logging.getLogger(__name__)
 _NO_EPOCH = (
-    "acts by epochs and was not told of one: call method.on_epoch_start(epoch) before the first "
+    "depends on the epoch and does not know it: call method.on_epoch_start(epoch) before the first "
     "batch of every epoch"
 )
 _NO_GRADIENTS = (
@@ -26,12 +26,12 @@ _NO_GRADIENTS = (
 
 
 class Needs(NamedTuple):
-    """Without which calls of a loop a method's training is another.
+    """The calls of a loop without which a method does not train as it should.
 
     Attributes:
-        epochs: It has to be told of every epoch.
-        gradients: It has to be asked to change gradients.
-        loss: It has to be asked for its loss.
+        epochs: `on_epoch_start` before every epoch.
+        gradients: `adjust_gradients` in every step.
+        loss: `loss` in every step.
     """
 
     epochs: bool
@@ -48,8 +48,8 @@ class Calls:
         needs: Which calls it needs, as it is now.
 
     Attributes:
-        epochs: How many epochs it was told of.
-        adjusted: How often it was asked to change gradients since the last step.
+        epochs: How often `on_epoch_start` was called.
+        adjusted: How often `adjust_gradients` was called since the last step.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Calls:
         self._losses = self._unchanged = 0
         self._trained = False  # in train mode, at some time
         self._often = self._asked = False
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._needed = Needs(epochs=False, gradients=False, loss=False)
         self._watching = False
         self._moves, self._version = 0, -1
@@ -79,14 +79,14 @@ class Calls:
         return not torch.is_grad_enabled() or (self._trained and not training)
 
     def evaluation(self, loss: Tensor) -> Tensor:
-        """The loss of an evaluation: one that is trained on says that it is none."""
+        """The loss of an evaluation; where it is trained on nevertheless, there is a warning."""
         if loss.requires_grad:
             loss.register_hook(self._trained_on)
         return loss
 
     def _trained_on(self, gradient: Tensor) -> None:
         self._trained = False
-        self._say(
+        self._warn(
             "took a loss for one of validation, because the model was in eval mode, and it was "
             "trained on: call net.train() before training, and then .eval() of the parts that are "
             "to stay as they are (batch norm, for one)"
@@ -109,7 +109,7 @@ class Calls:
         """Gradients are about to be changed, those of a loss of the method where it has one."""
         self.adjusted += 1
         if not self._asked and self._needs().loss:
-            self._say(
+            self._warn(
                 "was asked to change gradients and not for its loss: train on method.loss("
                 "prediction, target); Transformers' Trainer is given compute_loss_func=loss_of("
                 "method)"
@@ -123,16 +123,16 @@ class Calls:
             optimizer.register_step_pre_hook(self._before_step)
 
     def warn_of_adaptive(self, optimizer: Optimizer) -> None:
-        """Says that an optimizer divides gradients by their own size, scaled ones too."""
+        """Warns that an optimizer divides gradients by their own size, scaled ones too."""
         kind = type(optimizer).__name__
         if "adam" in kind.lower() or kind == "RMSprop":
-            self._say(f"scales gradients, and {kind} divides that out again: use torch.optim.SGD")
+            self._warn(f"scales gradients, and {kind} divides that out again: use torch.optim.SGD")
 
     def _without_optimizer(self, student: Student) -> None:
         """Looks at what was called in a loop that has left out `on_fit_start`."""
         needed = self._needs()
         if needed.epochs and self._losses and not self.epochs:
-            self._say(_NO_EPOCH)
+            self._warn(_NO_EPOCH)
         if self.adjusted or not needed.gradients:
             self._moves = self.adjusted = 0
             return
@@ -140,35 +140,35 @@ class Calls:
         self._moves += version != self._version
         self._version = version
         if self._moves > 3:  # sharpness-aware steps move weights once more on their way
-            self._say(_NO_GRADIENTS)
+            self._warn(_NO_GRADIENTS)
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
         losses, adjusted, unchanged = self._losses, self.adjusted, self._unchanged
         self._losses = self._unchanged = self.adjusted = 0
         if losses and unchanged == losses:
-            self._say(
+            self._warn(
                 "changes features in train mode alone, and the model was in eval mode in this "
                 "step: call net.train(), and then .eval() of the parts that are to stay as they "
                 "are (batch norm, for one)"
             )
         if losses and self._needed.epochs and not self.epochs:
-            self._say(_NO_EPOCH)
+            self._warn(_NO_EPOCH)
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not self._needed.gradients or not losses or closure is not None:
             return  # the gradients are not the method's, or are made inside the step
         if not adjusted:
-            self._say(_NO_GRADIENTS)
-        # once may be a step that a scaler has left out, of which the optimizer is not told
+            self._warn(_NO_GRADIENTS)
+        # once may be a step that a scaler has left out, of which the optimizer does not know
         often, self._often = self._often, adjusted > 1
         if often and self._often:
-            self._say(
+            self._warn(
                 "was asked several times to change the gradients of one step: call "
                 "method.adjust_gradients() once for each optimizer step, not for each part of it"
             )
 
-    def _say(self, what: str) -> None:
-        if what not in self._said:
-            self._said.add(what)
+    def _warn(self, what: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
             logger.warning("%s %s", self._method, what)
 
 

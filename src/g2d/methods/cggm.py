@@ -26,8 +26,8 @@ class CGGM(Method):
     g_m ← ρ B_m g_m, and the output layer turned towards the classifiers of those that lag.
 
     A linear classifier f_m learns beside the model from each encoder's feature and sends it no
-    gradient. With ε_m its accuracy in a step (of classes in order how near its answers are) and Δ_m
-    what it gained since the step before,
+    gradient. With ε_m its accuracy in a step (of classes in order how near its predictions are) and
+    Δ_m what it gained since the step before,
 
         B_m = Σ_{j≠m} Δ_j / Σ_j Δ_j,   L = ℓ(z, y) + λ/k Σ_m (|B_m| - B_m cos(W_m, V_m)),
 
@@ -140,9 +140,9 @@ class CGGM(Method):
 
 
 def _accuracy_of(task: Task) -> Measure | None:
-    """How right the answers are, from 0 to 1; the confidence where answers are numbers.
+    """How right predictions are, from 0 to 1; the confidence where they are numbers.
 
-    Of classes 1 for the right one, else 0; of classes in order how near the answer is, 0 at the
+    Of classes 1 for the right one, else 0; of classes in order how near the prediction is, 0 at the
     other end; of labels the share that is right.
     """
     if isinstance(task, MultiLabel):

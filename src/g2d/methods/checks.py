@@ -51,7 +51,7 @@ def check_widths(task: Task, fused: Tensor, unimodal: Mapping[str, Tensor], size
 
 
 def no_single_loss(method: str) -> UserError:
-    """What a method that takes steps of its own says when it is asked for a loss."""
+    """The error of a method that takes steps of its own where `loss` is called."""
     return UserError(
         f"{method} takes steps of its own, of more than one loss; call method.step(batch), after "
         "method.on_fit_start(g2d.Loop(optimizer, epochs=...))"

@@ -35,7 +35,7 @@ class CML(Method):
         student: What `g2d.attach` returned, or a `g2d.MultimodalModel`.
         task: What is to be predicted.
         weight: λ.
-        partial: η, weight of what is said from a part of the modalities in the task's loss.
+        partial: η, weight of the predictions from a part of the modalities in the task's loss.
         forgive: Whether confidence may rise where the smaller set is right and the larger wrong.
 
     Example:
@@ -71,25 +71,29 @@ class CML(Method):
             return fused
         modalities = self.student.modalities
         with self.precision():
-            said = {
+            by_coalition = {
                 each: coalition_logits(self.student, outputs, batch, each)
                 for each in coalitions(modalities)
             }
         sizes: dict[int, list[Tensor]] = {}
-        for coalition, logits in said.items():
+        for coalition, logits in by_coalition.items():
             losses = self.task.losses(logits, batch.target)
             term = mean_over_present(losses, anyone(batch, coalition))
             term = weighed(term, batch, *coalition, one_is_enough=True)
             sizes.setdefault(len(coalition), []).append(term)
         parts = [torch.stack(sizes[size]).mean() for size in range(1, len(modalities))]
         loss = (fused + self.partial * torch.stack(parts).sum()) / (1 + self.partial * len(parts))
-        return loss + self.weight * self._rises(said, batch) if self.weight else loss
+        return loss + self.weight * self._rises(by_coalition, batch) if self.weight else loss
 
-    def _rises(self, said: Mapping[frozenset[str], Tensor], batch: Batch) -> Tensor:
-        sure = {each: logits.float().softmax(dim=1).amax(dim=1) for each, logits in said.items()}
-        right = {each: self.task.predict(logits) == batch.target for each, logits in said.items()}
+    def _rises(self, by_coalition: Mapping[frozenset[str], Tensor], batch: Batch) -> Tensor:
+        sure = {
+            each: logits.float().softmax(dim=1).amax(dim=1) for each, logits in by_coalition.items()
+        }
+        right = {
+            each: self.task.predict(logits) == batch.target for each, logits in by_coalition.items()
+        }
         sizes: dict[int, list[Tensor]] = {}
-        for whole in said:
+        for whole in by_coalition:
             for name in whole if len(whole) > 1 else ():
                 rest = whole - {name}
                 forgiven = right[rest] & ~right[whole] if self.forgive else None

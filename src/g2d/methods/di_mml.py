@@ -175,15 +175,15 @@ class DIMML(Method):
         for name in own:
             terms.append(loss_of_present(self.task, own[name], batch, name))
             if self.shared_weight:
-                said = loss_of_present(self.task, shared[name], batch, name)
-                terms.append(self.shared_weight * said)
+                loss = loss_of_present(self.task, shared[name], batch, name)
+                terms.append(self.shared_weight * loss)
         if self._effective:
             terms.append(contrast(features, self._effective, batch, self.contrast_temperature))
         return torch.stack(terms).sum()
 
     def _fused_loss(self, batch: Batch) -> Tensor:
         with self.precision():
-            logits = self.student.answer(batch)[0].logits
+            logits = self.student.outputs_of(batch)[0].logits
         return self.task.loss(logits, batch.target)
 
     def _trained(self) -> list[nn.Parameter]:

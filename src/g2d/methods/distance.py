@@ -35,17 +35,17 @@ def feature_distance(
         UserError: A modality's features have another width in its teacher.
     """
     terms = []
-    for name, said in teachers.items():
+    for name, taught in teachers.items():
         features = outputs.features[name]
-        if said.features.shape[1] == 0:  # it is no network
+        if taught.features.shape[1] == 0:  # it is no network
             continue
-        if features.shape != said.features.shape:
+        if features.shape != taught.features.shape:
             raise UserError(
                 f"the features of {name!r} are {tuple(features.shape[1:])} in the student and "
-                f"{tuple(said.features.shape[1:])} in its teacher; give both encoders the same "
+                f"{tuple(taught.features.shape[1:])} in its teacher; give both encoders the same "
                 "width"
             )
-        term = F.feature_distance(features, said.features, batch.present.get(name), reduction)
+        term = F.feature_distance(features, taught.features, batch.present.get(name), reduction)
         terms.append(weighed(term, batch, name))
     return total(terms) if terms else outputs.logits.new_zeros(())
 
@@ -105,8 +105,8 @@ def _divergence(
 ) -> Tensor:
     """Σ_m of the divergence of some logits from those of each teacher."""
     terms = []
-    for name, said in teachers.items():
+    for name, taught in teachers.items():
         mask = batch.present.get(name)
-        term = F.logit_distance(task, logits[name], said.logits, mask, temperature)
+        term = F.logit_distance(task, logits[name], taught.logits, mask, temperature)
         terms.append(weighed(term, batch, name))
     return total(terms)

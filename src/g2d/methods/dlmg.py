@@ -151,7 +151,7 @@ class DLMG(Method):
 
         def terms(batch: Batch) -> tuple[Tensor, Tensor]:
             batch = batch.to(self.student.device)
-            return self._terms(*self.student.answer(batch), None)
+            return self._terms(*self.student.outputs_of(batch), None)
 
         with self.eval_mode(), torch.enable_grad():
             labels, matching = map(gradient, terms(self._seen))
@@ -180,16 +180,18 @@ class DLMG(Method):
             beside = unimodal_losses(self.task, outputs, batch).values()
             labels = labels + torch.stack(list(beside)).mean()
         infonce = self.match == "infonce"
-        said = outputs.features if infonce else shown(outputs)
+        matched = outputs.features if infonce else shown(outputs)
         if infonce:
             _check_widths(outputs.features)
         terms = []
-        for one, other in combinations(said, 2):
+        for one, other in combinations(matched, 2):
             both = present_in_both(batch, one, other)
             if infonce:
-                each = info_nce(said[one], said[other], both, self.temperature)
+                each = info_nce(matched[one], matched[other], both, self.temperature)
             else:
-                each = matching_divergence(self.task, said[one], said[other], self.match == "rjs")
+                each = matching_divergence(
+                    self.task, matched[one], matched[other], self.match == "rjs"
+                )
             terms.append(weighed(mean_over_present(each, both), batch, one, other))
         return labels, torch.stack(terms).mean()
 

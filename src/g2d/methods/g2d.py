@@ -16,7 +16,7 @@ from g2d.student.base import Student
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
-# The stages of the presets: half of the epochs to the weaker modalities, as where nothing is said.
+# The stages of the presets: half of the epochs to the weaker modalities, as by default.
 _STAGES: Mapping[str, Mapping[str, Any]] = {
     "paper": {"schedule": "halves"},
     "released": {"schedule": "halves"},
@@ -44,8 +44,8 @@ class G2D(SequentialPrioritization):
         task: What is to be predicted.
         teachers: Trained, one a modality; see `g2d.calibrate`.
         schedule: Epochs of every stage, τ_1 .. τ_k; a `Schedule` with `patience` ends a stage early
-            where its leader no longer improves on validation. Without one there are no stages.
-        confidence: What ranks the modalities, the lowest leading first: each teacher's learning
+            where its modality no longer improves on validation. Without one there are no stages.
+        confidence: What ranks the modalities, the lowest is trained first: each teacher's learning
             speed or held-out confidence; `None` ranks every batch anew.
         alpha: Weight of the feature distances, Eq. 2.
         beta: Weight of the divergences, Eq. 3.

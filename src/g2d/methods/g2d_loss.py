@@ -118,28 +118,28 @@ class G2DLoss(Method):
         """Eq. 4, and the branches' own losses."""
         loss = super().objective(outputs, batch)
         if self.alpha or self.beta:
-            said = self.teachers.outputs(batch)
+            taught = self.teachers.outputs(batch)
         if self.alpha:
             compared = outputs
             if self.projected:
                 compared = replace(outputs, features=dict(self.student.projected(outputs.features)))
-            distance = feature_distance(compared, batch, said, self.feature_reduction)
+            distance = feature_distance(compared, batch, taught, self.feature_reduction)
             loss = loss + _weighted(distance, self.alpha)
         if self.beta:
-            loss = loss + _weighted(self._divergence(outputs, batch, said), self.beta)
+            loss = loss + _weighted(self._divergence(outputs, batch, taught), self.beta)
         if self.gamma:
             alone = unimodal_losses(self.task, outputs, batch)
             loss = loss + _weighted(total(list(alone.values())), self.gamma)
         return loss
 
     def _divergence(
-        self, outputs: Outputs, batch: Batch, said: Mapping[str, TeacherOutputs]
+        self, outputs: Outputs, batch: Batch, taught: Mapping[str, TeacherOutputs]
     ) -> Tensor:
         if self.distill_to == "ensemble":
             fused = self.teachers.ensemble(batch)
             return ensemble_distance(outputs, batch, fused, self.task, self.temperature)
         distance = branch_distance if self.distill_to == "branch" else logit_distance
-        return distance(outputs, batch, said, self.task, self.temperature)
+        return distance(outputs, batch, taught, self.task, self.temperature)
 
 
 def _weighted(term: Tensor, weight: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Balanced multimodal learning: who listens faster than it learns is told nothing for a while."""
+"""Balanced multimodal learning: the gate of the greediest modality is its mean for some steps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Greedy(Method):
 
     L = Σ_m l(z_m, y), with features that gate each other before the heads (`CrossGates`).
 
-    The conditional learning speed of what m is told by the others, over what it learns itself, is
+    The conditional learning speed of modality m, of its gate over its own encoder and head, is
     s_m = log10 Σ_t μ_t(θ'_m) / Σ_t μ_t(θ_m), μ(θ) = ||∇θ||² / ||θ||², with θ'_m the parameters of
     m's gate, θ_m those of its encoder and head, over the regular steps t so far. Where
     max_m s_m - min_m s_m > α, the next Q steps re-balance: the gate of the m of the largest s_m
@@ -76,13 +76,13 @@ class Greedy(Method):
         self.epoch = 0
         self._state: dict[str, Tensor] = {}
         self._seen: Tensor | None = None
-        self._told: list[list[nn.Parameter]] = []
-        self._own: list[list[nn.Parameter]] = []
+        self._gate_parameters: list[list[nn.Parameter]] = []
+        self._own_parameters: list[list[nn.Parameter]] = []
         if window:
             self._gates = self._bring_gates()
             names = self.student.modalities
-            self._told = [self._gates.gate_parameters_of(name) for name in names]
-            self._own = [self.student.branch_parameters(name) for name in names]
+            self._gate_parameters = [self._gates.gate_parameters_of(name) for name in names]
+            self._own_parameters = [self.student.branch_parameters(name) for name in names]
 
     def begin_epoch(self, epoch: int) -> None:
         """Ends the warm-up; sets the gates of the first step."""
@@ -99,10 +99,10 @@ class Greedy(Method):
         return torch.stack(list(unimodal_losses(self.task, outputs, batch).values())).sum()
 
     def modify_gradients(self) -> None:
-        """Changes no gradient; measures speeds and says what the next step is."""
+        """Changes no gradient; measures speeds and decides which gates the next step averages."""
         if self._seen is None:
             return
-        k = len(self._own)
+        k = len(self._own_parameters)
         found = sum_over_ranks(self._seen)
         self._seen = None
         state = self._state or {
@@ -114,24 +114,24 @@ class Greedy(Method):
             "who": found.new_zeros((), dtype=torch.int64),
         }
         regular = state["left"] == 0
-        told = state["told"] + torch.where(regular, _updates(self._told), 0.0)
-        own = state["own"] + torch.where(regular, _updates(self._own), 0.0)
-        speed = torch.log10(told / own)
+        gate_speed = state["told"] + torch.where(regular, _updates(self._gate_parameters), 0.0)
+        own_speed = state["own"] + torch.where(regular, _updates(self._own_parameters), 0.0)
+        speed = torch.log10(gate_speed / own_speed)
         begin = regular & (speed.max() - speed.min() > self.tolerance)
         if self.epoch < self.warmup:
             begin = torch.zeros_like(begin)
         self._state = {
             "sums": state["sums"] + found[:-k],
             "counts": state["counts"] + found[-k:],
-            "told": told,
-            "own": own,
+            "told": gate_speed,
+            "own": own_speed,
             "left": torch.where(begin, self.window, (state["left"] - 1).clamp(min=0)),
             "who": torch.where(begin, speed.argmax(), state["who"]),
         }
         self._set_gates()
 
     def _set_gates(self) -> None:
-        """Holds the gate that is to be held in the next step."""
+        """Sets the gate that is its mean in the next step."""
         if not self._state:
             return
         device = self.student.device
@@ -139,12 +139,12 @@ class Greedy(Method):
         gates, widths = self._gates, self._gates.widths
         sums = self._state["sums"].split(list(widths.values()))
         counts = self._state["counts"].clamp(min=1)
-        closing = self._state["left"] > 0
+        rebalancing = self._state["left"] > 0
         gates.means = {
             name: total / count for name, total, count in zip(widths, sums, counts, strict=True)
         }
-        gates.closed = {
-            name: closing & (self._state["who"] == place) for place, name in enumerate(widths)
+        gates.averaged = {
+            name: rebalancing & (self._state["who"] == place) for place, name in enumerate(widths)
         }
 
     def _bring_gates(self) -> CrossGates:

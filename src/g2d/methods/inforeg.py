@@ -107,7 +107,7 @@ class InfoReg(Method):
             self.student.need_unimodal_logits(task.outputs, detached=not gamma)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Ends the epoch before: its Tr(F) says who is in the window, its weights hold them."""
+        """Ends the epoch before: its Tr(F) decides which modalities are in the window."""
         if epoch == self._begun:
             return
         if self._steps:

@@ -79,14 +79,14 @@ class Loop:
         return self._epochs
 
     def forward(self, student: Student, batch: Batch, more: bool = False) -> Outputs:
-        """The answer of a model of g2d's own; its gradient is taken by `backward`.
+        """The outputs of a model of g2d's own; its gradient is taken by `backward`.
 
         Args:
             student: Whose model is run.
             batch: The inputs.
             more: Whether this step goes on to add the gradients of another batch.
         """
-        return student.answer(batch)[0]
+        return student.outputs_of(batch)[0]
 
     def backward(self, loss: Tensor, more: bool = False) -> None:
         """Adds the gradients of a loss to the parameters.

@@ -95,7 +95,7 @@ class MLA(Alternating):
         return [*self.fusion.head.parameters(), *(p for p in adapter if p.requires_grad)]
 
     def loss_of_turn(self, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The task's loss of what the head says of the modality, and the sum of its features."""
+        """The task's loss of the head's logits for the modality, and the sum of its features."""
         feature = self.fusion.adapt(name, self.student.encode(name, batch.input_of(name)))
         loss = loss_of_present(self.task, self.fusion.head(feature), batch, name)
         return loss, sum_and_count(feature.detach(), batch.present.get(name))

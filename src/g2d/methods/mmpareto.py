@@ -99,8 +99,8 @@ class MMPareto(Method):
         fused = super().objective(outputs, batch)
         if self._off:
             return fused
-        answers = (outputs.logits, *outputs.features.values())
-        if any(answer.dtype is torch.float16 for answer in answers):
+        tensors = (outputs.logits, *outputs.features.values())
+        if any(one.dtype is torch.float16 for one in tensors):
             raise UserError(
                 "MMPareto takes a gradient of its own, which a GradScaler cannot unscale; got "
                 "float16, expected bfloat16 or float32"

@@ -1,4 +1,4 @@
-"""PDMP: the modality whose teacher performs best leads the optimisation of the fused model."""
+"""PDMP: the gradients of the modality whose teacher performs best are weighted more."""
 
 from __future__ import annotations
 

@@ -108,10 +108,10 @@ class PMR(Method):
         loss = super().objective(outputs, batch)
         if not self._acting:
             return loss
-        said = {name: self._log_q(outputs.features[name], name) for name in self._prototypes}
-        behind, ahead = self._coefficients(said, batch)
+        log_q = {name: self._log_q(outputs.features[name], name) for name in self._prototypes}
+        behind, ahead = self._coefficients(log_q, batch)
         pulls, spread = [], []
-        for name, q in said.items():
+        for name, q in log_q.items():
             far = F.nll_loss(q, batch.target, reduction="none")
             pull = mean_over_present(far, self._taught(batch, name))
             pulls.append(weighed(pull, batch, name))
@@ -176,10 +176,10 @@ class PMR(Method):
         mask = batch.present.get(name)
         return taught if mask is None else taught & mask
 
-    def _coefficients(self, said: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+    def _coefficients(self, log_q: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """β of every modality, and the share of each in being the one ahead."""
         pairs = []
-        for name, q in said.items():
+        for name, q in log_q.items():
             mask = self._taught(batch, name)
             right = q.detach().gather(1, batch.target[:, None]).squeeze(1).exp()
             pairs.append(sum_over_present(right, mask))

@@ -141,8 +141,8 @@ class ReconBoost(Method):
         loss = weighed(mean_over_present(losses, mask), batch, name)
         if self.mcr and self._number:
             before = self._modality(self._number - 1)
-            said = outputs.unimodal[before].detach().float().softmax(dim=1)
-            distance = ((logits.float().softmax(dim=1) - said) ** 2).mean(dim=1)
+            previous = outputs.unimodal[before].detach().float().softmax(dim=1)
+            distance = ((logits.float().softmax(dim=1) - previous) ** 2).mean(dim=1)
             both = present_in_both(batch, name, before)
             distance = weighed(mean_over_present(distance, both), batch, name, before)
             loss = loss + self.alpha * distance

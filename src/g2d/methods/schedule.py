@@ -1,4 +1,4 @@
-"""Which modality leads when: the stages of Eq. 6."""
+"""Which modality is trained alone when: the stages of Eq. 6."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Schedule:
     Args:
         tau: One number of epochs a modality.
         patience: A stage in which one learns alone ends early, once its own loss on validation has
-            not improved for so many epochs; `None` for stages by the clock.
+            not improved for so many epochs; `None` for stages of fixed length.
 
     Example:
         >>> schedule = Schedule((2, 1, 3))
@@ -64,14 +64,14 @@ class Schedule:
     def shared(cls, modalities: int, alone: int, together: int) -> Schedule:
         """Epochs in which one learns alone, shared by all but the strongest, then all together.
 
-        What cannot be divided evenly goes to those that lead first.
+        What cannot be divided evenly goes to those that are trained first.
 
         Example:
             >>> Schedule.shared(2, 50, 150).tau, Schedule.shared(3, 5, 10).tau
             ((50, 150), (3, 2, 10))
         """
         each, more = divmod(alone, modalities - 1)
-        return cls((*(each + (lead < more) for lead in range(modalities - 1)), together))
+        return cls((*(each + (place < more) for place in range(modalities - 1)), together))
 
     @property
     def boundaries(self) -> tuple[int, ...]:

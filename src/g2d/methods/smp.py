@@ -1,4 +1,4 @@
-"""Sequential modality prioritization: the weakest modality learns alone first."""
+"""Sequential modality prioritization (SMP): the weakest modality is trained alone first."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from g2d.teachers.given import apart, checked_confidence
 
 
 class SequentialPrioritization(Method):
-    """Trains one modality after the other alone, Eq. 6-8, by any method's loss.
+    """Trains one modality after the other alone (Eq. 6-8), on the loss of any method.
 
     A frozen encoder does not change at all, and costs a forward pass and no backward pass.
 
@@ -44,10 +44,10 @@ class SequentialPrioritization(Method):
             takes the usual step on one loss.
         teachers: Their confidence ranks the modalities.
         schedule: Epochs of every stage, τ_1 .. τ_k; a `Schedule` with `patience` ends a stage
-            early where its leader no longer improves on validation.
+            early where its modality no longer improves on validation.
         confidence: What ranks the modalities, measured once: how early each teacher learned (see
             `learning_speed`), or its confidence on held-out data (see `mean_confidence`); the
-            lowest leads first. `None` ranks anew in every training step from the teachers'
+            lowest is trained first. `None` ranks anew in every training step from the teachers'
             confidence on that very batch, as the paper does; a teacher that has memorised its
             training data then passes for the strongest.
         suppression: `"complete"` freezes; `"partial"` scales the gradient by 1 - tanh(r), r the
@@ -134,21 +134,21 @@ class SequentialPrioritization(Method):
         confidence = checked_confidence(confidence, teachers)
         if self.schedule.patience is not None and (confidence is None or suppression == "partial"):
             raise UserError(
-                "a stage that ends when its leader stops improving needs one leader; give "
-                "confidence (in a recipe rank_by: speed, heldout or train) and complete "
+                "a stage that ends when its modality stops improving needs one modality; "
+                "give confidence (in a recipe rank_by: speed, heldout or train) and complete "
                 "suppression, or a schedule without patience"
             )
         self._confidence = confidence
         # What this step's batches have ranked, where nothing ranks for good.
         self._ranked: dict[str, Tensor] | None = None
         self._seen: list[Batch] = []
-        # The lowest loss of the leader of this stage on validation, and how long ago that was.
+        # The prioritized modality's lowest loss on validation, and how long ago that was.
         self._best: float | None = None
         self._waited = 0
 
     @property
     def prioritizing(self) -> bool:
-        """Whether this epoch belongs to a stage in which one modality leads."""
+        """Whether this epoch belongs to a stage in which one modality is trained alone."""
         return self.schedule.stage(self.epoch) < len(self.schedule.tau) - 1
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -173,15 +173,15 @@ class SequentialPrioritization(Method):
     def active(self) -> frozenset[str] | None:
         """The prioritized modality while there is one, Eq. 6."""
         active = self.method.active()
-        leading = self._leading() if self.suppression == "complete" else None
-        return active if leading is None else leading if active is None else active & leading
+        first = self._prioritized() if self.suppression == "complete" else None
+        return active if first is None else first if active is None else active & first
 
     def modulation(self) -> Modulation | None:
         """The wrapped method's; features of frozen encoders are dropped where asked for."""
         inner = self.method.modulation()
         if self.frozen_features == "keep" or not self.prioritizing:
             return inner
-        return dropping(self._leading, inner, self.student.device)
+        return dropping(self._prioritized, inner, self.student.device)
 
     def on_step_start(self, *batches: Batch) -> None:
         """Ranks the modalities by this step's batches, where nothing ranks them for good."""
@@ -197,7 +197,7 @@ class SequentialPrioritization(Method):
         return self.method.objective(outputs, batch)
 
     def modify_gradients(self) -> None:
-        """Closes or scales the gates, Eq. 7 and 8."""
+        """Removes or scales the gradients of the other modalities, Eq. 7 and 8."""
         self.method.modify_gradients()
         if not self.prioritizing:
             return
@@ -208,29 +208,29 @@ class SequentialPrioritization(Method):
             factors = partial_factors({n: torch.as_tensor(c) for n, c in confidence.items()})
             for name, factor in factors.items():
                 scale(self._gated(name), factor)
-        elif (leading := self._leading()) is not None:
+        elif (prioritized := self._prioritized()) is not None:
             for name in self.teachers.modalities:
-                if name not in leading and self.suppression == "complete":
+                if name not in prioritized and self.suppression == "complete":
                     freeze(self._gated(name))
-                elif name not in leading:
+                elif name not in prioritized:
                     scale(convolutions(self.student.encoder_parameters(name)), 0.0)
         self._ranked = None
 
     def on_validation_end(self, metrics: Mapping[str, Any]) -> None:
-        """Ends a stage whose leader stops improving; passed on to the wrapped method.
+        """Ends a stage whose modality stops improving; passed on to the wrapped method.
 
         Raises:
-            UserError: The schedule has patience, and the leader's own loss was not measured.
+            UserError: The schedule has patience, and its modality's own loss was not measured.
         """
         self.method.on_validation_end(metrics)
-        leading = self._leading()
-        if self.schedule.patience is None or leading is None:
+        prioritized = self._prioritized()
+        if self.schedule.patience is None or prioritized is None:
             return
-        (leader,) = leading
-        loss = metrics.get("loss", {}).get(leader)
+        (modality,) = prioritized
+        loss = metrics.get("loss", {}).get(modality)
         if loss is None:
             raise UserError(
-                f"validation measured no loss of {leader!r} alone, by which its stage would end; "
+                f"validation measured no loss of {modality!r} alone, by which its stage would end; "
                 "attach the model with heads=..., or give a schedule without patience"
             )
         stage = self.schedule.stage(self.epoch)
@@ -252,7 +252,7 @@ class SequentialPrioritization(Method):
         return max(sum(self.schedule.tau[:-1]), self.method.all_learn_from())
 
     def stage(self) -> str:
-        """Which modality leads, as far as that is fixed for the epoch."""
+        """Which modality is trained alone, as far as that is fixed for the epoch."""
         if not self.prioritizing:
             return self.method.stage()
         if self.suppression == "partial":
@@ -276,13 +276,13 @@ class SequentialPrioritization(Method):
             self._best, self._waited = state["stages"]["best"], state["stages"]["waited"]
         self.method.load_state_dict(state["method"])
 
-    def _leading(self) -> frozenset[str] | None:
+    def _prioritized(self) -> frozenset[str] | None:
         """The modality that is trained alone, as far as it is known; `None` for all."""
         confidence = self._confidence or self._ranked
         if not self.prioritizing or self.suppression == "partial" or confidence is None:
             return None
-        leading = self.schedule.active(self.epoch, rank(confidence))
-        return None if leading is None else frozenset(leading)
+        prioritized = self.schedule.active(self.epoch, rank(confidence))
+        return None if prioritized is None else frozenset(prioritized)
 
     def _needs(self) -> Needs:
         needed, staged = self.method._needs(), any(self.schedule.tau[:-1])

@@ -1,4 +1,4 @@
-"""What is done to the gradients of all others while one modality leads."""
+"""What is done to the gradients of all others while one modality is trained alone."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def dropping(
 
 
 def warn_of_unsuppressed(student: Student) -> None:
-    """Says which encoders the released gate cannot close, because they have no convolutions."""
+    """Warns of encoders that `released` cannot suppress, because they have no convolutions."""
     without = [m for m in student.modalities if not convolutions(student.encoder_parameters(m))]
     if without:
         logger.warning(

@@ -67,8 +67,8 @@ class UMT(Method):
         """The task's loss and the feature distances."""
         loss = super().objective(outputs, batch)
         if self.weight:
-            said = self.teachers.outputs(batch)
+            taught = self.teachers.outputs(batch)
             loss = loss + self.weight * feature_distance(
-                outputs, batch, said, self.feature_reduction
+                outputs, batch, taught, self.feature_reduction
             )
         return loss

@@ -1,4 +1,4 @@
-"""What each modality says by itself inside the student: its loss, its score."""
+"""The loss and the score of each modality's unimodal logits inside the student."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ Metrics = dict[str, dict[str, float]]
 
 
 class Validation:
-    """Collects a model's answers to a split and measures them, fused and for every modality.
+    """Collects a model's predictions for a split and measures them, fused and for every modality.
 
     Args:
-        method: Whose student answers.
+        method: Whose student predicts.
 
     Example:
         >>> import g2d

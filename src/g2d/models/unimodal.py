@@ -9,9 +9,9 @@ from g2d.models.fusion.base import xavier
 
 
 class UnimodalModel(nn.Module):
-    """Predicts from one modality of the batch and looks at no other.
+    """Predicts from one modality of the batch, and reads no other.
 
-    It answers like a multimodal model, so the same loop trains it.
+    It returns `Outputs` like a multimodal model, so the same loop trains it.
 
     Args:
         modality: Which input it reads.

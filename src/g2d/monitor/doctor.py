@@ -1,4 +1,4 @@
-"""One line in any loop, which says what each modality learns and changes nothing."""
+"""One line in any loop, which measures what each modality learns and changes nothing."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from g2d.monitor.measuring import (
 from g2d.monitor.sentence import sentence
 from g2d.monitor.tally import Tally
 from g2d.monitor.unimodal import UnimodalReader
-from g2d.student.answers import logits_of
 from g2d.student.attach import student_of
 from g2d.student.base import Student
+from g2d.student.model_outputs import logits_of
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -148,7 +148,7 @@ class Doctor:
         """
         forward, reached = self._last.take()
         batch = self.student.batch_of(target, index, present)
-        fused = _fused(forward.answer, logits)
+        fused = _fused(forward.output, logits)
         mode = forward.training
         stepping = mode and any(z.requires_grad for z in (fused, *forward.encoded.values()))
         with _exactly(fused.device):
@@ -199,7 +199,7 @@ class Doctor:
         """Takes the doctor's hooks away."""
         self._last.detach()
 
-    # --- what it says ----------------------------------------------------------------------------
+    # --- what it reports -------------------------------------------------------------------------
 
     def sentence(self) -> str:
         """Which modalities learn and which are suppressed, by the last epoch.
@@ -214,17 +214,17 @@ class Doctor:
         mode = f"{_PREFIX[False]}{FUSED}/{self.task.metric}" not in record
         prefix, split = _PREFIX[mode], "training" if mode else "validation"
         own = {key.removeprefix(prefix): v for key, v in record.items() if key.startswith(prefix)}
-        said = sentence(
+        text = sentence(
             own,
             self.student.modalities,
             self.task,
             self._guess[mode],
             self._reader.probes.used,
         )
-        return f"After epoch {len(self.history)}, on {split} batches: {said}"
+        return f"After epoch {len(self.history)}, on {split} batches: {text}"
 
     def plot(self, path: str | Path) -> Path:
-        """Draws all epochs into a file, whose ending says in which format.
+        """Draws all epochs into a file, in the format of its ending.
 
         Raises:
             UserError: There was no epoch, or matplotlib is not installed.
@@ -247,12 +247,12 @@ class Doctor:
                 parts.clear()
 
 
-def _fused(answer: Any, logits: Tensor | None) -> Tensor:
+def _fused(output: Any, logits: Tensor | None) -> Tensor:
     try:
-        return logits_of(answer if logits is None else logits)
+        return logits_of(output if logits is None else logits)
     except UserError as error:
         raise UserError(
-            f"the model returned a {type(answer).__name__} in which there are no logits to be "
+            f"the model returned a {type(output).__name__} in which there are no logits to be "
             "found; give doctor.watch(target, logits=...)"
         ) from error
 

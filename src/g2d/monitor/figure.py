@@ -13,7 +13,7 @@ Records = Sequence[Mapping[str, float]]
 
 
 def draw(records: Records, modalities: Sequence[str], metric: str, path: Path) -> Path:
-    """Draws into a file, whose ending says in which format.
+    """Draws into a file, in the format of its ending.
 
     Args:
         records: Of all epochs.

@@ -9,7 +9,7 @@ from g2d.tasks import Task
 # Skill above this carries signal: 5 % of the way from guessing to perfect, as in the ranking by
 # learning speed. Nothing smaller is worth the training of an encoder.
 SIGNAL = 0.05
-# "No imbalance" is said only of a modality that has not lost more than this of its teacher's skill.
+# "No imbalance" is reported only for one that has not lost more than this of its teacher's skill.
 TOLERATED = 0.25
 
 State = Literal["learns", "suppressed", "behind", "guesses"]
@@ -28,7 +28,7 @@ def skill(task: Task, value: float, guess: float) -> float:
 
 
 def judge(own: float, teacher: float | None, fused: float, best: float | None) -> State:
-    """What a modality's skill inside a model says.
+    """The state of a modality, judged by its skill inside a model.
 
     Args:
         own: Of its unimodal logits.

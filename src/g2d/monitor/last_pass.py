@@ -9,8 +9,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.student.answers import logits_of
 from g2d.student.base import Student
+from g2d.student.model_outputs import logits_of
 from g2d.student.passes import ForwardPass
 
 
@@ -56,8 +56,8 @@ class LastPass:
         for name, encoded in forward.encoded.items():
             if encoded.requires_grad:
                 encoded.register_hook(_collect(gradients, name))
-        with suppress(UserError):  # an answer whose logits are given to `watch`
-            logits = logits_of(forward.answer)
+        with suppress(UserError):  # an output whose logits are given to `watch`
+            logits = logits_of(forward.output)
             if logits.requires_grad:
                 logits.register_hook(lambda _: trained.append(True))
         self._forward, self._gradients, self._trained = forward, gradients, trained

@@ -17,8 +17,8 @@ from g2d.functional.present import sum_over_present
 from g2d.models.fusion.base import kept, presence
 from g2d.monitor.gradients import cosine, norm
 from g2d.monitor.tally import if_defined
-from g2d.student.answers import UnindexedBatch
 from g2d.student.base import Student
+from g2d.student.model_outputs import UnindexedBatch
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank
 
@@ -50,7 +50,7 @@ def teacher_logits(teachers: TeacherBank | None, batch: Batch, training: bool) -
     """The teachers' logits; of cached teachers in training only, since they know that split alone.
 
     Raises:
-        UserError: Cached teachers are not told which samples these are.
+        UserError: Cached teachers do not know which samples these are.
     """
     if teachers is None or not (training or teachers.any_data):
         return {}
@@ -59,7 +59,7 @@ def teacher_logits(teachers: TeacherBank | None, batch: Batch, training: bool) -
             "cached teachers need to know which samples the batch holds; give "
             "doctor.watch(target, index=...), the position of each in the training data"
         )
-    return {name: said.logits for name, said in teachers.outputs(batch).items()}
+    return {name: outputs.logits for name, outputs in teachers.outputs(batch).items()}
 
 
 def beside_teachers(task: Task, own: Logits, taught: Logits, batch: Batch) -> Pairs:

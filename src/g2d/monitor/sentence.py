@@ -36,15 +36,15 @@ def sentence(
     skills = {name: skill(task, value, guess) for name, value in taught.items()}
     fused = skill(task, record[f"fused/{task.metric}"], guess)
     best = max(skills.values(), default=None)
-    said = []
+    phrases = []
     for name in modalities:
         if name not in own:
-            said.append(f"{name} is not known")
+            phrases.append(f"{name} is not known")
             continue
         state = judge(skill(task, own[name], guess), skills.get(name), fused, best)
         teacher = _number(task, taught[name]) if name in taught else None
-        said.append(_about(name, state, _number(task, own[name]), teacher, _number(task, guess)))
-    text = ", ".join(said) + "."
+        phrases.append(_about(name, state, _number(task, own[name]), teacher, _number(task, guess)))
+    text = ", ".join(phrases) + "."
     if not taught:
         text += " Without teachers it is not known what each could reach."
     if probed:

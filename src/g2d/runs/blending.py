@@ -59,7 +59,7 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
     """
     members = members_of({"name": BLEND, **experiment.plan.options})
     blind = experiment.splits.without_test()
-    models, described, record, said = [], [], [], []
+    models, described, record, logits = [], [], [], []
     for number, member in enumerate(members):
         recipe = member_recipe(experiment.recipe, member.method, member.modalities)
         splits = some_modalities(blind, member.modalities)
@@ -80,11 +80,11 @@ def train_members(run: Run, experiment: Experiment, train: Callable[..., Path]) 
                 **({"run": known.path.name} if known is not None else {}),
             }
         )
-        said.append(torch.from_numpy(read_predictions(own.path, "val")[f"logits/{FUSED}"]))
+        logits.append(torch.from_numpy(read_predictions(own.path, "val")[f"logits/{FUSED}"]))
     weights = [member.weight for member in members if member.weight is not None]
     if not weights:
         # every sample has a modality of every member, so that all rows count
-        weights, shares = blend_weights(blind.spec.task, said, blind.val.target)
+        weights, shares = blend_weights(blind.spec.task, logits, blind.val.target)
         for one, weight, share in zip(record, weights, shares, strict=True):
             one |= {"weight": weight, "share": share}
     return Blended(blend(blind.spec.modalities, models, weights), described, record)

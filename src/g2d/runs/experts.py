@@ -68,8 +68,8 @@ def in_words(expert: Any) -> str:
 def identity_of(value: Any) -> Any:
     """What decides an expert, as plain values: its class, and the parameters of all its parts.
 
-    What is neither plain nor an estimator (a function, a generator of random numbers) is told apart
-    by where it lies in this process, so that nobody else takes its logits for his.
+    What is neither plain nor an estimator (a function, a generator of random numbers) is identified
+    by its address in this process, so that no other expert takes its logits for its own.
     """
     if value is None or isinstance(value, str | int | float | bool):
         return value
@@ -118,18 +118,20 @@ def _fit(teaching: Teaching, modality: str, run: Run) -> None:
         }
     )
     try:
-        said = fit_expert(splits, modality, expert, teaching.recipe.seed)
+        logits = fit_expert(splits, modality, expert, teaching.recipe.seed)
     except UserError as error:
         raise UserError(f"experts.{modality}: {error}") from None
     with atomic(run.path / _LOGITS) as temporary, temporary.open("wb") as stream:
-        arrays = {name: logits.numpy() for name, logits in said.items()}
+        arrays = {name: one.numpy() for name, one in logits.items()}
         np.savez_compressed(stream, allow_pickle=False, **arrays)
     measured: dict[str, Any] = {}
-    for name, logits in said.items():
+    for name, one in logits.items():
         split = splits.named()[name]
         there = torch.as_tensor(np.asarray(split.present.get(modality, np.ones(len(split), bool))))
-        metrics = task.metrics(logits[there], split.target[there])
-        measured[name] = {one: {FUSED: value, modality: value} for one, value in metrics.items()}
+        metrics = task.metrics(one[there], split.target[there])
+        measured[name] = {
+            metric: {FUSED: value, modality: value} for metric, value in metrics.items()
+        }
     run.write_json(
         "result.json",
         {
@@ -151,7 +153,10 @@ def _load(run: Run) -> dict[str, Tensor] | None:
     if not run.finished:
         return None
     try:
-        with (run.path / _LOGITS).open("rb") as stream, np.load(stream, allow_pickle=False) as said:
-            return {name: torch.from_numpy(said[name]) for name in said.files}
+        with (
+            (run.path / _LOGITS).open("rb") as stream,
+            np.load(stream, allow_pickle=False) as logits,
+        ):
+            return {name: torch.from_numpy(logits[name]) for name in logits.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -36,11 +36,11 @@ _VERSION = 2
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Logits, and the task with its threshold where it has one.
+class TaskLogits:
+    """Logits with the task that measures them, which holds its threshold where it has one.
 
     Attributes:
-        task: Of the logits.
+        task: Of these logits, settled.
         logits: `(N, C)`.
     """
 
@@ -48,7 +48,7 @@ class Answer:
     logits: Tensor
 
     def metrics(self, target: Tensor) -> dict[str, float]:
-        """The task's."""
+        """The metrics of the task."""
         return self.task.metrics(self.logits, target)
 
     def terms(self, target: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def calibration_of(run: Run, heldout: HeldOut) -> Calibration:
 
 
 def shallow_floors(splits: Splits, out: Path) -> Floors | None:
-    """Predictors without a network, where the data says what they read; fitted once for all runs.
+    """Predictors without a network, where the data defines what they read; fitted once.
 
     Args:
         splits: The data.
@@ -138,24 +138,24 @@ def measure_floors(
     own = task.settled(fused["val"], targets["val"]) if task.unsettled else task
     settled: dict[str, Task] = {}
     for split in sorted(fused, key=lambda name: name != "val"):  # where thresholds are chosen
-        model, target = Answer(own, fused[split]), targets[split]
-        said: dict[str, tuple[Tensor, Answer, Tensor]] = {}
+        model, target = TaskLogits(own, fused[split]), targets[split]
+        compared: dict[str, tuple[Tensor, TaskLogits, Tensor]] = {}
         more: dict[str, Any] = {}
         if shallow is not None:
             for name, logits in shallow.logits.items():
-                said[name] = (logits[split], model, target)
+                compared[name] = (logits[split], model, target)
         if asked is not None and weights is not None:
             there = asked[split].present[floors["modality"]]
             alone = asked[split].logits[floors["modality"]]
-            some = Answer(own, model.logits[there])
-            said["single"] = (alone[there], some, target[there])
-            said["ensemble"] = (asked[split].ensemble(weights), model, target)
+            some = TaskLogits(own, model.logits[there])
+            compared["single"] = (alone[there], some, target[there])
+            compared["ensemble"] = (asked[split].ensemble(weights), model, target)
             more = {"fused_there": some.metrics(target[there]), "samples": int(there.sum())}
-        for name, (floor, _, truth) in said.items():
+        for name, (floor, _, truth) in compared.items():
             settled.setdefault(name, task.settled(floor, truth))
         lines = {
-            name: (Answer(settled[name], floor), beside, truth)
-            for name, (floor, beside, truth) in said.items()
+            name: (TaskLogits(settled[name], floor), beside, truth)
+            for name, (floor, beside, truth) in compared.items()
         }
         measured = {name: one.metrics(truth) for name, (one, _, truth) in lines.items()}
         above = [name for name, line in lines.items() if _above(*line)]
@@ -184,7 +184,7 @@ def joint_floor(run: Run) -> dict[str, Any] | None:
     if own != other or run.fingerprint != joint.fingerprint:
         return None
     model, floor = (
-        Answer(one.task or task, torch.from_numpy(one.predictions("test")[f"logits/{FUSED}"]))
+        TaskLogits(one.task or task, torch.from_numpy(one.predictions("test")[f"logits/{FUSED}"]))
         for one in (run, joint)
     )
     target = torch.from_numpy(run.predictions("test")["target"])
@@ -210,14 +210,14 @@ def _alone(task: Task, heldout: HeldOut, modality: str) -> float:
     return task.metrics(heldout.logits[modality][there], heldout.target[there])[task.metric]
 
 
-def _above(floor: Answer, model: Answer, target: Tensor) -> bool:
+def _above(floor: TaskLogits, model: TaskLogits, target: Tensor) -> bool:
     task = model.task
-    one, other = (said.metrics(target)[task.metric] for said in (floor, model))
+    one, other = (logits.metrics(target)[task.metric] for logits in (floor, model))
     return task.better(one, other) and not math.isclose(one, other, rel_tol=1e-6)
 
 
-def _clearly(floor: Answer, model: Answer, target: Tensor) -> bool:
+def _clearly(floor: TaskLogits, model: TaskLogits, target: Tensor) -> bool:
     """Whether a floor is better by more than one standard error of the difference."""
-    lead = (floor.terms(target) - model.terms(target)).double()
-    error = lead.std().item() / len(lead) ** 0.5 if len(lead) > 1 else math.inf
-    return abs(lead.mean().item()) > error
+    difference = (floor.terms(target) - model.terms(target)).double()
+    error = difference.std().item() / len(difference) ** 0.5 if len(difference) > 1 else math.inf
+    return abs(difference.mean().item()) > error

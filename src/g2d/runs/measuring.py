@@ -30,7 +30,7 @@ def settled(
     settings: TrainingSettings,
     fabric: Fabric,
 ) -> Splits:
-    """The splits with what the task had left open chosen on validation, and the run told of it."""
+    """The splits with what the task had left open chosen on validation, and recorded in the run."""
     task = splits.spec.task
     if not task.unsettled:
         return splits
@@ -63,7 +63,7 @@ def measure(
 
 
 def uneven(splits: Splits) -> bool:
-    """Whether accuracy alone says little: a class has over half as many rows again as another."""
+    """Whether accuracy alone misleads: a class has over half as many rows again as another."""
     if not isinstance(splits.spec.task, Classification):
         return False
     counts = splits.train.target.bincount(minlength=splits.spec.task.outputs)

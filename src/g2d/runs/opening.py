@@ -1,4 +1,4 @@
-"""The trained models and the data of a finished run, made again from what its folder says."""
+"""The trained models and the data of a finished run, made again from what its folder holds."""
 
 from __future__ import annotations
 

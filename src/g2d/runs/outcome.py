@@ -40,7 +40,7 @@ def measure_outcome(
         floors: Whether predictors without a network stand beside the model.
 
     Returns:
-        What `result.json` says.
+        What `result.json` holds.
     """
     plan, settings, student = experiment.plan, experiment.training, prepared.student
     splits = settled(run, student, experiment.splits, settings, fabric)

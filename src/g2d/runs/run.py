@@ -44,7 +44,7 @@ class Run:
     | `model.safetensors`, `model.json` | the best model on validation, what builds it | `model` |
     | `last.ckpt` | everything needed to go on | |
     | `predictions-<split>.npz` | logits of every sample | `predictions(split)` |
-    | `mask-<split>.npz` | which modalities were hidden, where a recipe says `missing` | `splits` |
+    | `mask-<split>.npz` | which modalities were hidden, where a recipe has `missing` | `splits` |
     | `result.json` | the final metrics; it is there when the run is finished | `result` |
 
     Args:
@@ -142,7 +142,7 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """Of weights and order; -1 where nothing says it."""
+        """Of weights and order; -1 where it is not recorded."""
         return int(self.about.get("recipe", {}).get("seed", -1))
 
     @property

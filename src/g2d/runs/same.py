@@ -68,7 +68,7 @@ def check_same_data(run: Run, fingerprint: str) -> None:
 def check_same_method(run: Run, plan: MethodPlan, unknown: Sequence[str] = ()) -> None:
     """Refuses a run of a method whose defaults have changed since.
 
-    An option that the run does not have was as `BEFORE` says, or is not compared.
+    An option that the run does not have is taken from `BEFORE`, or is not compared.
 
     Args:
         run: Its folder.

@@ -23,11 +23,11 @@ def fit_stages(
 ) -> MethodPlan:
     """A plan without the stages of modalities whose teachers are at chance.
 
-    Only a schedule that adapts (one with patience) is changed; of one that is fixed it is said.
+    Only a schedule that adapts (one with patience) is changed; for a fixed one there is a warning.
 
     Args:
         plan: The method.
-        ranking: Scores of the modalities, the lowest leading first; `None` where every batch is
+        ranking: Scores of the modalities, the lowest is trained first; `None` where every batch is
             ranked anew.
         at_chance: The modalities whose teachers know nothing of the target.
         steps: Optimizer steps an epoch.
@@ -36,10 +36,10 @@ def fit_stages(
     if schedule is None or not plan.has_stages:
         return plan
     if ranking is not None:
-        leaders = rank(ranking)[:-1]
+        prioritized = rank(ranking)[:-1]
         idle = {
             stage: name
-            for stage, name in enumerate(leaders)
+            for stage, name in enumerate(prioritized)
             if name in at_chance and schedule.tau[stage]
         }
         names = ", ".join(idle.values())

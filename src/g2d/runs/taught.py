@@ -41,7 +41,7 @@ class Taught:
         models: One a modality, where that is a network.
         online: The same, asked batch by batch; none where no teacher is a network.
         experts: The logits of the others, by modality and split.
-        bank: As the student asks them: cached where possible, calibrated where the recipe says so.
+        bank: As the student uses them: cached where possible, calibrated if the recipe says so.
         confidence: Of every modality on train and on held-out data, Eq. 5.
         speed: How early each learned, where the method ranks modalities.
         heldout: Their logits on validation.
@@ -64,7 +64,7 @@ class Taught:
         return ensemble(self.models, self.weights if plan.weights == "fitted" else None)
 
     def begin(self, student: MultimodalModel, plan: MethodPlan) -> None:
-        """Gives the student the teachers' weights, and says where they do not fit."""
+        """Gives the student the teachers' weights, and warns where they do not fit."""
         weights = self.weights if plan.init == "ensemble" else None
         left = {**begin_from(student, self.models, weights)}
         left |= {name: ["its expert is no network"] for name in self.experts}
@@ -101,7 +101,7 @@ class Taught:
         return found
 
     def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
-        """What `result.json` says of them."""
+        """What `result.json` holds about them."""
         folders = {name: teacher_folder(teaching, name, out) for name in self.models}
         experts = {name: expert_folder(teaching, name, out) for name in self.experts}
         return {
@@ -152,11 +152,11 @@ def _on(
     experts: Mapping[str, Mapping[str, Tensor]],
     split: str,
 ) -> TeacherBank:
-    """The teachers as they answer for one split."""
+    """The teachers as they predict for one split."""
     if networks is not None and not experts:
         return networks
     spec = teaching.splits.spec
-    logits = {name: said[split] for name, said in experts.items()}
+    logits = {name: by_split[split] for name, by_split in experts.items()}
     return ExpertTeachers(logits, spec.task, networks, spec.modalities, held_out=split != "train")
 
 

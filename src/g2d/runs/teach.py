@@ -170,7 +170,7 @@ def train_confidence(bank: TeacherBank, teaching: Teaching, fabric: Fabric) -> d
     """Each teacher's confidence on the training split, which is not read where there is a cache.
 
     Args:
-        bank: Answers for the training split.
+        bank: The teachers of the training split.
         teaching: The data, and how it is read.
         fabric: The device.
     """

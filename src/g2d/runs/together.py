@@ -10,7 +10,7 @@ from torch import Tensor
 from g2d.functional import ensemble_logits, fit_blend_weights
 from g2d.models.multimodal import MultimodalModel
 from g2d.recipes.experiment import Experiment
-from g2d.runs.floors import Answer
+from g2d.runs.floors import TaskLogits
 from g2d.tasks import Task
 from g2d.teachers.calibrated import HeldOut
 
@@ -54,14 +54,14 @@ def with_teachers(
     Returns:
         `weights` and `shares` of student and ensemble, and the metrics on every split.
     """
-    said = {split: [one, asked[split].ensemble(weights)] for split, one in fused.items()}
-    blended, shares = blend_weights(task, said["val"], targets["val"])
+    logits = {split: [one, asked[split].ensemble(weights)] for split, one in fused.items()}
+    blended, shares = blend_weights(task, logits["val"], targets["val"])
     total = {
         split: ensemble_logits(both, weights=both[0].new_tensor(blended))
-        for split, both in said.items()
+        for split, both in logits.items()
     }
     own = task.settled(total["val"], targets["val"]) if task.unsettled else task
-    measured = {split: Answer(own, one).metrics(targets[split]) for split, one in total.items()}
+    measured = {split: TaskLogits(own, one).metrics(targets[split]) for split, one in total.items()}
     return {"weights": blended, "shares": shares, **measured}
 
 

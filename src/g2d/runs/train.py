@@ -71,7 +71,7 @@ def train(
         fabric: The devices, where they are started already.
         floors: Whether predictors without a network stand beside it, for a table of one's own.
         experts: By modality estimators of scikit-learn that teach; in the place of those that the
-            recipe says in words.
+            recipe names.
         shared: Folder of teachers and caches; `out` when not given.
 
     Returns:

@@ -29,7 +29,7 @@ def attach(
 ) -> Student:
     """Makes a student of any model, which stays as it is and is called as ever.
 
-    Forward hooks record what the encoders are given and what they answer. Weights, names,
+    Forward hooks record what the encoders are given and what they return. Weights, names,
     `state_dict` and `forward` do not change; `student.detach()` takes the hooks away. A model that
     is attached again, or given to another method, is detached first.
 
@@ -37,13 +37,13 @@ def attach(
         net: Any module, called with whatever it takes. A `g2d.MultimodalModel` knows its encoders
             by itself, and is given alone.
         encoders: For each modality the submodule that encodes it, or several in the order in
-            which they are called, each with the answer of the one before. They may share no
+            which they are called, each with the output of the one before. They may share no
             parameter.
-        heads: For each modality, a submodule that answers with its unimodal logits `(B, C)` when
+        heads: For each modality, a submodule that returns its unimodal logits `(B, C)` when
             it is given its feature, where the model has such heads. Where it has none, methods
             that need unimodal logits add a linear head for each modality beside the model.
-        features: For some modalities, which part of the encoder's answer is the feature `(B, d)`;
-            needed where it answers with anything else than that.
+        features: For some modalities, which part of the encoder's output is the feature `(B, d)`;
+            needed where it returns anything else than that.
 
     Raises:
         UserError: An encoder is no part of the model, two share a parameter, a name cannot be
@@ -90,7 +90,7 @@ def attach(
     for what, given, such_as in (
         ("encoders", encoders, "'sound': net.sound_encoder"),
         ("heads", heads or {}, "'sound': net.sound_head"),
-        ("features", features or {}, "'sound': lambda answer: answer[0]"),
+        ("features", features or {}, "'sound': lambda output: output[0]"),
     ):
         check_mapping(what, given, such_as)
     check_names(encoders)

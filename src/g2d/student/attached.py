@@ -12,13 +12,13 @@ from g2d.batch import Batch, Call, Outputs
 from g2d.errors import UserError
 from g2d.models.fusion.base import Features, Fusion, Present, kept, presence, without_absent
 from g2d.student.added_heads import AddedHead, AddedHeads
-from g2d.student.answering import answering
-from g2d.student.answers import UnindexedBatch, check_present, logits_of, options_of
 from g2d.student.base import Modulation, Student, evaluating
+from g2d.student.model_outputs import UnindexedBatch, check_present, logits_of, options_of
 from g2d.student.modulation import modulated
 from g2d.student.passes import ForwardPass, Listener, in_train_mode
 from g2d.student.precision import in_precision_of
 from g2d.student.recorder import Read, Recorder
+from g2d.student.replaced_outputs import replaced_outputs
 
 F = TypeVar("F", bound=Fusion)
 
@@ -29,7 +29,7 @@ class AttachedStudent(Student):
     Args:
         net: The model.
         encoders: For each modality the modules of its encoder, in the order of their calls.
-        heads: For some or no modalities, a module of the model that answers with its unimodal
+        heads: For some or no modalities, a module of the model that returns its unimodal
             logits when it is given its feature.
         features: For some modalities, how the feature is read from what the encoder returns.
     """
@@ -134,7 +134,7 @@ class AttachedStudent(Student):
         chosen = {name: factors[name]} if name in factors else {}
         return modulated({name: feature}, chosen)[name]
 
-    # --- what it answers -------------------------------------------------------------------------
+    # --- what it predicts ------------------------------------------------------------------------
 
     def observe(
         self,
@@ -143,7 +143,7 @@ class AttachedStudent(Student):
         index: Tensor | None = None,
         present: Mapping[str, Tensor] | None = None,
     ) -> tuple[Outputs, Batch]:
-        """What the hooks recorded, beside the answer and the labels."""
+        """What the hooks recorded, beside what the model returned and the labels."""
         batch = self.batch_of(target, index, present)
         logits = logits_of(prediction)
         self._recorder.check(logits)
@@ -198,7 +198,7 @@ class AttachedStudent(Student):
         self._batch = asked, made(inputs, target, rows, dict(present or {}))
         return self._batch[1]
 
-    def answer(self, item: Any) -> tuple[Outputs, Batch]:
+    def outputs_of(self, item: Any) -> tuple[Outputs, Batch]:
         """What `iter_train` of the loop gives: `(net(...), target)`, and options of `observe`."""
         prediction, target, options = options_of(item)
         return self.observe(prediction, target, **options)
@@ -209,10 +209,10 @@ class AttachedStudent(Student):
         if self._added is not None:
             return self._added.logits(features, present)
         # heads that the model called itself were given the features as a method had changed them
-        said = self._recorder.logits if self._modulation is None else {}
+        recorded = self._recorder.logits if self._modulation is None else {}
         with self._recorder.muted():
             return {
-                name: said[name] if name in said else head(features[name])
+                name: recorded[name] if name in recorded else head(features[name])
                 for name, head in self._own_heads.items()
             }
 
@@ -229,29 +229,29 @@ class AttachedStudent(Student):
     def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
         """Runs the model once more on the last pass's arguments, with other features.
 
-        The last module of every encoder does not run: it answers with the feature that it is given
+        The last module of every encoder does not run: it returns the feature that it is given
         here. An absent modality's feature is zero.
         """
         call = self._recorder.call
         assert call is not None
         features = without_absent(features, presence(features, present))
         lasts = {name: modules[-1] for name, modules in self._encoders.items()}
-        answers = {name: self._recorder.put(name, features[name]) for name in lasts}
-        with self._recorder.muted(), answering(lasts, answers):
+        replaced = {name: self._recorder.put(name, features[name]) for name in lasts}
+        with self._recorder.muted(), replaced_outputs(lasts, replaced):
             return logits_of(call.into(self.net))
 
-    # --- for those who look on -------------------------------------------------------------------
+    # --- for observers ---------------------------------------------------------------------------
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """By the hooks that record."""
 
-        def ended(answer: Any) -> None:
-            listener(ForwardPass(answer, self._recorder.encoded(), in_train_mode(self.net)))
+        def ended(output: Any) -> None:
+            listener(ForwardPass(output, self._recorder.encoded(), in_train_mode(self.net)))
 
-        return self._recorder.tell(ended)
+        return self._recorder.listen(ended)
 
     def pooled(self, encoded: Features) -> dict[str, Tensor]:
-        """Read as `features` says."""
+        """Read as `features` of `g2d.attach` defines."""
         return {name: self._recorder.pooled(name, value) for name, value in encoded.items()}
 
     def unimodal_logits(

@@ -162,7 +162,7 @@ class Student(ABC):
         with evaluating(self.net), torch.no_grad():
             yield
 
-    # --- what it answers -------------------------------------------------------------------------
+    # --- what it predicts ------------------------------------------------------------------------
 
     @abstractmethod
     def observe(
@@ -172,7 +172,7 @@ class Student(ABC):
         index: Tensor | None = None,
         present: Mapping[str, Tensor] | None = None,
     ) -> tuple[Outputs, Batch]:
-        """The last forward pass: what the model answered, and to what.
+        """The last forward pass: what the model returned, and for which batch.
 
         Args:
             prediction: What the model returned.
@@ -181,12 +181,12 @@ class Student(ABC):
             present: For every modality that can be missing, a bool `(B,)`.
 
         Raises:
-            UserError: The model was not called, or its answer cannot be read.
+            UserError: The model was not called, or what it returned cannot be read.
         """
 
     @abstractmethod
-    def answer(self, item: Any) -> tuple[Outputs, Batch]:
-        """The same for an item of the loop's `iter_train`."""
+    def outputs_of(self, item: Any) -> tuple[Outputs, Batch]:
+        """The same as `observe`, for an item of the loop's `iter_train`."""
 
     @abstractmethod
     def encode(self, modality: str, inputs: Any) -> Tensor:
@@ -207,11 +207,11 @@ class Student(ABC):
                 count.
         """
 
-    # --- for those who look on -------------------------------------------------------------------
+    # --- for observers ---------------------------------------------------------------------------
 
     @abstractmethod
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Has somebody told of every forward pass, right after it; what it returns ends that."""
+        """Calls the listener right after every forward pass, until what it returns is called."""
 
     @abstractmethod
     def batch_of(

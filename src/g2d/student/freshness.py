@@ -1,4 +1,4 @@
-"""Whether what was recorded of a forward pass is still what a loss is asked of."""
+"""Checks that what was recorded of a forward pass belongs to the logits of a loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError
-from g2d.student.answers import logits_of
+from g2d.student.model_outputs import logits_of
 
 # How many earlier passes are known again by their logits.
 REMEMBERED = 8
@@ -25,13 +25,13 @@ def in_backward() -> bool:
 
 
 class Freshness:
-    """Of the last pass the versions of its features, of those before it the logits.
+    """Remembers the versions of the last pass's features, and the logits of the last passes.
 
     Logits are held by weak references, so that no graph lives longer for it.
     """
 
     def __init__(self) -> None:
-        self._answers: deque[ref[Tensor]] = deque(maxlen=REMEMBERED)
+        self._logits: deque[ref[Tensor]] = deque(maxlen=REMEMBERED)
         self._versions: dict[str, int] = {}
         self._without_graph: set[str] = set()
 
@@ -46,10 +46,10 @@ class Freshness:
         if not torch.is_grad_enabled():
             self._without_graph.add(name)
 
-    def answered(self, output: Any) -> None:
-        """The model has given its answer."""
+    def returned(self, output: Any) -> None:
+        """The model has returned its output."""
         with suppress(UserError):  # then the user takes the logits out of it
-            self._answers.append(ref(logits_of(output)))
+            self._logits.append(ref(logits_of(output)))
 
     def check(
         self, logits: Tensor, features: Mapping[str, Tensor], encoders: Mapping[str, nn.Module]
@@ -57,7 +57,7 @@ class Freshness:
         """Refuses logits of an earlier pass, and features that are not those that were fused.
 
         Args:
-            logits: What a loss is asked of.
+            logits: Those that a loss is computed from.
             features: Those recorded in the last pass.
             encoders: For each modality its modules.
 
@@ -65,8 +65,8 @@ class Freshness:
             UserError: The logits are those of an earlier pass, a feature was changed in place, or
                 an encoder that is trained built no graph.
         """
-        *before, last = [answer() for answer in self._answers] or [None]
-        if logits is not last and any(logits is answer for answer in before):
+        *before, last = [earlier() for earlier in self._logits] or [None]
+        if logits is not last and any(logits is earlier for earlier in before):
             raise UserError(
                 "got the logits of an earlier forward pass, expected those of the last one, whose "
                 "features are recorded; call method.loss right after its own forward pass"

@@ -60,7 +60,7 @@ class FusionInput:
             fusion.follows = False
         return modulated(features, factors), present
 
-    def _after(self, fusion: nn.Module, args: tuple[Any, ...], answer: Any) -> Any:
+    def _after(self, fusion: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if not fusion.training:
             return None
         if isinstance(fusion, AblationFusion):
@@ -68,7 +68,7 @@ class FusionInput:
             return None
         unimodal = fusion.forward(*self._given)[1]
         self._given = ()
-        return answer[0], unimodal
+        return output[0], unimodal
 
 
 def _inert() -> FusionInput:

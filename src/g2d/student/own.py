@@ -1,4 +1,4 @@
-"""A student made of g2d's own parts, which tells what it does with every answer."""
+"""A student made of g2d's own parts, whose model returns `Outputs`."""
 
 from __future__ import annotations
 
@@ -114,20 +114,20 @@ class OwnStudent(Student):
         index: Tensor | None = None,
         present: Mapping[str, Tensor] | None = None,
     ) -> tuple[Outputs, Batch]:
-        """The model's `Outputs`, and the batch that they answer.
+        """The model's `Outputs`, and the batch that they were computed from.
 
         Raises:
             UserError: One of the two is something else.
         """
         if not isinstance(prediction, Outputs) or not isinstance(target, Batch):
             raise UserError(
-                f"{type(self.net).__name__} is called with a g2d.Batch and answers with "
+                f"{type(self.net).__name__} is called with a g2d.Batch and returns "
                 f"g2d.Outputs, got {type(prediction).__name__} and {type(target).__name__}; write "
                 "method.loss(model(batch), batch)"
             )
         return prediction, target
 
-    def answer(self, item: Any) -> tuple[Outputs, Batch]:
+    def outputs_of(self, item: Any) -> tuple[Outputs, Batch]:
         """Runs the model on a batch."""
         return self.net(item), item
 
@@ -149,8 +149,8 @@ class OwnStudent(Student):
     def listen(self, listener: Listener) -> Callable[[], None]:
         """By a forward hook on the model."""
 
-        def ended(net: nn.Module, args: tuple[Any, ...], answer: Outputs) -> None:
-            listener(ForwardPass(answer, answer.fusion_inputs, in_train_mode(net)))
+        def ended(net: nn.Module, args: tuple[Any, ...], output: Outputs) -> None:
+            listener(ForwardPass(output, output.fusion_inputs, in_train_mode(net)))
 
         return self.model.register_forward_hook(ended).remove
 

@@ -14,13 +14,13 @@ class ForwardPass:
     """What a forward pass has left behind.
 
     Attributes:
-        answer: What the model returned.
+        output: What the model returned.
         encoded: What each encoder handed on, with its graph: features `(B, d)`, or whatever the
             features are pooled from.
         training: Whether the model, or a part of it, was in train mode.
     """
 
-    answer: Any
+    output: Any
     encoded: dict[str, Tensor]
     training: bool
 
@@ -36,5 +36,5 @@ def in_train_mode(net: nn.Module) -> bool:
     return net.training or any(part.training for part in net.modules())
 
 
-# Is told of a forward pass right after it.
+# Called with every forward pass, right after it.
 Listener = Callable[[ForwardPass], None]

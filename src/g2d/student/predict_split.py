@@ -1,4 +1,4 @@
-"""A model run over a split: what it says of every sample, in the order of the split."""
+"""A model run over a split: its outputs for every sample, in the order of the split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from g2d.batch import Batch
-from g2d.student.answers import UnindexedBatch
+from g2d.student.model_outputs import UnindexedBatch
 
 Ask = Callable[[Batch], Mapping[str, Tensor]]
 
@@ -59,7 +59,7 @@ class Collected:
         return len(self._batches)
 
     def add(self, values: Mapping[str, Tensor], batch: Batch) -> None:
-        """Takes in what was said of a batch, without its inputs; samples without an index count."""
+        """Collects the outputs of a batch, but not its inputs; counts samples without an index."""
         for name, rows in values.items():
             self._values.setdefault(name, []).append(rows.detach())
         counted = torch.arange(self._rows, self._rows + len(batch.target))
@@ -68,7 +68,7 @@ class Collected:
         self._batches.append((batch.target, index, dict(batch.present)))
 
     def read(self) -> Predictions:
-        """All of it, on the device of the batches; what has no mask in a batch is there in it."""
+        """All outputs, on the device of the batches; a modality without a mask is present."""
         named = sorted({name for _, _, masks in self._batches for name in masks})
         return Predictions(
             values={name: torch.cat(parts) for name, parts in self._values.items()},
@@ -94,13 +94,13 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def predict_split(ask: Ask, batches: Iterable[Batch]) -> Predictions:
-    """Asks about every batch of a split; models are expected in eval mode.
+    """Runs a model over every batch of a split; it is expected in eval mode.
 
     Nothing waits for the device until the end.
 
     Args:
         ask: Gives `(B, ...)` by name for a batch, such as a model's logits.
-        batches: One sweep over the split, on the device of whoever is asked.
+        batches: One sweep over the split, on the device of the model.
 
     Example:
         >>> parts = [Batch({"a": torch.ones(2, 1)}, torch.zeros(2), torch.arange(2))] * 2

@@ -28,13 +28,13 @@ class Recorder:
         net: The model.
         encoders: For each modality the modules that make up its encoder, in the order in which
             they are called.
-        heads: For some modalities, a module of the model that answers with unimodal logits.
+        heads: For some modalities, a module of the model that returns unimodal logits.
         features: For some modalities, how the `(B, d)` feature is read from what the encoder
             returns.
 
     Attributes:
         features: Of the last pass, `(B, d)`.
-        logits: What the heads answered in the last pass, where the model called them.
+        logits: Those of the heads in the last pass, where the model called them.
         call: The arguments of the last pass.
         change: Changes features on their way into the model; `None` for no change.
     """
@@ -68,7 +68,7 @@ class Recorder:
                 modules[-1].register_forward_hook(partial(self._gave, name)),
             ]
         for name, head in heads.items():
-            self._hooks.append(head.register_forward_hook(partial(self._said, name)))
+            self._hooks.append(head.register_forward_hook(partial(self._record_logits, name)))
 
     def remove(self) -> None:
         """Takes the hooks away and forgets the last pass."""
@@ -77,8 +77,8 @@ class Recorder:
         self._listeners.clear()
         self._forget()
 
-    def tell(self, listener: Callable[[Any], None]) -> Callable[[], None]:
-        """Has somebody told of every pass right after it, with what the model returned.
+    def listen(self, listener: Callable[[Any], None]) -> Callable[[], None]:
+        """Calls the listener right after every pass, with what the model returned.
 
         Returns:
             Ends that.
@@ -131,7 +131,7 @@ class Recorder:
         return feature
 
     def encoded(self) -> dict[str, Tensor]:
-        """What the encoders handed on in the last pass: their answers where those are tensors."""
+        """What the encoders handed on in the last pass: their outputs where those are tensors."""
         return {
             name: self.raw[name] if isinstance(self.raw[name], Tensor) else feature
             for name, feature in self.features.items()
@@ -181,7 +181,7 @@ class Recorder:
         if self._listening:
             self._recording = False
             self.passes += 1
-            self._freshness.answered(output)
+            self._freshness.returned(output)
             for listener in self._listeners:
                 listener(output)
 
@@ -231,7 +231,9 @@ class Recorder:
             )
         return feature
 
-    def _said(self, name: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _record_logits(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], output: Any
+    ) -> None:
         if self._listening and isinstance(output, Tensor):
             self.logits[name] = output
 
@@ -253,7 +255,7 @@ def _kind(value: Any) -> str:
 
 
 def _part(value: Any) -> str:
-    """How one would write the likeliest part of an encoder's answer."""
+    """The code that takes the likeliest feature out of an encoder's output."""
     if isinstance(value, Mapping):
         for key in ("pooler_output", "last_hidden_state"):
             if isinstance(value.get(key), torch.Tensor):

@@ -17,7 +17,7 @@ __all__ = ["Classification", "MultiLabel", "Regression", "Task", "check_is_task"
 
 
 def task_from(description: dict[str, object]) -> Task:
-    """Builds a task from what `Task.describe` said of it.
+    """Builds a task from what `Task.describe` returned.
 
     Example:
         >>> task_from(Classification(3).describe()).outputs

@@ -58,7 +58,7 @@ class Task(ABC):
 
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:
-        """What the model would answer, in the target's own terms."""
+        """What the model predicts, in the target's own terms."""
 
     @abstractmethod
     def metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:

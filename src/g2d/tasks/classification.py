@@ -26,10 +26,10 @@ class Classification(Task):
         classes: Their number, or their names.
         weights: By class, what the loss of its samples is multiplied by; 1 when not given.
         selects: The metric that chooses the epoch and compares models: `accuracy`, `uar` (balanced
-            accuracy), `macro_f1`, or for classes in order `mae`: how many classes the answer is
-            off, on average. The answer is then the median of the predicted distribution, for which
+            accuracy), `macro_f1`, or for classes in order `mae`: how many classes the prediction
+            is off, on average. The median of the distribution is then predicted, for which
             that is expected to be least, and not the most likely class.
-        threshold: Of two classes, the least probability at which the second is answered; chosen on
+        threshold: Of two classes, the least probability at which the second is predicted; chosen on
             validation, so that `selects` is the largest, with `validation`; 1/2 when not given.
 
     Example:
@@ -71,7 +71,9 @@ class Classification(Task):
             )
         check_choice("selects", selects, get_args(Selects))
         if selects == "mae" and len(names) == 2:
-            raise UserError("got selects=mae and 2 classes, of which it says what accuracy does")
+            raise UserError(
+                "got selects=mae and 2 classes, for which it measures what accuracy does"
+            )
         if threshold is not None and len(names) != 2:
             raise UserError(f"got a threshold and {len(names)} classes, expected 2; leave it out")
         self.class_names = tuple(names)
@@ -152,24 +154,24 @@ class Classification(Task):
         """Accuracy, unweighted average recall (UAR) and macro F1.
 
         UAR is the mean of the recalls of the classes that the split has; macro F1 that of the F1
-        of the classes that it has or that were answered. Where `mae` selects it is one of them.
+        of the classes that it has or that were predicted. With `selects="mae"` it is one of them.
         """
         prediction = self.predict(logits)
-        right, answered, there = self._counts(prediction, target)
+        right, predicted, there = self._counts(prediction, target)
         found = {
             "accuracy": (prediction == target).double().mean().item(),
             "uar": (right / there)[there > 0].mean().item(),
-            "macro_f1": _macro_f1(right, answered + there).item(),
+            "macro_f1": _macro_f1(right, predicted + there).item(),
         }
         if self.metric == "mae":
             found["mae"] = (prediction - target).abs().double().mean().item()
         return found
 
     def terms(self, logits: Tensor, target: Tensor) -> Tensor:
-        """1 where the answer is right, else 0; for balanced accuracy over the share of its class.
+        """1 where the prediction is right, else 0; for balanced accuracy over its class's share.
 
         Of macro F1, which is no mean over samples, the jackknife's: how much of it goes with the
-        sample, around the metric itself. Of `mae`, how many classes the answer is off.
+        sample, around the metric itself. Of `mae`, the error in classes.
         """
         prediction = self.predict(logits)
         if self.metric == "mae":
@@ -184,30 +186,32 @@ class Classification(Task):
             return right / share[target].float()
         pairs, of = torch.stack([target, prediction], dim=1).unique(dim=0, return_inverse=True)
         one = torch.eye(self.outputs, dtype=torch.float64, device=target.device)
-        truth, answer = one[pairs[:, 0]], one[pairs[:, 1]]
+        truth, predicted = one[pairs[:, 0]], one[pairs[:, 1]]
         whole = _macro_f1(counts[0], counts[1] + counts[2])
-        without = _macro_f1(counts[0] - truth * answer, counts[1] + counts[2] - truth - answer)
+        without = _macro_f1(
+            counts[0] - truth * predicted, counts[1] + counts[2] - truth - predicted
+        )
         influence = ((len(target) - 1) * (whole - without))[of]
         return (whole + influence - influence.mean()).float()
 
     def _counts(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """By class: right answers, answers, samples."""
-        right, answered, there = (
+        """By class: right predictions, predictions, samples."""
+        right, predicted, there = (
             classes.bincount(minlength=self.outputs).double()
             for classes in (target[prediction == target], prediction, target)
         )
-        return right, answered, there
+        return right, predicted, there
 
     def describe(self) -> dict[str, object]:
         """The class names, and what differs from the usual."""
-        said: dict[str, object] = {"kind": "classification", "classes": list(self.class_names)}
+        described: dict[str, object] = {"kind": "classification", "classes": list(self.class_names)}
         if self.weights is not None:
-            said["weights"] = self.weights.tolist()
+            described["weights"] = self.weights.tolist()
         if self.metric != "accuracy":
-            said["selects"] = self.metric
+            described["selects"] = self.metric
         if self.threshold is not None:
-            said["threshold"] = self.threshold
-        return said
+            described["threshold"] = self.threshold
+        return described
 
 
 def _labels(target: Tensor, logits: Tensor) -> Tensor:
@@ -227,7 +231,7 @@ def _indices(target: Tensor) -> Tensor:
 
 
 def _macro_f1(right: Tensor, seen: Tensor) -> Tensor:
-    """The mean F1 over the classes that were there or answered, of counts `(..., C)`."""
+    """The mean F1 over the classes that occur or are predicted, of counts `(..., C)`."""
     there = seen > 0
     each = torch.where(there, 2 * right / seen.clamp(min=1), 0.0)
     return each.sum(dim=-1) / there.sum(dim=-1).clamp(min=1)

@@ -83,12 +83,12 @@ class MultiLabel(Task):
         """Share of right bits and of samples right in every bit, F1, macro F1 and mAP.
 
         F1 counts the labels of all samples together; macro F1 is the mean over the labels that the
-        split has or that were answered; mAP that of the average precision of those that it has.
+        split has or that were predicted; mAP that of the average precision of those that it has.
         """
-        answered, truth = self.predict(logits).bool(), target > 0.5
-        right = answered == truth
-        both = (answered & truth).sum(dim=0).double()
-        either = answered.sum(dim=0).double() + truth.sum(dim=0)
+        predicted, truth = self.predict(logits).bool(), target > 0.5
+        right = predicted == truth
+        both = (predicted & truth).sum(dim=0).double()
+        either = predicted.sum(dim=0).double() + truth.sum(dim=0)
         nan = float("nan")
         seen = (2 * both / either)[either > 0]
         precision = [

@@ -31,7 +31,7 @@ class Regression(Task):
         std: Standard deviation of the training targets.
         scale: `log` takes the three, and the loss, of the targets' logarithms: for positive numbers
             of many sizes.
-        loss: `squared`, or `absolute`, which a few wrong targets do not lead.
+        loss: `squared`, or `absolute`, on which a few wrong targets have less effect.
 
     Example:
         >>> import torch
@@ -73,7 +73,7 @@ class Regression(Task):
         """Reads the scale off the training targets, `(N,)`.
 
         With `absolute`, the range goes from the first to the ninety-ninth percentile: the largest
-        target may be a slip of the pen, and would leave no room for the others.
+        target may be a typing error, and would squeeze the others together.
 
         Raises:
             UserError: Targets are all the same, or have no logarithm.
@@ -181,10 +181,10 @@ class Regression(Task):
 
     def describe(self) -> dict[str, object]:
         """The scale, and what differs from the usual."""
-        said: dict[str, object] = {"kind": "regression", "low": self.low, "high": self.high}
-        said["std"] = self.std
+        described: dict[str, object] = {"kind": "regression", "low": self.low, "high": self.high}
+        described["std"] = self.std
         if self.log:
-            said["scale"] = "log"
+            described["scale"] = "log"
         if self.absolute:
-            said["loss"] = "absolute"
-        return said
+            described["loss"] = "absolute"
+        return described

@@ -47,7 +47,7 @@ class TeacherBank(ABC):
     Attributes:
         task: What they predict.
         modalities: Whose teachers are here, in the declared order.
-        any_data: Whether it answers to any batch, or only to those of one split.
+        any_data: Whether it predicts for any batch, or only for those of one split.
 
     Example:
         A teacher that is no network, for methods that ask for logits alone:
@@ -78,30 +78,30 @@ class TeacherBank(ABC):
         """Features and logits of every teacher for this batch, on the batch's device."""
 
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
-        """Each teacher's confidence in the right answer, `(B,)`, Eq. 5 before the mean."""
+        """Each teacher's confidence in the right outputs, `(B,)`, Eq. 5 before the mean."""
         return {
-            name: self.task.confidence(said.logits, batch.target)
-            for name, said in self.outputs(batch).items()
+            name: self.task.confidence(outputs.logits, batch.target)
+            for name, outputs in self.outputs(batch).items()
         }
 
     def ensemble(self, batch: Batch) -> Tensor:
         """Logits `(B, C)` of the teachers' ensemble: the mean over those that a sample has."""
-        said = self.outputs(batch)
+        outputs = self.outputs(batch)
         return ensemble_logits(
-            [each.logits for each in said.values()], [batch.present.get(name) for name in said]
+            [each.logits for each in outputs.values()], [batch.present.get(n) for n in outputs]
         )
 
 
-class _Said(NamedTuple):
-    """An answer, and the batch (as it then was) that it was given to."""
+class _Remembered(NamedTuple):
+    """The teachers' outputs, and the batch (as it then was) that they belong to."""
 
     batch: ref[Batch]
     versions: list[int]
     outputs: dict[str, TeacherOutputs]
 
 
-# Ranking and loss ask about the same batch, and a step may have several of them; whoever keeps
-# all batches in a list should not keep all answers as well.
+# Ranking and loss ask about the same batch, and a step may have several of them; a caller that
+# keeps all batches in a list should not keep all outputs as well.
 _REMEMBERED = 8
 
 
@@ -113,8 +113,7 @@ class OnlineTeachers(TeacherBank):
     Args:
         models: A trained model for each modality: a `UnimodalModel`, or a model of your own that
             `g2d.attach(net, {modality: encoder})` returned, which is called with what the
-            student's encoder was called with and answers with logits. They are frozen here, for
-            good.
+            student's encoder was called with and returns logits. They are frozen here, and stay so.
         task: What they predict.
 
     Example:
@@ -148,32 +147,32 @@ class OnlineTeachers(TeacherBank):
         self.models = dict(models)
         self.task = task
         self.modalities = tuple(models)
-        self._said: deque[_Said] = deque(maxlen=_REMEMBERED)
+        self._remembered: deque[_Remembered] = deque(maxlen=_REMEMBERED)
 
     def frozen_here(self) -> Iterable[nn.Parameter]:
         """Those that required a gradient when they were given."""
         return self._frozen
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
-        """Runs the teachers, or repeats what they said of this very batch."""
+        """Runs the teachers, or returns what they predicted for this very batch before."""
         versions = [tensor._version for tensor in _tensors(batch)]
-        for said in self._said:
-            if said.batch() is batch and said.versions == versions:
-                return said.outputs
+        for earlier in self._remembered:
+            if earlier.batch() is batch and earlier.versions == versions:
+                return earlier.outputs
         with torch.no_grad():
             outputs = {name: _ask(name, model, batch) for name, model in self.models.items()}
-        self._said.append(_Said(ref(batch), versions, outputs))
+        self._remembered.append(_Remembered(ref(batch), versions, outputs))
         return outputs
 
 
 def _ask(name: str, model: UnimodalModel | Student, batch: Batch) -> TeacherOutputs:
     if isinstance(model, Student):
         net, inputs = model.net.eval(), batch.input_of(name)
-        said = inputs.into(net) if isinstance(inputs, Call) else net(inputs)
-        answer, _ = model.observe(said, batch.target)
+        prediction = inputs.into(net) if isinstance(inputs, Call) else net(inputs)
+        outputs, _ = model.observe(prediction, batch.target)
     else:
-        answer = model.eval()(batch)
-    return TeacherOutputs(answer.features[name], answer.logits)
+        outputs = model.eval()(batch)
+    return TeacherOutputs(outputs.features[name], outputs.logits)
 
 
 def _tensors(batch: Batch) -> Iterator[Tensor]:

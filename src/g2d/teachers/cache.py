@@ -1,7 +1,7 @@
 """Teacher outputs, computed once and read back by sample index.
 
 A cache is a folder with three arrays for each modality (features, logits, confidence in the right
-answer) and `cache.json`, which says what they were computed from and how many rows are done.
+answer) and `cache.json`, which holds what they were computed from and how many rows are done.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _ROWS = 4096
 
 
 class CachedTeachers(TeacherBank):
-    """Teachers whose answers to every sample of one split lie on disk.
+    """Teachers whose outputs for every sample of one split are kept on disk.
 
-    The confidence of each sample lies there too, so ranking a batch needs neither the teachers
+    The confidence of each sample is kept too, so ranking a batch needs neither the teachers
     nor the device.
 
     Args:
         folder: A finished cache, as `write_cache` leaves it.
-        key: What the cache must have been computed from, as `cache_key` says it.
+        key: What the cache must have been computed from, as `cache_key` returns it.
         task: What the teachers predict.
 
     Raises:
@@ -182,19 +182,19 @@ def write_cache(
     for batch in batches(state["done"]):
         start, stop = int(batch.index[0]), int(batch.index[-1]) + 1
         confidence = teachers.confidence(batch)
-        for name, said in teachers.outputs(batch).items():
+        for name, outputs in teachers.outputs(batch).items():
             values = {
-                "features": said.features.float(),
-                "logits": said.logits.float(),
+                "features": outputs.features.float(),
+                "logits": outputs.logits.float(),
                 "confidence": _where_present(confidence[name].float(), batch.present.get(name)),
             }
             for kind, value in values.items():
                 # what lies there before the first row is done is nobody's: it is written over
                 shape = (rows, *value.shape[1:]) if state["done"] == 0 else None
                 array = _open(folder, name, kind, "r+", shape)
-                array[start:stop] = said_now = value.cpu().contiguous().numpy()
+                array[start:stop] = written = value.cpu().contiguous().numpy()
                 array.flush()
-                sums[f"{name}-{kind}"] = crc32([said_now], sums.get(f"{name}-{kind}", "0"))
+                sums[f"{name}-{kind}"] = crc32([written], sums.get(f"{name}-{kind}", "0"))
         state["done"] = stop
         _write_state(folder, state)
 

@@ -18,7 +18,7 @@ from g2d.student.predict_split import predict_split
 from g2d.tasks import Task
 from g2d.teachers.bank import TeacherBank, TeacherOutputs, as_batch
 
-# Of the answers, to see what they are worth where they belong to other samples.
+# Of the predictions, to measure their confidence where they belong to other samples.
 _PERMUTATIONS = 8
 # Confidence that is no more than rounding.
 _NOTHING = 1e-6
@@ -45,7 +45,7 @@ class HeldOut:
     """The teachers' logits on held-out samples, collected batch by batch.
 
     Args:
-        teachers: They must answer to any data.
+        teachers: They must predict for any data.
         batches: Held-out data.
 
     Raises:
@@ -55,7 +55,7 @@ class HeldOut:
     def __init__(self, teachers: TeacherBank, batches: Iterable[Batch]) -> None:
         if not teachers.any_data:
             raise UserError(
-                "cached teachers answer for the samples of their own split only; calibrate "
+                "cached teachers predict for the samples of their own split only; calibrate "
                 "OnlineTeachers, and give CalibratedTeachers(cached, calibration) what was found"
             )
         self.task: Task = teachers.task
@@ -96,8 +96,8 @@ class HeldOut:
             scale = 1.0 if calibration is None else calibration.temperatures[name]
             parts = (rows.split(self._sizes) for rows in (logits, self.target, self.present[name]))
             sums = torch.zeros(2)
-            for said, target, mask in zip(*parts, strict=True):
-                values = self.task.confidence(said / scale, target)
+            for part, target, mask in zip(*parts, strict=True):
+                values = self.task.confidence(part / scale, target)
                 sums = sums + sum_over_present(values, mask)
             found[name] = confidence_of_sums(sums[0], sums[1]).item()
         return found
@@ -112,8 +112,8 @@ class HeldOut:
     def at_chance(self) -> tuple[str, ...]:
         """The teachers that know nothing of the target.
 
-        Their mean confidence, Eq. 5, is not above that of their own answers given to other samples
-        by two standard errors: so it does not matter how sure they are, nor what classes weigh.
+        Their mean confidence, Eq. 5, is not above that of their own predictions, given to other
+        samples, by two standard errors. Certainty and weights of classes do not matter here.
         """
         random = torch.Generator().manual_seed(0)
         found = []
@@ -144,9 +144,9 @@ def calibrate(teachers: TeacherBank, batches: Iterable[Batch]) -> CalibratedTeac
         >>> bank = g2d.OnlineTeachers({"sound": teacher}, g2d.Classification(2))
         >>> batch = Batch({"sound": torch.randn(6, 4)}, torch.tensor([0, 1] * 3), torch.arange(6))
         >>> calibrated = g2d.calibrate(bank, [batch])
-        >>> raw, said = bank.outputs(batch)["sound"], calibrated.outputs(batch)["sound"]
+        >>> raw, scaled = bank.outputs(batch)["sound"], calibrated.outputs(batch)["sound"]
         >>> temperature = calibrated.calibration.temperatures["sound"]
-        >>> torch.allclose(said.logits * temperature, raw.logits)
+        >>> torch.allclose(scaled.logits * temperature, raw.logits)
         True
     """
     return CalibratedTeachers(teachers, HeldOut(teachers, batches).calibration())
@@ -192,14 +192,16 @@ class CalibratedTeachers(TeacherBank):
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
         """Features as they are, logits divided by the temperature."""
         return {
-            name: TeacherOutputs(said.features, said.logits / self.calibration.temperatures[name])
-            for name, said in self.teachers.outputs(batch).items()
+            name: TeacherOutputs(raw.features, raw.logits / self.calibration.temperatures[name])
+            for name, raw in self.teachers.outputs(batch).items()
         }
 
     def ensemble(self, batch: Batch) -> Tensor:
         """The fitted weighted sum of the raw logits."""
-        said = self.teachers.outputs(batch)
-        weights = torch.tensor([self.calibration.weights[name] for name in said])
+        outputs = self.teachers.outputs(batch)
+        weights = torch.tensor([self.calibration.weights[name] for name in outputs])
         return F.ensemble_logits(
-            [each.logits for each in said.values()], [batch.present.get(n) for n in said], weights
+            [each.logits for each in outputs.values()],
+            [batch.present.get(name) for name in outputs],
+            weights,
         )

@@ -54,7 +54,7 @@ def mean_confidence(teachers: TeacherBank, batches: Iterable[Batch]) -> dict[str
     """
     if not teachers.any_data:
         raise UserError(
-            "cached teachers answer for the samples of their own split only; measure confidence "
+            "cached teachers predict for the samples of their own split only; measure confidence "
             "with OnlineTeachers, or take the cache's own mean_confidence()"
         )
     return {name: value.item() for name, value in batch_confidence(teachers, batches).items()}
@@ -70,7 +70,7 @@ def learning_speeds(
 
     Args:
         curves: Held-out confidence after every epoch of a teacher's training, by modality.
-        task: Says what a guess is worth.
+        task: Gives the confidence of a guess.
         target: Of all held-out samples, `(N, ...)`.
         present: For modalities that can be missing, which samples have them, bool `(N,)`.
 

@@ -50,15 +50,15 @@ class ExpertTeachers(TeacherBank):
             raise UserError(
                 f"got teachers for {named}, expected one for each of {list(self.modalities)}"
             )
-        for name, said in logits.items():
-            if said.ndim != 2 or said.shape[1] != task.outputs:
+        for name, one in logits.items():
+            if one.ndim != 2 or one.shape[1] != task.outputs:
                 raise UserError(
-                    f"the logits of {name!r} are of shape {tuple(said.shape)}, expected "
+                    f"the logits of {name!r} are of shape {tuple(one.shape)}, expected "
                     f"(N, {task.outputs})"
                 )
         self.task = task
         self.any_data = held_out or (networks is not None and networks.any_data)
-        self._logits = {name: said.detach().float().cpu() for name, said in logits.items()}
+        self._logits = {name: one.detach().float().cpu() for name, one in logits.items()}
         self._networks = networks
 
     def frozen_here(self) -> Iterable[nn.Parameter]:
@@ -66,12 +66,12 @@ class ExpertTeachers(TeacherBank):
         return self._networks.frozen_here() if self._networks else ()
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:
-        """What the networks say, and the known logits of these samples."""
-        said = self._networks.outputs(batch) if self._networks else {}
+        """The outputs of the networks, and the known logits of these samples."""
+        found = self._networks.outputs(batch) if self._networks else {}
         device, none = batch.target.device, torch.zeros(len(batch.index), 0)
         for name, logits in self._logits.items():
-            said[name] = TeacherOutputs(none.to(device), logits[batch.index].to(device))
-        return {name: said[name] for name in self.modalities}
+            found[name] = TeacherOutputs(none.to(device), logits[batch.index].to(device))
+        return {name: found[name] for name in self.modalities}
 
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
         """Eq. 5 before the mean, where the networks keep theirs, else on the batch's device."""

@@ -33,7 +33,7 @@ def test_a_modality_is_gated_by_what_the_others_say() -> None:
 def test_with_a_mean_gate_the_others_are_not_heard_and_in_evaluation_they_are() -> None:
     fusion, given = gated(), features()
     fusion.means = {name: torch.full((width,), 0.25) for name, width in WIDTHS.items()}
-    fusion.closed = {"north": torch.tensor(True), "south": torch.tensor(False)}
+    fusion.averaged = {"north": torch.tensor(True), "south": torch.tensor(False)}
     _, said = fusion(given)
     head = fusion.fusion.heads["north"]
     torch.testing.assert_close(said["north"], head(given["north"] / 4))

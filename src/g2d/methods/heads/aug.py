@@ -111,9 +111,9 @@ class GrowingClassifiers(Fusion):
         return layers
 
     def terms(self, modality: str, feature: Tensor) -> Tensor:
-        """What each classifier of a modality says of its features `(B, d_m)`, `(n_m, B, C)`."""
-        said = [self.output(layer(feature).relu()) for layer in self.layers_of(modality)]
-        return torch.stack(said)
+        """The logits `(n_m, B, C)` of each classifier of a modality for its features `(B, d_m)`."""
+        logits = [self.output(layer(feature).relu()) for layer in self.layers_of(modality)]
+        return torch.stack(logits)
 
     def forward(
         self, features: Features, present: Present | None = None

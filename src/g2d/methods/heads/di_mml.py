@@ -96,11 +96,11 @@ class DetachedFusion(Fusion):
         }
 
     def read(self, aligned: Features, present: Present | None = None) -> dict[str, Tensor]:
-        """What each modality's own head says."""
+        """The logits of each modality's own head."""
         return head_readouts(self.heads, aligned, presence(aligned, present))
 
     def read_shared(self, aligned: Features, present: Present | None = None) -> dict[str, Tensor]:
-        """What the shared head says of each modality."""
+        """The logits of the shared head for each modality."""
         masks = presence(aligned, present)
         return {name: kept(self.shared(value), masks.get(name)) for name, value in aligned.items()}
 

@@ -27,9 +27,9 @@ class CrossGates(Fusion):
         UserError: The hidden layer would have no unit.
 
     Attributes:
-        means: Mean gate `(d_m,)` of every modality, for `closed`.
-        closed: For every modality a bool, whether its gate is the mean one in training, so that
-            it is told nothing; `None` for nobody.
+        means: Mean gate `(d_m,)` of every modality, for `averaged`.
+        averaged: For every modality a bool, whether its gate is the mean one in training, so that
+            it learns nothing about the others; `None` for no modality.
         seen: Sum `(d_m,)` and count of the gates of the last batch in training.
 
     Example:
@@ -57,7 +57,7 @@ class CrossGates(Fusion):
             {name: nn.Linear(hidden, width) for name, width in self.widths.items()}
         )
         self.means: Mapping[str, Tensor] = {}
-        self.closed: Mapping[str, Tensor] | None = None
+        self.averaged: Mapping[str, Tensor] | None = None
         self.seen: dict[str, tuple[Tensor, Tensor]] = {}
 
     @classmethod
@@ -68,15 +68,15 @@ class CrossGates(Fusion):
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the fusion says of the gated features."""
+        """The logits that the fusion computes from the gated features."""
         masks = presence(features, present)
         features = without_absent(features, masks)
         gates = self.gates(features)
         if self.training:
             self._note(gates, masks)
-            if self.closed is not None:
+            if self.averaged is not None:
                 gates = {
-                    name: torch.where(self.closed[name], self.means[name].to(gate.dtype), gate)
+                    name: torch.where(self.averaged[name], self.means[name].to(gate.dtype), gate)
                     for name, gate in gates.items()
                 }
         gated = {
@@ -93,7 +93,7 @@ class CrossGates(Fusion):
         return {name: excite(hidden).sigmoid() for name, excite in self.excite.items()}
 
     def gate_parameters_of(self, modality: str) -> list[nn.Parameter]:
-        """Those by which this modality is told: the squeezing is everybody's."""
+        """Those of this modality's gate; the squeezing is shared by all modalities."""
         return [*self.squeeze.parameters(), *self.excite[modality].parameters()]
 
     def head_parameters_of(self, modality: str) -> list[nn.Parameter]:

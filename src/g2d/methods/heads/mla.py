@@ -85,12 +85,12 @@ class SharedHead(Fusion):
         return (weights * torch.stack(list(unimodal.values()))).sum(dim=0), unimodal
 
     def weights(self, logits: Features, masks: Mapping[str, Tensor]) -> Tensor:
-        """How much each modality is heard in each sample, `(k, B, 1)`; they sum to 1."""
-        said = [logits[name] for name in self.modalities]
+        """The weight of each modality in each sample, `(k, B, 1)`; they sum to 1."""
+        own = [logits[name] for name in self.modalities]
         present = masks_of(self.modalities, masks)
         if self.fixed is None:
-            return mla_weights(said, present)
-        each = said[0][:, 0]
+            return mla_weights(own, present)
+        each = own[0][:, 0]
         scores = self.fixed[:, None, None].expand(-1, len(each), 1)
         return softmax_over_present(scores, stacked_masks(present, each))
 

@@ -1,4 +1,4 @@
-"""Cosine fusion: every modality says the angles of its feature to the classes, and no lengths."""
+"""Cosine fusion: logits from the angles of each feature to the classes, without lengths."""
 
 from __future__ import annotations
 

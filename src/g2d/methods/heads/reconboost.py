@@ -1,4 +1,4 @@
-"""One head for all modalities, and the sum of what each says, times a learned rate."""
+"""One head for all modalities, and the sum of its logits for each, times a learned rate."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class PublishedEncoder(nn.Module, ABC):
 
 
 def given(model: str | None, config: Config | None) -> None:
-    """Refuses an encoder of which nothing is said.
+    """Refuses an encoder without a model and without a configuration.
 
     Raises:
         UserError: There is neither a model nor a configuration.
@@ -96,7 +96,7 @@ def given(model: str | None, config: Config | None) -> None:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what a library says."""
+    """The first line of a library's error message."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
 

@@ -31,7 +31,7 @@ _STEPS = ("Pooling", "Dense", "Normalize")
 class SentenceModel(PublishedEncoder):
     """A model of the library sentence-transformers: the vector of a whole text.
 
-    A transformer, and what the model's `modules.json` says follows: pooling, dense layers,
+    A transformer, and what follows it in the model's `modules.json`: pooling, dense layers,
     normalisation. Texts come as numbers of tokens with 0 for padding, as to `TransformersModel`.
 
     Args:

@@ -1,8 +1,8 @@
 """Fusions, one file each, with the unimodal logits of every modality beside the forward pass.
 
 Late, sum and concat are sums over modalities: the unimodal logits of a modality are its own term,
-in train and eval mode. The others answer with the modality's feature and the mean features of all
-others, in eval mode only.
+in train and eval mode. The others predict them from the modality's feature and the mean features of
+all others, in eval mode only.
 """
 
 from g2d.functional.predictions import mean_ablation

@@ -1,4 +1,4 @@
-"""What every fusion answers: the fused logits, and what each modality alone says of them."""
+"""What every fusion returns: the fused logits, and the unimodal logits of each modality."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fusion(nn.Module, ABC):
     A fusion is built from the widths of the features it will get, so any encoder fits it. It is
     called with features `(B, d_m)`, or `(B, N_m, d_m)` tokens where `needs_tokens` is true, and
     with `present`, bool `(B,)` for each modality that can be missing. The values of an absent
-    modality have no influence on what is said of its sample, and get no gradient from it.
+    modality have no influence on the logits of its sample, and get no gradient from it.
 
     Args:
         widths: Feature width of every modality, in the declared order.
@@ -37,7 +37,7 @@ class Fusion(nn.Module, ABC):
         has_own_heads: Whether each modality has a head that serves it alone, in `heads`.
         additive: Whether the logits are a sum over modalities, and the unimodal logits its terms.
         least_modalities: How many it needs.
-        padded: Modalities of whose tokens those that are all zero are padding. A model says which
+        padded: Modalities of whose tokens those that are all zero are padding. A model sets them
             when it is built with encoders that pad (`expect_padding`).
 
     Example:
@@ -128,16 +128,16 @@ class Fusion(nn.Module, ABC):
         if self.has_own_heads:
             return list(self.heads[modality].parameters())
         raise UserError(
-            f"{type(self).__name__} has no head of its own for {modality!r}, so the gate cannot "
-            "close a branch; use scope 'encoder', or late or sum fusion"
+            f"{type(self).__name__} has no head of its own for {modality!r}, so its branch cannot "
+            "be frozen; use scope 'encoder', or late or sum fusion"
         )
 
 
 class HeadFusion(Fusion):
-    """A head for each modality, in `heads`, and one prediction of what the heads say.
+    """A head for each modality, in `heads`, and one prediction made of their logits.
 
-    A class of this kind makes the heads, and says in `together` what becomes of their logits where
-    that is not their sum.
+    A subclass makes the heads. Where the fused logits are not the sum of theirs, it overrides
+    `together`.
     """
 
     has_own_heads = True
@@ -146,7 +146,7 @@ class HeadFusion(Fusion):
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of the modalities that are there: the logits of their heads, and what these come to."""
+        """The fused logits of the modalities that are present, and the logits of their heads."""
         masks = presence(features, present)
         unimodal = head_readouts(self.heads, features, masks)
         return self.together(unimodal, masks), unimodal
@@ -217,7 +217,7 @@ def kept(value: Tensor, mask: Tensor | None) -> Tensor:
 def head_readouts(
     heads: nn.ModuleDict, features: Features, masks: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What the head of every modality says; zero where the modality is absent."""
+    """The logits of every modality's head; zero where the modality is absent."""
     features = without_absent(features, masks)
     return {name: kept(head(features[name]), masks.get(name)) for name, head in heads.items()}
 

@@ -68,7 +68,7 @@ class BlendedFusion(Fusion):
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum; unimodal logits where all members that have the modality give them."""
-        said, masks, alone = [], [], []
+        fused, masks, alone = [], [], []
         begin = dict.fromkeys(self.widths, 0)
         for member in self._fusions():
             own = {}
@@ -76,10 +76,10 @@ class BlendedFusion(Fusion):
                 own[name] = features[name].narrow(1, begin[name], width)
                 begin[name] += width
             logits, unimodal = member(own, present)
-            said.append(logits)
+            fused.append(logits)
             masks.append(_any(member.modalities, present))
             alone.append(unimodal)
-        return ensemble_logits(said, masks, self.weights), self._unimodal(alone)
+        return ensemble_logits(fused, masks, self.weights), self._unimodal(alone)
 
     def _unimodal(self, alone: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         found = {}
@@ -89,8 +89,8 @@ class BlendedFusion(Fusion):
                 continue
             weights = self.weights[having]
             scale = self.weights.sum() / weights.sum().clamp(min=1e-12)
-            said = ensemble_logits([alone[number][name] for number in having], weights=weights)
-            found[name] = scale * said
+            logits = ensemble_logits([alone[number][name] for number in having], weights=weights)
+            found[name] = scale * logits
         return found
 
     def _fusions(self) -> list[Fusion]:

@@ -25,7 +25,7 @@ class LateFusion(HeadFusion):
         True
     """
 
-    least_modalities = 1  # of one, the mean is what it says
+    least_modalities = 1  # of one, the mean is its own logits
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__(widths, outputs)

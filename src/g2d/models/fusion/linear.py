@@ -25,13 +25,14 @@ _EDGE = 1e-6
 class LinearFusion(Fusion):
     """z = b + Σ_m (W_m f_m + b_m), over the modalities that are there.
 
-    The unimodal logits of a modality are b + W_m f_m + b_m: what is said where the others are
-    absent. As in every linear model of numbers with mean 0, an absent modality says nothing.
+    The unimodal logits of a modality are b + W_m f_m + b_m: the fused logits where the
+    others are absent. As in every linear model of numbers with mean 0, an absent modality adds
+    nothing.
 
     Args:
         widths: Feature width of every modality.
         outputs: Width of the logits.
-        unit: Whether the sum is a number on the unit range, whose logit is the answer: a
+        unit: Whether the sum is a number on the unit range, whose logit is predicted: a
             regression by least squares.
 
     Example:

@@ -24,8 +24,8 @@ class TreeFusion(Fusion):
         trees: How many.
         nodes: The most that a tree has, leaves included.
         depth: The most steps from a root to a leaf.
-        asks: Modalities for which a feature says who has them, behind all others.
-        unit: Whether the sum is a number on the unit range, whose logit is the answer.
+        asks: Modalities for which a feature, behind all others, marks the samples that have them.
+        unit: Whether the sum is a number on the unit range, whose logit is predicted.
 
     Attributes:
         feature: By tree and node, the number of the feature that is looked at, `(T, N)`.

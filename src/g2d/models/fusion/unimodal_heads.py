@@ -1,4 +1,4 @@
-"""A linear head for each modality beside any fusion: what a modality says by itself."""
+"""A linear head for each modality beside any fusion: its unimodal logits."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class UnimodalHeads(Fusion):
         return logits, self.read(features, present)
 
     def read(self, features: Features, present: Present | None = None) -> dict[str, Tensor]:
-        """What each modality's head says."""
+        """The logits of each modality's head."""
         pooled = self.pooled(features)
         if self.detached:
             pooled = {name: value.detach() for name, value in pooled.items()}

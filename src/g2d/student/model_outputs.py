@@ -1,4 +1,4 @@
-"""What a model of anybody's returns, and labels of samples that have no index."""
+"""Logits read from what any model returns, and batches of samples that have no index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from g2d.errors import UserError
 
 
 class UnindexedBatch(Batch):
-    """A batch of samples whose place in their split nobody has said.
+    """A batch of samples whose positions in their split are not known.
 
     Raises:
         UserError: The index is asked for.
@@ -57,7 +57,7 @@ def options_of(item: Any) -> tuple[Any, Tensor | Batch, dict[str, Any]]:
 
 
 def logits_of(prediction: Any) -> Tensor:
-    """The logits in a model's answer.
+    """The logits in what a model returned.
 
     Args:
         prediction: A tensor, something with `logits`, or a tuple that begins with them.
@@ -79,7 +79,7 @@ def logits_of(prediction: Any) -> Tensor:
         found = prediction[0]
     if not isinstance(found, Tensor):
         raise UserError(
-            f"the model answered with a {type(prediction).__name__}, expected logits (B, C): a "
+            f"the model returned a {type(prediction).__name__}, expected logits (B, C): a "
             "tensor, something with .logits, or a tuple that begins with them; give method.loss "
             "the logits"
         )

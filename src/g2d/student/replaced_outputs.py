@@ -1,4 +1,4 @@
-"""Modules that answer with what they are told, for one more run of a model."""
+"""Modules that return a given output, for one more run of a model."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from torch import nn
 
 
 @contextmanager
-def answering(modules: Mapping[str, nn.Module], answers: Mapping[str, Any]) -> Iterator[None]:
-    """Within this, every module answers with what is given, whatever it is asked.
+def replaced_outputs(
+    modules: Mapping[str, nn.Module], outputs: Mapping[str, Any]
+) -> Iterator[None]:
+    """Within this, every module returns the output given for it, whatever it is called with.
 
     Example:
         >>> import torch
         >>> layer = nn.Linear(2, 1)
-        >>> with answering({"a": layer}, {"a": "told"}):
+        >>> with replaced_outputs({"a": layer}, {"a": "given"}):
         ...     layer(torch.zeros(1, 2))
-        'told'
+        'given'
     """
     # its owner, or a library, may have put a forward of its own there
     before = {name: module.__dict__.get("forward") for name, module in modules.items()}
     for name, module in modules.items():
-        module.__dict__["forward"] = _always(answers[name])
+        module.__dict__["forward"] = _always(outputs[name])
     try:
         yield
     finally:
@@ -33,5 +35,5 @@ def answering(modules: Mapping[str, nn.Module], answers: Mapping[str, Any]) -> I
                 module.__dict__["forward"] = before[name]
 
 
-def _always(answer: Any) -> Callable[..., Any]:
-    return lambda *args, **kwargs: answer
+def _always(output: Any) -> Callable[..., Any]:
+    return lambda *args, **kwargs: output
