@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,6 +237,86 @@ def test_other_data_keep_their_place_beside_the_paper_under_every_label():
 def test_no_change_makes_labels_untrue(change, said):
     with pytest.raises(UserError, match=said):
         grid_from(small(), "mine").with_changes([change])
+
+
+@pytest.mark.parametrize(
+    ("axes", "common", "said"),
+    [
+        (
+            {"method": {"G": {"method": "g2d"}}},
+            {"method.alpha": 5},
+            "common.method.alpha has no effect, as the axis 'method' sets method after it",
+        ),
+        (
+            {
+                "method": {"usual": {}},
+                "alpha": {"1": {"method.alpha": 1}, "5": {"method.alpha": 5}},
+                "last": {"G": {"method": "g2d"}},
+            },
+            {},
+            "axes.alpha.1: method.alpha has no effect.*write the axis 'last' before 'alpha'",
+        ),
+        (
+            {"method": {"G": {"method.alpha": 5, "method": "g2d"}}},
+            {},
+            "axes.method.G: method.alpha has no effect before method; write method first",
+        ),
+        (
+            {
+                "method": {"a": {"method": "joint", "training.learning_rate": 0.1}},
+                "rate": {"high": {"training": {"learning_rate": 0.3}}},
+            },
+            {},
+            "axes.method.a: training.learning_rate is set by the axis 'rate' as well",
+        ),
+        (
+            {"method": {"a": {"recipe": "avmnist", "method": "joint"}}},
+            {},
+            "axes.dataset.digits: recipe is set by the axis 'method' as well",
+        ),
+        ({"method": {"a": {"method": "joint", "seed": 3}}}, {}, "axes.method.a: seed: .*seeds"),
+        ({"method": ["joint"]}, {"seed": 3}, "common: seed: .*seeds"),
+    ],
+)
+def test_what_another_setting_undoes_is_refused(axes, common, said):
+    with pytest.raises(UserError, match=said):
+        grid_from(small(axes={**small()["axes"], **axes}, common=common), "mine")
+
+
+def test_a_default_that_some_entries_replace_is_none_of_them():
+    axes = {
+        "dataset": ["avdigits"],
+        "method": {"usual": {}, "with": {"method": "g2d"}},
+        "rate": {"own": {}, "low": {"training.learning_rate": 0.001}},
+    }
+    common = {"method.alpha": 5, "training.learning_rate": 0.1}
+    cells = grid_from({"axes": axes, "common": common, "seeds": [0]}, "mine").cells()
+    rates = [cell.recipe.training["learning_rate"] for cell in cells]
+    assert rates == [0.1, 0.001, 0.1, 0.001]
+    assert [dict(cell.recipe.method).get("alpha") for cell in cells] == [5, 5, None, None]
+
+
+def test_a_section_that_is_written_as_one_keeps_the_rest_of_the_recipe():
+    """Epochs of the grid and rates of the recipe went with it."""
+    common = {"training": {"batch_size": 16}, "encoders": {"image": {"name": "mlp"}}}
+    (cell, *_) = grid_from(small(epochs=3, common=common), "mine").cells()
+    usual = recipe_from(yaml.safe_load(recipe_text("avdigits")))
+    assert cell.recipe.training == {**usual.training, "epochs": 3, "batch_size": 16}
+    assert cell.recipe.encoders == {**usual.encoders, "image": {"name": "mlp"}}
+
+
+def test_no_change_undoes_a_setting_that_stands_inside_another():
+    axes = {
+        "dataset": ["avdigits"],
+        "weight": {"α = 1": {"method": {"name": "g2d", "alpha": 1}}, "usual": {"method": "g2d"}},
+        "rate": {"high": {"training": {"learning_rate": 0.1}}},
+    }
+    grid = grid_from({"axes": axes}, "mine")
+    with pytest.raises(UserError, match=r"--method\.alpha: the axis 'weight' of grid mine sets it"):
+        grid.with_changes([("method.alpha", 9)])
+    with pytest.raises(UserError, match=r"--training\.learning_rate: the axis 'rate' of grid mine"):
+        grid.with_changes([("training.learning_rate", 9)])
+    assert grid.with_changes([("method.beta", 9), ("training.momentum", 0)]).changes
 
 
 def test_a_change_of_all_cells_stands_last():

@@ -18,6 +18,7 @@ from g2d.benchmark.compare.paper.readings import (
     read_as,
     recipe_in_place,
 )
+from g2d.benchmark.compare.undone import untrue
 from g2d.errors import UserError
 from g2d.recipes.recipe import Recipe, load_recipe, recipe_title, with_changes
 
@@ -127,8 +128,7 @@ class Grid:
             if key == "seed":
                 raise UserError(f"--seed {value}: a grid has several; use --seeds {value}")
             for axis, entries in self.axes.items():
-                own = {name for entry in entries for name, _ in entry.changes}
-                if any(name == key or name.startswith(f"{key}.") for name in own):
+                if untrue([entry.changes for entry in entries], key):
                     raise UserError(
                         f"--{key}: the axis {axis!r} of grid {self.name} sets it; write a grid "
                         "file of your own to have it otherwise"

@@ -12,6 +12,7 @@ from typing import Any
 from g2d.benchmark.compare.epochs import whole_number
 from g2d.benchmark.compare.grid import DATASET, Beside, Change, Entry, Grid
 from g2d.benchmark.compare.paper.records import ROWS, UNKNOWN, UNSURE
+from g2d.benchmark.compare.undone import check_undone
 from g2d.errors import UserError
 from g2d.recipes.plain_yaml import read_yaml_of
 
@@ -20,6 +21,8 @@ _KEYS = (
     *("without", "beside"),
 )
 _WORDS = re.compile(r"\d+|\D+").findall
+# What they hold is set one by one, so that the rest of a recipe's stays.
+_SECTIONS = ("encoders", "teachers", "training")
 _ENTRY_KEYS = {"set", "paper"}
 
 
@@ -148,6 +151,8 @@ def grid_from(content: Any, name: str) -> Grid:
         epochs=epochs,
         common=_changes(name, "common", content.get("common", {})),
     )
+    own = {axis: {e.label: e.changes for e in entries} for axis, entries in grid.axes.items()}
+    check_undone(name, grid.common, own, DATASET)
     for rule in grid.without:
         _check_labels(grid, "without", rule)
     for beside in grid.beside:
@@ -238,7 +243,15 @@ def _changes(grid: str, where: str, content: Any) -> tuple[Change, ...]:
         return ()
     if not isinstance(content, Mapping):
         raise UserError(f"grid {grid}: {where}: expected dotted keys and values, got {content!r}")
-    return tuple((str(key), value) for key, value in content.items())
+    changes: list[Change] = []
+    for key, value in content.items():
+        if key == "seed":
+            raise UserError(f"grid {grid}: {where}: seed: a grid has a key of its own, seeds")
+        if key in _SECTIONS and isinstance(value, Mapping) and value:
+            changes += [(f"{key}.{name}", setting) for name, setting in value.items()]
+        else:
+            changes.append((str(key), value))
+    return tuple(changes)
 
 
 def _key(axis: str) -> str:
