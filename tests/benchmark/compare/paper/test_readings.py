@@ -128,6 +128,14 @@ def test_what_differs_from_the_paper_is_said_of_the_cell() -> None:
     assert not any("gate suppresses" in one for one in of(funny, method="joint").differs)
 
 
+def test_a_setting_that_a_recipe_leaves_to_the_default_is_what_it_is() -> None:
+    """AV-Digits names no optimizer: it is sgd with a momentum of 0.9, as in the paper."""
+    for reading in ("paper", "released"):
+        grid = read_grid("table6").read_as(reading).on([("avdigits", None)]).with_epochs(300)
+        said = first(grid)[1].differs
+        assert said == ("batch_size 32, in the paper 16", "learning_rate 0.01, in the paper 0.001")
+
+
 def test_a_preset_that_a_row_has_not_is_refused_before_anything_is_trained() -> None:
     from g2d.benchmark.compare.checking import check_grid
 

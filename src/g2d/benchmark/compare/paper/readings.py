@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
+from g2d.engine.settings import TrainingSettings
 from g2d.recipes.components import split_spec
 from g2d.recipes.plain_yaml import read_shipped
 from g2d.recipes.recipe import Component, Recipe
@@ -97,10 +98,11 @@ def differences(recipe: Recipe, reading: Reading, row: Row) -> tuple[str, ...]:
         return (DEFAULT,) if label in ("g2d", "g2d_loss") else ()
     content, data = _content(), place_of(row.data)
     wanted = {**content["settings"], "epochs": row.epochs}
+    settings = {**asdict(TrainingSettings()), **recipe.training}
     odd = [
-        f"{key} {recipe.training.get(key)}, in the paper {value}"
+        f"{key} {settings[key]}, in the paper {value}"
         for key, value in wanted.items()
-        if value is not None and recipe.training.get(key) != value
+        if value is not None and settings[key] != value
     ]
     if data in content["encoders"]:
         named = {modality: split_spec(e, "encoders")[0] for modality, e in recipe.encoders.items()}
