@@ -56,3 +56,20 @@ def test_where_nothing_succeeded_the_table_says_why_and_the_command_fails(g2d, t
     assert not list(tmp_path.rglob("*-tuned.yaml"))
     again = g2d(*words, "--methods", "joint", "umt", "--training.epochs", 1)
     assert "toy.json and its grid will be replaced: they are of joint" in again.err
+
+
+@pytest.mark.parametrize(
+    ("ranges", "told"),
+    [
+        ("{low: 16, high: 17}", "best at the end of a range (training.batch_size 1"),
+        ("[16, 17]", ""),
+    ],
+)
+def test_the_best_at_the_end_of_its_range_is_said(g2d, toy_file, tmp_path, ranges, told):
+    space = tmp_path / "space.yaml"
+    space.write_text(f"shared: {{training.batch_size: {ranges}}}")
+    words = ("tune", toy_file(), "--methods", "joint", "--trials", 1, "--space", space)
+    said = g2d(*words, "--training.epochs", 1, "--out", tmp_path / "out")
+    assert said.status == 0
+    assert ("best at the end" in said.out) == bool(told)
+    assert told in said.out

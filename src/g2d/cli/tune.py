@@ -16,6 +16,7 @@ from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from g2d.benchmark.compare.jobs import Job, Outcome
+    from g2d.benchmark.compare.tuning.study import Plan, Tuned
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
         rows.append([method, tried, f"{best.value:.4f}", chosen])
     title = f"{plan.label}, best of {plan.trials} trials by validation {tuned.metric}"
     show_table(title, ["method", "trials", tuned.metric, "chosen"], rows)
+    for line in _at_ends(plan, tuned):
+        print(line)
     print(f"  record  {tuned.record}")
     if not tuned.succeeded:
         old = f"; {tuned.grid} is of a study before" if tuned.grid.exists() else ""
@@ -94,6 +97,26 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     without = f", without {', '.join(tuned.failed)}" if tuned.failed else ""
     print(f"  grid    {tuned.grid}{without}")
     print(f"  test    g2d compare {tuned.grid} --out {arguments.out}")
+
+
+def _at_ends(plan: Plan, tuned: Tuned) -> list[str]:
+    """What was best at an end of its range, a line for each method."""
+    from g2d.benchmark.compare.tuning.space import ends_near
+
+    lines = []
+    for method in tuned.succeeded:
+        ranges, best = plan.space.of(method), tuned.best(method)
+        found = [
+            f"{key} {_short(value)} of {ends}"
+            for key, value in (best.changes if best else {}).items()
+            if (ends := ends_near(value, ranges[key]))
+        ]
+        if found:
+            lines.append(
+                f"  {method} is best at the end of a range ({'; '.join(found)}): better may lie "
+                "beyond (--space FILE)"
+            )
+    return lines
 
 
 def _short(value: object) -> str:

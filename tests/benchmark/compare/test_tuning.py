@@ -234,6 +234,18 @@ def test_what_another_study_takes_the_place_of_is_said(plan, tmp_path):
             {"space": space_from({"shared": {"training.batch_size": [0]}}, "my.yaml")},
             "space my.yaml: training: batch_size must be 1",
         ),
+        (
+            {"space": space_from({"methods": {"umtt": {"method.weight": [1]}}}, "my.yaml")},
+            "space my.yaml: methods.umtt: method: there is no 'umtt'",
+        ),
+        (
+            {"changes": (("training.learning_rate", 0.5),)},
+            "--training.learning_rate 0.5: the space tunes it.*teachers.learning_rate",
+        ),
+        (
+            {"changes": (("method.weight", 2),), "methods": ("joint",)},
+            r"--method.weight 2: a trial has the options of the space.*method.weight: \[2\]",
+        ),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_before_anything_is_trained(plan, tmp_path, change, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -121,6 +122,26 @@ def _check(where: str, value: Any) -> None:
     numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))
     if not numbers or not isinstance(log, bool) or not low < high or (log and low <= 0):
         raise UserError(f"{where}: expected low < high, above 0 where log is true, got {value!r}")
+
+
+def ends_near(value: Any, within: Range) -> str:
+    """The ends of a range, where a number lies in its first or last twentieth; else nothing.
+
+    What is best there may be better beyond.
+
+    Example:
+        >>> wide = {"low": 0.1, "high": 10.0, "log": True}
+        >>> ends_near(0.11, wide), ends_near(1.0, wide), ends_near(2, {"low": 2, "high": 10})
+        ('0.1 to 10', '', '2 to 10')
+        >>> ends_near(16, [16, 32])
+        ''
+    """
+    if isinstance(within, list):
+        return ""
+    ends = within["low"], within["high"]
+    low, high, here = map(math.log, (*ends, value)) if within.get("log") else (*ends, value)
+    inside = 0.05 < (here - low) / (high - low) < 0.95
+    return "" if inside else f"{ends[0]:g} to {ends[1]:g}"
 
 
 def distribution(value: Range) -> Any:

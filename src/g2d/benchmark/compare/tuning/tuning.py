@@ -17,6 +17,7 @@ from g2d.engine.settings import TrainingSettings
 from g2d.errors import UserError, require
 from g2d.methods.validation import FUSED
 from g2d.recipes.build import build_splits
+from g2d.recipes.planning import check_method
 from g2d.recipes.recipe import Recipe, load_recipe, with_changes
 from g2d.runs.run import Run
 
@@ -43,6 +44,7 @@ def tune(plan: Plan, out: Path, run: RunJobs, command: str = "") -> Tuned:
         UserError: The recipe, a method or a range cannot be used, or the data select on test.
     """
     optuna = require("optuna", "tune")
+    _check_effect(plan)
     base = load_recipe(plan.recipe, plan.changes)
     pinned = _pinned(base, plan.space)
     base = with_changes(base, pinned)
@@ -84,6 +86,33 @@ def tune(plan: Plan, out: Path, run: RunJobs, command: str = "") -> Tuned:
     if tuned.succeeded:
         write_grid(plan, tuned, pinned, command)
     return tuned
+
+
+def _check_effect(plan: Plan) -> None:
+    """Refuses what no trial would have: a change that trials set anew, a range of no method.
+
+    Raises:
+        UserError: There is such a change, or such a range.
+    """
+    for method in plan.space.methods:
+        try:
+            check_method(method)
+        except UserError as error:
+            raise UserError(f"space {plan.space.name}: methods.{method}: {error}") from None
+    tuned = {key for method in plan.methods for key in plan.space.of(method)}
+    for key, value in plan.changes:
+        first, _, name = key.partition(".")
+        if key in tuned:
+            others = f"; of teachers it is --teachers.{name}" if first == "training" else ""
+            raise UserError(
+                f"--{key} {value}: the space tunes it; leave it out, or give a --space FILE in "
+                f"which it is {key}: [{value}]{others}"
+            )
+        if first == "method":
+            raise UserError(
+                f"--{key} {value}: a trial has the options of the space; give a --space FILE in "
+                f"which, under methods, is {key}: [{value}]"
+            )
 
 
 def _pinned(base: Recipe, space: Space) -> list[Change]:
