@@ -42,6 +42,28 @@ def test_runs_that_differ_by_their_seed_alone_are_one_row(out):
     }
 
 
+def test_two_targets_of_a_table_are_two_columns(out, tmp_path):
+    """A price and a grade stood in one column, under the metric of whichever came first."""
+    about = Run(out / "a").about
+    stars = {"table": "goods.csv", "target": "stars"}
+    for name, data in {
+        "a": {"table": "goods.csv", "target": "price"},
+        "b": {"table": "more/goods.csv", "target": "price"},
+        "c": {**stars, "task": {"name": "classification"}},
+        "d": {**stars, "task": {"name": "regression"}},
+    }.items():
+        recipe = {**about["recipe"], "data": {"name": "table", **data}}
+        run = Run(tmp_path / name)
+        run.write_json("run.json", {**about, "dataset": "goods", "recipe": recipe})
+    record = record_of_runs(tmp_path)
+    assert {cell.run: (cell.labels["dataset"], cell.labels["method"]) for cell in record.cells} == {
+        "a": ("goods, target price, table goods.csv", "joint"),
+        "b": ("goods, target price, table more/goods.csv", "joint"),
+        "c": ("goods, target stars, task classification", "joint"),
+        "d": ("goods, target stars, task regression", "joint"),
+    }
+
+
 def test_the_page_shows_every_run_and_their_teachers(out, tmp_path):
     text = write_report(out, tmp_path / "page.html").page.read_text()
     names = [run.attributes["id"] for run in read_page(text).all("details", class_="run")]
