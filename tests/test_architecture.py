@@ -41,7 +41,7 @@ ALLOWED = {
     "quiet": set(),
     "tasks": {"errors"},
     "functional": {"errors", "tasks"},
-    "models": {"batch", "errors", "wording", "tasks", "published", "quiet", "functional"},
+    "models": BASIS - {"files", "ranks", "gates"} | {"published", "quiet"},
     "student": MODELS,
     "teachers": STUDENT,
     "methods": TEACHERS,

@@ -23,11 +23,11 @@ class Frozen(PublishedEncoder):
             backbone = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(0.5))
         super().__init__(backbone, inner=5, width=4, freeze=True)
 
+    def embed(self, inputs: Tensor) -> Tensor:
+        return self.backbone(inputs)
+
     def forward(self, inputs: Tensor) -> Tensor:
-        with torch.set_grad_enabled(self.learns()):
-            found = self.backbone(inputs)
-        feature: Tensor = self.project(found)
-        return feature
+        return self.project(self.embeddings(inputs))
 
 
 def trained(method, folder):

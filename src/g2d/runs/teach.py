@@ -18,6 +18,7 @@ from g2d.engine.loop import fit
 from g2d.errors import UserError
 from g2d.methods.joint import JointTraining
 from g2d.methods.validation import FUSED
+from g2d.models.encoders.embeddings import keep_embeddings
 from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.build import check_model
 from g2d.recipes.experiment import Teaching
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@keep_embeddings()
 def teach(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, UnimodalModel]:
     """One trained teacher for each modality that has no other expert, selected on validation.
 

@@ -19,6 +19,7 @@ from g2d.engine.loop import fit
 from g2d.engine.names import check_run_name
 from g2d.engine.session import FitResult
 from g2d.methods.validation import FUSED
+from g2d.models.encoders.embeddings import keep_embeddings
 from g2d.models.multimodal import MultimodalModel
 from g2d.models.readout import fit_readout
 from g2d.ranks import first_process
@@ -91,7 +92,7 @@ def train(
     if plan.scales_gates and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     run = Run(out / (name or run_name(experiment)), out=out)
-    with alone_in(run.path):
+    with alone_in(run.path), keep_embeddings():
         return _train_into(run, experiment, shared or out, resume, fabric, floors)
 
 

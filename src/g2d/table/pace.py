@@ -11,6 +11,7 @@ import torch
 from g2d.data.splits import Splits
 from g2d.engine.loop import fit
 from g2d.methods.joint import JointTraining
+from g2d.models.encoders.embeddings import keep_embeddings
 from g2d.recipes.build import build_student
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+@keep_embeddings()
 def seconds_of_an_epoch(recipe: Recipe, own: Splits, fabric: Fabric) -> float:
     """One epoch of joint training, validation included; the second where the first is short.
 
-    The first pays for what is set up once, which in short epochs is most of it.
+    The first pays for what is set up once, which in short epochs is most of it, and so are the
+    embeddings of a frozen backbone, which are kept (`g2d.models.encoders.embeddings`).
 
     Args:
         recipe: Complete: with an encoder for every modality.
@@ -45,6 +48,7 @@ def seconds_of_an_epoch(recipe: Recipe, own: Splits, fabric: Fabric) -> float:
             title="how long an epoch takes",
         )
         seconds = time.process_time() - before
-        if seconds > 5:
+        frozen = any(getattr(encoder, "frozen", False) for encoder in model.encoders.values())
+        if seconds > 5 and not frozen:
             break
     return seconds

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError
+from g2d.models.encoders.embeddings import frozen_embeddings
 from g2d.published import model_folder, read_config
 
 Config = Mapping[str, Any]
@@ -62,9 +62,19 @@ class PublishedEncoder(nn.Module, ABC):
             self.backbone.eval()
         return self
 
-    def learns(self) -> bool:
-        """Whether a graph through the backbone is wanted now."""
-        return torch.is_grad_enabled() and not self.frozen
+    def embeddings(self, inputs: Tensor) -> Tensor:
+        """What the backbone gives for a batch; of a frozen one without a graph.
+
+        While something trains, the embeddings of a frozen backbone are kept
+        (`g2d.models.encoders.embeddings`).
+        """
+        if self.frozen:
+            return frozen_embeddings(self.backbone, self.embed, inputs)
+        return self.embed(inputs)
+
+    @abstractmethod
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Asks the backbone: `(B, ...)`, no row of which depends on another row."""
 
     @classmethod
     def configuration(cls, model: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError, require
@@ -107,10 +106,13 @@ class SentenceModel(PublishedEncoder):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features `(B, width)` of numbers `(B, T)`; of a text of padding alone, a constant."""
-        with torch.set_grad_enabled(self.learns()):
-            embedding = self.backbone(inputs)
-        feature: Tensor = self.project(embedding)
+        feature: Tensor = self.project(self.embeddings(inputs))
         return feature
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """The vectors of whole texts, `(B, inner)`."""
+        vectors: Tensor = self.backbone(inputs)
+        return vectors
 
 
 class _Sentence(nn.Module):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from g2d.errors import UserError, require
@@ -73,12 +72,15 @@ class TimmModel(PublishedEncoder):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features `(B, width)` of pictures or clips."""
-        with torch.set_grad_enabled(self.learns()):
-            pooled: Tensor = self.backbone(frames_of(inputs))
-            if inputs.ndim == 5:
-                pooled = pooled.unflatten(0, (inputs.shape[0], inputs.shape[2])).mean(dim=1)
-        feature: Tensor = self.project(pooled)
+        feature: Tensor = self.project(self.embeddings(inputs))
         return feature
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """What the network pools, `(B, inner)`; of clips the mean over frames."""
+        pooled: Tensor = self.backbone(frames_of(inputs))
+        if inputs.ndim == 5:
+            pooled = pooled.unflatten(0, (inputs.shape[0], inputs.shape[2])).mean(dim=1)
+        return pooled
 
 
 def timm_library() -> Any:

@@ -79,12 +79,13 @@ class TransformersModel(PublishedEncoder):
         Raises:
             UserError: The input is none that the model can take.
         """
-        with torch.set_grad_enabled(self.learns()):
-            states = read_text(self.backbone, inputs) if self.pads else self._states(inputs)
-        tokens: Tensor = self.project(states)
+        tokens: Tensor = self.project(self.embeddings(inputs))
         return tokens.masked_fill((inputs == 0)[..., None], 0.0) if self.pads else tokens
 
-    def _states(self, inputs: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Last hidden states, `(B, N, d)`."""
+        if self.pads:
+            return read_text(self.backbone, inputs)
         asked = {self.asks: frames_of(inputs) if self.asks == "pixel_values" else inputs}
         states: Tensor = self.backbone(**asked).last_hidden_state
         if states.ndim == 4:  # of a convolutional network: a map

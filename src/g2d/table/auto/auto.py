@@ -10,6 +10,7 @@ from typing import Any
 from g2d.analysis.scores import score_name
 from g2d.data.splits import Splits
 from g2d.errors import UserError
+from g2d.models.encoders.embeddings import keep_embeddings
 from g2d.recipes.blueprint import build
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
@@ -103,7 +104,7 @@ def train_auto(
     splits.without_test()  # refuses data that is selected on test
     named = name or f"{splits.spec.name}-{AUTO}-seed{recipe.seed}"
     run = Run(out / named)
-    with alone_in(run.path / _FOLDER):
+    with alone_in(run.path / _FOLDER), keep_embeddings():
         if _to_do(run, recipe, splits, resume):
             _train_into(run, recipe, splits, settings, data, began)
     return run.path

@@ -16,6 +16,7 @@ from g2d.analysis.scores import score_name
 from g2d.data.splits import Splits
 from g2d.errors import DivergedError, UserError
 from g2d.files import read_json, write_json
+from g2d.models.encoders.embeddings import keep_embeddings
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.experiment import resolve_teaching
@@ -162,6 +163,7 @@ class Diagnosis:
         )
 
 
+@keep_embeddings()
 def diagnose(
     recipe: Recipe,
     out: Path,
