@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from analysis.subjects import NAMES, looks_drawn, subject, whole
 from g2d import Classification, UserError
-from g2d.analysis.calibration import BINS, answers, calibration, equal_mass, equal_width
+from g2d.analysis.calibration import (
+    BINS,
+    calibration,
+    equal_mass,
+    equal_width,
+    predicted_confidence,
+)
 
 
 def by_samples(confidence, right, bins):
@@ -113,7 +119,7 @@ def test_table_sentence_figure_and_numbers(tmp_path):
 
 def test_the_answer_is_the_likeliest_class():
     logits, target = torch.tensor([[0.0, 0.0, 1.0], [4.0, 0.0, 0.0]]), torch.tensor([2, 1])
-    sure, right = answers(Classification(3), logits, target)
+    sure, right = predicted_confidence(Classification(3), logits, target)
     assert sure == pytest.approx([np.e / (2 + np.e), np.e**4 / (2 + np.e**4)])
     assert right.tolist() == [1, 0]
 
@@ -121,14 +127,16 @@ def test_the_answer_is_the_likeliest_class():
 def test_of_classes_in_order_the_answer_is_the_median_class():
     likely = torch.tensor([[0.4, 0.3, 0.3], [0.1, 0.2, 0.7], [0.45, 0.1, 0.45]])
     task = Classification(["poor", "fair", "good"], selects="mae")
-    sure, right = answers(task, likely.log(), torch.tensor([1, 2, 0]))
+    sure, right = predicted_confidence(task, likely.log(), torch.tensor([1, 2, 0]))
     assert sure == pytest.approx([0.3, 0.7, 0.1], abs=1e-6)
     assert right.tolist() == [1, 1, 0]
 
 
 def test_of_two_classes_the_answer_is_by_the_threshold():
     likely = torch.tensor([[0.3, 0.7], [0.1, 0.9], [0.6, 0.4]])
-    sure, right = answers(Classification(2, threshold=0.8), likely.log(), torch.tensor([1, 1, 0]))
+    sure, right = predicted_confidence(
+        Classification(2, threshold=0.8), likely.log(), torch.tensor([1, 1, 0])
+    )
     assert sure == pytest.approx([0.3, 0.9, 0.6], abs=1e-6)
     assert right.tolist() == [0, 1, 1]
 
@@ -151,5 +159,5 @@ def test_true_probabilities_have_no_error_by_any_rule():
     for classes, rule in ((3, {"selects": "mae"}), (2, {"threshold": 0.7}), (3, {})):
         logits = torch.randn(40000, classes, generator=generator)
         target = logits.softmax(1).multinomial(1, generator=generator).squeeze(1)
-        pair = answers(Classification(classes, **rule), logits, target)
+        pair = predicted_confidence(Classification(classes, **rule), logits, target)
         assert equal_mass(*pair).error < 0.015

@@ -29,11 +29,11 @@ FAULTS = {
         "a0: &a0 [x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, 3000)),
         "nested more than 100 deep",
     ),
-    "a tag of another type": ("data: !!bool maybe", "not of the type that its tag says"),
-    "a tag of no number": ("data: !!int x", "not of the type that its tag says"),
-    "a tag of an empty number": ("data: !!int ''", "not of the type that its tag says"),
-    "a tag of no date": ("data: !!timestamp x", "not of the type that its tag says"),
-    "a number without end": ("data: " + "9" * 5000, "not of the type that its tag says"),
+    "a tag of another type": ("data: !!bool maybe", "not of the type of its tag"),
+    "a tag of no number": ("data: !!int x", "not of the type of its tag"),
+    "a tag of an empty number": ("data: !!int ''", "not of the type of its tag"),
+    "a tag of no date": ("data: !!timestamp x", "not of the type of its tag"),
+    "a number without end": ("data: " + "9" * 5000, "not of the type of its tag"),
     "a key that is a list": ("? [a]\n: 1", "unhashable key"),
 }
 

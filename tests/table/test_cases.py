@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from cli.conftest import g2d  # noqa: F401 (a fixture)
-from g2d.benchmark.report.answers import answers as answered
+from g2d.benchmark.report.predictions import drawn_predictions
 from g2d.data.audio import read_wav
 from g2d.data.pictures import read_picture
 from g2d.errors import UserError
@@ -247,7 +247,7 @@ def test_steps_of_a_scale_are_noticed_and_predicted_with_few_steps_off(tmp_path)
     assert found == pytest.approx(np.abs(median - said["target"]).mean())
     assert Run(run).result["floors"]["metric"] == "mae"
     right = int((median == said["target"]).sum())
-    assert answered(Run(run)).says.startswith(f"{right} of {len(median)} ")
+    assert drawn_predictions(Run(run)).caption.startswith(f"{right} of {len(median)} ")
     write_predictions(Predictor(run), tmp_path / "t.csv", tmp_path / "said.csv")
     for row in answers(tmp_path / "said.csv"):
         up_to = np.cumsum([float(row[f"p({name})"]) for name in steps])

@@ -96,7 +96,7 @@ class Alignment:
         parts = []
         for name in self.items:
             rows = [row for row in self.rows if row.modality == name]
-            said = ", ".join(
+            means = ", ".join(
                 f"{row.mean:.2f} in {row.label}"
                 + (f" (above {self._first} for {percent(row.above)})" if row.above >= 0 else "")
                 for row in rows
@@ -104,7 +104,7 @@ class Alignment:
             )
             base = [row for row in rows if row.baseline]
             beside = f"; {base[0].mean:.2f} between independent teachers" if base else ""
-            parts.append(f"{name} {said}{beside}")
+            parts.append(f"{name} {means}{beside}")
         return (
             f"Mean cosine of student and teacher features on the {self.split} split: "
             f"{'; '.join(parts)}. G²D minimises the distance of these very features (Eq. 2), so "

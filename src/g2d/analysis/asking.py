@@ -1,4 +1,4 @@
-"""What a model and its teachers say of the same samples, in one pass over them."""
+"""The logits of a model and its teachers for the same samples, in one pass over them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEACHER = "teacher of "
 
 
 @dataclass(frozen=True)
-class Answers:
+class SampleLogits:
     """Logits of some samples, in the order of their batches.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answers:
 
 def ask(
     subject: Subject, batches: Iterable[Batch], *, student: bool = True, teachers: bool = True
-) -> Answers:
+) -> SampleLogits:
     """Runs the model, its teachers, or both, in eval mode.
 
     Args:
@@ -86,4 +86,4 @@ def ask(
     taught = {
         n.removeprefix(_TEACHER): rows for n, rows in found.values.items() if n.startswith(_TEACHER)
     }
-    return Answers(own, taught, found.target, found.present)
+    return SampleLogits(own, taught, found.target, found.present)

@@ -122,7 +122,7 @@ def coalition_scores(
     if len(names) > _MOST:
         raise UserError(f"got {len(names)} modalities; exact Shapley values are for up to {_MOST}")
     groups = [frozenset(g) for size in range(len(names) + 1) for g in combinations(names, size)]
-    said: dict[frozenset[str], list[Tensor]] = {group: [] for group in groups}
+    logits: dict[frozenset[str], list[Tensor]] = {group: [] for group in groups}
     targets: list[Tensor] = []
     model.eval()
     for batch in on_device_of(model, batches):
@@ -134,9 +134,9 @@ def coalition_scores(
         targets.append(batch.target.cpu())
         for group in groups:
             mixed = {name: given[name] if name in group else stand_ins[name] for name in names}
-            said[group].append(model.fusion(mixed, batch.present or None)[0].float().cpu())
+            logits[group].append(model.fusion(mixed, batch.present or None)[0].float().cpu())
     target = torch.cat(targets)
-    return {g: score_samples(task, torch.cat(parts), target) for g, parts in said.items()}
+    return {g: score_samples(task, torch.cat(parts), target) for g, parts in logits.items()}
 
 
 def shapley(scores: Scores, names: Sequence[str]) -> Attribution:

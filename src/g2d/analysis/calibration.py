@@ -1,12 +1,12 @@
 """Whether predictions are as often right as they are sure, fused and for every modality.
 
 The expected calibration error (Naeini et al., 2015; Guo et al., 2017): samples are put into bins by
-their confidence, here the probability of the answer, and ECE = Σ_b n_b / N |accuracy_b -
+their confidence, here the probability of the prediction, and ECE = Σ_b n_b / N |accuracy_b -
 confidence_b|. With bins of equal width most samples may share one bin; with bins of equal mass each
 holds about as many. Both are given. The estimate is biased upwards where bins hold few samples.
 
-The answer is what the run gives: the likeliest class, or with classes in order the median class, or
-of two classes what a threshold says. Its probability can then be less than that of another class;
+The prediction is the run's: the likeliest class, or with classes in order the median class, or of
+two classes what a threshold decides. Its probability can then be less than that of another class;
 if the probabilities are true, it is right just as often, by whichever rule it was chosen.
 """
 
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from g2d.analysis.asking import Floats, ask
-from g2d.analysis.scores import answers_of
+from g2d.analysis.scores import predictions_of
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
 from g2d.figures import blank, colours, known, legend_below, percent, save, without_box
@@ -60,7 +60,7 @@ def equal_width(confidence: Floats, right: Floats, bins: int = BINS) -> Bins:
 
     Args:
         confidence: `(N,)`, in [0, 1].
-        right: `(N,)`, 1 where the answer is right, else 0.
+        right: `(N,)`, 1 where the prediction is right, else 0.
         bins: B.
 
     Example:
@@ -76,7 +76,7 @@ def equal_mass(confidence: Floats, right: Floats) -> Bins:
 
     Args:
         confidence: `(N,)`, in [0, 1].
-        right: `(N,)`, 1 where the answer is right, else 0.
+        right: `(N,)`, 1 where the prediction is right, else 0.
     """
     return _binned(confidence, right, np.quantile(confidence, np.linspace(0, 1, BINS + 1)))
 
@@ -97,8 +97,8 @@ class Reliability:
     Attributes:
         label: The run.
         of: `"fused"` or a modality.
-        accuracy: Share of right answers.
-        confidence: Mean probability of the class that is answered.
+        accuracy: Share of right predictions.
+        confidence: Mean probability of the class that is predicted.
         width: In bins of equal width.
         mass: In bins of equal mass.
         error: Standard error of the difference between accuracy and confidence.
@@ -211,7 +211,7 @@ class Calibration:
             axis.set_xlim(-0.02, 1.02)
             axis.set_ylim(-0.02, 1.02)
             without_box(axis)
-        axes[0].set_ylabel("share of right answers")
+        axes[0].set_ylabel("share of right predictions")
         handles: dict[str, Any] = {
             label: Line2D([], [], color=shade, marker="o", linewidth=1)
             for label, shade in colour_of.items()
@@ -239,14 +239,14 @@ def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration
             )
     rows = []
     for subject in subjects:
-        said = ask(subject, subject.batches(split), teachers=False)
+        logits = ask(subject, subject.batches(split), teachers=False)
         for name in (FUSED, *subject.modalities):
-            if name not in said.student:
+            if name not in logits.student:
                 continue
-            there = said.having(name)
+            there = logits.having(name)
             if not there.any():
                 continue
-            sure, right = answers(subject.task, said.student[name], said.target)
+            sure, right = predicted_confidence(subject.task, logits.student[name], logits.target)
             sure, right = sure[there], right[there]
             rows.append(
                 Reliability(
@@ -262,18 +262,19 @@ def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration
     return Calibration(split, tuple(rows))
 
 
-def answers(task: Task, logits: Tensor, target: Tensor) -> tuple[Floats, Floats]:
-    """Probability of the class that is answered, `(N,)`, and whether it is the right one.
+def predicted_confidence(task: Task, logits: Tensor, target: Tensor) -> tuple[Floats, Floats]:
+    """Probability of the class that is predicted, `(N,)`, and whether it is the right one.
 
     Example:
         >>> ordered = Classification(["poor", "fair", "good"], selects="mae")
         >>> likely = torch.tensor([[0.4, 0.3, 0.3]]).log()
-        >>> [value.round(2).tolist() for value in answers(ordered, likely, torch.tensor([1]))]
+        >>> found = predicted_confidence(ordered, likely, torch.tensor([1]))
+        >>> [value.round(2).tolist() for value in found]
         [[0.3], [1.0]]
     """
-    answer = torch.from_numpy(answers_of(task, logits.numpy()))
-    probability = logits.double().softmax(dim=1).gather(1, answer[:, None]).squeeze(1)
-    return probability.numpy(), (answer == target).double().numpy()
+    predicted = torch.from_numpy(predictions_of(task, logits.numpy()))
+    probability = logits.double().softmax(dim=1).gather(1, predicted[:, None]).squeeze(1)
+    return probability.numpy(), (predicted == target).double().numpy()
 
 
 def _bins_as_dict(bins: Bins) -> list[dict[str, Any]]:

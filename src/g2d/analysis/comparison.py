@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from g2d.analysis.scores import answers_of
+from g2d.analysis.scores import predictions_of
 from g2d.errors import UserError
 from g2d.methods.validation import FUSED
 from g2d.runs.run import Run
@@ -141,8 +141,10 @@ _LEVEL = 0.05
 
 
 def _right(run: Run) -> NDArray[np.bool_]:
-    said = run.predictions("test")
-    right: NDArray[np.bool_] = answers_of(run.task, said[f"logits/{FUSED}"]) == said["target"]
+    arrays = run.predictions("test")
+    right: NDArray[np.bool_] = (
+        predictions_of(run.task, arrays[f"logits/{FUSED}"]) == arrays["target"]
+    )
     return right
 
 

@@ -1,12 +1,12 @@
 """How much of the weak teacher's confidence the student has (Figure 6).
 
-ratio = ρ_student^w / ρ_teacher^w, where ρ^w is the mean confidence in the right answer of what the
-weak modality w says: the unimodal logits inside the student, and its teacher. The paper does not
+ratio = ρ_student^w / ρ_teacher^w, where ρ^w is the mean confidence in the right answer of the
+weak modality w: of its unimodal logits inside the student, and of its teacher. The paper does not
 say on which split, nor how w is chosen or the unimodal logits are scaled, so it is measured on
 train, without augmentation, and on test; for the w of the teachers' confidence on that very split
 and for that of the ranking a run was trained by; and for the head's logits as they are and divided
-by the number of modalities k. Heads of late fusion are trained through their mean: each says about
-k times what it adds to the fused logits.
+by the number of modalities k. Heads of late fusion are trained through their mean: the logits of
+each are about k times what it adds to the fused logits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from g2d.analysis.asking import Answers, Floats, ask
+from g2d.analysis.asking import Floats, SampleLogits, ask
 from g2d.analysis.bootstrap import Measured, mean_of, measured, resampled_means
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
@@ -40,7 +40,7 @@ class Ratio:
         label: Whose student.
         split: Where it is measured.
         modality: The weak one.
-        chosen_by: What says that it is weak.
+        chosen_by: The confidence by which it is the weak one.
         student: Mean confidence of its unimodal logits.
         student_divided: The same of its logits divided by k.
         teacher: Mean confidence of its teacher on the same samples.
@@ -188,19 +188,19 @@ def confidence_ratio(
 
 
 def _bars(subject: Subject, split: str, recorded: Mapping[str, str]) -> list[Ratio]:
-    said = ask(subject, subject.batches(split))
+    collected = ask(subject, subject.batches(split))
     task = subject.task
-    taught = {m: said.confidence(task, m, logits) for m, logits in said.teachers.items()}
-    draws = resamples(len(said.target))
+    taught = {m: collected.confidence(task, m, logits) for m, logits in collected.teachers.items()}
+    draws = resamples(len(collected.target))
     means = {m: mean_of(values, draws).value for m, values in taught.items()}
-    # Who is nowhere on this split is not weak, as in Eq. 5.
+    # A modality that no sample of this split has is not weak, as in Eq. 5.
     there = {m: mean for m, mean in means.items() if np.isfinite(mean)}
     reasons: dict[str, list[str]] = {rank(there)[0]: [BY_CONFIDENCE]}
     for by, modality in recorded.items():
         if modality in there:
             reasons.setdefault(modality, []).append(by)
     return [
-        _ratio(subject, split, said, modality, tuple(why), taught[modality], draws)
+        _ratio(subject, split, collected, modality, tuple(why), taught[modality], draws)
         for modality, why in reasons.items()
     ]
 
@@ -208,23 +208,23 @@ def _bars(subject: Subject, split: str, recorded: Mapping[str, str]) -> list[Rat
 def _ratio(
     subject: Subject,
     split: str,
-    said: Answers,
+    collected: SampleLogits,
     weak: str,
     chosen_by: tuple[str, ...],
     taught: Floats,
     draws: Floats,
 ) -> Ratio:
-    if weak not in said.student:
+    if weak not in collected.student:
         raise UserError(
             f"{subject.label}: {type(subject.model.fusion).__name__} has no unimodal logits of "
             f"{weak!r}"
         )
-    logits = said.student[weak]
+    logits = collected.student[weak]
     teacher = mean_of(taught, draws)
     below = resampled_means(taught, draws)
     found = []
     for scale in (1, len(subject.modalities)):
-        values = said.confidence(subject.task, weak, logits / scale)
+        values = collected.confidence(subject.task, weak, logits / scale)
         mean = mean_of(values, draws).value
         ratio = measured(mean / teacher.value, resampled_means(values, draws) / below)
         found.append((mean, ratio))

@@ -63,5 +63,5 @@ def as_element(drawn: str, name: str) -> str:
     for colour, follows in _FOLLOWS.items():
         svg = svg.replace(colour, follows)
     svg = re.sub(r'(<path[^>]*style="fill: )#ffffff', r"\1none", svg)
-    # Text that is black says nothing of its colour.
+    # Black text has no attribute for its colour.
     return svg.replace("<svg", '<svg aria-hidden="true" fill="currentColor"', 1)

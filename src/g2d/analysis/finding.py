@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Finding(Protocol):
-    """The answer to a question: numbers, a figure of them, and a sentence.
+    """The result of an analysis: numbers, a figure of them, and a sentence.
 
     Analyses return a dataclass of their own with these four methods, so that commands and pages can
     show any of them.
@@ -23,4 +23,4 @@ class Finding(Protocol):
         """Every number of it, as JSON holds them; `None` for what is not known."""
 
     def plot(self, path: Path) -> Path:
-        """Draws it into a file; the ending says in which format."""
+        """Draws it into a file, in the format of its ending."""

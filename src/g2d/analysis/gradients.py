@@ -18,7 +18,7 @@ from g2d.figures import blank, colours, legend_below, save, without_box
 __all__ = ["GradientProbe", "GradientTrace", "Gradients", "gradients"]
 
 Series = tuple[float | None, ...]
-# From here on two directions are said to pull against each other.
+# Below this cosine the sentence calls two directions opposed.
 _AGAINST = -0.1
 
 
@@ -78,16 +78,16 @@ class Gradients:
             looks = str(len(next(iter(trace.norm.values()))))
             for name in trace.norm:
                 values = [
-                    _said(_mean(trace.norm[name])),
-                    _said(trace.share[name]),
-                    _said(_mean(trace.own_norm[name])),
-                    _said(_mean(trace.cosine[name])),
-                    _said(_mean(trace.shared.get(name, ()))),
+                    _shown(_mean(trace.norm[name])),
+                    _shown(trace.share[name]),
+                    _shown(_mean(trace.own_norm[name])),
+                    _shown(_mean(trace.cosine[name])),
+                    _shown(_mean(trace.shared.get(name, ()))),
                 ]
                 rows.append([trace.label, name, looks, *values])
             for pair, series in trace.conflict.items():
                 named = pair.replace("|", " against ")
-                rows.append([trace.label, named, looks, "", "", "", "", _said(_mean(series))])
+                rows.append([trace.label, named, looks, "", "", "", "", _shown(_mean(series))])
         return head, rows
 
     def sentence(self) -> str:
@@ -100,7 +100,7 @@ class Gradients:
             most = max(known, key=lambda name: known[name])
             when = "over training" if trace.epochs else "of the finished model"
             cosines = ", ".join(
-                f"{name} {_said(_mean(series))}" for name, series in trace.cosine.items()
+                f"{name} {_shown(_mean(series))}" for name, series in trace.cosine.items()
             )
             parts.append(
                 f"In {trace.label}, {most} has {known[most]:.0%} of the gradient norm of all "
@@ -185,13 +185,13 @@ class Gradients:
 def gradients(subjects: Sequence[Subject], split: str = "train") -> Gradients:
     """Gradient norms and conflicts, as training recorded them or else of the finished models.
 
-    Training records them where the recipe says `training.probe_gradients: true`. Of other runs,
-    and of models without a folder, the finished model is looked at once.
+    Training records them where the recipe has `training.probe_gradients: true`. Of other runs,
+    and of models without a folder, the finished model is measured once.
 
     Args:
         subjects: Trained models.
         split: Which samples. Training records looks at `train`; of another split 256 samples are
-            drawn, and the finished model is looked at once.
+            drawn, and the finished model is measured once.
 
     Raises:
         UserError: There are no subjects.
@@ -257,5 +257,5 @@ def _mean(values: Series) -> float | None:
     return fmean(known) if known else None
 
 
-def _said(value: float | None) -> str:
+def _shown(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"

@@ -151,11 +151,11 @@ class LearningCurves:
             ]
             parts.append(f"{label}: {', '.join(reached)}")
         what = self.metric if self.higher_is_better else self.metric.upper()
-        said = f"Best validation {what} over the epochs: {'; '.join(parts)}."
+        text = f"Best validation {what} over the epochs: {'; '.join(parts)}."
         if self.boundaries:
             ends = listed(str(boundary) for boundary in self.boundaries)
-            said += f" Stages end after epoch {ends}."
-        return f"{said} Test is read once, after training, so there is no curve of it."
+            text += f" Stages end after epoch {ends}."
+        return f"{text} Test is read once, after training, so there is no curve of it."
 
     def as_dict(self) -> dict[str, Any]:
         """Every value of every curve."""

@@ -87,13 +87,13 @@ class ModalityGap:
         """The gaps, and what the picture can and cannot show."""
         parts = []
         for pair in dict.fromkeys(one.pair for one in self.gaps):
-            said = ", ".join(
+            gaps = ", ".join(
                 f"{one.gap:.2f} in {one.label} ({one.relative:.2f} of the spread; a linear "
                 f"classifier tells them apart in {percent(one.told_apart)})"
                 for one in self.gaps
                 if one.pair == pair
             )
-            parts.append(f"The centroids of {listed(pair)} lie apart by {said}.")
+            parts.append(f"The centroids of {listed(pair)} lie apart by {gaps}.")
         picture = {
             "pca": "The picture is a PCA of all modalities of a run together, with the same axes "
             "in all panels",
@@ -246,7 +246,9 @@ def _told_apart(a: Floats, b: Floats) -> float:
         points = np.concatenate([a[~held], b[~held]])
         label = np.repeat([0, 1], (~held).sum())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # one that has not converged has said enough
+            warnings.simplefilter(
+                "ignore"
+            )  # one that has not converged tells them apart well enough
             learnt = linear.LogisticRegression(max_iter=1000).fit(points, label)
         right += [learnt.predict(a[held]) == 0, learnt.predict(b[held]) == 1]
     return float(np.concatenate(right).mean())

@@ -66,13 +66,13 @@ def linear_probe(
     for strength in STRENGTHS:
         fitted = _fit(task, scaled(inputs), target, strength)
         rows, truth = val.having(modality)
-        score = float(score_samples(task, _said(task, fitted, scaled(rows)), truth).mean())
+        score = float(score_samples(task, _logits_of(task, fitted, scaled(rows)), truth).mean())
         if best is None or score > best[0]:
             best = score, fitted, strength
     assert best is not None
     _, fitted, strength = best
     rows, truth = test.having(modality)
-    found = score_samples(task, _said(task, fitted, scaled(rows)), truth)
+    found = score_samples(task, _logits_of(task, fitted, scaled(rows)), truth)
     whole = np.full(len(test.target), np.nan)
     whole[test.there[modality]] = found
     return Probe(whole, strength)
@@ -97,11 +97,11 @@ def _fit(task: Task, inputs: Floats, target: Tensor, strength: float) -> Any:
     return Ridge(alpha=1 / strength).fit(inputs, truth)
 
 
-def _said(task: Task, fitted: Any, inputs: Floats) -> Tensor:
-    """The probe's answers as logits that the task reads as it reads a model's."""
+def _logits_of(task: Task, fitted: Any, inputs: Floats) -> Tensor:
+    """The probe's predictions as logits that the task reads as it reads a model's."""
     if isinstance(task, Classification):
-        answer = torch.from_numpy(fitted.predict(inputs).astype(np.int64))
-        return torch.nn.functional.one_hot(answer, task.outputs).double()
+        predicted = torch.from_numpy(fitted.predict(inputs).astype(np.int64))
+        return torch.nn.functional.one_hot(predicted, task.outputs).double()
     if isinstance(task, MultiLabel):
         bits = np.stack([one.predict(inputs) for one in fitted], axis=1)
         return torch.from_numpy(np.where(bits, 1.0, -1.0))

@@ -18,38 +18,41 @@ def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
     """What every sample adds to the score that people know, `(N,)`.
 
     Their mean is the metric of classes, the share of right bits of labels, and R² of numbers. Of
-    classes in order it is D²: by how much the answers are less off than the median class, which is
-    0 for who always says that and 1 for who is always right.
+    classes in order it is D²: by how much the predictions are less off than the median class, which
+    is 0 for a model that predicts only that class and 1 for one without an error.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
         >>> score_samples(Classification(2), logits, torch.arange(2))
         array([1., 0.])
     """
-    answer = task.predict(logits)
+    predicted = task.predict(logits)
     if isinstance(task, Classification):
         terms = _numbers(task.terms(logits, target))
         return terms if task.higher_is_better else _explained(terms, target)
     if isinstance(task, MultiLabel):
-        return _numbers((answer == target.long()).double().mean(dim=1))
+        return _numbers((predicted == target.long()).double().mean(dim=1))
     truth = target.double()
     spread = ((truth - truth.mean()) ** 2).mean()
     if spread == 0:
         return np.full(len(truth), np.nan)
-    return _numbers(1 - (answer.double() - truth) ** 2 / spread)
+    return _numbers(1 - (predicted.double() - truth) ** 2 / spread)
 
 
-def answers_of(task: Task | None, logits: NDArray[np.generic]) -> NDArray[Any]:
-    """What a run answers; the likeliest class where its records do not say what is predicted.
+def predictions_of(task: Task | None, logits: NDArray[np.generic]) -> NDArray[Any]:
+    """What a run predicts; the likeliest class where its records do not hold the task.
 
     Example:
-        >>> answers_of(None, np.array([[0.0, 2.0]])), answers_of(Classification(2), np.eye(2))
+        >>> (
+        ...     predictions_of(None, np.array([[0.0, 2.0]])),
+        ...     predictions_of(Classification(2), np.eye(2)),
+        ... )
         (array([1]), array([0, 1]))
     """
     if task is None:
         return np.asarray(logits.argmax(axis=1))
-    answers: NDArray[Any] = task.predict(torch.from_numpy(logits)).numpy()
-    return answers
+    predicted: NDArray[Any] = task.predict(torch.from_numpy(logits)).numpy()
+    return predicted
 
 
 def score_name(task: Task) -> str:
@@ -98,7 +101,7 @@ class Skill:
     """How far predictions are on the way from guessing (0) to perfect (1).
 
     For classes the mean of the recalls, less that of guessing, over the rest: a frequent class
-    counts as much as a rare one, and whoever always gives the same answer scores 0. For labels the
+    counts as much as a rare one, and a constant prediction scores 0. For labels the
     mean of the same over the labels. For numbers r |r|, with r the correlation with the truth: R²
     after the best straight line, negative where that line falls. Offsets are taken off before.
 
@@ -126,19 +129,19 @@ class Skill:
         logits = logits.double() - (0.0 if offset is None else offset)
         here = torch.ones(len(target), dtype=torch.bool) if present is None else present.bool()
         self._here = _numbers(here)
-        answer = task.predict(logits)
+        predicted = task.predict(logits)
         self._groups: list[tuple[Floats, Floats]] = []  # for each class or bit: of it, and right
         self._sets: list[list[int]] = []  # the groups whose recalls are averaged
         self._pair: tuple[Floats, Floats] | None = None
         if isinstance(task, Classification):
-            self._add([target == c for c in target[here].unique()], answer == target)
+            self._add([target == c for c in target[here].unique()], predicted == target)
         elif isinstance(task, MultiLabel):
             for label in range(task.outputs):
                 bits = target[:, label] > 0.5
-                right = (answer[:, label] > 0) == bits
+                right = (predicted[:, label] > 0) == bits
                 self._add([bits, ~bits], right)
         else:
-            self._pair = _numbers(answer), _numbers(target)
+            self._pair = _numbers(predicted), _numbers(target)
         self.rows = int(here.sum())
 
     def _add(self, sides: list[Tensor], right: Tensor) -> None:

@@ -22,7 +22,7 @@ from g2d.runs.run import Run
 from g2d.runs.trust import recipe_of
 from g2d.tasks import Task
 
-# Where no run says how large its batches were.
+# Where no run records how large its batches were.
 _BATCH = 32
 
 

@@ -111,9 +111,9 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         # Augmentation draws from torch's own generator.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            said = ask(subject, batches, student=False)
-        found = {n: said.confidence(subject.task, n, z) for n, z in said.teachers.items()}
-        draws = resamples(len(said.target))
+            collected = ask(subject, batches, student=False)
+        found = {n: collected.confidence(subject.task, n, z) for n, z in collected.teachers.items()}
+        draws = resamples(len(collected.target))
         values[view] = found
         confidence[view] = {
             name: ConfidenceOn(mean_of(rows, draws), _batch_means(rows, size))
@@ -128,7 +128,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         lowest = np.where(np.isfinite(means), means, np.inf).argmin(axis=0)
         shares[view] = float((lowest == weakest).mean())
         if view == HELDOUT:
-            held, confident = said, scores
+            held, confident = collected, scores
     memory = _memories(subject.teacher_folders, subject.task)
     speed: dict[str, float] = {}
     if len(memory) == len(subject.teachers):
@@ -152,7 +152,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
 
 
 def _batch_means(values: Floats, size: int) -> tuple[float, ...]:
-    """Over the batches of one epoch in a random order; a teacher says the same in any order."""
+    """Over the batches of one epoch in a random order; a teacher predicts the same in any order."""
     order = np.random.default_rng(0).permutation(len(values))
     parts = [values[order[start : start + size]] for start in range(0, len(values), size)]
     whole = [part for part in parts if len(part) == size] or parts

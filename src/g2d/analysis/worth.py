@@ -2,7 +2,7 @@
 
 | way | question |
 |---|---|
-| head | how right is what the modality alone says through the fusion (its unimodal logits)? |
+| head | how right are the modality's unimodal logits? |
 | ablation | how much is lost where its features are replaced by their mean over train? |
 | shapley | its share of the score, over all orders in which modalities could come |
 | probe | how right is the best linear reading of its features, whatever the fusion makes of them? |
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from g2d.analysis.asking import Answers, Floats, ask
+from g2d.analysis.asking import Floats, SampleLogits, ask
 from g2d.analysis.attribution import coalition_scores, mean_inputs, shapley
 from g2d.analysis.bootstrap import Measured, mean_of
 from g2d.analysis.features import student_features
@@ -47,8 +47,8 @@ class Worth:
     Attributes:
         label: The run.
         modality: Which.
-        by: What each way of `WAYS` says; a fusion without unimodal logits of the modality has no
-            `head`.
+        by: The result of each way of `WAYS`; a fusion without unimodal logits of the modality has
+            no `head`.
         strength: The probe's inverse penalty, chosen on validation.
     """
 
@@ -96,8 +96,8 @@ class Attributions:
                 if values:
                     best = max(values, key=lambda name: values[name])
                     most.setdefault(best, []).append(way)
-            said = ", ".join(f"{name} (by {', '.join(ways)})" for name, ways in most.items())
-            parts.append(f"in {label} {said}")
+            named = ", ".join(f"{name} (by {', '.join(ways)})" for name, ways in most.items())
+            parts.append(f"in {label} {named}")
         return (
             f"Worth most to the {self.score} on {self.split}: {'; '.join(parts)}. Means and probes "
             "are fitted on train, the probe's penalty is chosen on validation."
@@ -176,13 +176,13 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
     require("sklearn", "sklearn")
     scored = {score_name(subject.task): subject.label for subject in subjects}
     if len(scored) > 1:
-        said = ", ".join(f"{label} by {score}" for score, label in scored.items())
-        raise UserError(f"these runs are scored in different ways ({said}); ask for them apart")
+        listing = ", ".join(f"{label} by {score}" for score, label in scored.items())
+        raise UserError(f"these runs are scored in different ways ({listing}); ask for them apart")
     fused, rows = {}, []
     for subject in subjects:
         means = mean_inputs(subject.model, subject.batches("train"))
-        answers = ask(subject, subject.batches(split), teachers=False)
-        draws = resamples(len(answers.target))
+        logits = ask(subject, subject.batches(split), teachers=False)
+        draws = resamples(len(logits.target))
         scores = coalition_scores(subject.model, subject.batches(split), subject.task, means)
         everyone = frozenset(subject.modalities)
         fused[subject.label] = mean_of(scores[everyone], draws)
@@ -194,7 +194,7 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
         for name in subject.modalities:
             probe = linear_probe(subject.task, name, train, val, test)
             by_sample = {
-                **_head(subject, answers, name),
+                **_head(subject, logits, name),
                 "ablation": scores[everyone] - scores[everyone - {name}],
                 "shapley": shares[name],
                 "probe": probe.by_sample,
@@ -204,13 +204,13 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
     return Attributions(split, next(iter(scored)), fused, tuple(rows))
 
 
-def _head(subject: Subject, said: Answers, name: str) -> dict[str, Floats]:
-    """Scores of the unimodal logits where the modality is; nothing where there are none."""
-    if name not in said.student:
+def _head(subject: Subject, logits: SampleLogits, name: str) -> dict[str, Floats]:
+    """Scores of the unimodal logits where the modality is present; empty without such logits."""
+    if name not in logits.student:
         return {}
-    there = said.having(name)
+    there = logits.having(name)
     found = np.full(len(there), np.nan)
-    found[there] = score_samples(subject.task, said.student[name][there], said.target[there])
+    found[there] = score_samples(subject.task, logits.student[name][there], logits.target[there])
     return {"head": found}
 
 

@@ -12,12 +12,12 @@ from g2d.analysis.finding import Finding
 
 @dataclass(frozen=True)
 class Analysis:
-    """One question.
+    """A question to runs or models, and the function that answers it.
 
     Attributes:
         what: The question, in one line.
         figure: Which figure or table of the paper it is; empty where it is none.
-        run: Answers for `Sequence[Subject]`; takes `split` too where `splits` names any.
+        run: The analysis of a `Sequence[Subject]`; takes `split` too where `splits` names any.
         splits: The splits it can be asked about one at a time, the usual one first; empty where
             the question itself says which it is about.
         projections: How its picture can be drawn, the usual one first; it takes `projection` then.

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Asks, shows the answer and keeps it."""
+    """Runs the analysis, prints its result and keeps it."""
     from g2d.analysis.subject import subjects_of
     from g2d.benchmark.analyses import ANALYSES
     from g2d.recipes.recipe import parse_changes

@@ -163,7 +163,7 @@ def _described(function: Callable[..., Any]) -> dict[str, str]:
     """The first sentence on each argument, from the docstring."""
     _, _, rest = (inspect.getdoc(function) or "").partition("Args:\n")
     found = re.findall(r"^    (\w+): (.+(?:\n      .+)*)", rest.partition("\n\n")[0], re.M)
-    return {name: " ".join(said.split()) for name, said in found}
+    return {name: " ".join(text.split()) for name, text in found}
 
 
 def _prepare(arguments: argparse.Namespace, changes: list[str]) -> None:

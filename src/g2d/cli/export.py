@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
             shape = ", ".join(map(str, tensor.shape))
             print(f"{title:6}  {tensor.name}  {tensor.dtype} ({shape})")
     print(f"checked against the model: largest relative difference {done.difference:.1e}")
-    print(f"exported to {done.file}; {done.file.name}.json says the same")
+    print(f"exported to {done.file}; {done.file.name}.json holds the same")
 
 
 COMMAND = Command(

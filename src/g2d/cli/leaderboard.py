@@ -9,7 +9,7 @@ from typing import Any
 from g2d.cli.show import in_shares, show_table
 from g2d.wording import around, listed
 
-# Candidates three points apart are not told apart on fewer rows.
+# On fewer rows, candidates three points apart do not differ beyond chance.
 _FEW = 500
 
 

@@ -1,4 +1,4 @@
-"""`g2d`: finds the command, runs it, and says in one line what went wrong."""
+"""`g2d`: finds the command, runs it, and prints in one line what went wrong."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     if changes and not command.takes_changes:
-        said = f"unexpected argument {changes[0]!r}; see g2d {command.name} --help"
-        print(f"g2d {command.name}: {_one_line(said)}", file=sys.stderr)
+        message = f"unexpected argument {changes[0]!r}; see g2d {command.name} --help"
+        print(f"g2d {command.name}: {_one_line(message)}", file=sys.stderr)
         return 2
     _set_up_logging(arguments.verbose or arguments.debug)
     # Read when torch is imported: DDP warns that it looks for parameters without a gradient.
@@ -102,8 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug or not is_of_a_lost_process(error):
             raise
         if _speaks():
-            said = f"one of its processes has ended{_ONWARDS.get(command.name, '')}"
-            print(f"g2d {command.name}: {said}", file=sys.stderr)
+            message = f"one of its processes has ended{_ONWARDS.get(command.name, '')}"
+            print(f"g2d {command.name}: {message}", file=sys.stderr)
         # the threads of a lost connection cannot be joined: an orderly end aborts now and then
         sys.stdout.flush()
         sys.stderr.flush()
@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _one_line(said: object) -> str:
+def _one_line(message: object) -> str:
     r"""A message in which names, which may come from anybody, do not command the terminal.
 
     Example:
@@ -127,7 +127,8 @@ def _one_line(said: object) -> str:
         'it has \\x1b[2J'
     """
     return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(said)
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+        for sign in str(message)
     )
 
 
@@ -183,7 +184,7 @@ _ONWARDS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; `--help` has the rest."""
+    """Prints what is wrong in one line; `--help` has the rest."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -240,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    """Leaves out how Fabric starts processes, which it says at a level that it sets for itself.
+    """Leaves out how Fabric starts processes, which it logs at a level that it sets for itself.
 
     What remains of it: that a process has died, and Fabric kills this one.
     """

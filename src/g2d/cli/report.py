@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Writes the page and says where it is."""
+    """Writes the page and prints where it is."""
     from g2d.benchmark.report.write import write_report
 
     written = write_report(arguments.folder, arguments.to)

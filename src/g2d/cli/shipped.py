@@ -26,7 +26,7 @@ def show_shipped(
     Args:
         arguments: From `add_shipped_arguments`.
         names: Of all that is shipped.
-        read: The text of one; its first line says what it is.
+        read: The text of one; its first line describes it.
         use: What to do with a copy, up to its name.
 
     Raises:

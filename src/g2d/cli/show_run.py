@@ -146,7 +146,7 @@ def show_with_teachers(result: Mapping[str, Any], metric: str, together: str) ->
     """Prints what the student and its teachers predict together, and the command for it.
 
     Args:
-        result: Of the run, with what is said `with_teachers` (`g2d.runs.together`).
+        result: Of the run, with its entry `with_teachers` (`g2d.runs.together`).
         metric: The task's.
         together: The command that makes one model of them.
     """

@@ -84,6 +84,6 @@ def check_finished(record: GridRecord, out: Path) -> None:
     failed = sum(cell.state(out) == "failed" for cell in runs.values())
     if failed:
         raise PartlyDoneError(
-            f"{failed} of {len(runs)} runs failed, for the reasons told above; the same command "
+            f"{failed} of {len(runs)} runs failed, for the reasons printed above; the same command "
             "tries them again"
         )

@@ -142,7 +142,7 @@ class Mask:
     def draw(
         cls, split: str, samples: int, modalities: Sequence[str], rate: float, seed: int
     ) -> Mask:
-        """Draws the mask of a split, with exactly the share of slots that the rate says.
+        """Draws the mask of a split, with exactly the share of slots that the rate gives.
 
         Raises:
             UserError: The rate is not possible, or there is no such split.
@@ -164,7 +164,7 @@ class Mask:
 
     @property
     def sha256(self) -> str:
-        """Hash of the matrix and of all that is said of it."""
+        """Hash of the matrix and of its description."""
         digest = hashlib.sha256(json.dumps(self._about(), sort_keys=True).encode())
         digest.update(np.packbits(self.present).tobytes())
         return digest.hexdigest()

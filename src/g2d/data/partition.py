@@ -41,7 +41,7 @@ def stratified_parts(
     # Each class is spread evenly over [0, 1); any stretch of that line is then stratified.
     place = np.empty(len(labels))
     counts = np.unique(labels, return_counts=True)[1]
-    # sorted once, in the place of looking through all rows for every class
+    # sorted once, in the place of searching all rows for every class
     for rows in np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1]):
         place[rows] = (rng.permutation(len(rows)) + rng.random()) / len(rows)
     order = np.argsort(place, kind="stable")

@@ -49,7 +49,7 @@ def picture_bytes(path: Path) -> int:
 def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     """Decodes a picture, upright and in colour.
 
-    Turned as its EXIF orientation says; grey, palette and CMYK pictures become RGB, what is
+    Turned by its EXIF orientation; grey, palette and CMYK pictures become RGB, what is
     transparent lies on white.
 
     Args:
@@ -82,8 +82,8 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     except pillow.UnidentifiedImageError:
         raise UnusableError(f"{path.name} is no picture that Pillow can read") from None
     except Exception as error:  # on broken files Pillow's decoders raise nearly anything
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise UnusableError(f"{path.name} is broken or cut short ({said})") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnusableError(f"{path.name} is broken or cut short ({reason})") from None
     if deep:
         raise UnusableError(f"{path.name} has more than 8 bits a channel; save it with 8")
     return np.asarray(picture, dtype=np.uint8)

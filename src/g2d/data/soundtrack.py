@@ -66,7 +66,7 @@ def log_spectrogram(wave: Waveform, n_fft: int, hop: int) -> NDArray[np.float32]
 
 
 def _check_length(path: Path) -> None:
-    """Refuses what was cut short: libsndfile reads the rest, and says nothing."""
+    """Refuses what was cut short: libsndfile reads the rest without an error."""
     with path.open("rb") as stream:
         head = stream.read(12)
     size = path.stat().st_size

@@ -19,7 +19,7 @@ from g2d.tasks import Task
 class Split(ABC):
     """A part of a dataset that can be asked for any samples at once; inherit from it for your own.
 
-    `__getitems__` is what PyTorch's loader calls with the indices of a whole batch; answering it
+    `__getitems__` is what PyTorch's loader calls with the indices of a whole batch; providing it
     with a `Batch` spares one Python call a sample.
 
     Attributes:
@@ -61,7 +61,7 @@ class Split(ABC):
         """The samples at these positions, in this order."""
 
     def plain(self) -> Split:
-        """The same samples, read as evaluation reads them; an augmented split says how.
+        """The same samples, read as evaluation reads them; a split that augments overrides it.
 
         Raises:
             UserError: The split is augmented and does not say.
@@ -90,7 +90,7 @@ class Split(ABC):
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """What a dataset says of itself.
+    """The description of a dataset.
 
     Attributes:
         name: Short name, used in run folders and tables.

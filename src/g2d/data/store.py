@@ -59,7 +59,7 @@ def new_folder(out: str | Path) -> Iterator[Path]:
         partial.mkdir()
         yield partial
         try:
-            os.replace(partial, out)  # noqa: PTH105 (Path.replace says less of what is meant)
+            os.replace(partial, out)  # noqa: PTH105 (clearer than Path.replace)
         except OSError as error:
             if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
                 raise
@@ -102,10 +102,10 @@ class Store:
     Args:
         folder: Where it is.
         kind: What dataset is expected there.
-        hint: How to make it, said where it is missing or damaged.
+        hint: How to make it, for the message where it is missing or damaged.
 
     Attributes:
-        manifest: What `write_manifest` was told, and what it found.
+        manifest: What `write_manifest` was given, and what it found.
 
     Raises:
         UserError: Nothing is there, it is of another kind or version, or its manifest is damaged.

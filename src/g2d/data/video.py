@@ -62,8 +62,8 @@ def read_frames(path: str | Path, rate: int = 1, side: int = 256) -> Clip:
         side: Shorter side of what is kept, in pixels.
 
     Raises:
-        UnusableError: The file is missing, empty, no video or damaged, says no frame rate or no
-            duration, has no frame, or ends before three quarters of the duration it claims.
+        UnusableError: The file is missing, empty, no video or damaged, has no frame rate, no
+            duration or no frame, or ends before three quarters of the duration it claims.
     """
     image = require("PIL.Image", "datasets")
     path = readable(Path(path))
@@ -76,7 +76,7 @@ def read_frames(path: str | Path, rate: int = 1, side: int = 256) -> Clip:
         stream = container.streams.video[0]
         fps = stream.guessed_rate or stream.average_rate
         if not fps:
-            raise UnusableError(f"{path.name} says no frame rate")
+            raise UnusableError(f"{path.name} has no frame rate")
         duration = _duration(container, stream)
         if duration <= 0:
             raise UnusableError(f"{path.name} has no duration")
@@ -129,7 +129,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def _duration(container: Any, stream: Any) -> float:
-    """Seconds, by the stream itself where it says so, else by the container; 0 if neither does."""
+    """Seconds, by the stream itself where it has it, else by the container; 0 if neither has."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / 1_000_000  # in microseconds

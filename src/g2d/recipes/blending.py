@@ -12,7 +12,7 @@ from g2d.recipes.recipe import Component, Recipe
 from g2d.recipes.shallow import SHALLOW
 
 BLEND = "blend"
-# Beyond it a weight says nothing that a smaller one would not.
+# A larger weight would change nothing any more.
 _HEAVIEST = 1e6
 _NOBODY = object()
 

@@ -46,7 +46,7 @@ def dataset_of(recipe: Recipe) -> tuple[Callable[..., Any], dict[str, Any], Sequ
 
 
 def build_splits(recipe: Recipe) -> Splits:
-    """Opens the dataset, checks it, and hides what the recipe says is missing.
+    """Opens the dataset, checks it, and hides what `missing` of the recipe asks for.
 
     Raises:
         UserError: It is not there, or there is something in it that no model can be trained on.

@@ -102,7 +102,7 @@ METHODS = {
     "agm": MethodEntry(
         f"{_HERE}.agm.AGM",
         "gradient",
-        "a modality that leads by more than before learns less",
+        "a modality that is further ahead than before learns less",
         cost="1.2, 1",
     ),
     "pmr": MethodEntry(

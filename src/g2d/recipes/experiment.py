@@ -95,7 +95,7 @@ class Experiment:
 def resolve_teaching(
     recipe: Recipe, splits: Splits | None = None, experts: Mapping[str, Any] | None = None
 ) -> Teaching:
-    """What a recipe says of data, encoders and teachers; its method is not looked at.
+    """The data, encoders and teachers of a recipe; its method is not read.
 
     Args:
         recipe: As it was read.

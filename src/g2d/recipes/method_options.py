@@ -1,4 +1,4 @@
-"""The options of a method: presets, what is said of its teachers, and who takes which."""
+"""The options of a method: presets, those of its teachers, and which class takes which."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
 
 
 def take_of_teachers(options: dict[str, Any]) -> dict[str, Any]:
-    """Takes what is said of teachers out of the options: `calibrate` and `init`.
+    """Takes the options of the teachers out of those of the method: `calibrate` and `init`.
 
     Raises:
         UserError: One of them is nothing that a recipe may say.

@@ -52,7 +52,7 @@ class MethodPlan:
 
     @property
     def has_stages(self) -> bool:
-        """Whether modalities lead one after the other."""
+        """Whether modalities are trained alone one after the other."""
         return self.schedule is not None and any(self.schedule.tau[:-1])
 
     @property

@@ -121,7 +121,7 @@ def hide(recipe: Recipe, splits: Splits) -> Splits:
     """The splits as the recipe's `missing` has them; the same splits where it has none.
 
     Raises:
-        UserError: What it says cannot be done with this data.
+        UserError: What it asks for cannot be done with this data.
     """
     if recipe.missing is None:
         return splits

@@ -39,5 +39,5 @@ def _options(method: Any) -> list[str]:
         method = Recipe.__dataclass_fields__["method"].default
     try:
         return known_options(method_classes(split_spec(method, "method")[0]))
-    except UserError:  # said where the method is planned
+    except UserError:  # reported where the method is planned
         return []

@@ -37,8 +37,8 @@ def read_yaml(text: str) -> Any:
         _measure(node, {}, 1)
         return loader.construct_document(node)
     except (KeyError, IndexError, AttributeError, TypeError, ValueError, OverflowError) as error:
-        # of `!!bool maybe` and its like, which PyYAML does not look at
-        raise yaml.YAMLError(f"a value is not of the type that its tag says ({error})") from None
+        # of `!!bool maybe` and its like, which PyYAML does not check
+        raise yaml.YAMLError(f"a value is not of the type of its tag ({error})") from None
     finally:
         loader.dispose()
 

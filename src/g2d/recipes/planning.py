@@ -225,4 +225,4 @@ def _share_teachers(recipe: Recipe, members: Sequence[Member], modalities: Seque
     try:
         return any(plan_method(one, tuple(modalities)).needs_teachers for one in recipes)
     except UserError:
-        return False  # said where the members are checked, with the member's number
+        return False  # reported where the members are checked, with the member's number

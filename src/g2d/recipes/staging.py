@@ -1,4 +1,4 @@
-"""The schedule of a recipe: which modality leads for how long, said in one of five ways."""
+"""The schedule of a recipe: for how long each modality is trained alone, in five notations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def schedule_from(option: Any, modalities: int, epochs: int) -> Schedule:
     Args:
         option: Epochs of every stage in a list; `{alone: 50, together: 150}`, which fits any number
             of modalities: all but the strongest share the first, without the second it is the rest,
-            and with `patience: 3` a stage ends early once its leader has not improved on validation
-            for so many epochs; 0 for no stages; `halves` (or `None`) for half of the epochs to all
+            and with `patience: 3` a stage ends early once its modality has not improved on
+            validation for so many epochs; 0 for no stages; `halves` (or `None`) for half of the epochs to all
             but the strongest; `auto` for the same with patience 3.
         modalities: How many there are.
         epochs: Of training.
@@ -39,7 +39,7 @@ def schedule_from(option: Any, modalities: int, epochs: int) -> Schedule:
         return Schedule.default(modalities, epochs)
     if option == "auto":
         return replace(Schedule.default(modalities, epochs), patience=_PATIENCE)
-    if option == 0 and isinstance(option, int) and not isinstance(option, bool):  # nobody leads
+    if option == 0 and isinstance(option, int) and not isinstance(option, bool):  # no stages
         return Schedule((*[0] * (modalities - 1), epochs))
     try:
         if isinstance(option, Mapping):

@@ -30,9 +30,9 @@ def wherever(data: Any) -> Any:
 
 
 def data_identity(data: Any) -> Any:
-    """The data of a recipe, told by their contents: the same under any path.
+    """The data of a recipe, identified by their contents: the same under any path.
 
-    A prepared store is told by its fingerprint, a table by the checksum of its file; original
+    A prepared store is identified by its fingerprint, a table by the checksum of its file; original
     files that were never prepared, and what is not there, by their whole path.
 
     Args:

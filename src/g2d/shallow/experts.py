@@ -1,4 +1,4 @@
-"""A predictor of one modality as a teacher: what it says of rows that it was not fitted on."""
+"""A predictor of one modality as a teacher, with logits of rows that it was not fitted on."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def fit_expert(splits: Splits, modality: str, expert: Any, seed: int = 0) -> dic
     """Calibrated logits of one modality on every split, of training rows out of fold.
 
     A predictor knows the rows that it was fitted on too well to teach from them. So the training
-    rows are cut into five folds, and each fold is answered by a predictor of the other four. Rows
-    of the other splits are answered by one of all training rows. All logits are divided by the
+    rows are cut into five folds, and each fold is predicted from the other four. Rows of the
+    other splits are predicted by one fitted on all training rows. All logits are divided by the
     temperature that suits validation.
 
     Args:
@@ -96,10 +96,10 @@ def fit_expert(splits: Splits, modality: str, expert: Any, seed: int = 0) -> dic
         parts = []
         for part in vectors.read(split):
             there = part.having(modality)
-            said = torch.zeros(len(part.target), task.outputs)
+            logits = torch.zeros(len(part.target), task.outputs)
             if len(there):
-                said[there] = whole.logits(seen(part)[there])
-            parts.append(said)
+                logits[there] = whole.logits(seen(part)[there])
+            parts.append(logits)
         out[name] = torch.cat(parts) / temperature
     # rows beyond those that were fitted on were in no fold: what all of them say is out of fold
     rows = vectors.rows[own]

@@ -50,7 +50,7 @@ def fit_floors(splits: Splits, *, without: Collection[str] = ()) -> Floors:
     5,000 rows of each at most.
 
     Args:
-        splits: The data; `spec.short_vectors` says what is cheap to have of its modalities.
+        splits: The data; `spec.short_vectors` lists what is cheap to read of its modalities.
         without: Names of those to leave out.
 
     Example:
@@ -62,8 +62,8 @@ def fit_floors(splits: Splits, *, without: Collection[str] = ()) -> Floors:
         >>> parts = [ArraySplit({"a": x, "b": x[:, :1]}, y) for _ in range(3)]
         >>> spec = DatasetSpec("d", Classification(2), {"a": (2,), "b": (1,)}, "p", "f")
         >>> floors = fit_floors(Splits(spec, *parts))
-        >>> said = floors.logits["boosting"]["val"]
-        >>> list(floors.logits), Classification(2).metrics(said, parts[1].target)["accuracy"]
+        >>> logits = floors.logits["boosting"]["val"]
+        >>> list(floors.logits), Classification(2).metrics(logits, parts[1].target)["accuracy"]
         (['guess', 'boosting', 'linear', 'svm'], 1.0)
     """
     task = splits.spec.task
@@ -96,10 +96,10 @@ def fit_floors(splits: Splits, *, without: Collection[str] = ()) -> Floors:
             for name, names in reads.items():
                 missing = [one for one in names if one in vectors.missing]
                 parts[name].append(fitted[name].logits(part.joined(names, missing)))
-        said: dict[str, Any] = {name: torch.cat(found) for name, found in parts.items()}
-        said[GUESS] = task.constant(splits.train.target)[:1].expand(len(split), -1)
+        found_here: dict[str, Any] = {name: torch.cat(found) for name, found in parts.items()}
+        found_here[GUESS] = task.constant(splits.train.target)[:1].expand(len(split), -1)
         for name in logits:
-            logits[name][split_name] = said[name]
+            logits[name][split_name] = found_here[name]
     return Floors(task, logits, reads, tuple(notes))
 
 

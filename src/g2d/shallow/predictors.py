@@ -1,4 +1,4 @@
-"""Predictors of scikit-learn that answer with logits, as a task has them."""
+"""Predictors of scikit-learn that return logits, as a task has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from g2d.functional.calibration import fit_temperature
 from g2d.shallow.vectors import Matrix
 from g2d.tasks import Classification, MultiLabel, Regression, Task
 
-# A probability that a predictor says is 0 is taken for this.
+# A probability of 0 is taken for this.
 _LEAST = 1e-6
 # The score of a class that no training row has.
 _NEVER = -40.0
@@ -32,7 +32,7 @@ class Fitted:
     Attributes:
         task: What is predicted.
         parts: One estimator, or the only class that there was; for several labels one a label, or
-            the only answer of a label.
+            the only value of a label.
         scale: Of regression, the mean and the deviation of the training targets on the unit range.
         place: Among the candidates that it was chosen from.
     """
@@ -55,9 +55,9 @@ class Fitted:
         if isinstance(self.parts[0], int):
             found[:, self.parts[0]] = 0.0
             return torch.from_numpy(found).float()
-        said, classes = _scores(self.parts[0], matrix)
-        found = np.minimum(found, said.min(axis=1, keepdims=True))
-        found[:, classes.astype(np.int64)] = said
+        scores, classes = _scores(self.parts[0], matrix)
+        found = np.minimum(found, scores.min(axis=1, keepdims=True))
+        found[:, classes.astype(np.int64)] = scores
         return torch.from_numpy(found).float()
 
     def estimators(self) -> list[tuple[Any, NDArray[np.int64]]]:
@@ -84,7 +84,7 @@ class Fitted:
 
 
 def cooled(biases: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Biases at a temperature, which leaves what is never said as it is."""
+    """Biases at a temperature, which leaves that of a class that is never predicted."""
     return np.where(biases == _NEVER, _NEVER, biases / temperature)
 
 
@@ -118,7 +118,7 @@ def fit(
     try:
         if isinstance(task, Regression):
             unit = task.scale(target).double().numpy()
-            if task.absolute:  # a few wrong targets do not lead
+            if task.absolute:  # a few wrong targets have less effect
                 unit = unit.clip(0, 1)
             mean, deviation = float(unit.mean()), float(unit.std()) or 1.0
             unit = (unit - mean) / deviation
@@ -144,8 +144,8 @@ def choose(
 ) -> Fitted:
     """The estimator whose calibrated loss is least on validation rows.
 
-    A loss tells candidates apart by fewer rows than the share of right answers does, and is fair
-    to those that are no probabilities once each has the temperature that suits it.
+    A loss distinguishes candidates by fewer rows than accuracy does, and is fair to those that
+    are no probabilities once each has the temperature that suits it.
     """
     found = [fit(candidate, task, *train, weights) for candidate in candidates]
     losses = []
@@ -240,8 +240,8 @@ def _one_label(part: Any, matrix: Matrix) -> NDArray[np.float64]:
     if isinstance(part, bool):
         sure = -np.log(_LEAST)
         return np.full(matrix.shape[0], sure if part else -sure)
-    said, _ = _scores(part, matrix)
-    difference: NDArray[np.float64] = said[:, 1] - said[:, 0]
+    scores, _ = _scores(part, matrix)
+    difference: NDArray[np.float64] = scores[:, 1] - scores[:, 0]
     return difference
 
 
@@ -250,7 +250,7 @@ def _scores(estimator: Any, matrix: Matrix) -> tuple[NDArray[np.float64], NDArra
     if hasattr(estimator, "predict_proba"):
         shares = np.asarray(estimator.predict_proba(matrix), np.float64)
         return np.log(shares.clip(_LEAST, 1)), estimator.classes_
-    said = np.asarray(estimator.decision_function(matrix), np.float64)
-    if said.ndim == 1:
-        said = np.stack([np.zeros_like(said), said], axis=1)
-    return said, estimator.classes_
+    scores = np.asarray(estimator.decision_function(matrix), np.float64)
+    if scores.ndim == 1:
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    return scores, estimator.classes_

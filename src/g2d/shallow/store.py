@@ -21,8 +21,8 @@ def save_floors(file: Path, floors: Floors) -> None:
     about = json.dumps({"reads": floors.reads, "notes": floors.notes})
     arrays = {
         f"{name}/{split}": logits.contiguous().numpy()
-        for name, said in floors.logits.items()
-        for split, logits in said.items()
+        for name, by_split in floors.logits.items()
+        for split, logits in by_split.items()
     }
     with atomic(file) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **{_ABOUT: np.array(about), **arrays})

@@ -49,7 +49,7 @@ class Rows:
 
         Args:
             names: Of the modalities.
-            missing: Modalities for which a bit says who has them.
+            missing: Modalities for which a bit marks the samples that have them.
         """
         sparse = require("scipy.sparse", "train")
         blocks = [_even(self.vectors[name]) for name in names]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from g2d.benchmark.report.answers import MOST_CLASSES, MOST_POINTS, SIDE, confusion, scatter
 from g2d.benchmark.report.curves import HEIGHT, WIDTH, curves
 from g2d.benchmark.report.figures import read_figures
+from g2d.benchmark.report.predictions import MOST_CLASSES, MOST_POINTS, SIDE, confusion, scatter
 from g2d.benchmark.report.settings import NOT_SET, differing, flat, shared
 from g2d.errors import UserError
 
@@ -80,14 +80,14 @@ def test_confusion_is_that_of_scikit_learn(pairs):
     rows = [[int(count) for count in row.split()] for row in found.matrix.split(";")]
     expected = confusion_matrix(target, answered, labels=range(4))
     assert rows == expected.tolist()
-    assert found.says.startswith(f"{np.trace(expected)} of {len(pairs)} ")
+    assert found.caption.startswith(f"{np.trace(expected)} of {len(pairs)} ")
 
 
 def test_many_classes_are_told_in_words_alone():
     many = MOST_CLASSES + 1
     found = confusion(np.arange(many), np.full(many, 3), tuple(map(str, range(many))))
     assert found.matrix == ""
-    assert found.says == (
+    assert found.caption == (
         f"1 of {many} test samples are right. "
         "Most often mistaken: 0 for 3 (1), 1 for 3 (1) and 2 for 3 (1)."
     )
@@ -100,8 +100,8 @@ def test_a_scatter_puts_right_answers_on_the_diagonal():
     assert 1 < len(dots) <= MOST_POINTS
     assert all(abs(x + y - SIDE) <= 1 for x, y in dots)
     assert (found.low, found.high) == (values.min(), values.max())
-    assert "1000 test samples, of which 200 are drawn" in found.says
-    assert "within 0 of the truth" in found.says
+    assert "1000 test samples, of which 200 are drawn" in found.caption
+    assert "within 0 of the truth" in found.caption
 
 
 # -- recipes

@@ -297,7 +297,7 @@ def test_a_run_on_a_table_is_exported_with_its_preprocessing(g2d, tmp_path, monk
     assert (said.status, said.err) == (0, "")
     assert "input   note  int64 (batch, " in said.out
     assert "input   tabular_present  bool (batch)\n" in said.out
-    assert f"exported to {run / 'model.onnx'}; model.onnx.json says the same\n" in said.out
+    assert f"exported to {run / 'model.onnx'}; model.onnx.json holds the same\n" in said.out
     about = json.loads((run / "model.onnx.json").read_text())
     assert about["task"]["classes"] == ["bird", "dog"]
     assert about["preprocessing"] == read_json(run / "preprocessing.json")

@@ -36,8 +36,8 @@ class Cell:
     def name(self) -> str:
         """Of its run folder: what it is in words, and the hash of all that decides it.
 
-        Data are told by their contents, so that a store that was moved, or named by another path,
-        has the runs that were made from it.
+        Data are identified by their contents, so that a store that was moved, or named by another
+        path, has the runs that were made from it.
         """
         data, method = _data_word(self.recipe.data), _word(self.recipe.method)
         decides: dict[str, Any] = self.recipe.as_dict()

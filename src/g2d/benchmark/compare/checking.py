@@ -22,7 +22,7 @@ from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest
 from g2d.recipes.settings import teacher_settings, training_settings
 
-# What `fault` says of data that is prepared into a folder which nobody has named.
+# What `fault` returns for data that is prepared into a folder which nobody has named.
 UNNAMED = "data.root: this must be given"
 _SHOWN = 3
 
@@ -48,17 +48,17 @@ def check_grid(grid: Grid, cells: Sequence[Cell]) -> None:
             f"grid {grid.name}: there is no folder of prepared data for {', '.join(bare)}; name "
             f"it: --on {given} (g2d data prepare makes one)"
         )
-    said = []
+    faults = []
     for reason in dict.fromkeys(reasons):
         if reason:
             where = _never_right(cells, reasons, reason)
             if where is not None:
-                said.append(f"{where}: {reason}" if where else reason)
-    if said:
-        if grid.paper is not None and any("method.preset: there is no" in one for one in said):
-            said.append("what the paper has for every row: --as paper, or --as released")
-        more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
-        raise UserError(f"grid {grid.name}: {'; '.join(said[:_SHOWN])}{more}")
+                faults.append(f"{where}: {reason}" if where else reason)
+    if faults:
+        if grid.paper is not None and any("method.preset: there is no" in one for one in faults):
+            faults.append("what the paper has for every row: --as paper, or --as released")
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise UserError(f"grid {grid.name}: {'; '.join(faults[:_SHOWN])}{more}")
 
 
 # Options that name or count the modalities, which only the data knows.
@@ -68,7 +68,7 @@ OF_MODALITIES = ("schedule", "patience", "rank_by")
 def method_plan(recipe: Recipe) -> MethodPlan:
     """The method of a recipe as far as it is known without the data.
 
-    What names the modalities, or counts them, is left out: which there are only the data says.
+    What names the modalities, or counts them, is left out: only the data knows which there are.
 
     Raises:
         UserError: There is no such method, or an option is not one of it.

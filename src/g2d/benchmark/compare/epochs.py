@@ -31,20 +31,20 @@ def scaled(changes: Sequence[Change], factor: float) -> list[Change]:
     return [(key, _scaled(key, value, factor)) for key, value in changes]
 
 
-def with_scaled_steps(recipe: Recipe, factor: float, told: Sequence[Change]) -> Recipe:
+def with_scaled_steps(recipe: Recipe, factor: float, asked: Sequence[Change]) -> Recipe:
     """The recipe with its `lr_steps` times a factor, those that are numbers of epochs.
 
     Args:
         recipe: Of a cell.
         factor: As for `scaled`.
-        told: Changes that somebody asked for; steps among them are meant as they are.
+        asked: Changes that the user gave; steps among them are not scaled.
 
     Example:
         >>> recipe = Recipe("cremad", training={"lr_steps": [200], "epochs": 30})
         >>> with_scaled_steps(recipe, 0.1, []).training["lr_steps"]
         [20]
     """
-    keys = {key for key, _ in told}
+    keys = {key for key, _ in asked}
     for where in ("training", "teachers"):
         section = getattr(recipe, where)
         steps = section.get("lr_steps")

@@ -21,13 +21,13 @@ from g2d.runs.trust import Trust
 
 @dataclass(frozen=True)
 class Figure:
-    """What the runs on one dataset answered.
+    """The result of an analysis on the runs of one dataset.
 
     Attributes:
         title: What is shown, and on which data.
-        finding: The answer; `None` where there is none.
+        finding: The result; `None` where there is none.
         drawing: The SVG; a JSON file with its numbers lies beside it.
-        reason: Why there is no answer.
+        reason: Why there is no result.
     """
 
     title: str

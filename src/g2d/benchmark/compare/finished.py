@@ -36,12 +36,12 @@ def version_of(run: Run) -> str:
 
 
 def selected_on_test(run: Run) -> bool:
-    """Whether the weights were selected on the test split, as the data said of itself.
+    """Whether the weights were selected on the test split, as the data recorded.
 
-    Runs from before data said so are known by their protocol. Validation that is test gives the
+    Runs from before data recorded it are known by their protocol. Validation that is test gives the
     same numbers, to the last digit of the loss.
     """
     protocol = run.protocol.split(",")[0]
     named = "paper" in protocol or "selects-on-test" in protocol
-    told = bool(run.about.get("selects_on_test", named))
-    return told or run.result["val"] == run.result["test"]
+    recorded = bool(run.about.get("selects_on_test", named))
+    return recorded or run.result["val"] == run.result["test"]

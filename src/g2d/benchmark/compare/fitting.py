@@ -21,8 +21,8 @@ _OPENED: dict[str, Names] = {}
 def modalities_of(recipe: Recipe) -> Names:
     """The modalities of a recipe's data, in the declared order.
 
-    They are read off the recipe where it says them; data that suggests encoders is opened. Data
-    that cannot be opened has those of the recipe's encoders: its runs will say what is wrong.
+    They are read off the recipe where it has them; data that suggests encoders is opened. Data
+    that cannot be opened has those of the recipe's encoders: its runs will report what is wrong.
 
     Example:
         >>> modalities_of(Recipe("urfunny", {"sound": "mlp", "words": "mlp"}))

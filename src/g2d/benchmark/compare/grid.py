@@ -78,7 +78,7 @@ class Grid:
         show: What the table shows of a run: `"fused"`, or `"all"` for the modalities as well.
         without: Combinations that do not exist, as labels by axis.
         beside: Records of the paper that only certain combinations stand for.
-        epochs: Of training, where nothing says otherwise; what the schedules are written for.
+        epochs: Of training, where nothing else is given; what the schedules are written for.
         common: Changes of all cells, before those of the axes.
         changes: Changes of all cells, after those of the axes.
         scale: Epochs that are trained for one that is written.
@@ -115,8 +115,8 @@ class Grid:
         Raises:
             UserError: A setting is not one that recipes have.
         """
-        said = [found for found in self._combinations() if isinstance(found, str)]
-        return list(dict.fromkeys(said))
+        reasons = [found for found in self._combinations() if isinstance(found, str)]
+        return list(dict.fromkeys(reasons))
 
     def with_changes(self, changes: Sequence[Change]) -> Grid:
         """The same grid with further changes of all cells.

@@ -83,14 +83,14 @@ def impute(recipe: Recipe, out: Path, *, name: str, baseline: Mapping[str, Any])
     measured = {}
     for split in ("val", "test"):
         logits, target = method.logits(views[split]), views[split].target
-        said = Evaluation(
+        whole = Evaluation(
             logits={"fused": logits},
             target=target,
             index=torch.arange(len(target)),
             present=views[split].present,
             metrics={k: {"fused": v} for k, v in task.metrics(logits, target).items()},
         )
-        evaluation = by_pattern(said, splits, split)
+        evaluation = by_pattern(whole, splits, split)
         write_predictions(run.path, split, evaluation)
         measured[split] = evaluation.record()
     outcome = {

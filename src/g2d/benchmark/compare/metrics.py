@@ -57,7 +57,7 @@ METRICS = {
 def shown_metrics(measured: Mapping[str, object]) -> tuple[Metric, ...]:
     """Which metrics a table shows of a run: the accuracy, or those of regression.
 
-    Of classes in order, which are measured by both, how far off the answers are comes first.
+    Of classes in order, which are measured by both, how far off the predictions are comes first.
 
     Args:
         measured: By name.

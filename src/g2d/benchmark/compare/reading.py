@@ -77,7 +77,7 @@ def read_grid(name: str) -> Grid:
 
     An axis is a mapping from labels to changes of the recipe, in dotted keys; where its name is a
     key of the recipe, a list of values is enough. `paper` names the keys of the paper's records
-    that an entry stands for, `paper: false` says that there are none, and `beside` adds what only
+    that an entry stands for, `paper: false` means that there are none, and `beside` adds what only
     certain combinations stand for; its last rule that applies decides. A recipe's file is looked
     for beside the grid's, then where the command is given.
 

@@ -99,7 +99,7 @@ def record_of(
         grid: The grid.
         cells: Its cells.
         command: That runs it.
-        left_out: Why some combinations have no cells; told with what the grid is about.
+        left_out: Why some combinations have no cells; shown with what the grid is about.
     """
     return GridRecord(
         name=grid.name,

@@ -144,8 +144,8 @@ def _number(
 
 
 def _differs(cells: Sequence[RecordedCell]) -> list[str]:
-    """What cells of several seeds say of themselves, once each."""
-    return list(dict.fromkeys(said for cell in cells for said in cell.differs))
+    """How cells of several seeds differ from the paper, each difference once."""
+    return list(dict.fromkeys(difference for cell in cells for difference in cell.differs))
 
 
 def _beside(

@@ -45,10 +45,9 @@ def paired_tests(column: Places) -> list[PairedTest]:
     """Every row against the reference row of those measured alike.
 
     The reference is the row of joint training, the longest where there are several, or the first
-    row where there is none. Over
-    test samples: McNemar's exact test of one seed's answers, or a permutation test of the samples'
-    scores averaged over seeds. Over seeds: a permutation test of the seeds' differences. Each
-    family is corrected after Holm for the rows of the column.
+    row where there is none. Over test samples: McNemar's exact test of one seed's predictions, or
+    a permutation test of the samples' scores averaged over seeds. Over seeds: a permutation test
+    of the seeds' differences. Each family is corrected after Holm for the rows of the column.
     """
     over_samples: list[PairedTest] = []
     over_seeds: list[PairedTest] = []
@@ -119,7 +118,7 @@ def _tests(column: Places, reference: int, row: int) -> tuple[list[PairedTest], 
 
 
 def _over_samples(parts: Floats) -> tuple[str, float]:
-    """One seed's answers are right or wrong, and their test is exact."""
+    """One seed's predictions are right or wrong, and their test is exact."""
     if np.isin(parts, (-1.0, 0.0, 1.0)).all():
         return "McNemar", mcnemar(parts < 0, parts > 0)
     return "permutation", sign_flip(parts)

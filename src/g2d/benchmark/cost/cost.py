@@ -42,7 +42,7 @@ _NO_MATTER = ("epochs", "probe_gradients", "loggers", OLD_LOGGERS)
 def cost(subjects: Sequence[Subject]) -> Cost:
     """What a step costs with the model and the data of finished runs.
 
-    Runs that differ in method, seed or epochs have one answer, since joint training and G²D are
+    Runs that differ in method, seed or epochs have the same cost, since joint training and G²D are
     both measured whatever the runs trained.
 
     Raises:
@@ -89,7 +89,7 @@ def measure_cost(
     Args:
         recipe: Encoders, fusion and training settings; its method is not looked at.
         splits: The data.
-        teacher_folders: Finished teachers, whose training time is to be told.
+        teacher_folders: Finished teachers, whose training time is to be reported.
         steps: To be timed, of each way of training.
         warm_up: Steps before.
         memory: Also measure peak memory, in three processes more.
@@ -105,10 +105,10 @@ def measure_cost(
         peaks = {name: peak_memory(work, name) if memory else None for name in VARIANTS}
         loading = _loading_ms(splits, work, fabric, steps)
         times = _times(work, fabric, steps, warm_up)
-        said = CachedTeachers(work.cache, work.key, work.task).outputs(work.batches[0])
+        taught = CachedTeachers(work.cache, work.key, work.task).outputs(work.batches[0])
         bytes_of = dict.fromkeys((JOINT, ONLINE), batch_bytes(work.batches[0]))
-        bytes_of[CACHED] = batch_bytes(work.batches[0], said)
-        widths = {name: answer.features.shape[1] for name, answer in said.items()}
+        bytes_of[CACHED] = batch_bytes(work.batches[0], taught)
+        widths = {name: outputs.features.shape[1] for name, outputs in taught.items()}
     student = build_student(
         without_pretrained(recipe.with_method("joint")), work.modalities, work.task
     )

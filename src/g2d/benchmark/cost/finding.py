@@ -35,7 +35,7 @@ def batch_bytes(batch: Batch, taught: Mapping[str, TeacherOutputs] | None = None
         12726144
     """
     tensors = [*batch.inputs.values(), batch.target]
-    tensors += [tensor for said in (taught or {}).values() for tensor in said]
+    tensors += [tensor for outputs in (taught or {}).values() for tensor in outputs]
     return sum(tensor.element_size() * tensor.nelement() for tensor in tensors)
 
 
@@ -137,17 +137,17 @@ class Cost:
             "in evaluation while the student sees crops, so training runs them online, and the "
             "cached row is only what that would cost."
             if self.augmented
-            else "The training data is not augmented, so that cached teachers say of a sample what "
-            "they would say online."
+            else "The training data is not augmented, so that cached teachers predict for a sample "
+            "what they would predict online."
         )
         return (
             f"A batch of {self.batch_size} is {base.batch_bytes / _MIB:.4f} MiB of tensors and "
             f"{added:,} bytes more with cached teachers; that is what Table 10 counts, and no "
             f"memory of a device. A step of {base.label} takes {base.step_ms:.2f} ms, {more} "
-            f"(G²D in its joint stage; a stage with one leader costs less). {once}{flag} Step "
-            f"times are medians of {self.steps} on this machine ({self.device}), beside whatever "
-            f"else ran on it, and scatter: half of the steps of {base.label} lie between "
-            f"{base.quartiles_ms[0]:.2f} and {base.quartiles_ms[1]:.2f} ms."
+            "(G²D in its joint stage; a stage that trains one modality alone costs less). "
+            f"{once}{flag} Step times are medians of {self.steps} on this machine ({self.device}), "
+            f"beside whatever else ran on it, and scatter: half of the steps of {base.label} lie "
+            f"between {base.quartiles_ms[0]:.2f} and {base.quartiles_ms[1]:.2f} ms."
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def peak_memory(work: Workload, variant: str) -> float | None:
         check=False,
     )
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         raise UserError(f"the memory of {variant} could not be measured: {last[0]}")
     peak: float | None = json.loads((folder / "peak.json").read_text())
     return peak

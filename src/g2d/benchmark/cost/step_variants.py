@@ -58,7 +58,7 @@ class Workload:
 
     @property
     def settings(self) -> TrainingSettings:
-        """On one device, whatever the recipe says."""
+        """On one device, whatever the recipe has."""
         return replace(training_settings(self.recipe), devices=1)
 
     def teachers(self) -> dict[str, UnimodalModel]:
@@ -88,7 +88,7 @@ class Workload:
         there = [batch.to(fabric.device) for batch in self.batches]
 
         def step(number: int) -> Tensor:
-            # a batch of its own, since online teachers answer the same one only once
+            # a batch of its own, since online teachers run on the same one only once
             return method.step(replace(there[number % len(there)]))
 
         return step

@@ -37,7 +37,7 @@ KIND = "avdigits"
 MODALITIES = ("image", "audio")
 SHARES = {"train": 0.60, "val": 0.15, "test": 0.25}
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-# Named here rather than asked of eSpeak, so that another version of it says the same things.
+# Named here rather than asked of eSpeak, so that another version of it speaks the same things.
 ACCENTS = (
     "en",
     "en-us",

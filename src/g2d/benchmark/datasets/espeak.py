@@ -60,9 +60,9 @@ class Utterance:
 
 
 def speak_all(utterances: Sequence[Utterance]) -> list[NDArray[np.float32]]:
-    """Says many things in one go, about ten times faster than one by one.
+    """Speaks many utterances in one go, about ten times faster than one by one.
 
-    The same list gives the same samples, whatever was said before. (Within the list, eSpeak's
+    The same list gives the same samples, whatever was spoken before. (Within the list, eSpeak's
     state runs on: a wave may depend, inaudibly, on what stands before it.)
 
     Returns:

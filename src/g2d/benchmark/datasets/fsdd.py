@@ -68,7 +68,7 @@ def split_recordings(
 
     By default as the dataset's authors do: indices 0-4 of every speaker and digit are the test;
     indices 5-9 then serve for validation. Speaker-disjoint, about a sixth of the speakers go to
-    either, with all they said.
+    either, with all their recordings.
 
     Raises:
         UserError: There are fewer than 3 speakers to divide.

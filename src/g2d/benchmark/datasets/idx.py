@@ -17,7 +17,7 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 
 
 def read_idx(path: str | Path) -> NDArray[np.generic]:
-    """Reads an IDX file, gzipped or plain (told by content, not by name).
+    """Reads an IDX file, gzipped or plain (recognised by content, not by name).
 
     Args:
         path: The file.

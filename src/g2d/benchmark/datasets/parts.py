@@ -15,7 +15,7 @@ def in_two_parts(samples: Sequence[Sample], column: str) -> tuple[str, ...]:
 
     Args:
         samples: Each with its `part`.
-        column: What says what a sample is of; where that is "", it is of nothing known.
+        column: The column of what a sample is cut from, such as a video; "" where that is unknown.
 
     Example:
         >>> one = Sample("a", 0, {}, {"part": "test", "video": "v"})

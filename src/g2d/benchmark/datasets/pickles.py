@@ -79,8 +79,8 @@ class _RefusedError(Exception):
 
 def _shown(error: Exception) -> str:
     """One line of an error, fit for a terminal: the words may be the file's own."""
-    said = str(error) or type(error).__name__
-    return "".join(letter if letter.isprintable() else "?" for letter in said)[:120]
+    text = str(error) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
 
 
 class _Unpickler(pickle.Unpickler):

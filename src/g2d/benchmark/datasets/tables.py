@@ -103,7 +103,7 @@ def number(cell: Any) -> float:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell says that there is no value, rather than something that is no number.
+    """Whether a cell stands for a missing value, rather than something that is no number.
 
     Example:
         >>> [is_missing(cell) for cell in (None, "", "NaN", float("nan"), "wet", 0)]

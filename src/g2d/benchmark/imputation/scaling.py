@@ -1,4 +1,4 @@
-"""Inputs on one scale, by what the training split says of it."""
+"""Inputs on one scale, by the statistics of the training split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TATE: a transformer that is told by a tag which views are absent."""
+"""TATE: a transformer that gets a tag of the absent views."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class TATE(PartialViewModel):
     """L = Σ_n [ℓ + w_t KL(X, X*) + w_d KL(Y, tokens) + w_g |tag - guess|] + w_l ‖last layer‖².
 
     Zeng, Liu and Zhou, *Tag-assisted Multimodal Sentiment Analysis under Uncertain Missing
-    Modalities*, SIGIR 2022 (arXiv 2204.13707). Every token carries a tag that says which views are
-    absent. The encoder makes X of the tokens, the decoder Y of X. A first network, trained on
+    Modalities*, SIGIR 2022 (arXiv 2204.13707). Every token carries a tag of the absent
+    views. The encoder makes X of the tokens, the decoder Y of X. A first network, trained on
     samples as they are, gives X*; the second has views hidden and is to come to the same. KL is
     symmetric, of the softmax over features (see `TATENetwork` and `symmetric_kl`).
 

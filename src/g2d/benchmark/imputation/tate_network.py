@@ -22,7 +22,7 @@ class Encoded:
         tokens: What the encoder was given, common space and tag, `(B, T, D)`.
         encoded: X, `(B, T, D)`.
         decoded: Y, `(B, T, D)`.
-        tag_guess: What the pooled vector says of the tag, `(B, 1 + k)` in [0, 1].
+        tag_guess: The tag predicted from the pooled vector, `(B, 1 + k)` in [0, 1].
     """
 
     logits: Tensor

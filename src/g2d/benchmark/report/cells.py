@@ -22,7 +22,7 @@ class Shown:
         key: Sorts it; empty where nothing is finished.
         value: The mean.
         spread: The standard deviation, if any.
-        says: Seeds, interval and difference from the paper, in words.
+        details: Seeds, interval and difference from the paper, in words.
         anchor: Of its runs, if any.
         notes: Letters of its footnotes.
         paper: The paper's number, if any.
@@ -33,7 +33,7 @@ class Shown:
     key: str
     value: str
     spread: str
-    says: str
+    details: str
     anchor: str
     notes: tuple[str, ...]
     paper: str
@@ -118,7 +118,7 @@ def _shown(
         key="" if number.mean is None else repr(number.mean),
         value=nothing if number.mean is None else text(number.mean),
         spread="" if number.std is None else text(number.std),
-        says=_words(number, column, best),
+        details=_words(number, column, best),
         anchor=next((groups[run].anchor for run in number.runs if run in groups), ""),
         notes=tuple(_letter(letters, mark) for mark in number.marks),
         paper="" if number.paper is None else f"{number.paper:.2f}",
@@ -132,18 +132,18 @@ def _words(number: Number, column: Column, best: Best | None) -> str:
     unit = f" {column.unit}" if column.unit else ""
     if number.mean is None:
         return "Nothing is finished."
-    said = "One seed"
+    sentence = "One seed"
     if number.n > 1:
-        said = f"Mean of {number.n} seeds: {listed([text(v) for v in number.values], 10)}"
+        sentence = f"Mean of {number.n} seeds: {listed([text(v) for v in number.values], 10)}"
     if number.low is not None and number.high is not None:
-        said += f"; 95 % interval {text(number.low)} to {text(number.high)}{unit}"
-        said += " over test samples alone" if number.n == 1 else ""
+        sentence += f"; 95 % interval {text(number.low)} to {text(number.high)}{unit}"
+        sentence += " over test samples alone" if number.n == 1 else ""
     if number.paper is not None:
         gap = text(number.mean - number.paper)
-        said += f"; {gap if gap.startswith('-') else f'+{gap}'} from the paper's"
+        sentence += f"; {gap if gap.startswith('-') else f'+{gap}'} from the paper's"
     if best is not None:
-        said += f"; best of the column, {'' if best.beyond_chance else 'not '}beyond chance"
-    return f"{said}."
+        sentence += f"; best of the column, {'' if best.beyond_chance else 'not '}beyond chance"
+    return f"{sentence}."
 
 
 def _letter(letters: dict[str, str], mark: str) -> str:
@@ -171,5 +171,5 @@ def what(table: Table) -> str:
         + ("" if higher else " (lower is better)")
         for metric, unit, higher in metrics
     ]
-    said = f"{listed(named, 6)} on test" if named else "Nothing is finished"
-    return said[:1].upper() + said[1:]
+    sentence = f"{listed(named, 6)} on test" if named else "Nothing is finished"
+    return sentence[:1].upper() + sentence[1:]

@@ -40,7 +40,7 @@ class Curves:
         high: What the upper edge stands for.
         epochs: How many there are.
         stages: Where a stage ends, from the left.
-        says: The same for those who do not see it.
+        caption: The same for those who do not see it.
     """
 
     lines: tuple[Line, ...]
@@ -48,7 +48,7 @@ class Curves:
     high: str
     epochs: int
     stages: tuple[int, ...]
-    says: str
+    caption: str
 
 
 def curves(epochs: Sequence[Mapping[str, Any]], metric: str) -> Curves | None:
@@ -83,7 +83,7 @@ def curves(epochs: Sequence[Mapping[str, Any]], metric: str) -> Curves | None:
         high=shown(high, metric),
         epochs=len(epochs),
         stages=tuple(_across(end - 0.5, len(epochs)) for end in ends),
-        says=f"Validation {called(metric)} over {len(epochs)} epochs. "
+        caption=f"Validation {called(metric)} over {len(epochs)} epochs. "
         + " ".join(_sentence(name, values[name], metric) for name in names),
     )
 

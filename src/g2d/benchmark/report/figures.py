@@ -32,20 +32,20 @@ class FigureOfFolder:
     Attributes:
         name: Of its file.
         title: What it is called.
-        says: What it shows, for those who do not see it.
+        caption: What it shows, for those who do not see it.
         svg: The element.
     """
 
     name: str
     title: str
-    says: str
+    caption: str
     svg: str
 
 
 def read_figures(
     out: Path, titles: Mapping[str, str], runs: Collection[str]
 ) -> list[FigureOfFolder]:
-    """The figures under `figures/`, with what the JSON beside each says of it.
+    """The figures under `figures/`, with what the JSON beside each holds about it.
 
     A figure of runs that are in no table (any more) is left out: nothing on the page would say
     what it shows.
@@ -73,7 +73,7 @@ def _read(path: Path, number: int, title: str | None, about: Mapping[str, Any]) 
     return FigureOfFolder(
         name=path.stem,
         title=title,
-        says=str(about.get("sentence") or f"Figure: {title}."),
+        caption=str(about.get("sentence") or f"Figure: {title}."),
         svg=as_element(safe(path.read_text("utf-8"), path), f"f{number}"),
     )
 

@@ -1,4 +1,4 @@
-"""What a table says, in sentences: who is ahead, whether by chance, how far the paper is."""
+"""A table in sentences: which row is best, whether by chance, how far the paper is."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from g2d.wording import listed
 
 
 def findings(table: Table) -> list[str]:
-    """Who is ahead in a table, and whether that is more than chance; one sentence a column."""
-    said = []
+    """The best row of a table, and whether that is more than chance; one sentence a column."""
+    sentences = []
     for place, column in enumerate(table.columns):
         if column.read == FUSED and table.best[place]:
             ahead = _ahead if len(table.best[place]) == 1 else _ahead_of_each
-            said.append(f"{ahead(table, place, column)}{_against(table, column)}")
-    return said
+            sentences.append(f"{ahead(table, place, column)}{_against(table, column)}")
+    return sentences
 
 
 def _ahead(table: Table, place: int, column: Column) -> str:
@@ -35,34 +35,34 @@ def _ahead(table: Table, place: int, column: Column) -> str:
         and number.mean is not None
         and not _apart(number)
     )
-    said = f"On {column.dataset}, {_leads(table, place, best.row, column)}"
+    best_row = f"On {column.dataset}, {_best_of(table, place, best.row, column)}"
     if not others:
-        return f"{said}."
+        return f"{best_row}."
     _, name, second = others[0]
     first = table.rows[best.row].numbers[place]
     if best.beyond_chance:
-        return f"{said}, beyond chance ({name} follows with {_score(second, column)})."
+        return f"{best_row}, beyond chance ({name} follows with {_score(second, column)})."
     seeds = min(second.n, second.n if first is None else first.n)
     why = "not beyond chance"
     if seeds < LEAST_SEEDS:
         why = f"{'one seed' if seeds == 1 else 'two seeds'} cannot tell"
-    return f"{said}; {name} has {_score(second, column)}: {why}."
+    return f"{best_row}; {name} has {_score(second, column)}: {why}."
 
 
 def _ahead_of_each(table: Table, place: int, column: Column) -> str:
     """Of every set that was measured alike, the best."""
     parts: list[str] = []
     for best in table.best[place]:
-        leads = _names(table, place, best.row) if parts else _leads(table, place, best.row, column)
-        parts.append(f"{leads}, {'' if best.beyond_chance else 'not '}beyond chance")
+        row = _names(table, place, best.row) if parts else _best_of(table, place, best.row, column)
+        parts.append(f"{row}, {'' if best.beyond_chance else 'not '}beyond chance")
     return f"On {column.dataset}, of those measured alike, {'; of others, '.join(parts)}."
 
 
-def _leads(table: Table, place: int, row: int, column: Column) -> str:
+def _best_of(table: Table, place: int, row: int, column: Column) -> str:
     number = table.rows[row].numbers[place]
     most = "highest" if column.higher_is_better else "lowest"
-    said = f"{' · '.join(table.rows[row].labels)} has the {most} {column.read}"
-    return f"{said} {METRICS[column.metric].label}, {_score(number, column)}"
+    has = f"{' · '.join(table.rows[row].labels)} has the {most} {column.read}"
+    return f"{has} {METRICS[column.metric].label}, {_score(number, column)}"
 
 
 def _names(table: Table, place: int, row: int) -> str:
@@ -89,9 +89,11 @@ def _against(table: Table, column: Column) -> str:
     if len(references) != 1 or len(tests) < 2:
         return ""
     verdicts = [verdict(test, column) for test in tests]
-    told = listed([f"{n} {said}" for kind, said in _KINDS.items() if (n := verdicts.count(kind))])
+    counts = listed(
+        [f"{n} {words}" for kind, words in _KINDS.items() if (n := verdicts.count(kind))]
+    )
     name = " · ".join(next(iter(references)))
-    return f" Against {name}, over test samples and seeds: {told}."
+    return f" Against {name}, over test samples and seeds: {counts}."
 
 
 _KINDS = {

@@ -58,8 +58,8 @@ def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
         first_of: dict[tuple[str, ...], str] = {}
         for cell in record.cells:
             labels = tuple(cell.labels.values())
-            told = [v for k, v in cell.labels.items() if k != DATASET or len(datasets) > 1]
-            titles.setdefault(cell.run, " · ".join(told or labels))
+            shown = [v for k, v in cell.labels.items() if k != DATASET or len(datasets) > 1]
+            titles.setdefault(cell.run, " · ".join(shown or labels))
             seeds.setdefault(cell.run, cell.seed)
             together.setdefault(cell.run, cell.run)
             number_of.setdefault(cell.run, len(number_of))

@@ -72,7 +72,7 @@ def _labels(runs: Sequence[Run], datasets: Sequence[str]) -> list[str]:
         differ = _differing(own, _of(method, methods, settings))
         labels.append(", ".join([method[1], *_told(own, differ)]))
     places = list(zip(datasets, labels, (run.seed for run in runs), strict=True))
-    return [  # copies of a run are told apart by their folders
+    return [  # copies of a run are distinguished by their folders
         f"{label} ({run.name})" if places.count(place) > 1 else label
         for run, label, place in zip(runs, labels, places, strict=True)
     ]

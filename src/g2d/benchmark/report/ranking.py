@@ -10,7 +10,7 @@ _WIDTH, _LINE, _SIDE, _TOP = 720, 22, 230, 46
 
 
 def ranking_svg(ranking: Ranking) -> str:
-    """Draws mean ranks on an axis, best on the left; a bar joins what is not told apart.
+    """Draws mean ranks on an axis, best on the left; a bar joins those equal within chance.
 
     Args:
         ranking: Of the rows of a table.
@@ -32,8 +32,8 @@ def ranking_svg(ranking: Ranking) -> str:
     if count > 1:
         wide = min(x(1 + ranking.critical_difference), x(count))
         parts.append(_line(x(1), 12, wide, 12, width=2))
-        said = f"critical difference {ranking.critical_difference:.2f}"
-        parts.append(_text(wide + 6, 16, said, "start"))
+        label = f"critical difference {ranking.critical_difference:.2f}"
+        parts.append(_text(wide + 6, 16, label, "start"))
     for place, (labels, rank) in enumerate(zip(ranking.rows, ranking.ranks, strict=True)):
         left = place < half
         y = first + _LINE * (place if left else count - 1 - place) + 8

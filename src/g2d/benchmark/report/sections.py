@@ -1,4 +1,4 @@
-"""Runs as sections of the page: what they share is said once, the rest where it differs."""
+"""Runs as sections of the page: what they share is written once, the rest where it differs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from g2d.benchmark.compare.launchers.lines import duration
 from g2d.benchmark.compare.table import Table
-from g2d.benchmark.report.answers import Confusion, Labels, Scatter, answers
 from g2d.benchmark.report.curves import Curves, curves
 from g2d.benchmark.report.groups import Group, resolved
+from g2d.benchmark.report.predictions import Confusion, Labels, Scatter, drawn_predictions
 from g2d.benchmark.report.settings import Flat, differing, flat, shared
 from g2d.benchmark.report.wording import IN_PERCENT, called, shown
 from g2d.runs.run import Run
@@ -55,7 +55,7 @@ class GroupSection:
     Attributes:
         group: Its runs.
         sections: One for every run.
-        base: Which of the shared recipes it is told against.
+        base: The shared recipe that `settings` is relative to.
         settings: How it differs from that recipe.
         stands: Where its numbers stand: anchor of the table, title of the table, the numbers.
         score: Its fused score on test, as text.
@@ -125,7 +125,7 @@ def _resolved(group: Group) -> dict[str, Any]:
 
 
 def _run_section(run: Run, classes: dict[tuple[str, ...], int]) -> RunSection:
-    found = answers(run)
+    found = drawn_predictions(run)
     confusion = found if isinstance(found, Confusion) else None
     return RunSection(
         run=run,
@@ -168,18 +168,18 @@ def _leaderboard(run: Run) -> tuple[tuple[str, ...], ...]:
     head = ("candidate", f"{found['score']} on {found['rows']} rows", "behind the best", "")
     rows = []
     for line in found["candidates"]:
-        said = "kept" if line["name"] == found["kept"]["line"] else ""
+        kept = "kept" if line["name"] == found["kept"]["line"] else ""
         score = around(line["score"], line["error"])
-        rows.append((line["name"], score, around(line["behind"], line["behind_error"]), said))
+        rows.append((line["name"], score, around(line["behind"], line["behind_error"]), kept))
     return (head, *rows)
 
 
 def _clock(run: Run) -> str:
     """Dates and seconds; a run that was taken up again has other ones than one that was not."""
-    said = [f"began {session['started']}" for session in run.about.get("sessions", [])]
+    parts = [f"began {session['started']}" for session in run.about.get("sessions", [])]
     if "seconds" in run.result:
-        said.append(f"trained for {duration(float(run.result['seconds']))}")
-    return ", ".join(said)
+        parts.append(f"trained for {duration(float(run.result['seconds']))}")
+    return ", ".join(parts)
 
 
 def _stands(group: Group, tables: Sequence[Table]) -> list[tuple[str, str, str]]:
@@ -199,10 +199,10 @@ def _score(group: Group) -> str:
         return ""
     metric = next(run.metric for run in group.runs if run.score is not None)
     mean = shown(sum(scores) / len(scores), metric)
-    said = f"{called(metric)} {mean}"
+    score = f"{called(metric)} {mean}"
     if group.spread is not None:
         # As many digits as the mean has.
         digits = len(mean.removesuffix(" %").partition(".")[2])
         scale = 100 if metric in IN_PERCENT else 1
-        said += f" ± {scale * group.spread:.{digits}f}"
-    return said
+        score += f" ± {scale * group.spread:.{digits}f}"
+    return score

@@ -1,4 +1,4 @@
-"""Recipes by difference: what most runs share is said once, the rest where it differs."""
+"""Recipes by difference: what most runs share is written once, the rest where it differs."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Trouble:
     """Runs that failed for one reason.
 
     Attributes:
-        reason: As it was said.
+        reason: As it was reported.
         settings: What failed, and the runs of it that did.
     """
 
@@ -56,8 +56,8 @@ def headline(records: Sequence[GridRecord]) -> str:
     datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
     drawn = sum(record.figure is not None for record in records)
     kinds = [(len(records) - drawn, "comparison"), (drawn, "figure")]
-    said = listed(counted(count, kind) for count, kind in kinds if count)
-    return f"{said} on {listed(datasets, 6)}"
+    text = listed(counted(count, kind) for count, kind in kinds if count)
+    return f"{text} on {listed(datasets, 6)}"
 
 
 def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
@@ -66,14 +66,14 @@ def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
     runs = [run for group in students for run in group.runs]
     datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
     seeds = sorted({cell.seed for record in records for cell in record.cells})
-    said = (
+    text = (
         f"{counted(len(students), 'setting')} on {listed(datasets, 6)}, "
         f"with seed{'s' * (len(seeds) > 1)} {listed([str(seed) for seed in seeds], 10)}: "
         f"{counted(len(runs), 'run')}. "
     )
     states: list[str] = [run.state for run in runs]
     if all(state == "finished" for state in states):
-        return said + ("It is finished." if len(runs) == 1 else "All are finished.")
+        return text + ("It is finished." if len(runs) == 1 else "All are finished.")
     parts = [
         f"{states.count(state)} {word}"
         for state, word in (
@@ -83,7 +83,7 @@ def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
         )
         if states.count(state)
     ]
-    return f"{said}{listed(parts)}."
+    return f"{text}{listed(parts)}."
 
 
 def troubles(groups: Sequence[Group]) -> list[Trouble]:
@@ -158,14 +158,14 @@ def _few_words(made: Mapping[str, Any]) -> str:
 
 
 def _own(made: Mapping[str, Any]) -> str:
-    said = f"g2d {made.get('versions', {}).get('g2d', '?')}"
+    text = f"g2d {made.get('versions', {}).get('g2d', '?')}"
     if made.get("commit"):
         commit, _, changed = str(made["commit"]).partition("+")
-        said += f" at commit {commit[:12]}{' with changes' if changed else ''}"
-    return said
+        text += f" at commit {commit[:12]}{' with changes' if changed else ''}"
+    return text
 
 
 def _processor(machine: Mapping[str, Any]) -> str:
-    said = str(machine.get("processor") or "an unknown processor")
+    text = str(machine.get("processor") or "an unknown processor")
     cores = machine.get("cores")
-    return f"{said} with {counted(int(cores), 'core')}" if cores else said
+    return f"{text} with {counted(int(cores), 'core')}" if cores else text

@@ -46,10 +46,10 @@ def assemble(
     Each modality becomes one array, row i of all of them being sample i: `<modality>.npy`, and
     where samples differ in shape (`ragged`) their values one after the other, with
     `<modality>-offsets.npy` and `<modality>-shapes.npy`. What is known of the samples lies beside
-    them as `sample-id.npy`, `sample-target.npy`, and one such file a column; `samples.csv` says
+    them as `sample-id.npy`, `sample-target.npy`, and one such file a column; `samples.csv` holds
     the same for people, `skipped.csv` names what could not be used, and why. A modality that
-    samples may lack has its mask in `<modality>-present.npy`, and `absent.csv` says why it is
-    absent where there is more to say than that.
+    samples may lack has its mask in `<modality>-present.npy`, and `absent.csv` holds the reason
+    where one is known.
 
     Samples are decoded a few at a time in several processes. Whoever is stopped goes on where it
     stopped when called again, and ends with the same bytes; files that changed in between are
@@ -96,7 +96,7 @@ def assemble(
             write_csv(store / "absent.csv", ["id", "modality", "reason"], sorted(notes))
         counts = {"samples": len(usable), "skipped": len(skipped)}
         write_manifest(store, kind, options=chosen, counts=counts, ragged=sorted(ragged), **facts)
-        os.replace(store, out)  # noqa: PTH105 (Path.replace says less of what is meant)
+        os.replace(store, out)  # noqa: PTH105 (clearer than Path.replace)
     return out
 
 

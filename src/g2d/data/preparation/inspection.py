@@ -1,4 +1,4 @@
-"""Looking through original files before (or without) preparing them."""
+"""Checks original files before (or without) preparing them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def inspect(
     workers: int | None = None,
     progress: Counted | None = None,
 ) -> Report:
-    """Decodes every sample, keeps nothing, and says what is there and what is wrong.
+    """Decodes every sample, keeps nothing, and reports what is there and what is wrong.
 
     Args:
         samples: What was found.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from g2d.errors import UserError
 
-# Is told how many samples are done, and how many there are.
+# Called with how many samples are done, and how many there are.
 Counted = Callable[[int, int], None]
 _LFS = b"version https://git-lfs"
 

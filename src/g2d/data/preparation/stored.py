@@ -1,4 +1,4 @@
-"""Looking through a prepared store."""
+"""Checks a prepared store."""
 
 from __future__ import annotations
 

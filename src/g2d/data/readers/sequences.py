@@ -65,7 +65,7 @@ def fit_scale(
         lowest = np.minimum(lowest, np.where(seen, values, np.inf).min(axis=0))
         highest = np.maximum(highest, np.where(seen, values, -np.inf).max(axis=0))
         count = total
-    # Said by the values themselves: rounding leaves a constant a tiny deviation.
+    # Decided by the values themselves: rounding leaves a constant a tiny deviation.
     constant = (lowest >= highest) | (squares <= 0)
     return Scale(mean, np.where(constant, 1.0, np.sqrt(squares / np.maximum(count, 1))))
 

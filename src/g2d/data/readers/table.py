@@ -44,7 +44,7 @@ class TableReader:
             )
         mean = np.where(there, seen, 0).sum(axis=0) / there.sum(axis=0)
         filled = np.where(there, seen, mean)
-        # Said by the values themselves: the mean of equal numbers may differ from them by rounding.
+        # By the values themselves: the mean of equal numbers may differ from them by rounding.
         constant = np.where(there, seen, -np.inf).max(axis=0) == np.where(there, seen, np.inf).min(
             axis=0
         )

@@ -22,21 +22,21 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of the page.
+    """A figure of the page, as SVG.
 
     Attributes:
         svg: The element.
-        says: What it shows, for those who do not see it.
+        shows: What it shows, for those who do not see it.
         caption: What stands below it.
     """
 
     svg: str
-    says: str
+    shows: str
     caption: str
 
 
 def diagnosis_page(found: Mapping[str, Any], notes: Sequence[str], figures: Sequence[Drawn]) -> str:
-    """Writes the page.
+    """Writes the page of a diagnosis.
 
     Args:
         found: What `diagnosis.json` holds.
@@ -88,7 +88,7 @@ FUSED_COLUMNS = ("on the test rows", "score", "over joint training, in points")
 
 
 def modality_rows(found: Mapping[str, Any]) -> list[list[str]]:
-    """The table of modalities."""
+    """The rows of the table of modalities."""
     return [
         [
             name,
@@ -104,7 +104,7 @@ def modality_rows(found: Mapping[str, Any]) -> list[list[str]]:
 
 
 def fused_rows(found: Mapping[str, Any]) -> list[list[str]]:
-    """The table of fused scores."""
+    """The rows of the table of fused scores."""
     fused, metric = found["fused"], found["data"]["metric"]
     return [
         [f"joint training, {metric}", shown(fused["joint"]), ""],
@@ -151,6 +151,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _figure(figure: Drawn) -> str:
     return (
-        f'<figure><div role="img" aria-label="{escape(figure.says)}">{figure.svg}</div>'
+        f'<figure><div role="img" aria-label="{escape(figure.shows)}">{figure.svg}</div>'
         f"<figcaption>{escape(figure.caption)}</figcaption></figure>"
     )

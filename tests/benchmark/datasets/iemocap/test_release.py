@@ -236,7 +236,7 @@ def test_the_commands(g2d, release, tmp_path):  # noqa: F811
     said = g2d("data", "check", "iemocap", "--root", out)
     assert said.status == 0, said.err
     assert "policy clean-fold1" in said.out
-    assert "several turns say the same words" in said.out
+    assert "several turns have the same words" in said.out
     small = [
         f"--encoders.{name}.{option}={value}"
         for name in ("audio", "visual", "text")

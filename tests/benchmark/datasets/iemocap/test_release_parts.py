@@ -96,8 +96,8 @@ def test_vectors_of_a_file(tmp_path):
         ("the 1 2\nwell 1\n", r"line 2: expected a word and 2 numbers"),
         ("the 1 2\nwell 1 x\n", r"line 2: expected a word and 2 numbers"),
         ("the 1 2\nwell 1 nan\n", r"line 2: expected a word and 2 numbers"),
-        ("the 1 2\n", "has none of the words that are said"),
-        ("", "has none of the words that are said"),
+        ("the 1 2\n", "has none of the words of the transcriptions"),
+        ("", "has none of the words of the transcriptions"),
     ],
 )
 def test_files_of_vectors_that_are_refused(tmp_path, text, said):

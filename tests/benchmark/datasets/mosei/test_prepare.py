@@ -178,7 +178,7 @@ def test_names_are_no_must_and_what_is_not_known_without_them_is_said(tmp_path, 
     root = write(tmp_path / "in", "mult", lambda told: [held.pop("id") for held in told.values()])
     report = check(root)
     assert report.problems == ()
-    said = "44 of 44 segments have no video: whether it is in two parts cannot be told"
+    said = "44 of 44 segments have no video: whether it is in two parts is not known"
     assert said in report.facts
     store = opened(prepare(root, tmp_path / "out"))
     assert set(store.column("video")) == {""}
@@ -191,7 +191,7 @@ def test_a_part_without_names_is_said(tmp_path):
         told["test"]["id"][:2] = ""
 
     facts = check(write(tmp_path / "in", "mult", unnamed)).facts
-    said = "10 of 44 segments have no video: whether it is in two parts cannot be told"
+    said = "10 of 44 segments have no video: whether it is in two parts is not known"
     assert said in facts
     assert not any("have no video" in fact for fact in check(write(tmp_path / "good")).facts)
 

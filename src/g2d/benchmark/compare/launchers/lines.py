@@ -9,7 +9,7 @@ from g2d.benchmark.compare.jobs import Job, Outcome
 
 
 class Lines:
-    """Says a line whenever a job ends, with the time that is left.
+    """Prints a line whenever a job ends, with the time that is left.
 
     Args:
         say: Takes a line.
@@ -21,15 +21,15 @@ class Lines:
         self._began = time.monotonic()
 
     def begin(self, jobs: Sequence[Job], done: int) -> None:
-        """Says what is to do."""
+        """Prints how many jobs there are."""
         self._total = len(jobs)
         self._say(f"{len(jobs)} jobs to do, {done} runs there already")
 
     def started(self, job: Job) -> None:
-        """Nothing is said."""
+        """Prints nothing."""
 
     def ended(self, job: Job, outcome: Outcome) -> None:
-        """Says how it ended."""
+        """Prints how it ended."""
         self._ended += 1
         self._failed += bool(outcome.reason)
         left = (time.monotonic() - self._began) / self._ended * (self._total - self._ended)
@@ -37,10 +37,10 @@ class Lines:
         self._say(f"[{self._ended}/{self._total}, {duration(left)} left] {job.name}: {how}")
 
     def tick(self) -> None:
-        """Nothing is said."""
+        """Prints nothing."""
 
     def close(self) -> None:
-        """Says what failed in all."""
+        """Prints how many jobs failed."""
         if self._failed:
             self._say(f"{self._failed} of {self._total} jobs failed")
 

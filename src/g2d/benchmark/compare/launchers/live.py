@@ -119,7 +119,7 @@ class Live:
                 parts.append(Text(line, no_wrap=True, overflow="ellipsis"))
             if len(self._running) > room:
                 parts.append(Text(f"and {len(self._running) - room} more", "dim"))
-        if self._over:  # every failure is said below, in full
+        if self._over:  # every failure is printed below, in full
             return Group(*parts)
         for name, reason in list(self._failed.items())[:_FAILURES]:
             line = _failure(name, reason)

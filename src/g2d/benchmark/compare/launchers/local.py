@@ -44,8 +44,8 @@ class InThisProcess:
 class Processes:
     """As many jobs at a time as there are processes; each lives on for the next job.
 
-    What a job says goes to `logs/<name>.log` in its folder of runs. A process that dies, killed for
-    memory or by a fault of a library, fails its job alone and is replaced.
+    What a job prints goes to `logs/<name>.log` in its folder of runs. A process that dies, killed
+    for memory or by a fault of a library, fails its job alone and is replaced.
 
     Args:
         count: Of processes.
@@ -105,7 +105,7 @@ class _Worker:
 
     def begin(self, job: Job) -> None:
         self._job, self._began = job, time.perf_counter()
-        # Where it has died this moment, `end` finds the pipe closed and says so.
+        # Where it has died this moment, `end` finds the pipe closed and reports it.
         with suppress(OSError):
             self.pipe.send(job)
 
@@ -171,7 +171,7 @@ def _end_with_parent() -> None:
 
 
 def _speak_into(path: Path) -> None:
-    """Sends all that this process says, from here on, to a file."""
+    """Sends all that this process prints, from here on, to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -46,8 +46,8 @@ class Ray:
                     runtime_env={"env_vars": {"PYTHONPATH": paths}},
                 )
             except (ConnectionError, ValueError, RuntimeError) as error:
-                said = " ".join(str(error).split())
-                raise UserError(f"--ray.address: Ray cannot be reached ({said})") from None
+                reason = " ".join(str(error).split())
+                raise UserError(f"--ray.address: Ray cannot be reached ({reason})") from None
         task = self._ray.remote(attempt)
         self._task = task.options(
             num_cpus=options.get("cpus", 1), num_gpus=options.get("gpus", 0), max_retries=0

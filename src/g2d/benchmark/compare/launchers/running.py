@@ -26,13 +26,13 @@ class Launcher(Protocol):
 
 
 class Watch(Protocol):
-    """Who is told how it goes."""
+    """Is called as jobs start and end."""
 
     def begin(self, jobs: Sequence[Job], done: int) -> None:
         """Before the first job; `done` runs were there already."""
 
     def started(self, job: Job) -> None:
-        """A job is handed over; whether it has begun is said by `has_begun`."""
+        """A job is handed over; `has_begun` returns whether it has begun."""
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """A job has ended."""
@@ -52,7 +52,7 @@ def run_jobs(
     Args:
         jobs: In the order in which they are to begin.
         launcher: Where they run.
-        watch: Who is told.
+        watch: Is called as jobs start and end.
         done: How many runs of the grid were there already.
 
     Returns:

@@ -61,11 +61,11 @@ class Slurm:
             )
             self._executor.update_parameters(**{**_USUAL, **named})
         except RuntimeError as error:
-            said = " ".join(str(error).split())
-            raise UserError(f"SLURM is not on this machine ({said}); use --jobs N") from None
+            reason = " ".join(str(error).split())
+            raise UserError(f"SLURM is not on this machine ({reason}); use --jobs N") from None
         except (ValueError, TypeError, NameError, AssertionError) as error:
-            said = " ".join(str(error).split())
-            raise UserError(f"--slurm: {said}") from None
+            reason = " ".join(str(error).split())
+            raise UserError(f"--slurm: {reason}") from None
         self._cluster = cluster
         self._task = _task()
         self._running: dict[str, tuple[Job, Any, float]] = {}
@@ -131,7 +131,7 @@ def _task() -> Any:
 def _reason(job: Job, task: Any) -> str:
     try:
         return str(task.result())
-    except Exception as error:  # killed from outside: submitit has no answer of it
+    except Exception as error:  # killed from outside: submitit has no result of it
         state = str(task.state)
         lines = str(error).strip().splitlines()
         reason = f"the cluster ended it (state {state}); see {task.paths.stderr}"

@@ -49,7 +49,7 @@ def paper_number(
     Args:
         table: `"T1"` to `"T12"`.
         selectors: Of the cell: keys of records with the value, or a list of possible values, that
-            they must have. `rows` says what the paper calls a modality, `unsure` what is not
+            they must have. `rows` is what the paper calls a modality, `unsure` what is not
             known of the number. Without a `method` nothing is selected.
         read: `"fused"` or a modality.
         metric: As run folders call it.

@@ -33,7 +33,7 @@ def tested(table: Table) -> list[str]:
 
 
 def verdict(test: PairedTest, column: Column) -> tuple[str, bool]:
-    """What a test over samples says of a row, and whether that holds for models trained again.
+    """How a row differs by a test over samples, and whether that holds for models trained again.
 
     A test over samples alone is of these very runs: where the interval of the difference, over
     samples and seeds, holds zero, others trained in the same way may well turn out otherwise.
@@ -54,7 +54,7 @@ def ranked(ranking: Ranking) -> str:
     order = ", ".join(
         f"{named(row)} {rank:.2f}" for row, rank in zip(ranking.rows, ranking.ranks, strict=True)
     )
-    said = (
+    text = (
         f"Mean ranks over {len(ranking.datasets)} datasets: {order}; Friedman's chi squared is "
         f"{ranking.statistic:.2f} (p {probability(ranking.p)}), Nemenyi's critical difference "
         f"{ranking.critical_difference:.2f}"
@@ -64,10 +64,10 @@ def ranked(ranking: Ranking) -> str:
         for first, last in ranking.groups
     ]
     if not groups:
-        return f"{said}: all rows differ beyond chance."
+        return f"{text}: all rows differ beyond chance."
     if ranking.groups == ((0, len(ranking.rows) - 1),):
-        return f"{said}: no two rows differ beyond chance."
-    return f"{said}: no difference beyond chance from {'; nor from '.join(groups)}."
+        return f"{text}: no two rows differ beyond chance."
+    return f"{text}: no difference beyond chance from {'; nor from '.join(groups)}."
 
 
 def named(labels: Sequence[str]) -> str:
@@ -119,9 +119,9 @@ def _of_samples(tests: Sequence[PairedTest], column: Column) -> list[str]:
         return []
     sorts: dict[str, list[str]] = {kind: [] for kind in _KINDS.values()}
     for test in tests:
-        said = verdict(test, column)
-        shown = f" ({difference(test, column)})" if said[0] != "no different" else ""
-        sorts[_KINDS[said]].append(f"{named(test.row)}{shown}")
+        found = verdict(test, column)
+        shown = f" ({difference(test, column)})" if found[0] != "no different" else ""
+        sorts[_KINDS[found]].append(f"{named(test.row)}{shown}")
     return [f"{kind}: {', '.join(rows)}" for kind, rows in sorts.items() if rows]
 
 
@@ -144,8 +144,8 @@ def _verdicts(tests: Sequence[PairedTest], column: Column, over: str) -> list[st
         sort = ("better" if sign * test.difference > 0 else "worse") if beyond else [*sorts][2]
         shown = f" ({difference(test, column)})" if beyond else ""
         sorts[sort].append(f"{named(test.row)}{shown}")
-    said = [f"{sort}: {', '.join(rows)}" for sort, rows in sorts.items() if rows]
-    return [f"{over} {'; '.join(said)}"]
+    parts = [f"{sort}: {', '.join(rows)}" for sort, rows in sorts.items() if rows]
+    return [f"{over} {'; '.join(parts)}"]
 
 
 def _of_seeds(tests: Sequence[PairedTest], column: Column) -> list[str]:

@@ -75,14 +75,14 @@ def samples_of(
     Example:
         >>> from g2d import Classification
         >>> logits = np.array([[2.0, 0.0], [2.0, 0.0]], np.float32)
-        >>> said = {"logits/fused": logits, "target": np.arange(2), "index": np.arange(2)}
-        >>> samples_of(said, Classification(2), "fused", "accuracy")(np.ones((1, 2)))
+        >>> arrays = {"logits/fused": logits, "target": np.arange(2), "index": np.arange(2)}
+        >>> samples_of(arrays, Classification(2), "fused", "accuracy")(np.ones((1, 2)))
         array([0.5])
     """
-    said = predictions.get(f"logits/{read}")
-    if said is None:
+    found = predictions.get(f"logits/{read}")
+    if found is None:
         return None
-    logits, target = torch.from_numpy(said), torch.from_numpy(predictions["target"])
+    logits, target = torch.from_numpy(found), torch.from_numpy(predictions["target"])
     present = predictions.get(f"present/{read}")
     here = np.ones(len(target), np.bool_) if present is None else present.astype(np.bool_)
     if isinstance(task, Regression):

@@ -37,7 +37,7 @@ def tune(plan: Plan, out: Path, run: RunJobs, command: str = "") -> Tuned:
     Args:
         plan: What is tuned.
         out: Folder of runs.
-        run: Runs jobs; told how many runs were there already.
+        run: Runs jobs; is given how many runs were there already.
         command: That asked for it, for the record.
 
     Raises:

@@ -20,11 +20,11 @@ def check_clips(
     workers: int | None = None,
     progress: Counted | None = None,
 ) -> Report:
-    """Decodes every clip and says what is wrong with files and table.
+    """Decodes every clip and reports what is wrong with files and table.
 
     Args:
         layout: Of the original files.
-        facts: What is said first.
+        facts: The first lines of the report.
         parts: Of the official split.
         workers: Processes; one for each core when not given, 0 for this one.
         progress: Called with the number of clips done and of all clips.

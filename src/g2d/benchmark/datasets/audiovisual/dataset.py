@@ -36,7 +36,7 @@ class TenSecondClips(PreparedDataset, ABC):
 
     Attributes:
         protocols: The names of the protocols.
-        remark: What the refusal of another name says besides.
+        remark: A sentence for the refusal of another name.
 
     Raises:
         UserError: The protocol is unknown.

@@ -58,7 +58,7 @@ class Decoder:
         return {"audio": spectrogram.astype(self.dtype), "video": thinned(frames, self.most_frames)}
 
     def options(self) -> dict[str, Any]:
-        """What a store says of how it was made."""
+        """What a store records of how it was made."""
         return {"side": self.side, "most_frames": self.most_frames, "dtype": self.dtype}
 
 

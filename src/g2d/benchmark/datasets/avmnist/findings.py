@@ -1,4 +1,4 @@
-"""Is the archive what it says it is? A self-check of the copy in circulation.
+"""Is the archive what its documentation describes? A self-check of the copy in circulation.
 
 Its sound was made without noise, so one recording used twice gives twice the same picture: rows
 with equal pictures must carry equal labels. Where they do not, rows were shuffled.

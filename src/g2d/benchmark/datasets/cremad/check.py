@@ -1,4 +1,4 @@
-"""Looking through a clone of CREMA-D."""
+"""Checks a clone of CREMA-D."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check(
     workers: int | None = None,
     progress: Counted | None = None,
 ) -> Report:
-    """Decodes every clip and says what is wrong with files and lists.
+    """Decodes every clip and reports what is wrong with files and lists.
 
     Args:
         root: A clone of CREMA-D.

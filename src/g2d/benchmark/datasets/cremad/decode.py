@@ -51,7 +51,7 @@ class Decoder:
         return {"audio": spectrogram.astype(self.dtype), "video": clip.frames}
 
     def options(self) -> dict[str, Any]:
-        """What a store says of how it was made."""
+        """What a store records of how it was made."""
         return {"fps": self.fps, "side": self.side, "dtype": self.dtype}
 
 

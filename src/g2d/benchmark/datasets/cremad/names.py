@@ -1,4 +1,4 @@
-"""What the name of a CREMA-D clip says: `<actor>_<sentence>_<emotion>_<level>`."""
+"""What the name of a CREMA-D clip holds: `<actor>_<sentence>_<emotion>_<level>`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking through the files of IEMOCAP."""
+"""Checks the files of IEMOCAP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from g2d.errors import UserError
 
 # Of the full release
 _EXPECTED = {"ang": 1103, "hap": 595, "exc": 1041, "neu": 1708, "sad": 1084, "fru": 1849}
-_SHORTER = 0.75  # of the time that the annotation says
+_SHORTER = 0.75  # of the duration in the annotation
 
 
 def check(
@@ -104,9 +104,11 @@ class _Look:
     def __call__(self, sample: Sample) -> Mapping[str, NDArray[np.generic] | UserError | None]:
         file = sample.sources["speech"]
         wave = read_speech(file)
-        said, expected = len(wave) / RATE, self.seconds[sample.id]
-        if said < _SHORTER * expected:
-            raise UnusableError(f"{file.name} has {said:.2f} s of sound, expected {expected:.2f} s")
+        seconds, expected = len(wave) / RATE, self.seconds[sample.id]
+        if seconds < _SHORTER * expected:
+            raise UnusableError(
+                f"{file.name} has {seconds:.2f} s of sound, expected {expected:.2f} s"
+            )
         if self.features is None:
             return {}
         sources = self.features.sources(sample.id)

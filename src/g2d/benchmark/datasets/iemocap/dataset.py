@@ -16,7 +16,7 @@ from g2d.tasks import Classification
 # As TATE (Zeng, Liu and Zhou, SIGIR 2022) cuts them
 STEPS = {"audio": 150, "visual": 100, "text": 50}
 _OTHER_STEPS = 100
-_SAID_AGAIN = "several turns say the same words, and a word has one vector wherever it stands"
+_REPEATED_WORDS = "several turns have the same words, and a word has one vector wherever it stands"
 
 
 class IEMOCAP(PreparedDataset):
@@ -67,7 +67,7 @@ class IEMOCAP(PreparedDataset):
     def shared_inputs(self) -> dict[str, str]:
         """What turns of several splits have in common, and why."""
         made = self.store().manifest["options"]["features"] == "release"
-        return {"text": _SAID_AGAIN} if made else {}
+        return {"text": _REPEATED_WORDS} if made else {}
 
     def splits(self) -> Splits:
         """Opens the store, and goes over the training steps once for their statistics."""

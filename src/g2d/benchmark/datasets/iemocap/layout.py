@@ -23,12 +23,12 @@ CLASSES = {
 _LINE = re.compile(
     r"\[\s*(?P<start>[\d.]+)\s*-\s*(?P<end>[\d.]+)\s*\]\t(?P<turn>Ses0\d\w+)\t(?P<emotion>\w+)\t\["
 )
-_SAID = re.compile(r"(?P<turn>Ses0\d\w+)\s+\[[^\]]*\]:\s*(?P<words>.*)")
+_TRANSCRIBED = re.compile(r"(?P<turn>Ses0\d\w+)\s+\[[^\]]*\]:\s*(?P<words>.*)")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Something that one actor says.
+    """An utterance of one actor.
 
     Attributes:
         id: `Ses01F_impro01_M003`: the dialogue, and who speaks.
@@ -143,14 +143,14 @@ def read_release(root: str | Path) -> Release:
 
 
 def read_words(root: str | Path) -> dict[str, str]:
-    """What is said in every turn, `Session?/dialog/transcriptions/*.txt`.
+    """The transcription of every turn, `Session?/dialog/transcriptions/*.txt`.
 
     Lines that name no turn, such as `M: [BREATHING]`, are passed over.
     """
     words = {}
     for file in sorted(Path(root).glob("Session[1-5]/dialog/transcriptions/Ses*.txt")):
         for line in _lines(file):
-            found = _SAID.match(line)
+            found = _TRANSCRIBED.match(line)
             if found is not None:
                 words[found["turn"]] = found["words"].strip()
     return words

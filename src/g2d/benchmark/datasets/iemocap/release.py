@@ -36,10 +36,10 @@ def open_release(
     """
     if not 1 <= steps_per_second <= MOST_STEPS:
         raise UserError(f"got steps_per_second={steps_per_second}, expected 1 to {MOST_STEPS}")
-    words = {id: words_in(said) for id, said in read_words(root).items()}
+    words = {id: words_in(text) for id, text in read_words(root).items()}
     found: Vectors = Hashed()
     if vectors is not None:
-        found = read_vectors(Path(vectors), {word for said in words.values() for word in said})
+        found = read_vectors(Path(vectors), {word for turn in words.values() for word in turn})
     names = _names(root, turns)
     extra = {} if vectors is None else {"vectors": Path(vectors)}
     return Features(

@@ -33,14 +33,14 @@ class Vectors(Protocol):
         """One for each word, `(words, width)`."""
 
 
-def words_in(said: str) -> list[str]:
+def words_in(text: str) -> list[str]:
     """The words of a transcription, in lower case; remarks in brackets are words.
 
     Example:
         >>> words_in("[LAUGHTER] Well, I don't-- I don't know, Mr. O'Brien?")
         ['[laughter]', 'well', 'i', "don't", 'i', "don't", 'know', 'mr', "o'brien"]
     """
-    return _WORD.findall(said.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    return _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def read_vectors(file: Path, words: Iterable[str]) -> FromFile:
         raise UserError(f"cannot read {file} ({error.strerror}); give a file of vectors") from None
     if not known:
         raise UserError(
-            f"{file} has none of the words that are said; expected a word and its numbers a line"
+            f"{file} has none of the words of the transcriptions; expected a word and its numbers "
+            "a line"
         )
     return FromFile(width, known)
 

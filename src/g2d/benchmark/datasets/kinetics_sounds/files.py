@@ -68,7 +68,7 @@ def check(
     workers: int | None = None,
     progress: Counted | None = None,
 ) -> Report:
-    """Decodes every clip and says what is wrong with files and tables.
+    """Decodes every clip and reports what is wrong with files and tables.
 
     Args:
         root: Folder of Kinetics-400, with the clips in `train`, `val` and `test`.

@@ -1,4 +1,4 @@
-"""Looking through MIS-ME's files."""
+"""Checks MIS-ME's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking through a file of CMU-MOSEI."""
+"""Checks a file of CMU-MOSEI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from g2d.data.preparation.report import Report
 
 
 def check(root: str | Path, *, progress: Counted | None = None) -> Report:
-    """Reads everything and says what is there and what is wrong.
+    """Reads everything and reports what is there and what is wrong.
 
     Classes are counted by the sign of the sentiment.
 

@@ -13,12 +13,12 @@ class Form:
     """How one of the files is laid out.
 
     Attributes:
-        kind: What the store says it was made of.
+        kind: What the store records it was made of.
         file: Name of the pickle.
         widths: Features of a word, by modality.
         labels: Key of the labels.
-        mask: Key of an array `(N, 3, T)` whose second row says where words are; without it words
-            are told from what is filled up by their numbers.
+        mask: Key of an array `(N, 3, T)` whose second row marks where words are; without it words
+            are distinguished from padding by their numbers.
         sizes: Of the splits, as distributed.
     """
 

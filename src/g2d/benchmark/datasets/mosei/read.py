@@ -83,8 +83,8 @@ def sentiment(label: Any) -> float:
     except (ValueError, TypeError):
         numbers = np.empty(0)
     if len(numbers) not in _NUMBERS or not _LOWEST <= numbers[0] <= _HIGHEST:
-        said = " ".join(str(label).split())[:20]
-        raise UnusableError(f"its label is {said}, expected a number from -3 to 3")
+        shown = " ".join(str(label).split())[:20]
+        raise UnusableError(f"its label is {shown}, expected a number from -3 to 3")
     return float(numbers[0])
 
 

@@ -1,4 +1,4 @@
-"""Looking through the files of UR-FUNNY."""
+"""Checks the files of UR-FUNNY."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check(
     context: bool = False,
     progress: Counted | None = None,
 ) -> Report:
-    """Reads everything and says what is there and what is wrong.
+    """Reads everything and reports what is there and what is wrong.
 
     Args:
         root: Folder of the distributed pickles.

@@ -92,7 +92,7 @@ def _sequences(store: Store, name: str, context: bool) -> Sequences:
 
 @dataclass(frozen=True)
 class _WithContext:
-    """What was said before, then the punchline."""
+    """The context sentences, then the punchline."""
 
     before: RaggedArray
     spoken: RaggedArray

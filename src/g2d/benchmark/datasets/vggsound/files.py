@@ -67,7 +67,7 @@ def check(
     workers: int | None = None,
     progress: Counted | None = None,
 ) -> Report:
-    """Decodes every clip and says what is wrong with files and table.
+    """Decodes every clip and reports what is wrong with files and table.
 
     Args:
         root: Folder with `video/<id>_<start>.mp4`, or into which the archives were unpacked.

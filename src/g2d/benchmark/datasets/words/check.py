@@ -1,4 +1,4 @@
-"""Looking through a distribution of words."""
+"""Checks a distribution of words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def look_through(
     class_of: Callable[[Sample], int | float] = lambda sample: sample.target,
     progress: Counted | None = None,
 ) -> Report:
-    """Decodes every segment, and says what is there and what is wrong.
+    """Decodes every segment, and reports what is there and what is wrong.
 
     Args:
         source: The distribution.

@@ -92,7 +92,7 @@ def _rows(values: Any) -> int | None:
 
 
 def texts_of(value: Any) -> list[str]:
-    """What an array, or one value, says in words; bytes are read as Latin-1.
+    """The texts of an array or of one value; bytes are read as Latin-1.
 
     Example:
         >>> texts_of(np.array([b"video", b"1.5"]))

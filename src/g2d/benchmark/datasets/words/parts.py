@@ -1,4 +1,4 @@
-"""Parts without segments, and what cannot be told of how segments are divided."""
+"""Parts without segments, and what is not known of how segments are divided."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def unnamed(samples: Sequence[Sample], column: str) -> tuple[str, ...]:
 
     Example:
         >>> unnamed([Sample("a", 0, {}, {"part": "train", "video": ""})], "video")
-        ('1 of 1 segments have no video: whether it is in two parts cannot be told',)
+        ('1 of 1 segments have no video: whether it is in two parts is not known',)
     """
     count = sum(not sample.columns[column] for sample in samples)
     if not count:
         return ()
     return (
-        f"{count} of {len(samples)} segments have no {column}: whether it is in two parts cannot "
-        "be told",
+        f"{count} of {len(samples)} segments have no {column}: whether it is in two parts is not "
+        "known",
     )

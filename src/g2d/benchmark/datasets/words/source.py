@@ -36,11 +36,11 @@ class Source:
 
     Attributes:
         kind: Which of a dataset's distributions it is.
-        files: The pickles; the first says which segments are in which part.
+        files: The pickles; the first holds which segments are in which part.
         samples: In the order of the folds.
         decode: The arrays of a sample.
         problems: What is wrong with the folds themselves.
-        notes: What cannot be told of them.
+        notes: What is not known of them.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
     def refuse_problems(self) -> None:
-        """Refuses folds that have a fault, and warns of what cannot be told of the others.
+        """Refuses folds that have a fault, and warns of what is not known of the others.
 
         Raises:
             UserError: They have.
