@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import cast
 
 from g2d.errors import UserError
+from g2d.recipes.components import split_spec
 from g2d.recipes.experiment import Experiment, Teaching
+from g2d.recipes.own_code import code_of
 from g2d.recipes.recipe import digest
 from g2d.wording import listed
 
@@ -32,6 +34,9 @@ def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:
         },
         "seed": recipe.seed,
     }
+    path, _ = split_spec(recipe.encoders[modality], f"encoders.{modality}")
+    if "." in path and not path.startswith("g2d.") and (code := code_of([path])):
+        identity["code"] = code
     name = f"{splits.spec.name}-{modality}-seed{recipe.seed}-{digest(identity)}"
     return out / "teachers" / name
 

@@ -9,8 +9,12 @@ from g2d.errors import UserError
 from g2d.recipes.experiment import Experiment
 from g2d.recipes.method_plan import MethodPlan
 from g2d.recipes.moved import current
+from g2d.recipes.own_code import code_of
+from g2d.recipes.recipe import Recipe
 from g2d.recipes.whereabouts import wherever
 from g2d.runs.run import Run
+from g2d.runs.trust import named_by
+from g2d.wording import listed
 
 # What held before these options were there.
 BEFORE = {
@@ -49,6 +53,22 @@ def check_folder(run: Run, experiment: Experiment, resume: bool) -> None:
         )
     check_same_data(run, experiment.splits.spec.fingerprint)
     check_same_method(run, experiment.plan)
+    check_same_code(run, experiment.recipe)
+
+
+def check_same_code(run: Run, recipe: Recipe) -> None:
+    """Refuses a run of classes of one's own whose code has changed since.
+
+    Raises:
+        UserError: One says something else than it did.
+    """
+    then, now = run.about.get("code", {}), code_of(named_by([recipe]))
+    changed = [path for path, code in now.items() if then.get(path, code) != code]
+    if changed:
+        raise UserError(
+            f"{run.path} was trained with other code of {listed(changed)}; give another --out or "
+            "--name, or put the first code back"
+        )
 
 
 def check_same_data(run: Run, fingerprint: str) -> None:

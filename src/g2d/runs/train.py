@@ -27,6 +27,7 @@ from g2d.recipes.blending import BLEND
 from g2d.recipes.build import describe_model
 from g2d.recipes.experiment import Experiment, resolve
 from g2d.recipes.missing import save_masks
+from g2d.recipes.own_code import code_of
 from g2d.recipes.recipe import Recipe
 from g2d.runs.blending import forget_members
 from g2d.runs.environment import environment
@@ -39,6 +40,7 @@ from g2d.runs.places import run_name
 from g2d.runs.prepared import Prepared, prepare
 from g2d.runs.run import Run
 from g2d.runs.same import check_folder
+from g2d.runs.trust import named_by
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -200,5 +202,6 @@ def _about(experiment: Experiment) -> dict[str, Any]:
         "selects_on_test": spec.selects_on_test,
         **({"missing": spec.notes["missing"]} if "missing" in spec.notes else {}),
         "fused": FUSED,
+        "code": code_of(named_by([experiment.recipe])),
         "environment": environment(),
     }

@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from g2d.recipes.own_code import code_of
 from g2d.recipes.recipe import Recipe, digest
 from g2d.recipes.whereabouts import data_identity
+from g2d.runs.trust import named_by
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Cell:
         """Of its run folder: what it is in words, and the hash of all that decides it.
 
         Data are identified by their contents, so that a store that was moved, or named by another
-        path, has the runs that were made from it.
+        path, has the runs that were made from it; code of one's own by its text, so that a method
+        that was changed is trained anew.
         """
         data, method = _data_word(self.recipe.data), _word(self.recipe.method)
         decides: dict[str, Any] = self.recipe.as_dict()
@@ -45,6 +48,8 @@ class Cell:
         if self.imputation is not None:
             method = str(self.imputation["name"]).lower()
             decides = {**decides, "imputation": dict(self.imputation)}
+        if code := code_of(named_by([self.recipe])):
+            decides = {**decides, "code": code}
         return f"{data}-{method}-seed{self.recipe.seed}-{digest(decides)}"
 
 
