@@ -99,6 +99,23 @@ def test_a_flipped_bit_of_weights_is_named(weights, place):
         load_weights(path, model)
 
 
+WAY_OUT = "copy the folder anew, or delete the folder and train again$"
+
+
+@pytest.mark.parametrize("size", [0, 4, 60, -1])
+def test_weights_that_are_cut_short_are_called_so(weights, size):
+    path, model = weights
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UserError, match=rf"{path} is cut short or damaged \(.+\); {WAY_OUT}"):
+        load_weights(path, model)
+
+
+def test_weights_of_another_model_are_called_so(weights):
+    path, _ = weights
+    with pytest.raises(UserError, match=rf"{path} does not hold the weights .*; {WAY_OUT}"):
+        load_weights(path, nn.Linear(7, 5))
+
+
 def test_weights_without_a_checksum_are_read(weights):
     path, model = weights
     save_file(model.state_dict(), path)

@@ -20,6 +20,8 @@ from g2d.errors import UserError
 from g2d.files import atomic
 from g2d.methods.base import Method
 
+_ANEW = "copy the folder anew, or delete the folder and train again"
+
 
 def save_checkpoint(
     path: Path,
@@ -140,15 +142,18 @@ def load_weights(path: Path, model: nn.Module) -> None:
             known = (file.metadata() or {}).get(checksums.KEY)
         if known not in (None, found := checksums.of_tensors(state)):
             raise UserError(
-                f"{path} is damaged (its checksum is {found}, expected {known}); copy the folder "
-                "anew, or delete the folder and train again"
+                f"{path} is damaged (its checksum is {found}, expected {known}); {_ANEW}"
             )
         model.load_state_dict(_names_of_today(state, model))
     except FileNotFoundError:
         raise UserError(f"{path} is not there; is this a finished run folder?") from None
-    except (SafetensorError, RuntimeError) as error:
+    except SafetensorError as error:
+        raise UserError(f"{path} is cut short or damaged ({error}); {_ANEW}") from error
+    except RuntimeError as error:
         first = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} does not hold the weights of this model ({first})") from error
+        raise UserError(
+            f"{path} does not hold the weights of this model ({first}); {_ANEW}"
+        ) from error
 
 
 def _names_of_today(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
