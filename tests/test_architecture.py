@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What the files of each part may import from g2d, besides their own part.
 BASIS = {
-    *("batch", "errors", "wording", "checksums", "files", "tasks", "ranks", "gates"),
+    *("batch", "errors", "wording", "checksums", "files", "arrays", "tasks", "ranks", "gates"),
     "functional",
 }
 MODELS = BASIS | {"models"}
@@ -35,6 +35,7 @@ ALLOWED = {
     "figures": {"errors"},
     "checksums": {"errors"},
     "files": {"errors", "checksums"},
+    "arrays": {"errors", "files"},
     "ranks": {"errors"},
     "gates": set(),
     "published": {"errors"},
@@ -45,7 +46,7 @@ ALLOWED = {
     "student": MODELS,
     "teachers": STUDENT,
     "methods": TEACHERS,
-    "data": {"batch", "errors", "wording", "checksums", "files", "tasks"},
+    "data": {"batch", "errors", "wording", "checksums", "files", "arrays", "tasks"},
     "shallow": MODELS | {"data"},
     "integrations": METHODS,
     "monitor": METHODS | {"figures"},

@@ -5,25 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from g2d.arrays import read_npz, write_npz
 from g2d.errors import UserError
-from g2d.files import atomic
 
 _FORMAT = 1
-# What NumPy, zip and JSON say of a file that is damaged or another.
-_DAMAGED = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
-    *(BadZipFile, zlib.error),
-)
+# What is said where arrays are there, and not those of a mask.
+_OTHER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 # A mask of a split is drawn from a stream of its own: equal seeds give splits unequal masks.
 _STREAMS = {"train": 0, "val": 1, "test": 2}
 
@@ -201,8 +196,7 @@ class Mask:
         """Writes the mask into one `.npz` file, whole or not at all."""
         path = Path(path)
         about = json.dumps({"format": _FORMAT, **self._about(), "sha256": self.sha256})
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, about=np.array(about), present=self.present)
+        write_npz(path, {"about": np.array(about), "present": self.present})
         return path
 
     @classmethod
@@ -213,10 +207,13 @@ class Mask:
             UserError: There is no mask, or it is not as it was written.
         """
         path = Path(path)
+        expected = "expected a .npz that Mask.save or a run wrote"
         try:
-            # Opened here: NumPy leaves a file that is no archive open.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                about, present = json.loads(str(file["about"])), file["present"]
+            file = read_npz(path, expected)
+        except FileNotFoundError:
+            raise UserError(f"there is no mask file {path}") from None
+        try:
+            about, present = json.loads(str(file["about"])), file["present"]
             known, version = about.pop("sha256"), about.pop("format")
             mask = cls(
                 about["split"],
@@ -225,14 +222,10 @@ class Mask:
                 int(about["seed"]),
                 np.asarray(present),
             )
-        except FileNotFoundError:
-            raise UserError(f"there is no mask file {path}") from None
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        except _DAMAGED:
-            raise UserError(
-                f"{path} is no mask file; expected a .npz that Mask.save or a run wrote"
-            ) from None
+        except _OTHER:
+            raise UserError(f"{path} is no mask file; {expected}") from None
         if version != _FORMAT or mask.sha256 != known:
             raise UserError(
                 f"{path} was changed after it was written (hash {mask.sha256[:12]}, expected "

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from g2d.arrays import read_npz, write_npz
 from g2d.checksums import sealed, unsealed
 from g2d.engine.evaluate import Evaluation
 from g2d.errors import UserError
-from g2d.files import Record, atomic, room_for, write_whole
+from g2d.files import Record, room_for, write_whole
 
 _METRICS = "metrics.jsonl"
 
@@ -62,14 +61,8 @@ def write_predictions(folder: Path, split: str, evaluation: Evaluation) -> None:
     """Writes the logits of a split, one array a modality and one fused, and what is absent."""
     arrays = {f"logits/{name}": rows.numpy() for name, rows in evaluation.logits.items()}
     arrays |= {f"present/{name}": mask.numpy() for name, mask in evaluation.present.items()}
-    path = folder / f"predictions-{split}.npz"
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            index=evaluation.index.numpy(),
-            target=evaluation.target.numpy(),
-            **arrays,  # type: ignore[arg-type]
-        )
+    arrays |= {"index": evaluation.index.numpy(), "target": evaluation.target.numpy()}
+    write_npz(folder / f"predictions-{split}.npz", arrays)
 
 
 def read_predictions(folder: Path, split: str) -> dict[str, NDArray[np.generic]]:
@@ -79,13 +72,4 @@ def read_predictions(folder: Path, split: str) -> dict[str, NDArray[np.generic]]
         FileNotFoundError: There are none.
         UserError: They are cut short or damaged.
     """
-    path = folder / f"predictions-{split}.npz"
-    try:
-        # Opened here: NumPy leaves a file that is no archive open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, BadZipFile, zlib.error, AttributeError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path} is cut short or damaged ({reason}); g2d evaluate makes it again"
-        ) from None
+    return read_npz(folder / f"predictions-{split}.npz", "g2d evaluate makes it again")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from g2d.arrays import read_npz, write_npz
 from g2d.errors import UserError
-from g2d.files import atomic
 from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.recipe import digest
@@ -121,9 +120,7 @@ def _fit(teaching: Teaching, modality: str, run: Run) -> None:
         logits = fit_expert(splits, modality, expert, teaching.recipe.seed)
     except UserError as error:
         raise UserError(f"experts.{modality}: {error}") from None
-    with atomic(run.path / _LOGITS) as temporary, temporary.open("wb") as stream:
-        arrays = {name: one.numpy() for name, one in logits.items()}
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+    write_npz(run.path / _LOGITS, {name: one.numpy() for name, one in logits.items()})
     measured: dict[str, Any] = {}
     for name, one in logits.items():
         split = splits.named()[name]
@@ -153,10 +150,7 @@ def _load(run: Run) -> dict[str, Tensor] | None:
     if not run.finished:
         return None
     try:
-        with (
-            (run.path / _LOGITS).open("rb") as stream,
-            np.load(stream, allow_pickle=False) as logits,
-        ):
-            return {name: torch.from_numpy(logits[name]) for name in logits.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        logits = read_npz(run.path / _LOGITS, "it is made again")
+        return {name: torch.from_numpy(one) for name, one in logits.items()}
+    except (OSError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 
@@ -138,6 +139,24 @@ def test_what_has_answered_is_not_trained_again(tmp_path, monkeypatch, after):
         for one in found["candidates"]:
             del one["seconds"]
     assert resumed == whole
+
+
+def test_a_damaged_prediction_is_named_and_made_again_where_it_is_gone(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("g2d.table.auto.auto.train", None)  # killed when all have been compared
+        with pytest.raises(TypeError):
+            train_auto(made(), tmp_path)
+    (run,) = (path for path in tmp_path.iterdir() if (path / "auto").is_dir())
+    file = min((run / "auto").rglob("*.npz"))
+    content = file.read_bytes()
+    file.write_bytes(content[:-40])
+    expected = rf"{file} is cut short or damaged \(.+\); delete it, and .* --resume makes it again$"
+    with pytest.raises(UserError, match=expected):
+        train_auto(made(), tmp_path, resume=True)
+    file.unlink()
+    train_auto(made(), tmp_path, resume=True)
+    with np.load(file) as again, np.load(io.BytesIO(content)) as before:
+        np.testing.assert_array_equal(again["logits"], before["logits"])
 
 
 def test_noise_is_found_useless_and_left_out(g2d, digits, tmp_path):  # noqa: F811

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from g2d.arrays import read_npz, write_npz
 from g2d.data.preparation.sample import Decode, Sample
 from g2d.errors import UserError
-from g2d.files import atomic
 
 Arrays = Mapping[str, NDArray[np.generic]]
+_AGAIN = "delete it, and the same command makes it again"
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def write_chunk(file: Path, samples: Sequence[Sample], decode: Decode) -> None:
     for name, rows in kept.items():
         content[f"values:{name}"] = np.concatenate([row.reshape(-1) for row in rows])
         content[f"shapes:{name}"] = np.array([row.shape for row in rows], dtype=np.int64)
-    with atomic(file) as partial, partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **content)
+    write_npz(file, content, compressed=False)
 
 
 def one_thread_each() -> None:
@@ -76,21 +76,22 @@ def one_thread_each() -> None:
 
 def read_chunk(file: Path) -> Chunk:
     """What is in a chunk, without its values."""
-    with np.load(file) as content:
-        about = json.loads(content["about"].tobytes())
-        names = [key.partition(":")[2] for key in content.files if key.startswith("shapes:")]
-        shapes = {name: content[f"shapes:{name}"] for name in names}
-        dtypes = {name: content[f"values:{name}"].dtype for name in names}
+    content = read_npz(file, _AGAIN)
+    about = json.loads(content["about"].tobytes())
+    names = [key.partition(":")[2] for key in content if key.startswith("shapes:")]
+    shapes = {name: content[f"shapes:{name}"].astype(np.int64) for name in names}
+    dtypes = {name: content[f"values:{name}"].dtype for name in names}
     notes = [(id, name, reason) for id, name, reason in about["notes"]]
     return Chunk(tuple(about["ids"]), about["skipped"], about["absent"], notes, shapes, dtypes)
 
 
 def values_of(file: Path, name: str) -> Iterator[NDArray[np.generic]]:
     """The values of one array, sample by sample, flat."""
-    with np.load(file) as content:
-        if f"values:{name}" not in content.files:
-            return
-        values, shapes = content[f"values:{name}"], content[f"shapes:{name}"]
+    wanted = f"values:{name}", f"shapes:{name}"
+    content = read_npz(file, _AGAIN, wanted)
+    if not content:
+        return
+    values, shapes = (content[one] for one in wanted)
     stops = np.cumsum(shapes.prod(axis=1))
     for start, stop in zip([0, *stops[:-1]], stops, strict=True):
         yield values[start:stop]

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from g2d.arrays import read_npz, write_npz
 from g2d.data.chosen import Chosen, some_modalities
 from g2d.data.splits import Split
 from g2d.engine.evaluate import evaluate
-from g2d.files import atomic, read_json, write_json
+from g2d.files import read_json, write_json
 from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe
@@ -89,21 +90,23 @@ class RoundFolder:
 
     def answers(self, candidate: Candidate) -> Answers:
         """Of a candidate that has answered."""
-        with np.load(self._file(candidate), allow_pickle=False) as file:
-            names, weights = file["names"].tolist(), file["weights"].tolist()
-            target = torch.from_numpy(file["target"])
-            trained = self.rows.splits.train.target
-            classes = isinstance(self.rows.splits.spec.task, Classification)
-            return Answers(
-                torch.from_numpy(file["logits"]),
-                target,
-                float(file["seconds"]),
-                float(file["own"]),
-                dict(zip(names, weights, strict=True)),
-                torch.from_numpy(file["raw"]) if "raw" in file else None,
-                torch.from_numpy(file["present"]) if "present" in file else None,
-                torch.isin(target, trained) if classes else None,
-            )
+        said: dict[str, Any] = read_npz(
+            self._file(candidate), "delete it, and the same command with --resume makes it again"
+        )
+        names, weights = said["names"].tolist(), said["weights"].tolist()
+        target = torch.from_numpy(said["target"])
+        trained = self.rows.splits.train.target
+        classes = isinstance(self.rows.splits.spec.task, Classification)
+        return Answers(
+            torch.from_numpy(said["logits"]),
+            target,
+            float(said["seconds"]),
+            float(said["own"]),
+            dict(zip(names, weights, strict=True)),
+            torch.from_numpy(said["raw"]) if "raw" in said else None,
+            torch.from_numpy(said["present"]) if "present" in said else None,
+            torch.isin(target, trained) if classes else None,
+        )
 
     def teach(self, modalities: tuple[str, ...]) -> None:
         """Trains the teachers: every modality alone, and their ensemble, have then answered."""
@@ -128,7 +131,7 @@ class RoundFolder:
     @property
     def has_floors(self) -> bool:
         """Whether predictors without a network have answered."""
-        return (self.folder / _FLOORS).exists()
+        return (self.folder / _FLOORS).exists() and self.has(self._fitted_floors())
 
     def floors(self, without: Collection[str]) -> list[Candidate]:
         """Predictors without a network, fitted on the same rows; none where that fails.
@@ -136,7 +139,6 @@ class RoundFolder:
         Args:
             without: Names of those to leave out.
         """
-        file = self.folder / _FLOORS
         if not self.has_floors:
             began = time.process_time()
             found = try_floors(replace(self.rows.splits, test=self.rows.compared), without)
@@ -146,8 +148,12 @@ class RoundFolder:
             for name, said in logits.items():
                 one = Candidate(FLOOR, tuple(reads[name]), predictor=name)
                 self._write(one, said["test"], self.rows.compared.target, seconds, seconds)
-            write_json(file, {"reads": {name: list(seen) for name, seen in reads.items()}})
-        reads = read_json(file)["reads"]
+            told = {"reads": {name: list(seen) for name, seen in reads.items()}}
+            write_json(self.folder / _FLOORS, told)
+        return self._fitted_floors()
+
+    def _fitted_floors(self) -> list[Candidate]:
+        reads = read_json(self.folder / _FLOORS)["reads"]
         return [Candidate(FLOOR, tuple(seen), predictor=name) for name, seen in reads.items()]
 
     def train(self, candidate: Candidate) -> None:
@@ -203,8 +209,7 @@ class RoundFolder:
             "weights": np.array(list((weights or {}).values()), float),
             **{name: tensor.numpy() for name, tensor in (also or {}).items()},
         }
-        with atomic(self._file(candidate)) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **content)
+        write_npz(self._file(candidate), content)
 
 
 def _alone(compared: HeldOut, name: str, task: Task, train: Tensor) -> Tensor:
