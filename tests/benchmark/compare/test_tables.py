@@ -245,6 +245,22 @@ def test_markdown_and_latex_have_one_place_for_every_column(trained):
     assert text.isascii()
 
 
+def test_no_label_breaks_a_table(trained):
+    """A stroke ended a place of the tests, a bracket after the end of a row was its height."""
+    table = table_of(trained)
+    label = "[1] γ | Σ ≥ 3 – x³ *"
+    columns = tuple(replace(c, label=f"{label}, {c.read}") for c in table.columns)
+    tests = tuple(replace(test, column=f"{label}, fused") for test in table.tests)
+    rows = tuple(replace(row, labels=(label,)) for row in table.rows)
+    odd = replace(table, columns=columns, tests=tests, rows=rows)
+    lines = markdown(odd).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| column |"))
+    assert len({line.replace("\\|", "").count("|") for line in lines[start : start + 3]}) == 1
+    text = latex(odd)
+    assert text.isascii()
+    assert text.count(r"{[}1] $\gamma$ | $\Sigma$ $\geq$ 3 -- x\textsuperscript{3} {*} &") == 3
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_blocks_fit_and_show_every_number_once(trained, width):
     sheet = lay_out(table_of(trained))

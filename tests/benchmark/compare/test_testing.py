@@ -88,3 +88,12 @@ def test_two_seeds_have_no_interval_and_three_a_possible_one(place):
     assert -100.0 <= test.low < 0 < test.high == 100.0
     column = Places("toys", (("x",), ("y",)), {0: joint, 1: place("ogm", [95.0, 96.0])})
     assert not best_rows(column)[0].beyond_chance
+
+
+def test_rows_that_are_level_are_all_the_best(place):
+    """The one that stood first was marked as the best of its equals."""
+    same = np.array([0.7, 0.8, 0.9])
+    places = [place("a", same - 0.5), place("b", same), place("c", same[::-1])]
+    column = Places("toys", (("x",), ("y",), ("z",)), dict(enumerate(places)))
+    (found,) = best_rows(column)
+    assert (found.rows, found.beyond_chance) == ((1, 2), False)

@@ -116,10 +116,17 @@ class Best:
         row: Its position.
         beyond_chance: Whether the 95 % interval of its difference to the runner-up, over samples
             and seeds, leaves zero out.
+        level: Positions of other rows that have the same number.
     """
 
     row: int
     beyond_chance: bool
+    level: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """All that are marked as the best."""
+        return (self.row, *self.level)
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,11 @@ def best_rows(column: Places) -> tuple[Best, ...]:
         if len(rows) < 2:
             continue
         sign = 1 if column.places[rows[0]].metric.higher_is_better else -1
-        first, second = sorted(rows, key=lambda row: -sign * column.places[row].mean)[:2]
-        found.append(Best(first, _beyond_chance(column.places[first], column.places[second], sign)))
+        means = {row: round(column.places[row].mean, 9) for row in rows}
+        first, second, *_ = sorted(rows, key=lambda row: -sign * means[row])
+        level = tuple(row for row in rows if row != first and means[row] == means[first])
+        beyond = not level and _beyond_chance(column.places[first], column.places[second], sign)
+        found.append(Best(first, beyond, level))
     return tuple(found)
 
 

@@ -73,7 +73,7 @@ def show_table(table: Table, groups: Mapping[str, Group]) -> ShownTable:
         groups: The group of every run, to link to.
     """
     letters: dict[str, str] = {}
-    best = [{one.row: one for one in column} for column in table.best]
+    best = [{row: one for one in column for row in one.rows} for column in table.best]
     rows = tuple(
         (
             row.labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import groupby
 
 from g2d.benchmark.compare.rendering.sheet import PAPER, Entry, Strip, lay_out
@@ -14,16 +15,21 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
-    "²": r"\textsuperscript{2}",
-    "±": r"$\pm$",
-    "α": r"$\alpha$",
-    "β": r"$\beta$",
-    "τ": r"$\tau$",
-    "κ": r"$\kappa$",
-    "×": r"$\times$",
-    "†": r"$\dagger$",
-    "→": r"$\to$",
+    # After the end of a row, or an item, these two would be read as its options.
+    "[": "{[}",
+    "*": "{*}",
+    "–": "--",
+    "…": r"\ldots{}",
+    **{
+        sign: f"${word}$"
+        for sign, word in {
+            **{"±": r"\pm", "×": r"\times", "†": r"\dagger", "→": r"\to", "−": "-"},
+            **{"≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≈": r"\approx", "∞": r"\infty"},
+            **{"·": r"\cdot", "η": r"\eta", "λ": r"\lambda", "Λ": r"\Lambda", "ο": "o"},
+        }.items()
+    },
 }
+_CAPITALS = ["Gamma", "Delta", "Theta", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
 
 
 def latex(table: Table) -> str:
@@ -73,8 +79,24 @@ def escaped(text: str) -> str:
     Example:
         >>> print(escaped("G²D_50% & α"))
         G\textsuperscript{2}D\_50\% \& $\alpha$
+        >>> print(escaped("[γ ≤ Ω³]"))
+        {[}$\gamma$ $\leq$ $\Omega$\textsuperscript{3}]
     """
-    return "".join(_SPECIAL.get(sign, sign) for sign in text)
+    return "".join(_SPECIAL.get(sign) or _named(sign) for sign in text)
+
+
+def _named(sign: str) -> str:
+    """Greek letters and raised digits by what they are called, all else as it is."""
+    kind, _, point = unicodedata.decomposition(sign).partition(" ")
+    if kind == "<super>":
+        return rf"\textsuperscript{{{chr(int(point, 16))}}}"
+    name = unicodedata.name(sign, "")
+    for start, known in (("GREEK SMALL LETTER ", None), ("GREEK CAPITAL LETTER ", _CAPITALS)):
+        word = name.removeprefix(start).lower()
+        word = word.capitalize() if known else word
+        if name.startswith(start) and word.isalpha() and (known is None or word in known):
+            return rf"$\{word}$"
+    return sign
 
 
 def label(name: str) -> str:

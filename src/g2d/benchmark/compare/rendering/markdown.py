@@ -74,7 +74,7 @@ def _tests(table: Table) -> str:
     head = ["column", "row", "against", "difference", "95 %", "over", "test", "n", "p", "Holm"]
     rows = [
         [
-            *(test.column, _escaped(named(test.row)), _escaped(named(test.reference))),
+            *(_escaped(test.column), _escaped(named(test.row)), _escaped(named(test.reference))),
             *(difference(test, columns[test.column]), span(test, columns[test.column])),
             *(test.over, test.test, str(test.n)),
             *(probability(p).removeprefix("= ") for p in (test.p, test.adjusted)),

@@ -74,7 +74,7 @@ def lay_out(table: Table) -> Sheet:
     notes = _Footnotes()
     strips = []
     for place, column in enumerate(table.columns):
-        best = {b.row: "*" if b.beyond_chance else "~" for b in table.best[place]}
+        best = {row: "*" if b.beyond_chance else "~" for b in table.best[place] for row in b.rows}
         numbers = [row.numbers[place] for row in table.rows]
         entries = tuple(
             _entry(number, column, best.get(row, ""), notes) for row, number in enumerate(numbers)
