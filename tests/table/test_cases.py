@@ -10,6 +10,7 @@ import pandas
 import pytest
 import soundfile
 import torch
+from g2d.table.answers_file import write_predictions
 from PIL import Image
 from scipy.special import softmax
 
@@ -23,7 +24,6 @@ from g2d.recipes.plain_yaml import read_yaml
 from g2d.recipes.recipe import recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
-from g2d.table.answers_file import write_predictions
 from g2d.table.columns.asked import Asked
 from g2d.table.columns.schema import infer
 from g2d.table.dataset import TableData
