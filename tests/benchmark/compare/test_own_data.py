@@ -11,9 +11,12 @@ import pytest
 from benchmark.compare.small import run_grid
 from g2d.benchmark.compare.jobs import attempt, plan_jobs
 from g2d.benchmark.compare.reading import grid_from
+from g2d.benchmark.compare.record import record_of
+from g2d.benchmark.compare.tables import read_table
 from g2d.errors import UserError
 from g2d.runs.run import Run
 
+THREE = ["joint", "ogm", "mmpareto"]
 METHODS = {"joint": {"method": "joint"}, "UMT": {"method": "umt"}}
 
 
@@ -87,3 +90,35 @@ def test_a_finished_run_of_a_table_that_was_edited_since_is_refused(tmp_path):
     assert not plan_jobs([*cells, *masked], out)
     (tmp_path / "animals.csv").unlink()  # nothing can be said of it, and what was measured stays
     assert not plan_jobs([*cells, *masked], out)
+
+
+def test_a_table_shows_and_ranks_by_the_metric_that_selects(tmp_path):
+    """Of a task that macro F1 selects, the accuracy alone was shown, and not called so."""
+    write_animals(tmp_path / "animals.csv")
+    table_grid(tmp_path, "auto")
+    tasks = {
+        "f1": {"data.task": {"name": "classification", "selects": "macro_f1"}},
+        "number": {"data.task": "regression", "data.target": "age"},
+    }
+    tasks["number"]["data.modalities"] = {"habits": {"kind": "tabular", "columns": ["place"]}}
+    tasks["number"]["data.modalities"]["body"] = {"kind": "tabular", "columns": ["weight"]}
+    recipe = {"recipe": str(tmp_path / "animals.yaml")}
+    grid = grid_from(
+        {
+            "axes": {
+                "dataset": {name: {**recipe, **own} for name, own in tasks.items()},
+                "method": THREE,
+            },
+            "seeds": [0],
+        },
+        "mine",
+    )
+    run_grid(grid, tmp_path / "runs")
+    table = read_table(record_of(grid, grid.cells(), "g2d compare"), tmp_path / "runs")
+    labels = [column.label for column in table.columns]
+    assert labels[:2] == ["f1, fused, macro F1", "f1, fused, accuracy"]
+    run = Run(tmp_path / "runs" / table.rows[0].numbers[0].runs[0])
+    assert table.rows[0].numbers[0].mean == pytest.approx(
+        100 * run.metrics["macro_f1"]["fused"], abs=1e-3
+    )
+    assert table.ranking.datasets == ("f1, fused, macro F1", "number, fused, RMSE")

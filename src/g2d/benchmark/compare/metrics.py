@@ -35,17 +35,23 @@ class Metric:
         Example:
             >>> METRICS["accuracy"].text(70.26), METRICS["rmse"].text(1234.56)
             ('70.3', '1.23e+03')
+            >>> METRICS["rmse"].text(19), METRICS["rmse"].text(100)
+            ('19.0', '100')
             >>> METRICS["accuracy"].text(81.35), METRICS["accuracy"].text(81.35000000000001)
             ('81.3', '81.3')
         """
         value = round(value, 9)
-        return f"{value:.{-self.digits}g}" if self.digits < 0 else f"{value:.{self.digits}f}"
+        if self.digits < 0:
+            return f"{value:#.{-self.digits}g}".rstrip(".")
+        return f"{value:.{self.digits}f}"
 
 
 METRICS = {
     metric.name: metric
     for metric in (
         Metric("accuracy", "accuracy", True, 100.0, "%", 1, (0.0, 100.0)),
+        Metric("uar", "balanced accuracy", True, 100.0, "%", 1, (0.0, 100.0)),
+        Metric("macro_f1", "macro F1", True, 100.0, "%", 1, (0.0, 100.0)),
         Metric("mape", "MAPE", False, 100.0, "%", 2),
         Metric("r2", "R²", True, bounds=(-math.inf, 1.0)),
         Metric("rmse", "RMSE", False, digits=-3),
@@ -54,20 +60,26 @@ METRICS = {
 }
 
 
-def shown_metrics(measured: Mapping[str, object]) -> tuple[Metric, ...]:
+def shown_metrics(measured: Mapping[str, object], selects: str = "") -> tuple[Metric, ...]:
     """Which metrics a table shows of a run: the accuracy, or those of regression.
 
-    Of classes in order, which are measured by both, how far off the predictions are comes first.
+    Where another metric of classes chose the epoch, it comes first: how far off the predictions
+    are, of classes in order; balanced accuracy; macro F1.
 
     Args:
         measured: By name.
+        selects: The metric that chose the epoch.
 
     Example:
-        >>> [metric.name for metric in shown_metrics({"accuracy": 0, "uar": 0, "mae": 0})]
+        >>> [metric.name for metric in shown_metrics({"accuracy": 0, "uar": 0, "mae": 0}, "mae")]
         ['mae', 'accuracy']
+        >>> [metric.name for metric in shown_metrics({"accuracy": 0, "uar": 0}, "uar")]
+        ['uar', 'accuracy']
     """
-    if "accuracy" in measured and "mae" in measured:
-        return METRICS["mae"], METRICS["accuracy"]
-    if "accuracy" in measured or not measured:
+    if "accuracy" in measured:
+        first = "mae" if "mae" in measured else selects
+        apart = first in measured and first in METRICS and first != "accuracy"
+        return (*([METRICS[first]] if apart else []), METRICS["accuracy"])
+    if not measured:
         return (METRICS["accuracy"],)
     return tuple(metric for name, metric in METRICS.items() if name in measured)

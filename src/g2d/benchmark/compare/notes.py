@@ -11,6 +11,7 @@ from g2d.benchmark.compare.protocols import usual
 from g2d.benchmark.compare.record import GridRecord
 from g2d.benchmark.compare.table import Table
 from g2d.runs.run import Run
+from g2d.tasks import MultiLabel
 
 
 def notes_of(table: Table, record: GridRecord, runs: Mapping[str, Run]) -> Table:
@@ -42,6 +43,8 @@ def _measured(record: GridRecord, runs: Mapping[str, Run]) -> list[str]:
                 f"{dataset}: protocol {protocol}, {size} test samples, data {data[:8]}; "
                 f"{done} runs finished."
             )
+            if isinstance(own[0].task, MultiLabel):
+                found.append(f"{dataset}: accuracy is the share of all labels that are right.")
     return found
 
 

@@ -42,7 +42,9 @@ def read_table(record: GridRecord, out: Path) -> Table:
     ranked: list[Places] = []
     for dataset in record.axes[DATASET]:
         here = [runs[c.run] for row in rows for c in cells.get((dataset, row), ()) if c.run in runs]
-        metrics = shown_metrics(here[0].metrics if here else {})
+        selects = here[0].metric if here else ""
+        metrics = shown_metrics(here[0].metrics if here else {}, selects)
+        main = next((m for m in metrics if m.name == selects), metrics[0])
         reads = _reads(here, record.show)
         for read, metric in product(reads, metrics):
             column = _column(dataset, read, metric, len(metrics) > 1)
@@ -61,7 +63,7 @@ def read_table(record: GridRecord, out: Path) -> Table:
             best.append(best_rows(compared))
             if read == FUSED:
                 tests += paired_tests(compared)
-                ranked += [compared] if metric == metrics[0] else []
+                ranked += [compared] if metric == main else []
     table = Table(
         name=record.name,
         title=record.title,

@@ -16,7 +16,7 @@ def called(metric: str) -> str:
 
     Example:
         >>> called("r2"), called("macro_f1")
-        ('R²', 'macro_f1')
+        ('R²', 'macro F1')
     """
     return METRICS[metric].label if metric in METRICS else metric
 

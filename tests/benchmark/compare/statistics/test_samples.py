@@ -80,3 +80,29 @@ def test_the_parts_are_those_of_the_metric_whatever_selects(selects, metric):
     if metric in measured:
         found = samples_of(said(logits, target), task, "fused", metric)
         assert found(np.ones((1, 40)))[0] == pytest.approx(measured[metric])
+
+
+@pytest.mark.parametrize("metric", ["uar", "macro_f1"])
+def test_the_metric_that_selects_has_parts_of_the_samples_that_are_there(metric):
+    rng = np.random.default_rng(7)
+    logits, target = rng.normal(size=(60, 3)).astype(np.float32), rng.integers(0, 3, 60)
+    here = rng.random(60) < 0.7
+    logits[~here] = np.nan
+    given = said(logits, target, **{"present/fused": here})
+    found = samples_of(given, Classification(3, selects=metric), "fused", metric)
+    answers = logits[here].argmax(1)
+    expected = {
+        "uar": metrics.balanced_accuracy_score(target[here], answers),
+        "macro_f1": metrics.f1_score(target[here], answers, average="macro"),
+    }[metric]
+    assert found(np.ones((1, 60)))[0] == pytest.approx(expected, abs=1e-6)
+    # Around it resamples are spread as those of the metric itself are.
+    weights = rng.multinomial(60, np.full(60, 1 / 60), size=400).astype(float)
+    score = {
+        "uar": metrics.balanced_accuracy_score,
+        "macro_f1": lambda t, a, sample_weight: metrics.f1_score(
+            t, a, average="macro", sample_weight=sample_weight
+        ),
+    }[metric]
+    itself = [score(target[here], answers, sample_weight=w[here]) for w in weights]
+    assert np.std(found(weights)) == pytest.approx(np.std(itself), rel=0.25)

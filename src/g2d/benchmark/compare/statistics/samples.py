@@ -25,7 +25,8 @@ class Samples:
         index: Which samples, `(N,)`.
         target: Of these, `(N, ...)`.
         present: Which of them count, `(N,)`.
-        parts: What each adds, `(N,)`: right or not, or the error that the metric is a mean of.
+        parts: What each adds, `(N,)`: right or not, or the error that the metric is a mean of; of
+            balanced accuracy and macro F1 `Classification.terms`, whose mean they are.
     """
 
     metric: str
@@ -88,6 +89,11 @@ def samples_of(
     if isinstance(task, Regression):
         parts, defined = _errors(task, logits, target, metric)
         here = here & defined
+    elif isinstance(task, Classification) and metric in {"uar", "macro_f1"}:
+        if task.metric != metric:
+            return None
+        parts = np.zeros(len(target))
+        parts[here] = task.terms(logits[here], target[here]).double().numpy()
     elif isinstance(task, Classification):
         off = (task.predict(logits) - target).abs().double().numpy()
         parts = off if metric == "mae" else (off == 0).astype(np.float64)
