@@ -39,6 +39,7 @@ from g2d.errors import UserError
 EPOCHS = 6
 # Of the processor, for a command; some of these train, and on a busy machine that is no hang.
 SECONDS = 200
+EXPERT = ("--experts.tabular", "boosting")
 WORDS = [
     "the",
     "a",
@@ -85,10 +86,18 @@ def run(*words: object) -> str:
     return said.out
 
 
-def predict(out: Path) -> str:
-    """The predictions of the finished run."""
+def predict(out: Path, name: str = "done") -> str:
+    """The predictions of a finished run."""
+    file = out / f"{name}.csv"
+    run("predict", out / name, "--data", out / "table.csv", "--out", file)
+    return file.read_text()
+
+
+def fuse(out: Path) -> str:
+    """The predictions of the fitted ensemble of two runs."""
+    models = [f"{name}={out / name}.csv" for name in ("done", "blended")]
     file = out / "said.csv"
-    run("predict", out / "done", "--data", out / "table.csv", "--out", file)
+    run("ensemble", *models, "--weights", out / "fused" / "ensemble.json", "--out", file)
     return file.read_text()
 
 
@@ -99,11 +108,18 @@ def resume(out: Path) -> list[Any]:
     return [result["val"], result["test"], result["teachers"]["speed"], result["best_epoch"]]
 
 
-def go_on(out: Path) -> list[Any]:
-    """What becomes of another run with the same teachers and cache."""
-    run("train", out / "recipe.yaml", "--out", out, "--name", "next", "--method.alpha", "0.5")
+def go_on(out: Path, *options: str) -> list[Any]:
+    """What becomes of another run with the same teachers, experts, floors and cache."""
+    words = ["--name", "next", "--method.alpha", "0.5", *options]
+    run(
+        "train",
+        out.parent / "recipe.yaml" if options else out / "recipe.yaml",
+        "--out",
+        out,
+        *words,
+    )
     result = json.loads((out / "next" / "result.json").read_text())
-    return [result["val"], result["test"], result["teachers"]["confidence"]]
+    return [result["val"], result["test"], result["teachers"]["confidence"], result["floors"]]
 
 
 def analyse(out: Path) -> str:
@@ -126,6 +142,10 @@ DOORS = {
     "train --resume": Door("killed", resume),
     "train (teachers)": Door("teachers", go_on),
     "train (cache)": Door("cache", go_on),
+    "train (floors)": Door("floors", go_on),
+    "train (experts)": Door("taught/teachers", lambda out: go_on(out / "taught", *EXPERT)),
+    "predict (blend)": Door("blended", lambda out: predict(out, "blended")),
+    "ensemble": Door("fused", fuse),
     "store": Door("store", read_store),
 }
 
@@ -146,6 +166,13 @@ def make(folder: Path) -> None:
     recipe["method"], recipe["training"]["epochs"] = "g2d", EPOCHS
     (folder / "recipe.yaml").write_text(json.dumps(recipe))
     run("train", folder / "recipe.yaml", "--out", folder, "--name", "done")
+    run("train", folder / "recipe.yaml", *EXPERT, "--out", folder / "taught", "--name", "first")
+    run("train", folder / "recipe.yaml", "--method", "blend", "--out", folder, "--name", "blended")
+    labels = ["--labels", folder / "table.csv", "--target", "kind"]
+    for name in ("done", "blended"):
+        predict(folder, name)
+    models = [f"{name}={folder / name}.csv" for name in ("done", "blended")]
+    run("ensemble", *models, *labels, "--out", folder / "fused" / "ensemble.json")
     kill_one(folder)
     with new_folder(folder / "store") as store:
         np.save(store / "train-a.npy", rng.normal(size=(20, 5)).astype(np.float32))
@@ -236,7 +263,9 @@ class Damage:
             self.last = "refused"
             if "\n" in str(error):
                 return "several lines"
-            return "" if damaged.file.name in str(error) else f"the file is not named: {error}"
+            if damaged.file.name not in str(error):
+                return f"the file is not named: {error}"
+            return "" if "; " in str(error) else f"no way out is named: {error}"
         except Exception:
             return traceback.format_exc().splitlines()[-1][:300]
         self.last = "the same"

@@ -19,14 +19,15 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns import damaged_files, inputs
+from campaigns import damaged_files, inputs, models
 from campaigns.server import served
 from campaigns.world import World, judges
 
 Judge = Callable[[Any], str]
 
 
-KINDS = ("command lines", "recipes", "tables", "media", "requests", "damaged files")
+MODELS = ("ensembles", "new rows", "estimators")
+KINDS = ("command lines", "recipes", "tables", "media", *MODELS, "requests", "damaged files")
 
 
 @contextmanager
@@ -38,6 +39,8 @@ def targets(names: Sequence[str]) -> Iterator[dict[str, tuple[Any, Judge]]]:
             (folder / place).mkdir()
         world = World(folder / "world")
         kinds: dict[str, tuple[Any, Judge]] = dict(judges(world))
+        if set(MODELS) & set(names):
+            kinds |= models.judges(world)
         if "requests" in names:
             kinds["requests"] = (inputs.requests(), stack.enter_context(served(world.done)))
         if "damaged files" in names:

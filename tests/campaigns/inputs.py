@@ -53,7 +53,7 @@ VALUES = st.recursive(
 
 COMMANDS = (
     *("train", "teach", "evaluate", "predict", "export", "diagnose", "compare", "tune", "report"),
-    *("analyse", "serve", "methods", "recipes", "grids", "data", "demo"),
+    *("analyse", "serve", "methods", "recipes", "grids", "data", "demo", "ensemble"),
 )
 OPTIONS = st.sampled_from(
     [
@@ -65,6 +65,8 @@ OPTIONS = st.sampled_from(
         *("--data.modalities.tabular.columns", "--data.split.val", "--encoders.tabular.width"),
         *("--fusion.width", "--method.alpha", "--method.schedule", "--teachers.tabular", "--a.b"),
         *("--trials", "--time-limit", "--methods", "--verbose", "--help", "--version", "--root"),
+        *("--method.gamma", "--method.members", "--labels", "--id", "--of", "--positive"),
+        *("--order", "--task", "--weights", "--resume", "--budget-minutes", "--trust", "--split"),
     ]
 )
 # What stands in place of a folder or file that is there.

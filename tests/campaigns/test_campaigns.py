@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from campaigns import models
 from campaigns.counting import RESULTS, Clock, examples
 from campaigns.damaged_files import DOORS
 from campaigns.kills import COMMANDS
@@ -45,15 +46,23 @@ def world(tmp_path_factory):
     return World(tmp_path_factory.mktemp("world"))
 
 
-@pytest.mark.parametrize("kind", ["command lines", "recipes", "tables", "media"])
-def test_a_few_wrong_inputs_end_as_they_should(world, kind):
+KINDS = ("command lines", "recipes", "tables", "media", "ensembles", "new rows", "estimators")
+
+
+@pytest.fixture(scope="module")
+def judged(world):
+    return {**judges(world), **models.judges(world)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_few_wrong_inputs_end_as_they_should(world, judged, kind):
     ended = []
 
     def see(value, fault):
         ended.append(world.last)
         assert not fault, value
 
-    examples(*judges(world)[kind], 5, 0, see, Clock())
+    examples(*judged[kind], 5, 0, see, Clock())
     assert len(ended) == 5
     assert set(ended) <= {"refused", "done"}
 

@@ -39,6 +39,9 @@ RECIPE = {
     "seed": 0,
 }
 
+# Of a blend: the ensemble of the teachers, and a model that is trained already.
+MEMBERS = [{"method": "joint"}, {"method": {"name": "ume", "weights": "fitted"}}]
+
 
 class World:
     """A folder to give commands in.
@@ -145,11 +148,13 @@ class World:
 
 def judges(world: World) -> dict[str, tuple[Any, Callable[[Any], str]]]:
     """By kind: the inputs, and what says what is wrong with what comes of one."""
+    blends = {**RECIPE, "method": {"name": "blend", "members": MEMBERS}}
+    weighed = {**RECIPE, "method": {"name": "joint", "gamma": 1.0}}
     bad_yaml = st.sampled_from([inputs.BOMB, inputs.DEEP, "a: &a [*a]", "seed: !!bool maybe"])
     return {
         "command lines": (inputs.command_lines(), world.command),
         "recipes": (
-            st.one_of(inputs.recipes(RECIPE), inputs.recipes(RECIPE), bad_yaml),
+            st.one_of(*map(inputs.recipes, (RECIPE, RECIPE, weighed, blends)), bad_yaml),
             world.train,
         ),
         "tables": (inputs.tables(), world.inspect),

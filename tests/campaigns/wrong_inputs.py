@@ -1,4 +1,4 @@
-"""Wrong command lines, recipes, tables and media, and what becomes of them.
+"""Wrong command lines, recipes, tables, media, predictions and arrays, and what becomes of them.
 
     PYTHONPATH=tests python -m campaigns.wrong_inputs --trials 2000
 
@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from campaigns import models
 from campaigns.counting import Clock, examples, record_of, tally
 from campaigns.world import World, judges
 
@@ -27,7 +28,7 @@ def campaign(trials: int, number: int, clock: Clock) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder))
-        kinds = judges(world)
+        kinds = {**judges(world), **models.judges(world)}
         for place, (name, (inputs, judge)) in enumerate(kinds.items()):
             counted = counts[name] = Counter()
             begun = time.monotonic()
