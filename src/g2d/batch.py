@@ -1,4 +1,4 @@
-"""What flows through everything: a `Batch` in, `Outputs` out."""
+"""The data of a training step: a `Batch` goes into a model, `Outputs` come out."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Call:
         return function(*first, *self.args, **self.kwargs)
 
     def tensors(self) -> Iterator[Tensor]:
-        """Those among the arguments."""
+        """The tensors among the arguments."""
         for value in (*self.args, *self.kwargs.values()):
             if isinstance(value, Tensor):
                 yield value
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Call:
-        """The same call with other tensors."""
+        """This call with other tensors."""
         args = tuple(change(v) if isinstance(v, Tensor) else v for v in self.args)
         kwargs = {k: change(v) if isinstance(v, Tensor) else v for k, v in self.kwargs.items()}
         return Call(args, kwargs)
@@ -112,11 +112,11 @@ class Batch:
         return torch.where(mask.view(-1, *[1] * (inputs.ndim - 1)), inputs, 0)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The same batch on another device (`index` stays on the CPU)."""
+        """This batch on another device (`index` stays on the CPU)."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
-        """The same batch in page-locked memory, from which a GPU copies without waiting."""
+        """This batch in page-locked memory, from which a GPU copies without waiting."""
         return replace(self._map(Tensor.pin_memory), index=self.index.pin_memory())
 
     def rows(self, at: Tensor) -> Batch:

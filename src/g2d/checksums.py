@@ -1,7 +1,7 @@
-"""Checksums: what is read is what was written, or the file is named.
+"""Checksums, by which damaged files are found when they are read.
 
 CRC-32, as in zip files. It finds damage by accident (a flipped bit, a file cut short) at the price
-of reading the file once; it is no signature, and keeps nobody from changing a file on purpose.
+of reading the file once; it is no signature, and does not protect against deliberate changes.
 Files that hold no checksum, such as those of older versions, are read as they are.
 """
 
@@ -44,7 +44,7 @@ def crc32(parts: Iterable[Any], before: str = "00000000") -> str:
 
 
 def of_file(path: Path) -> str:
-    """Checksum of a file's bytes."""
+    """The checksum of a file's bytes."""
     return crc32(_blocks(path))
 
 
@@ -60,7 +60,7 @@ def of_tensors(state: Mapping[str, Tensor]) -> str:
 
 
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What is to be written as JSON, with its checksum under the last key.
+    """A dictionary to be written as JSON, with its checksum under the last key.
 
     Example:
         >>> sealed({"epochs": 3})
@@ -71,7 +71,7 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unsealed(content: dict[str, Any], where: object) -> dict[str, Any]:
-    """What `sealed` was given, from what was read.
+    """The dictionary that `sealed` was given, from what was read.
 
     Args:
         content: As it was read; without a checksum it is returned as it is.

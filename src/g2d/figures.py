@@ -49,7 +49,7 @@ def without_box(axis: Axes) -> None:
 
 
 def labelled(axes: Iterable[Axes]) -> dict[str, Artist]:
-    """What is drawn in some panels, by its label."""
+    """The artists of some panels, by label."""
     found: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -58,7 +58,7 @@ def labelled(axes: Iterable[Axes]) -> dict[str, Artist]:
 
 
 def legend_below(figure: Figure, handles: Mapping[str, Artist], most: int = 4) -> None:
-    """One legend for all panels, below them, with so many entries in a row at most."""
+    """Draws one legend for all panels, below them, with a limit of entries in a row."""
     words, columns = (list(handles.values()), list(handles)), min(len(handles), most)
     figure.legend(*words, loc="outside lower center", ncols=columns, frameon=False)
 

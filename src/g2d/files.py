@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and read with their damage named."""
+"""Writes files atomically, and names damaged files when they are read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _HELD = ".held"
 
 @contextmanager
 def atomic(path: Path, size: int = 0) -> Iterator[Path]:
-    """A name for nobody else to write to, which takes the place of the file when all is there.
+    """Gives a temporary file, which replaces the file when it is complete.
 
     What is written is on the disk before it takes the file's place, so that neither a killed
     process nor a power cut leaves half of it. Of several writers the last one wins. What killed
@@ -197,19 +197,19 @@ def same_file(one: str | Path, other: str | Path) -> bool:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a text file so that nobody ever sees half of it."""
+    """Writes a text file atomically."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 class _LackingKeyError(UserError, KeyError):
-    """For whoever asks a mapping for a key that need not be there, templates among them."""
+    """A key that the file lacks; a `KeyError` too, for callers that expect one, as templates."""
 
     __str__ = UserError.__str__  # that of KeyError is the key in quotation marks
 
 
 class Record(dict[str, Any]):
-    """What a JSON file holds; asked for what it lacks, it names the file.
+    """The content of a JSON file; an error for a lacking key names the file.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""Other libraries at work, without what they say of it."""
+"""Silences the output of other libraries."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from g2d.table.columns.schema import infer
 from g2d.table.dataset import TableData
 from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
+from g2d.table.predictions_file import write_predictions
 from g2d.table.reading.labels import separator_of
 from g2d.table.reading.source import Table, read_table
 from g2d.table.rows.selecting import choose_on_train

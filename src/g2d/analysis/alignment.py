@@ -31,7 +31,7 @@ from g2d.teachers.cache import cache_key
 
 @dataclass(frozen=True)
 class Aligned:
-    """One modality of one run, beside its teacher.
+    """The alignment of one modality of one run with its teacher.
 
     Attributes:
         label: The run; for the baseline whose teachers are set beside these.
@@ -76,7 +76,7 @@ class Alignment:
         return self.rows[0].label
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """One row a run and modality."""
+        """A table with a row for each run and modality."""
         head = ["run", "modality", "cosine", "std", f"above {self._first}", "CKA", "samples"]
         return head, [
             [

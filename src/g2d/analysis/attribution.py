@@ -29,7 +29,7 @@ Scores = Mapping[frozenset[str], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Attribution:
-    """What every modality adds to the score of the fused prediction.
+    """The contribution of every modality to the score of the fused prediction.
 
     Attributes:
         by_sample: Shapley value of every sample's score, `(N,)` a modality.

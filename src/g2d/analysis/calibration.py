@@ -1,4 +1,4 @@
-"""Whether predictions are as often right as they are sure, fused and for every modality.
+"""Calibration: whether confidence matches accuracy, for the fused prediction and each modality.
 
 The expected calibration error (Naeini et al., 2015; Guo et al., 2017): samples are put into bins by
 their confidence, here the probability of the prediction, and ECE = Σ_b n_b / N |accuracy_b -
@@ -56,7 +56,7 @@ class Bins:
 
 
 def equal_width(confidence: Floats, right: Floats, bins: int = BINS) -> Bins:
-    """Bins (b/B, (b+1)/B].
+    """Bins of equal width, (b/B, (b+1)/B].
 
     Args:
         confidence: `(N,)`, in [0, 1].
@@ -92,7 +92,7 @@ def _binned(confidence: Floats, right: Floats, edges: Floats) -> Bins:
 
 @dataclass(frozen=True)
 class Reliability:
-    """One prediction of one run.
+    """The calibration of one prediction of one run.
 
     Attributes:
         label: The run.
@@ -150,7 +150,7 @@ class Calibration:
         return ["run", "of", "accuracy, %", "confidence, %", "ECE, %", "ECE equal mass, %"], rows
 
     def sentence(self) -> str:
-        """Who is too sure and who not sure enough, where that is more than chance."""
+        """Which predictions are too confident or not confident enough, beyond chance."""
         parts = []
         for row in self.rows:
             side = f": {row.verdict}" if row.verdict else ""
@@ -161,7 +161,7 @@ class Calibration:
         return f"On {self.split}, on average: {'; '.join(parts)}."
 
     def as_dict(self) -> dict[str, Any]:
-        """Both errors and all bins."""
+        """Both errors and all bins, as plain values."""
         return {
             "split": self.split,
             "bins": BINS,

@@ -1,4 +1,4 @@
-"""Did it help? Students beside their teachers, modality by modality."""
+"""Compares students with their teachers, modality by modality."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Comparison:
     right: dict[str, NDArray[np.bool_]]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Columns and rows, in percent."""
+        """The table: head and rows, in percent."""
         columns = ["", *self.modalities, FUSED, f"confidence ratio ({self.weak})"]
         rows = [
             ["teachers", *(_percent(self.teachers[name]) for name in self.modalities), "-", "1.00"]
@@ -50,7 +50,7 @@ class Comparison:
         return columns, rows
 
     def sentence(self, before: str, after: str) -> str:
-        """What changed from one method to another, whichever way it went.
+        """What changed from one method to another, for better or worse.
 
         Args:
             before: The method compared with.

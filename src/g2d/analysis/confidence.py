@@ -1,4 +1,4 @@
-"""How sure the teachers are, on which samples, and who is weak by that (Figure 3).
+"""The teachers' confidence on several views of the data, and which is weak by it (Figure 3).
 
 The paper ranks modalities by the teachers' confidence on training batches as the student sees them
 (Eq. 5). A teacher that has memorised its training data is sure there, and one whose inputs are

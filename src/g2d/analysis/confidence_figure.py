@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw(cases: Sequence[Teachers], path: Path) -> Path:
-    """One row for each set of teachers: left the views, right the epochs of their own training.
+    """Draws a row for each set of teachers: left the views, right the epochs of their training.
 
     Args:
         cases: The rows.

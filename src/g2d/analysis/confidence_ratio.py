@@ -34,7 +34,7 @@ BY_CONFIDENCE = "teachers' confidence"
 
 @dataclass(frozen=True)
 class Ratio:
-    """One bar.
+    """A bar of Figure 6: the confidence of student and teacher.
 
     Attributes:
         label: Whose student.
@@ -61,7 +61,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class ConfidenceRatio:
-    """Figure 6 of the paper.
+    """The confidence ratios of several runs: Figure 6 of the paper.
 
     Attributes:
         bars: By split, then by subject.
@@ -72,7 +72,7 @@ class ConfidenceRatio:
     modalities: Mapping[str, int]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """One row a bar."""
+        """A table with a row for each bar."""
         rows = []
         for bar in self.bars:
             ratios = [ratio.say(2) for ratio in (bar.ratio, bar.ratio_divided)]
@@ -93,7 +93,7 @@ class ConfidenceRatio:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Every number of the bars."""
+        """Every number of the bars, as plain values."""
         return {
             "bars": [
                 {

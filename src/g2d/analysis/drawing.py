@@ -10,7 +10,7 @@ from pathlib import Path
 from g2d.errors import require
 
 # What is black or grey on paper follows the page: matplotlib knows no such colour, so a colour
-# that nobody else uses stands for it.
+# that nothing else uses stands for it.
 _INK = "#123457"
 _SETTINGS = {
     "svg.fonttype": "none",

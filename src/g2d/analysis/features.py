@@ -46,7 +46,7 @@ class Features:
 
 
 def student_features(model: nn.Module, batches: Iterable[Batch]) -> Features:
-    """What every encoder of a model gives, in eval mode; of token sequences what they pool to.
+    """The features of every encoder of a model, in eval mode; token sequences are pooled.
 
     Raises:
         UserError: An encoder gives something else than one vector a sample.
@@ -56,7 +56,7 @@ def student_features(model: nn.Module, batches: Iterable[Batch]) -> Features:
 
 
 def teacher_features(teachers: Mapping[str, UnimodalModel], batches: Iterable[Batch]) -> Features:
-    """The same of unimodal teachers.
+    """The features of unimodal teachers, likewise.
 
     Raises:
         UserError: An encoder gives something else than one vector a sample.

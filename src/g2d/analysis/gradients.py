@@ -1,4 +1,4 @@
-"""Who pulls how hard and whither: gradients of the modalities over training."""
+"""Norms and conflicts of the modalities' gradients over training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGAINST = -0.1
 
 @dataclass(frozen=True)
 class GradientTrace:
-    """What a `GradientProbe` saw of one run; every series has one value an epoch.
+    """The measurements of a `GradientProbe` in one run; every series has one value an epoch.
 
     Attributes:
         label: Whose it is.
@@ -49,7 +49,7 @@ class GradientTrace:
 
     @property
     def share(self) -> dict[str, float | None]:
-        """Of the sum of all encoders' mean gradient norms."""
+        """Each encoder's share of the sum of all mean gradient norms."""
         means = {name: _mean(values) for name, values in self.norm.items()}
         total = sum(value or 0.0 for value in means.values())
         return {
@@ -71,7 +71,7 @@ class Gradients:
     split: str = "train"
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """One row a run and modality, and one a run and pair; means over the epochs."""
+        """A table with a row for each run and modality, or pair of them; means over epochs."""
         head = ["run", "modality", "looks", "‖∂L/∂θ‖", "share", "‖∂L_m/∂θ‖", "cosine", "shared"]
         rows = []
         for trace in self.traces:
@@ -91,7 +91,7 @@ class Gradients:
         return head, rows
 
     def sentence(self) -> str:
-        """Who has most of the gradient, and where losses disagree."""
+        """Which modality has most of the gradient, and where losses disagree."""
         parts = []
         for trace in self.traces:
             known = {name: share for name, share in trace.share.items() if share is not None}
@@ -122,7 +122,7 @@ class Gradients:
         return " ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Every series."""
+        """Every series, as plain values."""
         return {
             "split": self.split,
             "traces": [{**vars(trace), "share": trace.share} for trace in self.traces],

@@ -1,4 +1,4 @@
-"""How sure a number is: over the samples it was measured on, and over the seeds of training."""
+"""Confidence intervals over the samples of a measurement and over the seeds of training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Interval:
 
     @property
     def half(self) -> float:
-        """Half the width."""
+        """Half the width of the interval."""
         return math.hypot(self.rows, self.seeds)
 
     @property
@@ -46,12 +46,12 @@ class Interval:
 
     @property
     def low(self) -> float:
-        """The lower end."""
+        """The lower end of the interval."""
         return max(self.bounds[0], self.mean - self.half) if self.known else -math.inf
 
     @property
     def high(self) -> float:
-        """The upper end."""
+        """The upper end of the interval."""
         return min(self.bounds[1], self.mean + self.half) if self.known else math.inf
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who learns when: validation accuracy of every modality over the epochs (Figure 1).
+"""Learning curves: validation accuracy of every modality over the epochs (Figure 1).
 
 The paper draws the test split. It is read once here, after training, so the records have curves of
 validation only.
@@ -72,7 +72,7 @@ class LearningCurves:
 
     @property
     def label(self) -> str:
-        """What stands beside the vertical axis.
+        """The label of the vertical axis.
 
         Example:
             >>> LearningCurves("rmse", ("fused",), (), higher_is_better=False).label
@@ -141,7 +141,7 @@ class LearningCurves:
         return ["run", "of", f"best {what}", "in epoch", "last"], rows
 
     def sentence(self) -> str:
-        """What every run reached, and on which split."""
+        """The best score of every run, and on which split."""
         parts = []
         for label in dict.fromkeys(curve.label for curve in self.curves):
             reached = [
@@ -158,7 +158,7 @@ class LearningCurves:
         return f"{text} Test is read once, after training, so there is no curve of it."
 
     def as_dict(self) -> dict[str, Any]:
-        """Every value of every curve."""
+        """Every value of every curve, as plain values."""
         return {
             "split": "val",
             "metric": self.metric,
@@ -203,7 +203,7 @@ def learning_curves(folders: Sequence[Path], out: Path | None = None) -> Learnin
 
 
 def subjects_curves(subjects: Sequence[Subject]) -> LearningCurves:
-    """The same of opened runs, under their labels.
+    """The learning curves of opened runs, under their labels.
 
     Raises:
         UserError: A subject comes from no run folder, or none of them was trained.

@@ -66,7 +66,7 @@ class ModalityGap:
     split: str
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """One row a run and pair."""
+        """A table with a row for each run and pair."""
         head = ["run", "modalities", "gap", "gap / spread", "cosine of pairs", "at random"]
         rows = [
             [

@@ -20,7 +20,7 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted probe's outcome.
+    """The scores of a fitted probe.
 
     Attributes:
         by_sample: What every sample of the scored split adds to the score; `nan` where the modality

@@ -1,4 +1,4 @@
-"""High-dimensional points on a sheet of paper: PCA, or t-SNE."""
+"""Projections of high-dimensional points to two dimensions: PCA, or t-SNE."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _pca(points: Floats) -> Floats:
     centred = points - points.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     axes = np.pad(axes[:2], ((0, max(0, 2 - len(axes))), (0, 0)))
-    # the sign of an axis is nobody's choice: its largest part is made positive
+    # the sign of an axis is arbitrary: its largest part is made positive
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
     seen: Floats = centred @ (axes * np.where(largest < 0, -1.0, 1.0)).T
     return seen

@@ -1,4 +1,4 @@
-"""A few samples out of a stream of batches, each as likely as the other."""
+"""Draws a few samples from a stream of batches, each equally likely."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw(batches: Iterable[Batch], most: int, seed: int = 0) -> Batch:
     held than is kept.
 
     Args:
-        batches: One sweep over a split.
+        batches: One pass over a split.
         most: How many.
         seed: Of the draw; the same split gives the same samples.
 

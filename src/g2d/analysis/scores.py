@@ -1,4 +1,4 @@
-"""How good predictions are, sample by sample, and how far from guessing whatever their offset."""
+"""Scores of predictions, sample by sample, and their skill over guessing at any offset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def score_samples(task: Task, logits: Tensor, target: Tensor) -> Floats:
-    """What every sample adds to the score that people know, `(N,)`.
+    """Each sample's term of the usual score, `(N,)`.
 
     Their mean is the metric of classes, the share of right bits of labels, and R² of numbers. Of
     classes in order it is D²: by how much the predictions are less off than the median class, which
@@ -56,7 +56,7 @@ def predictions_of(task: Task | None, logits: NDArray[np.generic]) -> NDArray[An
 
 
 def score_name(task: Task) -> str:
-    """What the mean of `score_samples` is called."""
+    """The name of the mean of `score_samples`."""
     if isinstance(task, Classification):
         words = {"uar": "balanced accuracy", "macro_f1": "macro F1", "mae": "D²"}
         return words.get(task.metric, task.metric)
@@ -70,7 +70,7 @@ def _explained(errors: Floats, target: Tensor) -> Floats:
 
 
 def offset(task: Task, logits: Tensor, target: Tensor) -> Tensor:
-    """What a prediction adds to all samples alike, `(C,)`, read off the training split.
+    """The offset that a prediction adds to all samples, `(C,)`, read off the training split.
 
     In a fusion only the sum of the modalities has to be right: one may add to a class what another
     takes away. Of classes it is the mean of the class means, so that a frequent class does not

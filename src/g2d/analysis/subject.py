@@ -1,4 +1,4 @@
-"""What a question is put to: a trained model, its teachers and the data they know."""
+"""The subject of an analysis: a trained model, its teachers and its data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Subject:
         model: In eval mode.
         task: Gives scores and confidence.
         batches: All samples of a split, `"train"`, `"val"` or `"test"`, in order and as evaluation
-            sees them; a new sweep at every call.
+            sees them; a new pass at every call.
         teachers: The unimodal teacher of every modality in eval mode; empty where there are none.
         seen: The training split as the student saw it, augmented where it was; the same as
             `batches("train")` where nothing was augmented.
@@ -75,26 +75,26 @@ class Subject:
             label=label or run.result["method"],
             model=model,
             task=run.splits.spec.task,
-            batches=lambda name: _sweep(splits[name].without_augmentation()),
+            batches=lambda name: _evaluation_batches(splits[name].without_augmentation()),
             teachers=run.teachers,
-            seen=partial(_sweep, splits["train"]),
+            seen=partial(_evaluation_batches, splits["train"]),
             run=run,
         )
 
     @property
     def teacher_folders(self) -> Mapping[str, Path]:
-        """Those with the records of the teachers' training; empty where there is no run."""
+        """Folders with the records of the teachers' training; empty where there is no run."""
         return {} if self.run is None else self.run.teacher_folders
 
     @property
     def batch_size(self) -> int:
-        """Of its training; 32 where that is not known."""
+        """The batch size of its training; 32 where that is not known."""
         training = {} if self.run is None else self.run.about.get("training", {})
         return int(training.get("batch_size", _BATCH))
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """In the declared order."""
+        """The modalities, in the declared order."""
         return self.model.modalities
 
 
@@ -139,5 +139,5 @@ def _settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _sweep(split: Split) -> Any:
+def _evaluation_batches(split: Split) -> Any:
     return make_loader(split, EVALUATION_BATCH, shuffle=False)

@@ -44,7 +44,7 @@ class ConfidenceOn:
 
     @property
     def band(self) -> tuple[float, float]:
-        """All batches lie between, but a twentieth on either side; `nan` for fewer than five."""
+        """The range of all batches but a twentieth on either side; `nan` for fewer than five."""
         if len(self.batches) < _FEW:
             return math.nan, math.nan
         low, high = np.quantile(self.batches, [0.05, 0.95])
@@ -99,7 +99,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         subject: With teachers.
         label: What tables and figures call them.
     """
-    sweeps: dict[str, Iterable[Batch]] = {
+    views: dict[str, Iterable[Batch]] = {
         SEEN: (subject.seen or (lambda: subject.batches("train")))(),
         TRAIN: subject.batches("train"),
         HELDOUT: subject.batches("val"),
@@ -107,7 +107,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
     size = subject.batch_size
     values: dict[str, dict[str, Floats]] = {}
     confidence, rankings, shares = {}, {}, {}
-    for view, batches in sweeps.items():
+    for view, batches in views.items():
         # Augmentation draws from torch's own generator.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What a modality is worth to a model, measured in four ways that answer four questions.
+"""The worth of a modality to a model, measured in four ways for four questions.
 
 | way | question |
 |---|---|
@@ -42,7 +42,7 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Worth:
-    """One modality of one run.
+    """The worth of one modality in one run.
 
     Attributes:
         label: The run.
@@ -60,7 +60,7 @@ class Worth:
 
 @dataclass(frozen=True)
 class Attributions:
-    """Every modality of several runs.
+    """The worth of every modality in several runs.
 
     Attributes:
         split: Where the score was measured.
@@ -86,7 +86,7 @@ class Attributions:
         return ["run", "of", *WAYS], rows
 
     def sentence(self) -> str:
-        """Who is worth most by each way, run by run."""
+        """The modality that is worth most by each way, run by run."""
         parts = []
         for label in self.fused:
             own = [row for row in self.rows if row.label == label]

@@ -1,4 +1,4 @@
-"""The questions that finished runs can be asked, by the names that the command line knows."""
+"""The analyses of finished runs, by the names that the command line knows."""
 
 from __future__ import annotations
 

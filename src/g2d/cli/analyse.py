@@ -14,7 +14,7 @@ from g2d.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     from g2d.benchmark.analyses import ANALYSES
 
     parser.description = f"{COMMAND.summary}\n\n{_list()}"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 def add_trust_argument(parser: argparse.ArgumentParser) -> None:
-    """Of every command that builds a model from a run folder."""
+    """Adds `--trust`, for commands that build a model from a run folder."""
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -20,14 +20,14 @@ class Configure(Protocol):
     """Adds the command's arguments."""
 
     def __call__(self, parser: argparse.ArgumentParser) -> None:
-        """Adds them."""
+        """Adds the arguments to the parser."""
 
 
 class Run(Protocol):
     """Does the work; `changes` are the arguments that change the recipe."""
 
     def __call__(self, arguments: argparse.Namespace, changes: list[str]) -> None:
-        """Runs."""
+        """Runs the command."""
 
 
 @dataclass(frozen=True)

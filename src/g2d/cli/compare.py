@@ -26,7 +26,7 @@ _PRINTED = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("grid", help="a shipped grid, such as table4, or a .yaml file")
     parser.add_argument(
         "--on",

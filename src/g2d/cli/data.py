@@ -24,7 +24,7 @@ _SHOWN = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     actions = parser.add_subparsers(
         title="actions", metavar="inspect|ls|prepare|check|cache", required=True
     )
@@ -99,7 +99,7 @@ def _action(actions: Any, name: str, summary: str, example: str) -> argparse.Arg
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Does what is asked."""
+    """Runs the action that was given."""
     action: Callable[[argparse.Namespace, list[str]], None] = arguments.action
     action(arguments, changes)
 

@@ -13,7 +13,7 @@ from g2d.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and order")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/demo"), help="folder of runs (default: runs/demo)"

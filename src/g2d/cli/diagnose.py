@@ -25,7 +25,7 @@ _RECIPES = (".yaml", ".yml")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument(
         "data", metavar="DATA", help="a table (then --target is needed), or a recipe (.yaml)"
     )
@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Trains, judges, writes a page."""
+    """Trains the models, judges the modalities and writes a page."""
     from g2d.table.diagnosis.diagnose import diagnose
     from g2d.table.diagnosis.files import write_diagnosis
 

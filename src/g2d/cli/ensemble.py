@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument(
         "models",
         nargs="+",
@@ -38,8 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--order",
         type=_names,
         metavar="LOWEST,...,HIGHEST",
-        help="fit: the classes in their order, where they have one: the median class is answered, "
-        "and the error is how many classes the answer is off",
+        help="fit: the classes in their order, where they have one: the median class is predicted, "
+        "and the error is how many classes the prediction is off",
     )
     parser.add_argument(
         "--positive",
@@ -47,9 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="fit: of two classes, that which a model's only column is of (default: that which the "
         "column is called by, or 1, yes, true)",
     )
-    parser.add_argument(
-        "--id", help="the column that says which sample a row is of (default: id, or their order)"
-    )
+    parser.add_argument("--id", help="the column of the samples' ids (default: id, or their order)")
     parser.add_argument(
         "--of",
         action="append",
@@ -67,11 +65,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Fits and shows, or predicts."""
+    """Fits an ensemble and prints it, or predicts with a fitted one."""
     from g2d.files import check_out, read_json, write_json
-    from g2d.table.fusing.answers import read_answers
     from g2d.table.fusing.ensemble import Fused, fit_ensemble, write_fused
-    from g2d.table.fusing.kinds import told_of
+    from g2d.table.fusing.kinds import kinds_given
+    from g2d.table.fusing.predictions import read_predictions
     from g2d.table.fusing.truth import Meant
     from g2d.table.reading.spreadsheet import check_csv
 
@@ -87,16 +85,16 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     if predicts:
         check_csv(out)
     least = 0 if predicts else 1
-    models = {name: read_answers(file, arguments.id, least) for name, file in files.items()}
-    told = told_of(arguments.of, models)
+    models = {name: read_predictions(file, arguments.id, least) for name, file in files.items()}
+    given = kinds_given(arguments.of, models)
     if predicts:
         fused = Fused.from_dict(read_json(arguments.weights))
-        ids, logits = fused.predict(models, told)
+        ids, logits = fused.predict(models, given)
         write_fused(out, fused, ids, logits)
         print(f"{len(ids)} rows predicted, in {out}")
         return
     meant = Meant(arguments.task or "auto", arguments.order or (), arguments.positive)
-    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, told, meant)
+    fused = fit_ensemble(models, arguments.labels, arguments.target, arguments.id, given, meant)
     write_json(out, fused.as_dict())
     show_fused(fused)
     print(f"  weights  {out}")
@@ -130,7 +128,7 @@ def _files(words: Sequence[str]) -> dict[str, Path]:
 
 
 def show_fused(fused: Fused) -> None:
-    """Prints what each model brings."""
+    """Prints the score and the weight of each model."""
     from g2d.table.fusing.kinds import KINDS
     from g2d.tasks import Regression
 

@@ -11,7 +11,7 @@ from g2d.cli.show import show_metrics, show_patterns
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run folder")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--json", action="store_true", help="print the metrics as JSON")

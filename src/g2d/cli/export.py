@@ -9,7 +9,7 @@ from g2d.cli.command import Command, add_trust_argument
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run")
     parser.add_argument(
         "--format", choices=("torch", "onnx"), default="torch", help="of the file (default: torch)"

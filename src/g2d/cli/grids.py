@@ -9,12 +9,12 @@ from g2d.cli.shipped import add_shipped_arguments, show_shipped
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     add_shipped_arguments(parser, "grid")
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Lists, shows or copies."""
+    """Lists the grids, prints one or copies one."""
     from g2d.benchmark.compare.reading import grid_text, shipped_grids
 
     show_shipped(arguments, shipped_grids(), grid_text, "run it with: g2d compare")

@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _one_line(message: object) -> str:
-    r"""A message in which names, which may come from anybody, do not command the terminal.
+    r"""Escapes control characters, which names from other people may contain.
 
     Example:
         >>> _one_line("it has \x1b[2J")
@@ -147,7 +147,7 @@ def _speaks() -> bool:
 
 
 class _Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end, as Ctrl-C does."""
+    """The process was asked to end, as by Ctrl-C."""
 
 
 @contextmanager

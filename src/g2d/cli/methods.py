@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="show this method alone")
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Lists the methods, or one."""
+    """Prints all methods, or the options of one."""
     from g2d.recipes.catalog import METHODS
 
     shown = METHODS

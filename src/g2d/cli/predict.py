@@ -1,4 +1,4 @@
-"""`g2d predict`: what a trained run says of new rows."""
+"""`g2d predict`: what a trained run predicts for new rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHOWN = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run on a table")
     parser.add_argument("--data", type=Path, required=True, help="the table of new rows")
     parser.add_argument(
@@ -22,15 +22,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--keep",
         nargs="*",
         metavar="COLUMN",
-        help="columns of the table to write beside the answers (default: all; none after --keep)",
+        help="columns of the table to write beside the predictions (default: all; none after "
+        "--keep)",
     )
     add_trust_argument(parser)
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Predicts, and says where the predictions are."""
-    from g2d.table.answers_file import write_predictions
+    """Predicts, and prints where the predictions are."""
     from g2d.table.predict import Predictor
+    from g2d.table.predictions_file import write_predictions
 
     predictor = Predictor(arguments.run, trust=arguments.trust)
     count, about, notes = write_predictions(

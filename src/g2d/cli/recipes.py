@@ -9,12 +9,12 @@ from g2d.cli.shipped import add_shipped_arguments, show_shipped
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     add_shipped_arguments(parser, "recipe")
 
 
 def run(arguments: argparse.Namespace, changes: list[str]) -> None:
-    """Lists, shows or copies."""
+    """Lists the recipes, prints one or copies one."""
     from g2d.recipes.recipe import recipe_text, shipped_recipes
 
     show_shipped(arguments, shipped_recipes(), recipe_text, "train it with: g2d train")

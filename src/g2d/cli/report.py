@@ -9,7 +9,7 @@ from g2d.cli.command import Command
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument(
         "folder", metavar="DIR", type=Path, help="the --out of g2d train or g2d compare"
     )

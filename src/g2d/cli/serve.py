@@ -15,7 +15,7 @@ _TOKEN = "G2D_TOKEN"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run on a table")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token",
         default=os.environ.get(_TOKEN),
-        help=f"whoever asks must send it; better in {_TOKEN}, which others cannot list",
+        help=f"a client must send it; better in {_TOKEN}, which others cannot list",
     )
     add_trust_argument(parser)
 
@@ -68,9 +68,9 @@ def run(arguments: argparse.Namespace, changes: list[str]) -> None:
     host, port = listening.getsockname()[:2]
     print(f"{arguments.run.name} at http://{f'[{host}]' if ':' in host else host}:{port}")
     if arguments.token is not None:
-        print("whoever asks must send the token")
+        print("clients must send the token")
     elif arguments.host not in _HERE:
-        print("there is no token: whoever reaches this address can ask")
+        print("there is no token: everybody who reaches this address can use the server")
     print("Ctrl-C stops", flush=True)
     make_server(app, arguments.max_seconds).run(sockets=[listening])
 

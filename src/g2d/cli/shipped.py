@@ -21,7 +21,7 @@ def add_shipped_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
 def show_shipped(
     arguments: argparse.Namespace, names: Sequence[str], read: Callable[[str], str], use: str
 ) -> None:
-    """Lists, shows or copies.
+    """Lists what is shipped, prints one or copies one.
 
     Args:
         arguments: From `add_shipped_arguments`.

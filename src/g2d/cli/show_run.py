@@ -71,7 +71,7 @@ def show_run(
 
 
 def members_line(members: Sequence[Mapping[str, Any]]) -> str:
-    """What each member of a blend has in its sum, and which modalities, where not all.
+    """The share of each member of a blend, and its modalities, where not all.
 
     Example:
         >>> both = {"method": "g2d", "modalities": ["sound", "image"], "share": 0.6}

@@ -15,7 +15,7 @@ from g2d.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     add_recipe_arguments(
         parser,
         "a table of your own (then --target is needed), a recipe (.yaml), or the name of a shipped "
@@ -57,7 +57,7 @@ def add_recipe_arguments(
 
 
 def recipe_changes(arguments: argparse.Namespace, changes: list[str]) -> list[tuple[str, Any]]:
-    """What the command line changes in the recipe; named flags first."""
+    """The changes of the recipe that the command line makes; named flags first."""
     from g2d.recipes.recipe import parse_changes
 
     named = [

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments."""
+    """Adds the arguments of the command."""
     parser.add_argument("recipe", help="a shipped recipe (`g2d recipes ls`) or a .yaml file")
     parser.add_argument("--methods", nargs="+", required=True, help="of `g2d methods`")
     parser.add_argument("--trials", type=int, default=20, help="of each method (default: 20)")

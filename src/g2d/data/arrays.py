@@ -64,7 +64,7 @@ class ArraySplit(Split):
         )
 
     def only(self, modality: str) -> Split:
-        """Reads one modality."""
+        """This split with one modality."""
         if type(self) is not ArraySplit:  # which may do more with its arrays
             return self
         one = copy(self)

@@ -70,7 +70,7 @@ def wave_seconds(path: str | Path) -> float | None:
 
 
 def wave_bytes(path: str | Path, seconds: float | None = None) -> int:
-    """What the samples of a sound file take in memory, read off its header.
+    """The bytes that a sound file's samples take in memory, read off its header.
 
     Args:
         path: The file.

@@ -16,7 +16,7 @@ _MADE = re.compile(r"(opened-|avdigits-)?[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Kept:
-    """A folder in the cache.
+    """A folder that g2d has written into the cache.
 
     Attributes:
         path: Where it is.
@@ -50,7 +50,7 @@ def cache_folder(folder: str | Path | None = None) -> Path:
 
 
 def kept_in(cache: Path) -> list[Kept]:
-    """What g2d has put into the cache, the largest first; other files there are not looked at.
+    """The folders that g2d has written into the cache, the largest first; no other files.
 
     Example:
         >>> import tempfile
@@ -72,6 +72,6 @@ def kept_in(cache: Path) -> list[Kept]:
 
 
 def forget(kept: Kept) -> None:
-    """Removes it; nobody finds half of it there. It is made again when it is needed."""
+    """Removes it atomically. It is made again when it is needed."""
     with temporary_folder(kept.path.parent, kept.path.name) as away:
         kept.path.rename(away / kept.path.name)

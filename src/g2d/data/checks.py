@@ -1,4 +1,4 @@
-"""Faults of a dataset that are better met before training than in the middle of it."""
+"""Checks that find faults of a dataset before training."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Chosen(Split):
         )
 
     def plain(self) -> Split:
-        """The same samples without augmentation.
+        """This split without augmentation.
 
         Raises:
             UserError: The split below is augmented and has no `plain()`.

@@ -196,11 +196,11 @@ class Subset(Split):
         return Batch(batch.inputs, batch.target, own, batch.present)
 
     def only(self, modality: str) -> Subset:
-        """The same rows of one modality."""
+        """This subset with one modality."""
         return Subset(self.split.only(modality), self.rows.tolist())
 
     def plain(self) -> Subset:
-        """The same rows without augmentation."""
+        """This subset without augmentation."""
         return Subset(self.split.without_augmentation(), self.rows.tolist())
 
 

@@ -76,7 +76,7 @@ class Masked(Split):
         )
 
     def plain(self) -> Masked:
-        """The same mask on the same samples without augmentation."""
+        """This split without augmentation, under the same mask."""
         return Masked(self.split.without_augmentation(), self.mask, self.revealed)
 
     def _both(self, own: Mapping[str, NDArray[np.bool_]], rows: NDArray[np.int64]) -> Presence:

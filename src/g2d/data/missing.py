@@ -170,7 +170,7 @@ class Mask:
         return column
 
     def describe(self) -> dict[str, Any]:
-        """What a run's records say of it, as plain values."""
+        """Its description for a run's records, as plain values."""
         return {**self._about(), "observed": self.observed, "sha256": self.sha256}
 
     def check(self, split: str, samples: int, modalities: Sequence[str]) -> None:

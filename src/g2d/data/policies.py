@@ -21,7 +21,7 @@ SEED = 999  # the paper's, everywhere
 
 
 class Division(NamedTuple):
-    """Rows of the three splits."""
+    """The rows of the three splits."""
 
     train: Rows
     val: Rows
@@ -55,7 +55,7 @@ def clean(train: Rows, test: Rows, labels: NDArray[np.generic]) -> Division:
 
 
 def select_on_test(train: Rows, test: Rows) -> Division:
-    """All training rows train, and test is looked at in every epoch."""
+    """Trains on all training rows and selects on test in every epoch."""
     return Division(train, test, test)
 
 

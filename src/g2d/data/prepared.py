@@ -40,11 +40,11 @@ class Augmenting(Protocol):
     """A reader that draws at random, and can leave that off."""
 
     def plain(self) -> Reader:
-        """The same inputs as evaluation reads them."""
+        """This split as evaluation reads it."""
 
 
 class PreparedSplit(Split):
-    """Rows of a store.
+    """Some rows of a store as a split.
 
     Args:
         rows: Which, `(N,)`; sample i of the split is row `rows[i]`.
@@ -101,7 +101,7 @@ class PreparedSplit(Split):
         return one
 
     def plain(self) -> PreparedSplit:
-        """The same rows without augmentation.
+        """This split without augmentation.
 
         Raises:
             UserError: A reader augments and has no `plain()`.

@@ -29,7 +29,7 @@ class Split(ABC):
         weights: How often samples are drawn to train on, in proportion, `(N,)`; each once an epoch
             where there are none.
         groups: Numbers of what samples belong to (speakers, patients), `(N,)`, where the splits
-            keep each in one; whoever divides the split further keeps them together too.
+            keep each in one; further divisions of the split keep them together too.
 
     Example:
         >>> import torch
@@ -61,7 +61,7 @@ class Split(ABC):
         """The samples at these positions, in this order."""
 
     def plain(self) -> Split:
-        """The same samples, read as evaluation reads them; a split that augments overrides it.
+        """This split without augmentation, as evaluation reads it; augmenting splits override this.
 
         Raises:
             UserError: The split is augmented and does not say.
@@ -72,7 +72,7 @@ class Split(ABC):
         )
 
     def only(self, modality: str) -> Split:
-        """The same samples for a model of one modality: of the others, inputs need not be read.
+        """This split for a model of one modality: inputs of the others need not be read.
 
         The split itself where it does not know its parts, or where others are drawn at random: the
         draws that follow would be other ones.
@@ -80,7 +80,7 @@ class Split(ABC):
         return self
 
     def without_augmentation(self) -> Split:
-        """The same samples in the same order, nothing drawn at random; itself if nothing is.
+        """The samples of a split in their order without augmentation; the split itself without any.
 
         Raises:
             UserError: The split is augmented and has no `plain()`.
@@ -149,7 +149,7 @@ class Splits:
         return {name: split for name, split in named if not isinstance(split, Withheld)}
 
     def without_test(self) -> Splits:
-        """The same data with the test split out of reach, for whoever chooses between settings.
+        """These splits with a test split that cannot be read, for code that chooses settings.
 
         Raises:
             UserError: Validation is the test split.
@@ -174,7 +174,7 @@ class Withheld(Split):
 
     @property
     def target(self) -> Tensor:
-        """Refused."""
+        """Raises an error: the test split is withheld."""
         raise RuntimeError("this split is withheld, and its targets are not to be read")
 
     @target.setter
@@ -182,5 +182,5 @@ class Withheld(Split):
         raise RuntimeError("this split is withheld")
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Refused."""
+        """Raises an error: the test split is withheld."""
         raise RuntimeError("this split is withheld, and its samples are not to be read")

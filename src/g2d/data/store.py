@@ -1,4 +1,4 @@
-"""A prepared dataset on disk: a folder of `.npy` arrays and a manifest that vouches for them.
+"""A prepared dataset on disk: a folder of `.npy` arrays and a manifest with their checksums.
 
 Files: `manifest.json`, and for every split `<split>-target.npy` and one `<split>-<modality>.npy`
 a modality. Arrays are opened as memory maps, so a split costs no more memory than its batches.
@@ -34,7 +34,7 @@ _MANIFEST = "manifest.json"
 def new_folder(out: str | Path) -> Iterator[Path]:
     """A folder that is written under another name and gets its own when it is complete.
 
-    Whoever is stopped half-way leaves nothing at `out`.
+    An interrupted call leaves nothing at `out`.
 
     Args:
         out: Where the folder is to be; must not exist.
@@ -138,7 +138,7 @@ class Store:
         return str(self.manifest["fingerprint"])
 
     def array(self, name: str) -> NDArray[np.generic]:
-        """One array, memory-mapped.
+        """Opens one array, memory-mapped.
 
         Raises:
             UserError: It is missing, cut short, damaged, or not of the shape and type in the
@@ -177,11 +177,11 @@ class Store:
         return np.array(self.array(mask)) if mask in self.manifest["arrays"] else None
 
     def column(self, name: str) -> NDArray[np.generic]:
-        """What is known of every sample under a name (`id`, `target`, ...), in memory."""
+        """Reads a column of the samples (`id`, `target`, ...), in memory."""
         return np.array(self.array(f"sample-{name}"))
 
     def split(self, name: str, modalities: Sequence[str]) -> StoredSplit:
-        """One split, with the modalities in the order given."""
+        """Builds a split with the modalities in the order given."""
         return StoredSplit(self, name, tuple(modalities))
 
     def verify(self) -> None:
@@ -220,12 +220,12 @@ class StoredArray:
         return StoredArray, self._origin
 
     def many(self, rows: NDArray[np.integer]) -> list[NDArray[np.generic]]:
-        """Some rows."""
+        """Reads some rows."""
         return list(np.asarray(self._array[rows]))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the whole array."""
+        """The shape of the whole array."""
         return self._array.shape
 
 
@@ -277,7 +277,7 @@ class StoredSplit(ArraySplit):
         self._origin = (store, name, modalities)
 
     def only(self, modality: str) -> StoredSplit:
-        """Opens one modality."""
+        """This split with one modality."""
         one = StoredSplit(*self._origin[:2], (modality,))
         one.weights, one.groups = self.weights, self.groups
         return one

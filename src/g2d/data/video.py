@@ -19,7 +19,7 @@ _WHOLE = 0.75
 
 
 class Clip(NamedTuple):
-    """What was taken of a video.
+    """The frames that were taken from a video.
 
     Attributes:
         frames: RGB, `(n, h, w, 3)` uint8.

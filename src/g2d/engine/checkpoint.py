@@ -1,4 +1,4 @@
-"""Going on where a run stopped, to the last bit; and weights that anyone can load."""
+"""Checkpoints: a run is resumed exactly; and weights that any program can load."""
 
 from __future__ import annotations
 

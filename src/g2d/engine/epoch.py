@@ -16,7 +16,7 @@ from g2d.ranks import sum_over_ranks
 
 
 def train_epoch(method: Method, batches: Iterable[Batch], accumulate: int, bar: Progress) -> float:
-    """One epoch; returns the mean loss, which is read from the device once, at the end."""
+    """Trains one epoch and returns the mean loss, which is read from the device once."""
     total, count = torch.zeros((), device=method.student.device), 0
     for parts in _grouped(batches, accumulate):
         size = sum(len(batch) for batch in parts)

@@ -71,11 +71,11 @@ class FabricLoop(Loop):
             self._fabric.backward(loss)
 
     def precision(self) -> AbstractContextManager[None]:
-        """Fabric's."""
+        """The context of Fabric's precision."""
         return cast("AbstractContextManager[None]", self._fabric.autocast())
 
     def update(self) -> None:
-        """Clips, steps, clears."""
+        """Clips the gradients, makes the optimizer's step and clears the gradients."""
         if self._clip_norm is not None:
             # Asking in every step whether the norm is finite would wait for the device.
             self._fabric.clip_gradients(

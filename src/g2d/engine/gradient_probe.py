@@ -1,4 +1,4 @@
-"""Which way every modality pulls: gradients on fixed samples, the model left as it is."""
+"""Gradients of every modality on fixed samples, measured without changing the model."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class GradientProbe:
             raise UserError("a gradient probe needs samples to look at, got no batches")
 
     def __call__(self) -> dict[str, Any]:
-        """Looks once.
+        """Measures once.
 
         Returns:
             Plain values, `None` for what is not defined (the cosine with a gradient of zero) or not

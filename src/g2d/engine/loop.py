@@ -99,7 +99,7 @@ def fit(
                 break
             try:
                 record = session.train_and_validate(epoch, train, val, bar)
-            except DivergedError:  # nobody goes on from here, and the curve shows why
+            except DivergedError:  # training ends here, and the curve shows why
                 session.tell(log)
                 raise
             if probe is not None and first_process:

@@ -40,7 +40,7 @@ def check_file_name(name: str, where: str) -> None:
 
 
 def check_run_name(name: str, where: str) -> None:
-    """As `check_file_name`; a run folder is not called as what all runs share.
+    """Checks the name of a run as `check_file_name` does; names of shared folders are refused too.
 
     Raises:
         UserError: It is no name of a run folder.

@@ -1,4 +1,4 @@
-"""A progress bar with the time left, for people; nothing where nobody looks."""
+"""A progress bar with the time left; nothing where there is no terminal."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """What the loop tells of its progress."""
+    """The interface through which the loop reports its progress."""
 
     def advance(self) -> None:
-        """One more step is done."""
+        """Is called after every step."""
 
     def describe(self, text: str) -> None:
-        """What is going on now."""
+        """Shows what the loop is doing now."""
 
 
 class Silent:
     """Shows nothing."""
 
     def advance(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def describe(self, text: str) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 class _Bar:

@@ -66,7 +66,7 @@ def write_predictions(folder: Path, split: str, evaluation: Evaluation) -> None:
 
 
 def read_predictions(folder: Path, split: str) -> dict[str, NDArray[np.generic]]:
-    """What `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`.
+    """Reads what `write_predictions` wrote: `index`, `target`, `logits/<name>`, `present/<name>`.
 
     Raises:
         FileNotFoundError: There are none.

@@ -37,7 +37,7 @@ Log = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class FitResult:
-    """What training came to.
+    """The result of training.
 
     Attributes:
         best_epoch: The epoch, from 0, that was best on validation; its weights are in the model.
@@ -117,7 +117,7 @@ class Session:
 
     @property
     def epochs(self) -> int:
-        """How many are trained."""
+        """How many epochs are trained."""
         return self._state.epoch
 
     def open(self, *, resume: bool) -> None:
@@ -159,7 +159,7 @@ class Session:
     def train_and_validate(
         self, epoch: int, train: DataLoader[Batch], val: DataLoader[Batch], bar: Progress
     ) -> dict[str, Any]:
-        """One epoch; its weights are kept where they are the best so far.
+        """Trains and validates one epoch; its weights are kept where they are the best so far.
 
         Returns:
             The line of `metrics.jsonl`.
@@ -216,7 +216,7 @@ class Session:
             self.tell(log)
 
     def result(self) -> FitResult:
-        """What training came to; puts the best weights into the model."""
+        """The result of training; puts the best weights into the model."""
         state = self._state
         if self._best_weights:
             self.model.load_state_dict(self._best_weights)

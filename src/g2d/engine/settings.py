@@ -171,7 +171,7 @@ class TrainingSettings:
         return torch.device("cuda", 0) if there else torch.device("cpu")
 
     def make_fabric(self) -> Fabric:
-        """The devices, started."""
+        """Starts Fabric on the devices."""
         # To know its version, Fabric imports torchmetrics and with it transformers and librosa.
         with hidden("torchmetrics"):
             require("lightning_fabric", "train")

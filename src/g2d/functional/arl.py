@@ -47,7 +47,7 @@ def arl_coefficients(
     d ~ q, which is what the method aims at. For two modalities u_m = q_m d_j, as published.
 
     Args:
-        entropy: Mean entropy of every modality's predictions, `(k,)`; `nan` where nobody has it.
+        entropy: Mean entropy of every modality's predictions, `(k,)`; `nan` where no sample has it.
         size: Mean sum of the absolute logits, `(k,)`, likewise.
         temperature: T; a larger one gives more to the modality that lacks reliance.
         floor: Smallest share of the entropy, as a part of the equal share 1/k.

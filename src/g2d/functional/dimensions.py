@@ -17,7 +17,7 @@ def nearest_class(means: Tensor, features: Tensor) -> Tensor:
     the distance to every class.
 
     Args:
-        means: Class means of the features, `(C, d)`; a class with no mean (`nan`) is nobody's
+        means: Class means of the features, `(C, d)`; a class without a mean (`nan`) is no feature's
             nearest.
         features: `(B, d)`.
 

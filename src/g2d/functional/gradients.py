@@ -1,4 +1,4 @@
-"""Gradients themselves: two made one, one kept off what was learned, and how large one is."""
+"""Operations on gradients: combining two, projecting one off what was learned, norms."""
 
 from __future__ import annotations
 

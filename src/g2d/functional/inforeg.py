@@ -1,4 +1,4 @@
-"""Information acquisition regulation: who is ahead, who learns fast, and how hard each is held."""
+"""Information acquisition regulation: which modality is ahead, and how hard each is held."""
 
 from __future__ import annotations
 

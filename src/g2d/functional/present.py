@@ -36,7 +36,7 @@ def sum_over_present(values: Tensor, present: Tensor | None) -> Tensor:
 
 
 def total(terms: Sequence[Tensor]) -> Tensor:
-    """The sum of scalars.
+    """The sum of scalar tensors.
 
     Example:
         >>> total([torch.tensor(1.0), torch.tensor(2.0)])

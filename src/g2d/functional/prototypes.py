@@ -1,4 +1,4 @@
-"""Class prototypes in a modality's feature space: what they predict, and who is behind."""
+"""Class prototypes of each modality: what they predict, and which modality is behind."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class AcceleratedLoop(Loop):
         self._accelerator, self._prepared, self._clip_norm = accelerator, optimizer, clip_norm
 
     def precision(self) -> AbstractContextManager[None]:
-        """Accelerate's."""
+        """The context of Accelerate's precision."""
         return cast("AbstractContextManager[None]", self._accelerator.autocast())
 
     def finish_step(self, method: Method, loss: Tensor) -> None:

@@ -166,7 +166,7 @@ class MethodCallback(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Leaves no encoder frozen."""
+        """Makes all encoders trainable again."""
         self.method.student.release()
 
     def _file(self, args: TrainingArguments, state: TrainerState) -> Path:

@@ -84,15 +84,15 @@ class MethodCallback(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Likewise where training is broken off."""
+        """Makes all encoders trainable again, where training breaks off."""
         self.method.student.release()
 
     def state_dict(self) -> dict[str, Any]:
-        """What Lightning's checkpoint keeps: the method's state and that of added heads."""
+        """The state for Lightning's checkpoint: the method's, and that of added heads."""
         return {"method": self.method.state_dict(), "student": self.method.student.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores it."""
+        """Restores the method's state and that of added heads."""
         self.method.student.load_state_dict(state_dict["student"])
         self._state = state_dict["method"]
 
@@ -104,7 +104,7 @@ class MethodCallback(pl.Callback):
 
 
 def _epochs(trainer: pl.Trainer) -> int | None:
-    """How many epochs there will be, a last one cut short included; `None` where nobody knows."""
+    """How many epochs there will be, with a last one cut short; `None` where it is not known."""
     epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
     if trainer.max_steps <= 0:
         return epochs

@@ -142,7 +142,7 @@ class AGM(Method):
                 scale(self.student.encoder_parameters(name), factor)
 
     def stage(self) -> str:
-        """Whether gradients are scaled."""
+        """The epoch's name in records: whether gradients are scaled."""
         return "modulated" if self.modulating else "joint"
 
     def _factors(self, sums: Tensor) -> Tensor:

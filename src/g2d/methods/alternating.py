@@ -29,7 +29,7 @@ class Alternating(Method):
 
     @abstractmethod
     def trained_with(self, name: str) -> Sequence[nn.Parameter]:
-        """What a turn of this modality trains beside its encoder."""
+        """The parameters that a turn of this modality trains beside its encoder."""
 
     @abstractmethod
     def loss_of_turn(self, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -46,7 +46,7 @@ class Alternating(Method):
         """
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """There is no single one.
+        """Raises an error: such a method has no single loss.
 
         Raises:
             UserError: Always.
@@ -78,5 +78,5 @@ class Alternating(Method):
         return torch.stack(losses).sum()
 
     def stage(self) -> str:
-        """They take turns."""
+        """The epoch's name in records: modalities take turns."""
         return "alternating"

@@ -89,7 +89,7 @@ class AMCo(Method):
         self._factors = {}
 
     def modulation(self) -> Modulation | None:
-        """Masks features."""
+        """The function that masks features, while masking acts."""
         return self.masked if self.mask else None
 
     def masked(
@@ -133,15 +133,15 @@ class AMCo(Method):
         self.dependent = dict(zip(self.student.modalities, depends, strict=True))
 
     def stage(self) -> str:
-        """How much is masked."""
+        """The epoch's name in records: how much is masked."""
         return f"masking {self.rate:.0%}" if self.rate else "joint"
 
     def state_dict(self) -> dict[str, Any]:
-        """What the model depends on, and the state of the noise."""
+        """The dependence on every modality, and the state of the random generator."""
         return {"dependent": self.dependent, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
+        """Restores the dependence and the random generator."""
         self.dependent = dict(state["dependent"])
         self.generator.set_state(state["generator"])
 

@@ -101,7 +101,7 @@ class AUG(Alternating):
         self._seen: Tensor | None = None
 
     def on_fit_start(self, loop: Loop) -> None:
-        """Decides when classifiers are added."""
+        """Sets the epochs at which classifiers are added."""
         super().on_fit_start(loop)
         self._interval = self.every or max(1, loop.epochs // 10)
 
@@ -126,7 +126,7 @@ class AUG(Alternating):
         return [p for module in modules for p in module.parameters() if p.requires_grad]
 
     def loss_of_turn(self, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of the sum, of the sum without its youngest classifier, and of that one."""
+        """Adds the losses of the sum, of the sum without its newest classifier, and of that one."""
         feature = self.student.encode(name, batch.input_of(name))
         terms = self.fusion.terms(name, feature)
         mask = batch.present.get(name)

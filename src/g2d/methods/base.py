@@ -117,7 +117,7 @@ class Method:
     # --- what a loop calls -----------------------------------------------------------------------
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What the optimizer is made from; the first group has the learning rate of the loop."""
+        """The parameter groups of the optimizer; the first has the learning rate of the loop."""
         return [{"params": list(self.student.parameters())}]
 
     def on_fit_start(self, loop: Loop) -> None:
@@ -188,7 +188,7 @@ class Method:
         self.modify_gradients()
 
     def step(self, *batches: Batch) -> Tensor:
-        """One step of the optimizer, and for a few methods several.
+        """Makes one step of the optimizer, or with a few methods several.
 
         Args:
             batches: Those of the step; more than one with gradient accumulation.
@@ -234,7 +234,7 @@ class Method:
         return "joint"
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold, in tensors and plain values: what `kept` names."""
+        """The state for a checkpoint, in tensors and plain values: the attributes in `kept`."""
         return {name.lstrip("_"): getattr(self, name) for name in self.kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -254,7 +254,7 @@ class Method:
         return None
 
     def modulation(self) -> Modulation | None:
-        """What changes the features on their way into the fusion, in training; `None` for none."""
+        """The function that changes features before the fusion in training; `None` for none."""
         return None
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -262,7 +262,7 @@ class Method:
         return self.task.loss(outputs.logits, batch.target)
 
     def modify_gradients(self) -> None:
-        """Changes gradients, once a step."""
+        """Changes the gradients, once a step; does nothing by default."""
 
     # --- what a method may ask -------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ class CGGM(Method):
 
     @property
     def modulating(self) -> bool:
-        """Whether anything is changed."""
+        """Whether these options change any gradient."""
         return self.rho is not None or self.direction > 0
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -123,7 +123,7 @@ class CGGM(Method):
             gates.scale(self.student.encoder_parameters(name), self.rho * factor)
 
     def stage(self) -> str:
-        """Whether gradients are modulated."""
+        """The epoch's name in records: whether gradients are modulated."""
         return "modulated" if self.modulating else "joint"
 
     def _cosines(self) -> Tensor:

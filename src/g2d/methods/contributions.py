@@ -23,7 +23,7 @@ PadMode = Literal["train", "eval"]
 def contributions(
     student: Student, outputs: Outputs, batch: Batch, pad_mode: PadMode = "train"
 ) -> Tensor:
-    """What every modality adds to the fused logits, n `(k, B, C)`; their sum is the logits.
+    """The contribution of every modality to the fused logits, n `(k, B, C)`, which they sum to.
 
     n_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! [z(S + m) - z(S)], where z(S) are the logits when the
     inputs of all modalities outside S are zero, and z(∅) counts as 0.

@@ -105,7 +105,7 @@ class DIMML(Method):
         return frozenset() if self.fusing else None
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """There is no single one.
+        """Raises an error: this method has no single loss.
 
         Raises:
             UserError: Always.
@@ -113,7 +113,7 @@ class DIMML(Method):
         raise no_single_loss(type(self).__name__)
 
     def step(self, *batches: Batch) -> Tensor:
-        """One step on the loss of the stage, of those parameters alone that it trains."""
+        """Makes one step on the loss of the stage, of the parameters that the stage trains."""
         size = sum(len(batch) for batch in batches)
         parameters = self._trained()
         total: Tensor | None = None
@@ -129,7 +129,7 @@ class DIMML(Method):
         return total
 
     def stage(self) -> str:
-        """Apart, then fused."""
+        """The epoch's name in records: `apart`, then `fusing`."""
         return "fusing" if self.fusing else "apart"
 
     def effective_dimensions(self) -> dict[str, Tensor]:
@@ -201,7 +201,7 @@ def contrast(
     batch: Batch,
     temperature: float,
 ) -> Tensor:
-    """L_DUC of a batch."""
+    """The contrastive loss L_DUC of a batch."""
     return dimension_contrast(
         list(features.values()),
         [effective[name] for name in features],

@@ -23,7 +23,7 @@ def feature_distance(
     teachers: Mapping[str, TeacherOutputs],
     reduction: FeatureReduction,
 ) -> Tensor:
-    """Σ_m L_feat^m, Eq. 2 (`g2d.functional.feature_distance`).
+    """The feature distance Σ_m L_feat^m, Eq. 2 (`g2d.functional.feature_distance`).
 
     Args:
         outputs: The student's.

@@ -106,7 +106,7 @@ class DLMG(Method):
             self.student.need_unimodal_logits(task.outputs)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Sets α_e."""
+        """Sets α_e, the weight of this epoch."""
         if self.alpha == "heuristic":
             self.label_weight = math.exp(-1 / (epoch + 1))
         elif self.alpha == "fitted":

@@ -95,7 +95,7 @@ class GradientBlending(Method):
             self.weights = dict.fromkeys(names, 1 / len(names))
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """The blend."""
+        """The weighted sum of the fused and the unimodal losses."""
         fused = super().objective(outputs, batch)
         if self.fixed and _fused_alone(self.weights):
             return fused
@@ -133,7 +133,7 @@ class GradientBlending(Method):
             self._start, self._epochs = now, 0
 
     def stage(self) -> str:
-        """The weights."""
+        """The epoch's name in records: the weights."""
         return ", ".join(f"{name} {value:.2f}" for name, value in self.weights.items())
 
     def _add(self, losses: Mapping[str, Tensor], batch: Batch) -> None:
@@ -144,7 +144,7 @@ class GradientBlending(Method):
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
     def _read(self) -> dict[str, float]:
-        """The mean training loss of the epoch; `nan` for a modality that nobody had."""
+        """The mean training loss of the epoch; `nan` for a modality that no sample had."""
         sums = sum_over_ranks(torch.stack(list(self._sums.values())))
         means = (sums[:, 0] / sums[:, 1]).tolist()
         return dict(zip(self._sums, means, strict=True))

@@ -158,7 +158,7 @@ class Greedy(Method):
         return self.student.need_fusion("Greedy", CrossGates, reduction=self.reduction)
 
     def stage(self) -> str:
-        """Whether steps may re-balance."""
+        """The epoch's name in records: whether steps may re-balance."""
         return "balancing" if self.window and self.epoch >= self.warmup else "joint"
 
     def state_dict(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Greedy(Method):
         return dict(self._state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
+        """Restores the mean gates and the speeds."""
         self._state = dict(state)
 
 

@@ -158,7 +158,7 @@ class InfoReg(Method):
         return {**state, "anchors": dict(self._anchors), "begun": self._begun}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores it."""
+        """Restores Tr(F) and the anchors."""
         self._traces, self._steps = [list(each) for each in state["traces"]], state["steps"]
         self._begun, device = state.get("begun"), self.student.device
         self._sum = state["sum"].to(device)

@@ -66,7 +66,7 @@ class Loop:
 
     @property
     def epochs(self) -> int:
-        """How many there will be.
+        """How many epochs there will be.
 
         Raises:
             UserError: The loop was made without.

@@ -110,7 +110,7 @@ class MLB(Method):
             scale(self._scoped(name), factor)
 
     def stage(self) -> str:
-        """Whether gradients are scaled."""
+        """The epoch's name in records: whether gradients are scaled."""
         return "modulated" if self.alpha else "joint"
 
     def _scoped(self, name: str) -> list[nn.Parameter]:

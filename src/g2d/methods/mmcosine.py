@@ -1,4 +1,4 @@
-"""MMCosine: joint training of a classifier of cosines, in which no modality is louder."""
+"""MMCosine: joint training of a classifier of cosines, in which lengths do not count."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from g2d.tasks import Task
 
 Rescale = Literal["per_encoder", "per_tensor"]
 Gradients = list[Tensor | None]
-# What nobody multiplies a loss by but a scaler, which begins at 65536.
+# A factor of the loss that only a gradient scaler has, which begins at 65536.
 _SCALED = 256
 
 
@@ -155,7 +155,7 @@ class MMPareto(Method):
         """Adds a batch's unimodal gradients, times the factor that its loss has been given."""
         for gradient in gradients:
             if gradient is not None:
-                gradient.mul_(factor)  # it is nobody else's
+                gradient.mul_(factor)  # no other code holds it
         self._factor = factor.detach()
         before = self._unimodal
         self._unimodal = gradients if before is None else gates.added(before, gradients)

@@ -119,7 +119,7 @@ class MSES(Method):
         return loss
 
     def modify_gradients(self) -> None:
-        """What has stopped does not move (in the mode `agm_repo`: has gradients of zero)."""
+        """Keeps stopped modalities from moving (mode `agm_repo`: sets their gradients to zero)."""
         for name in self._stopped_modalities():
             if self.mode == "agm_repo":
                 scale(self._scope(name), 0.0)
@@ -158,12 +158,12 @@ class MSES(Method):
         return all(id(p) in own for p in learning)
 
     def stage(self) -> str:
-        """Which modalities have stopped."""
+        """The epoch's name in records: which modalities have stopped."""
         stopped = self._stopped_modalities()
         return f"{', '.join(stopped)} stopped" if stopped else "joint"
 
     def state_dict(self) -> dict[str, Any]:
-        """What was watched, and the weights to go back to."""
+        """The scores that were watched so far, and the weights to go back to."""
         return {
             "last": dict(self._last),
             "best": dict(self._best),
@@ -174,7 +174,7 @@ class MSES(Method):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on watching."""
+        """Restores the scores and the weights."""
         self._last = dict(state["last"])
         self._best = dict(state["best"])
         self._best_epoch = dict(state["best_epoch"])

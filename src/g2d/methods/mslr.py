@@ -153,7 +153,7 @@ class MSLR(Method):
             self._before[name] = [*before, value][-self.history :]
 
     def stage(self) -> str:
-        """By how much each rate differs."""
+        """The epoch's name in records: the factor of each learning rate."""
         found = {name: self.factor(name) for name in {**self.rates, **self._ratio}}
         changed = [f"{name} ×{value:.2f}" for name, value in found.items() if value != 1]
         return ", ".join(changed) if changed else "joint"
@@ -166,7 +166,7 @@ class MSLR(Method):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores both."""
+        """Restores the accuracies and the ratios."""
         self._before = {name: list(values) for name, values in state["before"].items()}
         self._ratio = dict(state["ratio"])
 

@@ -94,7 +94,7 @@ class OPM(Method):
         return self.drop_rate > 0 and self.epoch >= self.warmup
 
     def begin_epoch(self, epoch: int) -> None:
-        """Ends the warm-up."""
+        """Sets the epoch, and ends the last step of the one before."""
         self.epoch = epoch
         self._end_step()
 
@@ -103,7 +103,7 @@ class OPM(Method):
         self._size = sum(len(batch) for batch in batches)
 
     def modulation(self) -> Modulation | None:
-        """Drops features."""
+        """The function that drops features, once the warm-up is over."""
         return self.drop if self.drop_rate else None
 
     def drop(
@@ -167,7 +167,7 @@ class OPM(Method):
             self.rates = drop_rates(self.scores.read(), self.drop_rate, self.gain)
 
     def stage(self) -> str:
-        """Whether features are dropped."""
+        """The epoch's name in records: whether features are dropped."""
         return "dropping" if self.dropping else "joint"
 
     def state_dict(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class OPM(Method):
         return {"rates": self.rates, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
+        """Restores the drop rates and the random generator."""
         self.rates = dict(state["rates"])
         self.generator.set_state(state["generator"])
 

@@ -78,7 +78,7 @@ class PDMP(Method):
 
     @property
     def modulating(self) -> bool:
-        """Whether any gradient is changed."""
+        """Whether these options change any gradient."""
         return (self.gamma_p, self.gamma_r) != (1.0, 1.0)
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:

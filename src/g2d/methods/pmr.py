@@ -124,7 +124,7 @@ class PMR(Method):
         return loss
 
     def stage(self) -> str:
-        """What acts in this epoch."""
+        """The epoch's name in records: what acts in it."""
         if not self._acting:
             return "joint"
         return "rebalanced, slowed" if self._slowing else "rebalanced"

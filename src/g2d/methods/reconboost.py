@@ -157,7 +157,7 @@ class ReconBoost(Method):
                     freeze(adapter.parameters())
 
     def stage(self) -> str:
-        """Who boosts, or that all rectify."""
+        """The epoch's name in records: the modality that boosts, or that all rectify."""
         return "rectification" if self._booster is None else f"{self._booster} boosts"
 
     def _modality(self, number: int) -> str:
@@ -165,7 +165,7 @@ class ReconBoost(Method):
         return names[number % len(names)]
 
     def _rest(self, outputs: Outputs, name: str) -> Tensor:
-        """η Σ_{j ≠ m} z_j, without a graph; 0 as long as nobody has learned anything."""
+        """η Σ_{j ≠ m} z_j, without a graph; 0 as long as no modality has boosted."""
         others = [logits for key, logits in outputs.unimodal.items() if key != name]
         rest = torch.stack(others).sum(dim=0).detach()
         rate = self.fusion.rate.detach()

@@ -89,7 +89,7 @@ class Schedule:
         return len(self.tau) - 1
 
     def ended_after(self, epoch: int) -> Schedule:
-        """The same with the stage of an epoch ended by it; all together learn longer instead."""
+        """This schedule with the stage of an epoch ended after it; the last stage gets longer."""
         stage = self.stage(epoch)
         saved = sum(self.tau[: stage + 1]) - (epoch + 1)
         tau = list(self.tau)
@@ -98,7 +98,7 @@ class Schedule:
         return replace(self, tau=tuple(tau))
 
     def one_longer(self) -> Schedule:
-        """The same with one epoch more before all learn together, as the authors' code counts.
+        """This schedule with one epoch more before the last stage, as the authors' code counts.
 
         Example:
             >>> Schedule((150, 150)).one_longer().tau, Schedule((0, 300)).one_longer().tau
@@ -112,7 +112,7 @@ class Schedule:
         return replace(self, tau=tuple(tau))
 
     def without(self, stages: Collection[int]) -> Schedule:
-        """The same with some stages left out; all together learn longer instead.
+        """This schedule without some stages; the last stage gets longer.
 
         Example:
             >>> Schedule((2, 1, 3)).without({0}).tau

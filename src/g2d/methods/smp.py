@@ -139,7 +139,7 @@ class SequentialPrioritization(Method):
                 "suppression, or a schedule without patience"
             )
         self._confidence = confidence
-        # What this step's batches have ranked, where nothing ranks for good.
+        # The ranking by this step's batches, where `confidence` is not given.
         self._ranked: dict[str, Tensor] | None = None
         self._seen: list[Batch] = []
         # The prioritized modality's lowest loss on validation, and how long ago that was.
@@ -152,7 +152,7 @@ class SequentialPrioritization(Method):
         return self.schedule.stage(self.epoch) < len(self.schedule.tau) - 1
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The wrapped method's."""
+        """The parameter groups of the wrapped method."""
         return self.method.parameter_groups()
 
     def on_fit_start(self, loop: Loop) -> None:
@@ -177,21 +177,21 @@ class SequentialPrioritization(Method):
         return active if first is None else first if active is None else active & first
 
     def modulation(self) -> Modulation | None:
-        """The wrapped method's; features of frozen encoders are dropped where asked for."""
+        """That of the wrapped method; features of frozen encoders are dropped where asked for."""
         inner = self.method.modulation()
         if self.frozen_features == "keep" or not self.prioritizing:
             return inner
         return dropping(self._prioritized, inner, self.student.device)
 
     def on_step_start(self, *batches: Batch) -> None:
-        """Ranks the modalities by this step's batches, where nothing ranks them for good."""
+        """Ranks the modalities by this step's batches, where `confidence` is not given."""
         self.method.on_step_start(*batches)
         if self.prioritizing and self._confidence is None:
             self._ranked = batch_confidence(self.teachers, batches)
             self.student.train_only(self.active())
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """The wrapped method's."""
+        """The loss of the wrapped method."""
         if self.prioritizing and self._confidence is None and self._ranked is None:
             self._seen.append(batch)
         return self.method.objective(outputs, batch)
@@ -244,7 +244,7 @@ class SequentialPrioritization(Method):
             self._best, self._waited = None, 0
 
     def finished(self) -> bool:
-        """The wrapped method's."""
+        """Whether the wrapped method has finished."""
         return self.method.finished()
 
     def all_learn_from(self) -> int:

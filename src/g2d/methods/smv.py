@@ -107,7 +107,7 @@ class SampleValuation(Method):
         return loss
 
     def stage(self) -> str:
-        """Whether modalities are valued yet."""
+        """The epoch's name in records: whether modalities are valued yet."""
         return "resampled" if self._copies else "joint"
 
     def _by_sample(self) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ def partial_factors(confidence: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def convolutions(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    """Those of four dimensions, which published codes take for the encoder.
+    """The parameters of four dimensions, which published codes take for the encoder.
 
     Example:
         >>> [tuple(weight.shape) for weight in convolutions(nn.Conv2d(1, 2, 3).parameters())]

@@ -21,7 +21,7 @@ class TokenEncoder(Protocol):
     """
 
     def tokens(self, inputs: Tensor) -> Tensor:
-        """`(B, N, d)` tokens."""
+        """Encodes to tokens `(B, N, d)`."""
 
     def pool(self, tokens: Tensor) -> Tensor:
         """`(B, d)` features from tokens; `encoder(x)` equals `encoder.pool(encoder.tokens(x))`."""
@@ -103,7 +103,7 @@ class MultimodalModel(nn.Module):
         fusion.expect_padding(pads)
 
     def forward(self, batch: Batch) -> Outputs:
-        """Encodes and fuses.
+        """Encodes every modality and fuses the features.
 
         Raises:
             UserError: The batch has no input for a modality, or an encoder gives features of

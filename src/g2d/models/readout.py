@@ -15,7 +15,7 @@ from g2d.models.multimodal import MultimodalModel
 
 @torch.no_grad()
 def fit_readout(model: MultimodalModel, batches: Iterable[Batch]) -> None:
-    """One pass over the training data, after training, in eval mode.
+    """Measures the mean features in one pass over the training data, in eval mode.
 
     While a model trains, the means follow its features as they change; this sets them to those
     of the finished model. Fusions that are a sum over modalities need no means: nothing is done.

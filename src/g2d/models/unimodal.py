@@ -36,11 +36,11 @@ class UnimodalModel(nn.Module):
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The one modality."""
+        """The modality, in a tuple of one."""
         return (self.modality,)
 
     def forward(self, batch: Batch) -> Outputs:
-        """Encodes and predicts."""
+        """Encodes the modality and predicts from its feature."""
         inputs = batch.input_of(self.modality)
         feature = inputs.into(self.encoder) if isinstance(inputs, Call) else self.encoder(inputs)
         logits = self.head(feature)

@@ -166,7 +166,7 @@ class Doctor:
             self._targets[mode].append(batch.target.detach())
 
     def epoch(self) -> dict[str, float]:
-        """What was watched since the last call, for any logger; of several processes all call it.
+        """The measurements since the last call, for any logger; all processes have to call it.
 
         Returns:
             For every modality `m`: `m/<metric>` of its unimodal logits; `m/gradient_norm`, the mean
@@ -196,7 +196,7 @@ class Doctor:
         return dict(record)
 
     def detach(self) -> None:
-        """Takes the doctor's hooks away."""
+        """Removes the doctor's hooks."""
         self._last.detach()
 
     # --- what it reports -------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def _collect(gradients: dict[str, Tensor], name: str) -> Callable[[Tensor | None
     def add(gradient: Tensor | None) -> None:
         if gradient is None:  # a compiled model keeps to itself what happens inside
             return
-        # the tensor itself is kept, and not a view of it: autograd writes into what nobody holds
+        # the tensor itself is kept, not a view: autograd overwrites tensors that no one refers to
         held = gradient.detach() if gradient.requires_grad else gradient
         gradients[name] = gradients[name] + held if name in gradients else held
 

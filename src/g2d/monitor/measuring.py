@@ -39,7 +39,7 @@ Pairs = dict[tuple[str, str], Tensor]
 
 
 def scores(task: Task, logits: Logits, batch: Batch) -> Pairs:
-    """What predictions add to the task's metric."""
+    """The terms of the task's metric for some predictions."""
     return {
         (name, "score"): sum_over_present(task.terms(z, batch.target), batch.present.get(name))
         for name, z in logits.items()

@@ -44,11 +44,11 @@ class Probes:
         return {name: self._heads[name](f) for name, f in features.items() if name in self.used}
 
     def parameters(self, modality: str) -> list[nn.Parameter]:
-        """Those of one probe."""
+        """The parameters of one probe."""
         return list(self._heads[modality].parameters()) if modality in self.used else []
 
     def learn(self, gradients: Mapping[str, Iterable[Tensor | None]]) -> None:
-        """One step, from the gradients of the parameters of some probes."""
+        """Makes one step with the gradients of some probes' parameters."""
         for name, own in gradients.items():
             gates.assign(self.parameters(name), own)
         self._optimizer.step()

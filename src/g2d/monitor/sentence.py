@@ -1,4 +1,4 @@
-"""What an epoch's numbers say, in words."""
+"""The sentence that `g2d.doctor` makes of an epoch's numbers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from g2d.tasks import Task
 
 
 class Reading(NamedTuple):
-    """Of one forward pass.
+    """The measurements of one forward pass.
 
     Attributes:
         logits: Unimodal logits `(B, C)` by modality, without a graph.

@@ -14,12 +14,12 @@ from g2d.recipes.shallow import SHALLOW
 BLEND = "blend"
 # A larger weight would change nothing any more.
 _HEAVIEST = 1e6
-_NOBODY = object()
+_NOT_GIVEN = object()
 
 
 @dataclass(frozen=True)
 class Member:
-    """One of the models of a blend.
+    """A member of a blend.
 
     Attributes:
         method: By which it is trained.
@@ -32,7 +32,7 @@ class Member:
     weight: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As a recipe has it."""
+        """The member as a recipe has it."""
         weight = {} if self.weight is None else {"weight": self.weight}
         return {"method": self.method, "modalities": list(self.modalities), **weight}
 
@@ -58,8 +58,8 @@ def members_of(method: Component) -> list[Member]:
     for key in options:
         if key != "members":
             raise UserError(f"method.{key}: no such option; known: members")
-    found = options.get("members", _NOBODY)
-    if found is _NOBODY:
+    found = options.get("members", _NOT_GIVEN)
+    if found is _NOT_GIVEN:
         return list(_USUAL)
     if not isinstance(found, Sequence) or isinstance(found, str) or not found:
         raise UserError(
@@ -120,7 +120,7 @@ def check_members(members: Sequence[Member], modalities: Sequence[str]) -> list[
     """The members with their modalities in the declared order.
 
     Raises:
-        UserError: One has a modality that the data has not, or nobody has one of the data's.
+        UserError: One has a modality that the data does not have, or none has one of the data's.
     """
     found = []
     for number, member in enumerate(members):

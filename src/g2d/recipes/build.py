@@ -73,13 +73,13 @@ class Architecture:
     fusion: Blueprint[Fusion]
 
     def teacher(self, modality: str, task: Task) -> UnimodalModel:
-        """A new, untrained teacher."""
+        """Builds an untrained teacher."""
         encoder = self.encoders[modality].make()
         width = feature_widths({modality: encoder})[modality]
         return UnimodalModel(modality, encoder, width=width, outputs=task.outputs)
 
     def student(self, task: Task) -> MultimodalModel:
-        """A new, untrained multimodal model."""
+        """Builds an untrained multimodal model."""
         encoders = {name: encoder.make() for name, encoder in self.encoders.items()}
         fusion = self.fusion.make(widths=feature_widths(encoders), outputs=task.outputs)
         return MultimodalModel(encoders, fusion)
@@ -136,7 +136,7 @@ def without_pretrained(recipe: Recipe) -> Recipe:
 
 
 def build_student(recipe: Recipe, modalities: Sequence[str], task: Task) -> MultimodalModel:
-    """A new, untrained multimodal model, as a complete recipe describes it."""
+    """Builds an untrained multimodal model, as a complete recipe describes it."""
     return architecture(recipe, modalities).student(task)
 
 
@@ -183,7 +183,7 @@ def describe_model(
     model: MultimodalModel,
     members: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """What `model.json` holds: enough to build the model again.
+    """The content of `model.json`: enough to build the model again.
 
     Args:
         recipe: Complete.

@@ -17,7 +17,7 @@ def complete(recipe: Recipe, spec: DatasetSpec) -> Recipe:
     """The recipe with an encoder for every modality; `auto`, or none, is what the data suggests.
 
     An encoder that names a published model (`model`) is given the configuration which builds it
-    without the model's files (`config`), so that whoever has the recipe and weights needs no more.
+    without the model's files (`config`), so that recipe and weights are enough.
 
     Raises:
         UserError: The data suggests none, the recipe has one for what the data has not, or names a

@@ -117,7 +117,7 @@ def _parsed(
     if not known:
         return _parsed_now(target, skip, options)
     found = _parsed_once(target, skip, text)
-    # whoever gets a list may change it; another default is the signature's own object
+    # a copy of each list, since the caller may change it; other defaults are immutable
     own = {key for key, value in found.items() if isinstance(value, list | dict | set)}
     return {k: deepcopy(v) if k in options or k in own else v for k, v in found.items()}
 

@@ -24,7 +24,7 @@ from g2d.shallow.experts import check_expert
 
 @dataclass(frozen=True)
 class Teaching:
-    """What decides the teachers.
+    """All settings that decide the teachers.
 
     Attributes:
         recipe: Complete: with an encoder for every modality.
@@ -88,7 +88,7 @@ class Experiment:
 
     @property
     def models(self) -> Architecture:
-        """Of the recipe."""
+        """The models of the recipe."""
         return self.teaching.models
 
 

@@ -15,7 +15,7 @@ from g2d.recipes.dataset_catalog import DATASETS
 
 
 def dataset_class(name: str) -> type[Any]:
-    """The class of a dataset.
+    """Finds the class of a dataset.
 
     Raises:
         UserError: There is no such thing, or it is no class with a `splits` method.
@@ -35,7 +35,7 @@ def dataset_class(name: str) -> type[Any]:
 
 
 def encoder_class(name: str, where: str) -> type[nn.Module]:
-    """The class of an encoder.
+    """Finds the class of an encoder.
 
     Args:
         name: As the recipe gives it.
@@ -53,7 +53,7 @@ def encoder_class(name: str, where: str) -> type[nn.Module]:
 
 
 def fusion_class(name: str) -> type[Fusion]:
-    """The class of a fusion.
+    """Finds the class of a fusion.
 
     Raises:
         UserError: There is no such thing, or it is no subclass of `g2d.Fusion`.

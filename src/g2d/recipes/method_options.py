@@ -39,7 +39,7 @@ def with_preset(targets: Sequence[type[Method]], options: Mapping[str, Any]) -> 
         options: As the recipe has them.
 
     Raises:
-        UserError: Nobody has such a preset.
+        UserError: No class has such a preset.
     """
     if "preset" not in options:
         return dict(options)
@@ -71,7 +71,7 @@ def share_options(
         options: What is left once those of the run and of the teachers are taken out.
 
     Raises:
-        UserError: An option is nobody's, or of the wrong type.
+        UserError: An option is unknown, or of the wrong type.
     """
     rest = dict(options)
     parts = []

@@ -86,7 +86,7 @@ class MissingSettings:
 
     @property
     def label(self) -> str:
-        """What is added to the name of the protocol."""
+        """The part that is added to the name of the protocol."""
         if self.files:
             label = "missing files"
         elif self.rate is not None:

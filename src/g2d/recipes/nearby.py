@@ -1,4 +1,4 @@
-"""Where in a recipe a key belongs that somebody gave without its section."""
+"""Finds the section of a recipe to which a key belongs that was given without it."""
 
 from __future__ import annotations
 

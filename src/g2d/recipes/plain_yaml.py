@@ -15,7 +15,7 @@ _TOO_DEEP = f"it is nested more than {_DEEPEST} deep"
 
 
 def read_yaml(text: str) -> Any:
-    """YAML 1.2's plain values.
+    """Reads YAML 1.2 into plain values.
 
     PyYAML reads 1.1, where `off` is false, `1e-3` a word, `1:30` a number, `2024-01-01` a date, and
     of a key that stands twice keeps the last.
@@ -44,7 +44,7 @@ def read_yaml(text: str) -> Any:
 
 
 def read_yaml_of(name: str, text: str) -> Any:
-    """What a user's file holds.
+    """Reads a user's YAML file.
 
     Raises:
         UserError: It is not YAML.
@@ -57,7 +57,7 @@ def read_yaml_of(name: str, text: str) -> Any:
 
 
 def read_shipped(package: str, name: str) -> Any:
-    """What a file that lies in a package of g2d holds."""
+    """Reads a YAML file that is shipped in a package of g2d."""
     return read_yaml((files(package) / name).read_text(encoding="utf-8"))
 
 

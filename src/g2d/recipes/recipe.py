@@ -23,7 +23,7 @@ SEEDS = 2**53
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train on what, and how.
+    """A recipe: data, encoders, fusion, method and settings of a training run.
 
     Attributes:
         data: The dataset: a name or dotted path, and its options.
@@ -62,7 +62,7 @@ class Recipe:
         return plain
 
     def with_method(self, method: Component) -> Recipe:
-        """The same recipe for another method."""
+        """This recipe with another method."""
         return replace(self, method=method)
 
 
@@ -96,7 +96,7 @@ def recipe_text(name: str) -> str:
 
 
 def recipe_title(name: str) -> str:
-    """What tables call the data of a recipe: the name in its first line, or that of its file.
+    """The title of a recipe's data in tables: the name in its first line, or its file's.
 
     Example:
         >>> recipe_title("avmnist"), recipe_title("own/prices.yaml")
@@ -130,7 +130,7 @@ def load_recipe(name: str, changes: Sequence[tuple[str, Any]] = ()) -> Recipe:
 
 
 def with_changes(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
-    """The same recipe with dotted keys set to new values."""
+    """A recipe with dotted keys set to new values."""
     return recipe_from(_changed(copy.deepcopy(recipe.as_dict()), changes))
 
 
@@ -156,7 +156,7 @@ def recipe_from(content: Mapping[str, Any]) -> Recipe:
 
 
 def check_seed(seed: Any, where: str) -> None:
-    """Refuses what is no seed.
+    """Refuses a value that is no seed.
 
     Raises:
         UserError: It is no whole number, below 0 or too large.

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def training_settings(recipe: Recipe) -> TrainingSettings:
-    """How the student is trained."""
+    """The training settings of the student."""
     return build(TrainingSettings, _renamed(recipe.training, "training"), "training")
 
 

@@ -46,6 +46,6 @@ def shallow_recipe(recipe: Recipe, spec: DatasetSpec) -> Recipe:
 
 
 def _is_usual(encoder: Component, spec: DatasetSpec, modality: str) -> bool:
-    """Whether nobody chose the encoder: it is what the data suggests, or of a run by the method."""
+    """Whether the user chose no encoder: it is the data's suggestion, or set by the method."""
     short = (spec.short_vectors or {}).get(modality)
     return encoder == "auto" or encoder in (spec.encoders.get(modality), short)

@@ -19,7 +19,7 @@ def schedule_from(option: Any, modalities: int, epochs: int) -> Schedule:
 
     Args:
         option: Epochs of every stage in a list; `{alone: 50, together: 150}`, which fits any number
-            of modalities: all but the strongest share the first, without the second it is the rest,
+            of modalities: all but the strongest share the first, without the second, the rest,
             and with `patience: 3` a stage ends early once its modality has not improved on
             validation for so many epochs; 0 for no stages; `halves` (or `None`) for half of the
             epochs to all but the strongest; `auto` for the same with patience 3.

@@ -103,7 +103,7 @@ def _finished(out: Path, recipe: Recipe, splits: Splits) -> Run | None:
         return None
     try:
         check_folder(run, experiment, resume=True)
-        run.model  # noqa: B018  refused where it asks for code that nobody has allowed
+        run.model  # noqa: B018  refused where it needs code that is not trusted
     except UserError:
         return None
     logger.info("%s is finished and becomes a member", run.path)

@@ -1,6 +1,6 @@
 """Experts that are no networks, for a recipe: fitted once, and kept as numbers.
 
-What is kept are logits. An estimator could only be pickled, and whoever opens a pickle runs what
+What is kept are logits. An estimator could only be pickled, and opening a pickle runs what
 its writer wanted.
 """
 
@@ -65,7 +65,7 @@ def in_words(expert: Any) -> str:
 
 
 def identity_of(value: Any) -> Any:
-    """What decides an expert, as plain values: its class, and the parameters of all its parts.
+    """The identity of an expert as plain values: its class, and the parameters of all its parts.
 
     What is neither plain nor an estimator (a function, a generator of random numbers) is identified
     by its address in this process, so that no other expert takes its logits for its own.
@@ -83,7 +83,7 @@ def identity_of(value: Any) -> Any:
 
 
 def teach_experts(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, dict[str, Tensor]]:
-    """By modality the logits of its expert on every split, of training rows out of fold.
+    """Returns each expert's logits on every split, by modality; on training rows out of fold.
 
     Raises:
         UserError: One of them cannot be fitted.

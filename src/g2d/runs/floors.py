@@ -1,4 +1,4 @@
-"""What a model must not be below: predictors without a network, teachers, their ensemble."""
+"""Floors that a model should beat: predictors without a network, teachers, their ensemble."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TaskLogits:
         return self.task.metrics(self.logits, target)
 
     def terms(self, target: Tensor) -> Tensor:
-        """What each sample adds to the task's metric."""
+        """Each sample's term of the task's metric, `(N,)`."""
         return self.task.terms(self.logits, target)
 
 
@@ -64,7 +64,7 @@ def ask_teachers(
 
 
 def calibration_of(run: Run, heldout: HeldOut) -> Calibration:
-    """That which the run began with, so that a resumed one goes on with the same numbers."""
+    """The calibration that the run began with; a resumed run goes on with the same numbers."""
     if (run.path / CALIBRATION).exists():
         return Calibration(**run.read_json(CALIBRATION))
     return heldout.calibration()
@@ -110,7 +110,7 @@ def measure_floors(
     asked: Mapping[str, HeldOut] | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """What the model must not be below, beside the model and on the same samples.
+    """Measures floors (simple predictors that a model should beat) and the model on equal samples.
 
     Args:
         task: What is predicted. What it leaves to validation, as a threshold, each floor chooses

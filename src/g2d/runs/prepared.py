@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run has before its own training.
+    """All objects that a run needs before the student is trained.
 
     Attributes:
         student: The run's model.

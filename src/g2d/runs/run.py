@@ -77,7 +77,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of the folder, as the folder of runs calls it: `teachers/...` for a teacher."""
+        """The folder's name within the folder of runs: `teachers/...` for a teacher."""
         inside = self.path.is_relative_to(self.out)
         return (self.path.relative_to(self.out) if inside else self.path).as_posix()
 
@@ -115,7 +115,7 @@ class Run:
 
     @property
     def description(self) -> Record:
-        """`model.json`: modalities, shapes and task."""
+        """The content of `model.json`: modalities, shapes and task."""
         return self._record("model.json")
 
     @property
@@ -142,7 +142,7 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """Of weights and order; -1 where it is not recorded."""
+        """The seed of weights and order of samples; -1 where it is not recorded."""
         return int(self.about.get("recipe", {}).get("seed", -1))
 
     @property
@@ -152,7 +152,7 @@ class Run:
 
     @property
     def task(self) -> Task | None:
-        """What is learned, where its records say so."""
+        """The task, where the run records it."""
         if "task" in self.description:
             return task_from(self.description["task"])
         if "uar" in self.metrics and (self.path / "predictions-test.npz").exists():
@@ -161,7 +161,7 @@ class Run:
 
     @property
     def metric(self) -> str:
-        """What the run is judged by."""
+        """The metric that the run is judged by."""
         if self.task is not None:
             return self.task.metric
         metrics = self.metrics
@@ -180,7 +180,7 @@ class Run:
 
     @property
     def fingerprint(self) -> str:
-        """Of the data."""
+        """The fingerprint of the data."""
         return str(self.about["fingerprint"])
 
     @property
@@ -194,7 +194,7 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """What the run was made from, with the place of its data as it is now.
+        """The recipe that the run was made from, with the present path of its data.
 
         Raises:
             UserError: It names code outside g2d that is not trusted, or something else than the
@@ -222,7 +222,7 @@ class Run:
 
     @cached_property
     def splits(self) -> Splits:
-        """The data.
+        """The splits of the run's data.
 
         Raises:
             UserError: It is not what the run was trained on.
@@ -234,8 +234,8 @@ class Run:
 
     @cached_property
     def teacher_folders(self) -> Mapping[str, Path]:
-        """Of its own teachers, or else of those that its recipe would use, if they are trained."""
-        if self.recipe.experts:  # whoever asks for teachers wants networks, one a modality
+        """Folders of its own teachers, or else of those that its recipe would use, if trained."""
+        if self.recipe.experts:  # callers of this want networks, one a modality
             return {}
         if own := self.own_teachers:
             return {name: teacher.path for name, teacher in own.items()}

@@ -75,7 +75,7 @@ class Taught:
             )
 
     def ranking(self, plan: MethodPlan) -> Mapping[str, float] | None:
-        """What the method ranks by: scores of the modalities, or their given order."""
+        """Scores of the modalities that the method ranks by, or their given order."""
         scores = {**self.confidence, "speed": speed_scores(self.speed, self.confidence["heldout"])}
         if plan.rank_by is None:
             return None
@@ -93,7 +93,7 @@ class Taught:
         return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
 
     def asked(self, teaching: Teaching, fabric: Fabric) -> dict[str, HeldOut]:
-        """What the teachers say of validation, and of test where it is measured."""
+        """The teachers' logits on validation, and on test where it is measured."""
         found = {"val": self.heldout}
         if "test" in teaching.splits.measured():
             asked = _on(teaching, self.online, self.experts, "test")
@@ -101,7 +101,7 @@ class Taught:
         return found
 
     def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
-        """What `result.json` holds about them."""
+        """The part of `result.json` about the teachers."""
         folders = {name: teacher_folder(teaching, name, out) for name in self.models}
         experts = {name: expert_folder(teaching, name, out) for name in self.experts}
         return {

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 @keep_embeddings()
 def teach(teaching: Teaching, out: Path, fabric: Fabric) -> dict[str, UnimodalModel]:
-    """One trained teacher for each modality that has no other expert, selected on validation.
+    """Trains a teacher for each modality that has no other expert, selected on validation.
 
     Each has a run folder of its own under `out/teachers`, named by a hash of all that decides
     it; a finished one is loaded, an unfinished one goes on where it stopped.
@@ -87,7 +87,7 @@ def _load_or_train(
         logger.info("teacher %s: loaded from %s", modality, run.path)
         model.to(fabric.device)
         result = run.result
-        # Whoever chose between settings had test withheld.
+        # Where settings are chosen, test is withheld.
         if missing := [name for name in own if name not in result]:
             more = measured(missing)
             if fabric.is_global_zero:

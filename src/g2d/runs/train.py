@@ -106,7 +106,7 @@ def _train_into(
     fabric: Fabric | None,
     floors: bool,
 ) -> Path:
-    """Teachers and student, with nobody else in the run's folder."""
+    """Trains teachers and student, while the run's folder is locked."""
     if first_process():
         check_folder(run, experiment, resume)
     if run.finished:
@@ -184,7 +184,7 @@ def _gradient_probe(
     A graph of a training batch is known to fit in memory; one of all samples is not.
     """
     drawn = limit(splits.train.without_augmentation(), PROBED, seed)
-    with torch.random.fork_rng(devices=[]):  # anybody's data may be augmented all the same
+    with torch.random.fork_rng(devices=[]):  # data from elsewhere may be augmented all the same
         batches = list(make_loader(drawn, min(PROBED, batch_size), shuffle=False))
     return GradientProbe(student, splits.spec.task, batches)
 

@@ -1,4 +1,4 @@
-"""What a run folder may name without its reader's word: parts of g2d, and no other code."""
+"""Trust: without `--trust` a run folder may name parts of g2d alone, and no other code."""
 
 from __future__ import annotations
 

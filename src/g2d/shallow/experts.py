@@ -22,7 +22,7 @@ _ROWS = 20_000
 
 
 def check_expert(expert: Any, where: str) -> None:
-    """Refuses what cannot teach.
+    """Refuses an estimator that cannot teach.
 
     Args:
         expert: A word, or an estimator of scikit-learn.

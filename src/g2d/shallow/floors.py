@@ -1,4 +1,4 @@
-"""What a trained model must not be below, of what takes seconds to have."""
+"""Floors that a trained model should beat: predictors that are fitted in seconds."""
 
 from __future__ import annotations
 

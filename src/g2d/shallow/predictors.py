@@ -27,7 +27,7 @@ _MANY = 5000
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted for a task.
+    """A predictor that was fitted for a task.
 
     Attributes:
         task: What is predicted.
@@ -61,7 +61,7 @@ class Fitted:
         return torch.from_numpy(found).float()
 
     def estimators(self) -> list[tuple[Any, NDArray[np.int64]]]:
-        """What was fitted, each with the outputs that its scores are added to."""
+        """The fitted estimators, each with the outputs that its scores are added to."""
         if isinstance(self.task, Classification):
             if isinstance(self.parts[0], int):
                 return []

@@ -1,4 +1,4 @@
-"""Floors in a file: what they say, as numbers, and no estimator, which could only be pickled."""
+"""Floors in a file: their logits, and no estimator, which could only be pickled."""
 
 from __future__ import annotations
 

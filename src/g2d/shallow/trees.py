@@ -15,7 +15,7 @@ from g2d.shallow.predictors import Fitted, cooled
 
 @dataclass(frozen=True)
 class Trees:
-    """Trees grown for a task.
+    """Decision trees fitted for a task.
 
     Attributes:
         nodes: Of every tree, scikit-learn's records of its nodes.
@@ -31,7 +31,7 @@ class Trees:
 
     @classmethod
     def of(cls, fitted: Fitted) -> Trees:
-        """Those of fitted `HistGradientBoosting` estimators.
+        """Reads the trees of fitted `HistGradientBoosting` estimators.
 
         scikit-learn has no public way to a tree of theirs: the attributes are its own, and a test
         compares what comes of them with what it predicts.
@@ -47,7 +47,7 @@ class Trees:
         return cls(nodes, outputs, biases, scale)
 
     def options(self) -> dict[str, Any]:
-        """Of a `TreeFusion` that has room for them."""
+        """The options of a `TreeFusion` that can hold them."""
         return {
             "trees": len(self.nodes),
             "nodes": max((len(one) for one in self.nodes), default=1),

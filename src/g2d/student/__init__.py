@@ -1,4 +1,4 @@
-"""Students: the models that methods train, whoever wrote them."""
+"""Students: the models that methods train, g2d's own and any others."""
 
 from g2d.student.base import Student
 

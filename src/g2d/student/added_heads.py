@@ -40,7 +40,7 @@ class AddedHead(nn.Module):
 
     @property
     def ready(self) -> bool:
-        """Whether the width is known."""
+        """Whether the width of the feature is known, so that the head exists."""
         return not isinstance(self.weight, UninitializedParameter)
 
     def prepare(self, width: int, device: torch.device | None = None) -> None:
@@ -104,7 +104,7 @@ class AddedHeads:
         }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Restores the weights."""
+        """Restores the heads' weights."""
         for name, head in self.modules.items():
             assert isinstance(head, AddedHead)
             if f"{name}.weight" in state:

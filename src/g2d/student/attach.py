@@ -1,4 +1,4 @@
-"""One door for any model: `attach` makes a student that every method knows how to train."""
+"""`attach` makes a student of any model, which every method can train."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class AttachedStudent(Student):
         self._observed: tuple[Outputs, Batch] | None = None
 
     def encoder_modules(self, modality: str) -> list[nn.Module]:
-        """Those it was attached with."""
+        """The modules that it was attached with."""
         return self._encoders[modality]
 
     @property
@@ -76,7 +76,7 @@ class AttachedStudent(Student):
 
     @property
     def added_heads(self) -> nn.ModuleDict | None:
-        """Those beside the model."""
+        """The heads beside the model."""
         return None if self._added is None else self._added.modules
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -103,7 +103,7 @@ class AttachedStudent(Student):
             self._added = AddedHeads(self.modalities, outputs, detached)
 
     def need_fusion(self, method: str, kind: type[F], **options: Any) -> F:
-        """There is none to be replaced.
+        """Raises an error: an attached model has no fusion to be replaced.
 
         Raises:
             UserError: Always.
@@ -161,7 +161,7 @@ class AttachedStudent(Student):
         index: Tensor | None = None,
         present: Mapping[str, Tensor] | None = None,
     ) -> Batch:
-        """What the encoders were called with, and the labels; the same when asked again."""
+        """A batch of what the encoders were called with, and the labels; made once a pass."""
         recorder = self._recorder
         missing = [name for name in self.modalities if name not in recorder.features]
         if missing:
@@ -199,7 +199,7 @@ class AttachedStudent(Student):
         return self._batch[1]
 
     def outputs_of(self, item: Any) -> tuple[Outputs, Batch]:
-        """What `iter_train` of the loop gives: `(net(...), target)`, and options of `observe`."""
+        """Reads an item of `iter_train`: `(net(...), target)`, and options of `observe`."""
         prediction, target, options = options_of(item)
         return self.observe(prediction, target, **options)
 
@@ -243,7 +243,7 @@ class AttachedStudent(Student):
     # --- for observers ---------------------------------------------------------------------------
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """By the hooks that record."""
+        """Calls the listener after every forward pass, from the hooks that record."""
 
         def ended(output: Any) -> None:
             listener(ForwardPass(output, self._recorder.encoded(), in_train_mode(self.net)))
@@ -257,7 +257,7 @@ class AttachedStudent(Student):
     def unimodal_logits(
         self, encoded: Features, present: Present | None = None
     ) -> dict[str, Tensor]:
-        """Those of added heads, or else of the model's own."""
+        """The logits of added heads, or else of the model's own."""
         features, masks = self.pooled(encoded), presence(encoded, present)
         heads = self._own_heads if self._added is None else dict(self._added.modules.items())
         known = {n: h for n, h in heads.items() if not isinstance(h, AddedHead) or h.ready}
@@ -270,7 +270,7 @@ class AttachedStudent(Student):
     # --- state -----------------------------------------------------------------------------------
 
     def reduce_added_gradients(self) -> None:
-        """Those of the heads beside the model."""
+        """Averages the gradients of the heads beside the model over processes."""
         if self._added is not None:
             self._added.reduce_gradients()
 
@@ -280,7 +280,7 @@ class AttachedStudent(Student):
         return {"heads": heads, "widths": dict(self._widths)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores them."""
+        """Restores the weights of the added heads."""
         self._widths = dict(state["widths"])
         if self._added is not None:
             self._added.load_state_dict(state["heads"])
@@ -292,6 +292,6 @@ class AttachedStudent(Student):
             self._added = self._observed = None
 
     def detach(self) -> None:
-        """Takes the hooks away."""
+        """Removes the hooks."""
         super().detach()
         self._recorder.remove()

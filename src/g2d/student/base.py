@@ -84,11 +84,11 @@ class Student(ABC):
 
     @abstractmethod
     def parameters(self) -> Iterator[nn.Parameter]:
-        """All that is trained: the model's, and those of heads that were added."""
+        """All parameters that are trained: the model's, and those of added heads."""
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(self.net.parameters()).device
 
     # --- what a method needs of it ---------------------------------------------------------------
@@ -193,7 +193,7 @@ class Student(ABC):
         """Runs one encoder: what the fusion would be given of these inputs."""
 
     def projected(self, features: Features) -> Features:
-        """What a gated fusion projects the features to; the features themselves elsewhere."""
+        """The projected features of a gated fusion; the features themselves for any other."""
         return features
 
     @abstractmethod
@@ -247,10 +247,10 @@ class Student(ABC):
     # --- heads that were added -------------------------------------------------------------------
 
     def reduce_added_gradients(self) -> None:  # noqa: B027 - nothing to do for most
-        """Averages the gradients of added heads over processes, where nobody else does."""
+        """Averages the gradients of added heads over processes, where DDP does not."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What was added to the model and is not part of its own `state_dict`."""
+        """The state of what was added beside the model and is not in its own `state_dict`."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - likewise

@@ -36,18 +36,18 @@ class Freshness:
         self._without_graph: set[str] = set()
 
     def begin(self) -> None:
-        """A pass begins."""
+        """Forgets the features of the pass before; called when a forward pass begins."""
         self._versions, self._without_graph = {}, set()
 
     def gave(self, name: str, feature: Tensor) -> None:
-        """An encoder has given its feature."""
+        """Remembers the version of an encoder's feature."""
         if not feature.is_inference():  # such a tensor keeps no count of its changes
             self._versions[name] = feature._version
         if not torch.is_grad_enabled():
             self._without_graph.add(name)
 
     def returned(self, output: Any) -> None:
-        """The model has returned its output."""
+        """Remembers the logits that the model returned."""
         with suppress(UserError):  # then the user takes the logits out of it
             self._logits.append(ref(logits_of(output)))
 

@@ -42,7 +42,7 @@ class Inputs:
         self.kept[name] = _copied(value)
 
     def returned(self, name: str) -> None:
-        """The encoder has run."""
+        """Is called after the encoder has run."""
         value, before = self._watched.pop(name, (None, []))
         if value is not None and not self._changes.setdefault(name, _versions(value) != before):
             self.kept[name] = value
@@ -52,7 +52,7 @@ class Inputs:
         return _copied(value) if self._changes.get(name) else value
 
     def forget(self) -> None:
-        """A new pass begins."""
+        """Forgets the inputs; called when a forward pass begins."""
         self.kept, self._watched = {}, {}
 
 

@@ -21,7 +21,7 @@ class UnindexedBatch(Batch):
 
     @property
     def index(self) -> Tensor:
-        """There is none."""
+        """Raises an error: the positions are not known."""
         raise UserError(
             "this needs to know which samples the batch holds (cached teachers do, and methods "
             "that hold some out); give method.loss(..., index=...), the position of each sample "
@@ -34,7 +34,7 @@ class UnindexedBatch(Batch):
 
 
 def options_of(item: Any) -> tuple[Any, Tensor | Batch, dict[str, Any]]:
-    """What `iter_train` of the loop gives of an attached model, taken apart.
+    """Takes an item of `iter_train` of an attached model apart.
 
     Returns:
         `net(...)`, the target, and options such as `index` and `present`.

@@ -33,7 +33,7 @@ class FusionInput:
         )
 
     def remove(self) -> None:
-        """Takes the hooks away."""
+        """Removes the hooks."""
         for hook in self._hooks:
             hook.remove()
 

@@ -50,7 +50,7 @@ class OwnStudent(Student):
         return self.net
 
     def encoder_modules(self, modality: str) -> list[nn.Module]:
-        """The one encoder."""
+        """The encoder, in a list of one."""
         if isinstance(self.net, UnimodalModel):
             return [self.net.encoder]
         return [self.net.encoders[modality]]
@@ -67,7 +67,7 @@ class OwnStudent(Student):
 
     @property
     def added_heads(self) -> nn.ModuleDict | None:
-        """Those beside the fusion; a unimodal model has none."""
+        """The heads beside the fusion; a unimodal model has none."""
         fusion = getattr(self.net, "fusion", None)
         return fusion.heads if isinstance(fusion, UnimodalHeads) else None
 
@@ -132,22 +132,22 @@ class OwnStudent(Student):
         return self.net(item), item
 
     def encode(self, modality: str, inputs: Any) -> Tensor:
-        """What the fusion is given: a feature, or tokens."""
+        """Runs one encoder: the feature, or the tokens, that the fusion is given."""
         return self.model.encode(modality, inputs)[1]
 
     def projected(self, features: Features) -> Features:
-        """Asks the fusion."""
+        """The projected features, where the fusion projects them."""
         fusion = self.model.fusion
         inner = fusion.fusion if isinstance(fusion, UnimodalHeads) else fusion
         return inner.projected(features)
 
     def fuse(self, outputs: Outputs, features: Features, present: Present | None = None) -> Tensor:
-        """Runs the fusion alone."""
+        """Runs the fusion on other features."""
         logits: Tensor = self.model.fusion(features, present)[0]
         return logits
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """By a forward hook on the model."""
+        """Calls the listener after every forward pass, from a hook on the model."""
 
         def ended(net: nn.Module, args: tuple[Any, ...], output: Outputs) -> None:
             listener(ForwardPass(output, output.fusion_inputs, in_train_mode(net)))
@@ -179,7 +179,7 @@ class OwnStudent(Student):
     def unimodal_logits(
         self, encoded: Features, present: Present | None = None
     ) -> dict[str, Tensor]:
-        """Those of added heads, or else what the fusion gives in training."""
+        """The logits of added heads, or else those that the fusion gives in training."""
         fusion = self.model.fusion
         encoded = {name: in_precision_of(fusion, value) for name, value in encoded.items()}
         with evaluating(fusion):

@@ -1,4 +1,4 @@
-"""A forward pass of a student, for those who look on."""
+"""A forward pass of a student, as observers receive it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False)
 class ForwardPass:
-    """What a forward pass has left behind.
+    """What was recorded of a forward pass.
 
     Attributes:
         output: What the model returned.

@@ -16,7 +16,7 @@ Ask = Callable[[Batch], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What was asked about every sample of a split.
+    """A model's outputs for every sample of a split.
 
     Attributes:
         values: `(N, ...)` by name, such as logits or features.
@@ -37,7 +37,7 @@ class Predictions:
         return self.present.get(modality, everyone)
 
     def cpu(self) -> Predictions:
-        """The same on the CPU."""
+        """These predictions on the CPU."""
         return Predictions(
             {name: rows.cpu() for name, rows in self.values.items()},
             self.target.cpu(),
@@ -100,7 +100,7 @@ def predict_split(ask: Ask, batches: Iterable[Batch]) -> Predictions:
 
     Args:
         ask: Gives `(B, ...)` by name for a batch, such as a model's logits.
-        batches: One sweep over the split, on the device of the model.
+        batches: One pass over the split, on the device of the model.
 
     Example:
         >>> parts = [Batch({"a": torch.ones(2, 1)}, torch.zeros(2), torch.arange(2))] * 2

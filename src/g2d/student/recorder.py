@@ -101,7 +101,7 @@ class Recorder:
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """Calls inside are not recorded."""
+        """Within this, calls of the model are not recorded."""
         self._muted = True
         try:
             yield
@@ -147,7 +147,7 @@ class Recorder:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What the encoders were given in the last pass; see `Inputs`."""
+        """The inputs of the encoders in the last pass; see `Inputs`."""
         return self._inputs.kept
 
     def again(self, name: str, inputs: Any) -> Any:
@@ -218,7 +218,7 @@ class Recorder:
         return self.put(name, self.change(name, feature))
 
     def put(self, name: str, feature: Tensor) -> Any:
-        """What the encoder would have returned with another feature.
+        """The encoder's output with another feature in it.
 
         Raises:
             UserError: The feature is a part of what it returns.

@@ -1,1 +1,1 @@
-"""Somebody's own data: a table whose cells name files, hold text and numbers, and the answer."""
+"""Own data: a table whose cells hold text, numbers and names of files, and the target."""

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read of a table.
+    """The content of a table, as it was read.
 
     Attributes:
         table: Its cells, numbers written plainly.
@@ -68,7 +68,7 @@ class Contents:
         weight: str | None = None,
         duplicates: str = "keep",
     ) -> Contents:
-        """Arguments as of `TableData`.
+        """Reads a table; the arguments are those of `TableData`.
 
         Raises:
             UserError: The table cannot be read, a column is not there, or nothing can be predicted.

@@ -14,7 +14,7 @@ from g2d.data.splits import Splits
 from g2d.table.columns.asked import Asked
 from g2d.table.columns.targets import TaskName
 from g2d.table.contents import Contents
-from g2d.table.opened import Said, heard, key_of, opened_before
+from g2d.table.opened import Warned, key_of, opened_before, recorded_warnings
 from g2d.table.opening import Opening
 from g2d.table.reading.numbers import Decimal
 
@@ -40,7 +40,7 @@ class TableData:
             or a mapping, `{name: regression, scale: log}`, with the options of `Asked`.
         split: How rows are divided: `{column: ...}`, `{group: ...}`, `{time: ...}` with
             `dates`, shares `val` and `test`, `seed`; a column called `split` is followed when
-            nothing is said.
+            no split is given.
         folder: What relative paths are relative to; the table's own folder when not given.
         cache: Where decoded rows, and what was made of them, are kept.
         workers: Processes that decode files; with more than 0, a script of your own has to keep
@@ -79,7 +79,7 @@ class TableData:
         self.cache = cache_folder(cache) / "tables"
         self.skipped: dict[int, str] = {}
         self.absent: list[tuple[int, str, str]] = []
-        self._said: Said = []
+        self._warned: Warned = []
         self._source, self._target = table, target
         self._given: dict[str, Any] = {
             "modalities": modalities,
@@ -92,12 +92,12 @@ class TableData:
         self._kept = self._place()
         self._known = None if self._kept is None else opened_before(self._kept)
         if self._known is None:
-            self.contents  # noqa: B018 (what is wrong with the table is said at once)
+            self.contents  # noqa: B018 (what is wrong with the table is reported at once)
 
     @cached_property
     def contents(self) -> Contents:
         """The table, read whole."""
-        with heard(self._said):
+        with recorded_warnings(self._warned):
             return Contents.read(self._source, self._target, self.asked, **self._given)
 
     def _place(self) -> Path | None:
@@ -118,12 +118,12 @@ class TableData:
             UserError: Nothing usable is left of a modality, a split, or the classes.
         """
         if division is None and self._known is not None:
-            opened, said = self._known
-            for name, words in said:
+            opened, warned = self._known
+            for name, words in warned:
                 logging.getLogger(name).warning("%s", words)
             self.skipped, self.absent = opened.skipped, opened.absent
             return opened.splits(self.asked)
-        with heard(said := list(self._said)):
+        with recorded_warnings(warned := list(self._warned)):
             opening = Opening(self.contents, self._target, self.asked, self.cache, self.workers)
             opened = opening.opened(division)
             self.skipped, self.absent = opened.skipped, opened.absent
@@ -131,5 +131,5 @@ class TableData:
         place = None if division is not None else self._kept
         # not if the table has changed since it was read
         if place is not None and self.contents.stands_alone and self._place() == place:
-            opened.keep(place, said)
+            opened.keep(place, warned)
         return splits

@@ -17,7 +17,7 @@ from g2d.table.rows.division import SplitBy
 
 @dataclass(frozen=True)
 class Declared:
-    """What is read of a table.
+    """The columns of a table that are read, and as what.
 
     Attributes:
         kinds: By modality.
@@ -45,7 +45,7 @@ def declare(
     how, name = SplitBy.of(split), name_of(table.name)
     specs, names = (modalities, None) if isinstance(modalities, Mapping) else ({}, modalities)
     if not specs or split is None:
-        # speakers are told apart by their name: dividing by it, nothing may be learnt from it
+        # a name identifies a speaker: dividing by it, nothing may be learnt from it
         apart = [column for column in (how.column, how.group, weight) if column is not None]
         inferred = infer(table, target, apart)
         if not specs:
@@ -86,14 +86,14 @@ def _some(found: Mapping[str, Any], names: Sequence[str] | None) -> Mapping[str,
 
 
 def _as_written(split: SplitBy, kinds: Mapping[str, Kind]) -> SplitBy:
-    """The dates that rows are divided by are written as a modality's option says of that column."""
+    """Takes the format of the dates that divide rows from the option of a modality."""
     if split.time is None or split.dates is not None:
         return split
     given = [kind.options.get("dates", {}) for kind in kinds.values()]
-    said = {dates[split.time] for dates in given if split.time in dates}
-    if len(said) > 1:
+    found = {dates[split.time] for dates in given if split.time in dates}
+    if len(found) > 1:
         raise UserError(
             f"split.time: modalities read the dates of {split.time!r} in different ways "
-            f"({', '.join(sorted(said))}); add dates to split, or correct theirs"
+            f"({', '.join(sorted(found))}); add dates to split, or correct theirs"
         )
-    return replace(split, dates=said.pop()) if said else split
+    return replace(split, dates=found.pop()) if found else split

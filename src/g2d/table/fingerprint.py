@@ -24,7 +24,7 @@ def fingerprint_of(
     asked: Mapping[str, Any],
     weights: NDArray[np.float64] | None,
 ) -> str:
-    """Of all that decides what the splits hold; the same wherever the table and its files lie."""
+    """The fingerprint of all that decides the splits; independent of where files are."""
     about = [target.task, target.names, list(present), preprocessing.as_dict(inputs_only=True)]
     digest = hashlib.sha256(store.fingerprint.encode())
     digest.update(json.dumps(about, sort_keys=True).encode())

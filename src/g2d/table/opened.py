@@ -35,7 +35,7 @@ _HINT = "delete it; it is made again from the table"
 # Shorter tables are read as fast.
 WORTH_KEEPING = 1000
 
-Said = list[tuple[str, str]]
+Warned = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Opened:
     absent: list[tuple[int, str, str]]
 
     def splits(self, asked: Asked) -> Splits:
-        """The dataset.
+        """Builds the splits of the dataset.
 
         Raises:
             UserError: The targets do not fit the task.
@@ -102,12 +102,12 @@ class Opened:
         )
         return Splits(spec, *parts)
 
-    def keep(self, folder: Path, said: Said) -> None:
+    def keep(self, folder: Path, warned: Warned) -> None:
         """Writes all of it, for `opened_before`, where that is worth it.
 
         Args:
             folder: A new one.
-            said: What was warned of meanwhile.
+            warned: The warnings of reading the table.
         """
         finished = all(reader.finished is not None for reader in self.readers.values())
         if len(self.target.values) < WORTH_KEEPING or not finished:
@@ -117,11 +117,11 @@ class Opened:
         arrays |= {f"present-{name}": mask for name, mask in self.missing.items()}
         arrays |= {f"input-{name}": reader.finished for name, reader in self.readers.items()}
         try:
-            self._write(folder, arrays, said)
+            self._write(folder, arrays, warned)
         except OSError as error:  # a cache that cannot be written: the table is read again
             logger.info("%s is not kept: %s", self.name, error)
 
-    def _write(self, folder: Path, arrays: Mapping[str, Any], said: Said) -> None:
+    def _write(self, folder: Path, arrays: Mapping[str, Any], warned: Warned) -> None:
         locking = require("filelock", "train")
         with locking.FileLock(folder.parent / f".{folder.name}.lock"):
             if folder.exists():
@@ -143,12 +143,12 @@ class Opened:
                     target=[self.target.task, list(self.target.names)],
                     skipped=list(self.skipped.items()),
                     absent=self.absent,
-                    said=said,
+                    said=warned,
                 )
 
 
-def opened_before(folder: Path) -> tuple[Opened, Said] | None:
-    """What `Opened.keep` wrote; `None` where there is nothing.
+def opened_before(folder: Path) -> tuple[Opened, Warned] | None:
+    """Reads what `Opened.keep` wrote; `None` where there is nothing.
 
     Raises:
         UserError: It is damaged.
@@ -209,12 +209,12 @@ def _readers() -> list[str]:
 
 
 @contextmanager
-def heard(said: Said) -> Iterator[None]:
-    """Writes down what is warned of inside: by which logger, and the words."""
+def recorded_warnings(warned: Warned) -> Iterator[None]:
+    """Collects the warnings within it: the logger and the message of each."""
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append((record.name, record.getMessage()))
+            warned.append((record.name, record.getMessage()))
 
     logger, listener = logging.getLogger("g2d"), Listener(logging.WARNING)
     logger.addHandler(listener)

@@ -58,7 +58,7 @@ class Opening:
         self.absent: list[tuple[int, str, str]] = []
 
     def opened(self, division: Division | None) -> Opened:
-        """All of it.
+        """Decodes, divides and fits the table.
 
         Args:
             division: Rows of the table that train, validate and test, in the place of the one that
@@ -151,7 +151,7 @@ class Opening:
             if lost := np.flatnonzero(~np.isin(values[part], known)).size:
                 logger.warning(
                     "%s: %d of %d rows to measure on (%.0f %%) are of a class that no training row "
-                    "has, so none can be answered right; they are left out",
+                    "has, so none can be predicted right; they are left out",
                     *(self.name, lost, len(part), 100 * lost / len(part)),
                 )
         left = Division(*(part[np.isin(values[part], known)] for part in division))

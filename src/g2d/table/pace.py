@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @keep_embeddings()
 def seconds_of_an_epoch(recipe: Recipe, own: Splits, fabric: Fabric) -> float:
-    """One epoch of joint training, validation included; the second where the first is short.
+    """Times an epoch of joint training with validation; the second where the first is short.
 
     The first pays for what is set up once, which in short epochs is most of it, and so are the
     embeddings of a frozen backbone, which are kept (`g2d.models.encoders.embeddings`).

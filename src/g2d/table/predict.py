@@ -1,4 +1,4 @@
-"""What a trained run says of new rows; the run folder alone is enough."""
+"""Predictions of a trained run for new rows; the run folder alone is enough."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one row.
+    """The prediction of a model for one row.
 
     Attributes:
         answer: Class, labels joined by `|`, or a number; `None` where no modality could be used.
         probabilities: By class or label; empty for regression.
         unimodal: The prediction from each modality that is there, in the terms of `answer`.
         reasons: Why a modality that is in the row could not be used.
-        shares: What each modality alone says, in the terms of `probabilities`; empty for
+        shares: The prediction from each modality alone, in the terms of `probabilities`; empty for
             regression.
         unseen: Values of categories, by column, that are none of those kept from training.
         outside: Numbers, by column, that are smaller or larger than all of training.
@@ -78,10 +78,10 @@ class Predictor:
             rows: Cells by column; those that are not there are empty.
             folder: What relative paths are relative to.
         """
-        said = []
+        predictions = []
         for start in range(0, len(rows), BATCH):
-            said += self._together(rows[start : start + BATCH], Path(folder))
-        return said
+            predictions += self._together(rows[start : start + BATCH], Path(folder))
+        return predictions
 
     def table(
         self, source: str | Path | pandas.DataFrame, folder: str | Path | None = None
@@ -100,7 +100,7 @@ class Predictor:
         batch, reasons = self.preprocessing.batch(rows, folder)
         with torch.no_grad():
             outputs = self.model(batch)
-        answers = in_words(self.task, outputs.logits)
+        predicted = in_words(self.task, outputs.logits)
         shares = probabilities(self.task, outputs.logits)
         alone = {name: in_words(self.task, logits) for name, logits in outputs.unimodal.items()}
         apart = {n: probabilities(self.task, logits) for n, logits in outputs.unimodal.items()}
@@ -111,7 +111,7 @@ class Predictor:
             there = [name for name in batch.inputs if bool(batch.present[name][place])]
             found.append(
                 Prediction(
-                    answers[place] if there else None,
+                    predicted[place] if there else None,
                     shares[place] if there else {},
                     {name: alone[name][place] for name in there if name in alone},
                     why,
@@ -143,7 +143,7 @@ def in_words(task: Task, logits: Tensor) -> list[str | float]:
 
 
 def probabilities(task: Task, logits: Tensor) -> list[dict[str, float]]:
-    """By class or label; nothing for regression."""
+    """The probabilities by class or label; empty for regression."""
     if isinstance(task, Classification):
         names, shares = task.class_names, logits.float().softmax(dim=1)
     elif isinstance(task, MultiLabel):

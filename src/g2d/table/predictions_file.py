@@ -56,28 +56,31 @@ def write_predictions(
     digits = task.digits if isinstance(task, Regression) else 8
     remarks = Remarks(predictor)
     own = list(keep or ())
-    # whoever is stopped half-way keeps what was there before
+    # an interrupted call keeps what was there before
     with atomic(out) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        for row, said in predictor.table(source):
+        for row, prediction in predictor.table(source):
             if not remarks.count:
                 own = _kept(row, keep)
                 titles = [f"{name} (table)" if name in header else name for name in own]
                 writer.writerow(map(harmless, [*header, *titles]))
-            why = remarks.of(row, said)
+            why = remarks.of(row, prediction)
             writer.writerow(
                 [
                     remarks.count,
-                    _cell(said.answer, digits, nothing),
-                    *(f"{said.probabilities[n]:.6g}" if said.probabilities else "" for n in names),
-                    *(_cell(said.unimodal.get(name), digits, nothing) for name in modalities),
+                    _cell(prediction.answer, digits, nothing),
+                    *(
+                        f"{prediction.probabilities[n]:.6g}" if prediction.probabilities else ""
+                        for n in names
+                    ),
+                    *(_cell(prediction.unimodal.get(name), digits, nothing) for name in modalities),
                     harmless(why),
                     *(_cell(row[name]) for name in own),
                 ]
             )
         if not remarks.count:
             writer.writerow(map(harmless, [*header, *own]))
-    return remarks.answered, remarks.about(), remarks.notes
+    return remarks.predicted, remarks.about(), remarks.notes
 
 
 def _kept(row: Row, keep: Sequence[str] | None) -> list[str]:

@@ -56,7 +56,7 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Preprocessing:
-        """Restores what `as_dict` gave.
+        """Restores the preprocessing from `as_dict`.
 
         Raises:
             UserError: It names a kind of modality that there is not.
@@ -144,23 +144,23 @@ class Preprocessing:
         return found
 
     def doubtful(self, unseen: Mapping[str, str], outside: Mapping[str, str]) -> dict[str, str]:
-        """What `unseen` and `outside` found, by column, in words.
+        """The findings of `unseen` and `outside`, by column, in words.
 
         Of a block of columns one or another lies outside by chance: where half of them do, it is
-        said of the block, by its modality.
+        reported for the block, by its modality.
         """
-        said = {name: f"{cell!r} is {self.unknown(name)}" for name, cell in unseen.items()}
+        doubts = {name: f"{cell!r} is {self.unknown(name)}" for name, cell in unseen.items()}
         for name, columns in by_block(outside, self.blocks).items():
             if name is None:
-                said |= {c: f"{outside[c]} {self.outside_of(c)}" for c in columns}
+                doubts |= {c: f"{outside[c]} {self.outside_of(c)}" for c in columns}
             elif 2 * len(columns) >= len(self.kinds[name].columns):
                 first = columns[0]
-                said[name] = (
+                doubts[name] = (
                     f"{len(columns)} of its {len(self.kinds[name].columns)} columns are outside "
                     f"those of training, for example {first}: {outside[first]} "
                     f"{self.outside_of(first)}"
                 )
-        return said
+        return doubts
 
     def outside_of(self, column: str) -> str:
         """Which numbers of training new ones are outside of, in words."""
@@ -168,7 +168,7 @@ class Preprocessing:
         return f"is outside the {low:g} to {high:g} of training"
 
     def unknown(self, column: str) -> str:
-        """What a value of a category is that is none of those kept from training."""
+        """The words for a value of a category that was not kept from training."""
         rare = self._not_kept.get(column, 0)
         also = f", or one of the {rare} values too rare there to be kept" if rare else ""
         return f"not known from training{also}"

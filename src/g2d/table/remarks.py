@@ -1,4 +1,4 @@
-"""What is said of the rows of a new table: what of them is not used, and what is doubtful."""
+"""Remarks on the rows of a new table: what of them is not used, and what is doubtful."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Remarks:
 
     Attributes:
         count: Rows so far.
-        answered: Those with a prediction.
+        predicted: Those with a prediction.
         notes: What of single rows could not be used, in sentences.
     """
 
@@ -41,59 +41,59 @@ class Remarks:
         self._values: dict[str, dict[str, None]] = {}
         self._outside: Counter[str] = Counter()
         self._example: dict[str, str] = {}
-        self.count = self.answered = 0
+        self.count = self.predicted = 0
         self.notes: list[str] = []
 
-    def of(self, row: Row, said: Prediction) -> str:
+    def of(self, row: Row, prediction: Prediction) -> str:
         """Counts a row; what of it is not used, in words."""
         if not self.count:
             self._lacking = [name for name in self._wanted if name not in row]
             self._there = [name for name in row if name not in self._wanted]
         self.count += 1
-        self.answered += said.answer is not None
-        why = [f"{name}: {reason}" for name, reason in said.reasons.items()]
+        self.predicted += prediction.answer is not None
+        why = [f"{name}: {reason}" for name, reason in prediction.reasons.items()]
         if why:
             self.notes.append(f"not used, row {self.count}: {'; '.join(why)}")
-        for name, value in said.outside.items():
+        for name, value in prediction.outside.items():
             self._outside[name] += 1
             self._example.setdefault(name, value)
-        for name, value in said.unseen.items():
+        for name, value in prediction.unseen.items():
             self._unseen[name] += 1
             self._values.setdefault(name, {})
             if len(self._values[name]) < 3:
                 self._values[name][value] = None
-            why.append(f"{name}: {said.doubtful[name]}")
+            why.append(f"{name}: {prediction.doubtful[name]}")
         return "; ".join([*(f"{name}: no such column" for name in self._lacking), *why])
 
     def about(self) -> list[str]:
-        """What concerns many rows, with its share."""
-        said = []
+        """Sentences on what concerns many rows, with its share."""
+        sentences = []
         if self._lacking:
             others = ", ".join(islice(self._there, 12)) or "no others"
-            said.append(
+            sentences.append(
                 f"missing, in all {self.count} rows: {', '.join(self._lacking)} (no such columns; "
                 f"beside those it reads, the table has {others})"
             )
-        if self.answered < self.count:
-            none = share(self.count - self.answered, self.count)
-            said.append(
+        if self.predicted < self.count:
+            none = share(self.count - self.predicted, self.count)
+            sentences.append(
                 f"not used, in {none} rows: no modality could be used, so they have no prediction"
             )
         for name, count in self._unseen.items():
             values = ", ".join(map(repr, self._values[name]))
             rows = share(count, self.count)
-            said.append(
+            sentences.append(
                 f"not used, in {rows} rows: {name} ({self._preprocessing.unknown(name)}: {values})"
             )
-        return [*said, *self._far()]
+        return [*sentences, *self._far()]
 
     def _far(self) -> list[str]:
         """Columns, and blocks of them, of which many numbers are outside those of training."""
-        said, known = [], self._preprocessing
+        sentences, known = [], self._preprocessing
         often = [n for n, count in self._outside.items() if count >= max(2, _MANY * self.count)]
         for block, names in by_block(often, known.blocks).items():
             if block is None:
-                said += [
+                sentences += [
                     f"doubtful, in {share(self._outside[name], self.count)} rows: {name} "
                     f"{known.outside_of(name)}, for example {self._example[name]}; is it in "
                     "another unit?"
@@ -101,20 +101,20 @@ class Remarks:
                 ]
                 continue
             rows = share(min(self._outside[name] for name in names), self.count)
-            said.append(
+            sentences.append(
                 f"doubtful, in at least {rows} rows: {len(names)} of the "
                 f"{len(known.kinds[block].columns)} columns of {block} ({listed(names, 3)}) hold "
                 f"numbers outside those of training: {names[0]} "
                 f"{known.outside_of(names[0])}, for example "
                 f"{self._example[names[0]]}; are they in another unit?"
             )
-        return said
+        return sentences
 
 
 def predictions_of(
     predictor: Predictor, source: pandas.DataFrame, folder: str | Path | None = None
 ) -> tuple[list[Prediction], list[str]]:
-    """Predictions in memory, and what `g2d predict` says of many rows, with its share.
+    """Predictions in memory, and the remarks of `g2d predict` on many rows, with their share.
 
     Args:
         predictor: A trained run.
@@ -128,17 +128,17 @@ def predictions_of(
     Raises:
         UserError: The table cannot be read, or has none of the columns.
     """
-    remarks, answers = Remarks(predictor), []
+    remarks, predictions = Remarks(predictor), []
     failed: Counter[str] = Counter()
     first: dict[str, str] = {}
-    for row, said in predictor.table(source, folder):
-        remarks.of(row, said)
-        answers.append(said)
-        for name, reason in said.reasons.items():
+    for row, prediction in predictor.table(source, folder):
+        remarks.of(row, prediction)
+        predictions.append(prediction)
+        for name, reason in prediction.reasons.items():
             failed[name] += 1
             first.setdefault(name, f"row {remarks.count}: {reason}")
     parts = [
         f"in {share(count, remarks.count)} rows: {name} is not used, or not whole ({first[name]})"
         for name, count in failed.items()
     ]
-    return answers, [*remarks.about(), *parts]
+    return predictions, [*remarks.about(), *parts]

@@ -1,4 +1,4 @@
-"""What every other part of g2d asks a task."""
+"""The interface of all tasks."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Task(ABC):
 
     @abstractmethod
     def terms(self, logits: Tensor, target: Tensor) -> Tensor:
-        """What each sample adds to the metric, `(B,)`; `metric_of` their mean is the metric."""
+        """Each sample's term of the metric, `(B,)`; `metric_of` their mean is the metric."""
 
     def metric_of(self, mean: float) -> float:
         """The metric, of the mean of its terms over a whole split."""
@@ -77,7 +77,7 @@ class Task(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, object]:
-        """What `task_from` needs to build this task again, as plain JSON values."""
+        """The description from which `task_from` builds this task again, as plain JSON values."""
 
     @property
     def unsettled(self) -> bool:

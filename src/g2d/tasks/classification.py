@@ -1,4 +1,4 @@
-"""One class a sample."""
+"""Classification: one class a sample."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class Classification(Task):
         return right, predicted, there
 
     def describe(self) -> dict[str, object]:
-        """The class names, and what differs from the usual."""
+        """The description for `task_from`: class names, and options that are not the defaults."""
         described: dict[str, object] = {"kind": "classification", "classes": list(self.class_names)}
         if self.weights is not None:
             described["weights"] = self.weights.tolist()

@@ -1,4 +1,4 @@
-"""Any number of labels a sample."""
+"""Multi-label classification: any number of labels a sample."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ class MultiLabel(Task):
         }
 
     def terms(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Share of right bits."""
+        """Each sample's share of right bits."""
         return (self.predict(logits) == target.long()).float().mean(dim=1)
 
     def describe(self) -> dict[str, object]:
-        """The label names."""
+        """The description for `task_from`: the label names."""
         return {"kind": "multilabel", "labels": list(self.label_names)}
 
 

@@ -1,4 +1,4 @@
-"""A number a sample."""
+"""Regression: a number a sample."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Regression(Task):
         return math.sqrt(mean)
 
     def describe(self) -> dict[str, object]:
-        """The scale, and what differs from the usual."""
+        """The description for `task_from`: the scale, and options that are not the defaults."""
         described: dict[str, object] = {"kind": "regression", "low": self.low, "high": self.high}
         described["std"] = self.std
         if self.log:

@@ -1,4 +1,4 @@
-"""One question to all teachers, whether they run now or ran before."""
+"""The interface of frozen teachers, and teachers that are run online."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class OnlineTeachers(TeacherBank):
         self._remembered: deque[_Remembered] = deque(maxlen=_REMEMBERED)
 
     def frozen_here(self) -> Iterable[nn.Parameter]:
-        """Those that required a gradient when they were given."""
+        """The parameters that required a gradient when the models were given."""
         return self._frozen
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:

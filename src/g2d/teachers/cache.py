@@ -189,7 +189,7 @@ def write_cache(
                 "confidence": _where_present(confidence[name].float(), batch.present.get(name)),
             }
             for kind, value in values.items():
-                # what lies there before the first row is done is nobody's: it is written over
+                # what lies there before the first row is done is left over: it is overwritten
                 shape = (rows, *value.shape[1:]) if state["done"] == 0 else None
                 array = _open(folder, name, kind, "r+", shape)
                 array[start:stop] = written = value.cpu().contiguous().numpy()

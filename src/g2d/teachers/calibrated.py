@@ -1,4 +1,4 @@
-"""Teachers whose confidence is right on held-out data."""
+"""Teachers that are calibrated on held-out data."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class HeldOut:
 
     @property
     def masks(self) -> Masks | None:
-        """Those of all modalities; `None` where nothing is absent."""
+        """The masks of all modalities; `None` where nothing is absent."""
         masks = list(self.present.values())
         return None if all(bool(mask.all()) for mask in masks) else masks
 
@@ -103,7 +103,7 @@ class HeldOut:
         return found
 
     def weights(self) -> dict[str, float]:
-        """Of the fitted ensemble, by modality."""
+        """The weights of the fitted ensemble, by modality."""
         fitted = F.fit_ensemble_weights(
             self.task, list(self.logits.values()), self.target, self.masks
         )
@@ -186,7 +186,7 @@ class CalibratedTeachers(TeacherBank):
                 )
 
     def frozen_here(self) -> Iterable[nn.Parameter]:
-        """Those of the teachers that are calibrated."""
+        """The frozen parameters of the teachers that are calibrated."""
         return self.teachers.frozen_here()
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:

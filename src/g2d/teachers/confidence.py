@@ -92,7 +92,7 @@ def learning_speeds(
 
 
 def speed_scores(speed: Mapping[str, float], heldout: Mapping[str, float]) -> dict[str, float]:
-    """What is ranked by, where it is learning speed: who is as fast ranks by held-out confidence.
+    """The scores of a ranking by learning speed; equally fast teachers rank by confidence.
 
     Example:
         >>> from g2d.functional import rank

@@ -1,4 +1,4 @@
-"""UME: the teachers themselves, averaged. No student, no training: the honest rival."""
+"""UME: the mean of the teachers, without a student and without further training."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class ExpertTeachers(TeacherBank):
         self._networks = networks
 
     def frozen_here(self) -> Iterable[nn.Parameter]:
-        """Those of the networks."""
+        """The frozen parameters of the networks."""
         return self._networks.frozen_here() if self._networks else ()
 
     def outputs(self, batch: Batch) -> dict[str, TeacherOutputs]:

@@ -1,4 +1,4 @@
-"""What a method is given of its teachers: does it belong to its student?"""
+"""Checks that the teachers given to a method belong to its student."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def apart(teachers: TeacherBank, student: Student) -> TeacherBank:
 def checked_confidence(
     confidence: Mapping[str, float] | None, teachers: TeacherBank
 ) -> dict[str, float] | None:
-    """One number for every teacher, in their order; `None` where none are given.
+    """Checks that there is one number for every teacher; `None` where none are given.
 
     Raises:
         UserError: They are for other modalities than the teachers.

@@ -16,7 +16,7 @@ from g2d.benchmark.report.write import write_report
 from g2d.files import read_json
 from g2d.recipes.recipe import recipe_from, with_changes
 from g2d.runs.run import Run
-from g2d.table.auto import answers
+from g2d.table.auto import round_folder
 from g2d.table.auto.auto import train_auto
 from g2d.table.auto.budget import Budget
 from g2d.table.auto.candidates import _METHODS, DISTILLED
@@ -85,14 +85,14 @@ def test_all_are_compared_and_the_kept_one_is_an_ordinary_run(tmp_path):
     (kept,) = re.findall('<th scope="row">([^<]*)</th>(?:(?!<tr>).)*>kept<', shown)
     assert kept == found["kept"]["line"]
     assert f">{best['score']:.3f} ± {best['error']:.3f}<" in shown
-    assert not list((folder / "auto").glob("*/runs"))  # answers are kept, models are not
+    assert not list((folder / "auto").glob("*/runs"))  # predictions are kept, models are not
     with pytest.raises(UserError, match=r"holds a finished run; add --resume"):
         train_auto(made(), tmp_path / "runs")
     assert train_auto(made(), tmp_path / "runs", resume=True) == folder
 
 
 def test_test_rows_are_measured_by_the_kept_run_alone(tmp_path, monkeypatch):
-    forget = answers.RoundFolder.forget
+    forget = round_folder.RoundFolder.forget
     results = []
 
     def looked_at(self):
@@ -101,18 +101,18 @@ def test_test_rows_are_measured_by_the_kept_run_alone(tmp_path, monkeypatch):
         assert not any("test" in read_json(file) for file in results)
         forget(self)
 
-    monkeypatch.setattr(answers.RoundFolder, "forget", looked_at)
+    monkeypatch.setattr(round_folder.RoundFolder, "forget", looked_at)
     train_auto(made(), tmp_path)
     assert len(results) == 4  # two teachers, which all share, joint and G²D
 
 
 @pytest.mark.parametrize("after", ["teach", "train"])
-def test_what_has_answered_is_not_trained_again(tmp_path, monkeypatch, after):
+def test_what_has_predicted_is_not_trained_again(tmp_path, monkeypatch, after):
     whole = board(train_auto(made(), tmp_path / "whole"))
     trained: list[str] = []
 
     def counting(kind, stop):
-        run = getattr(answers.RoundFolder, kind)
+        run = getattr(round_folder.RoundFolder, kind)
 
         def wrapped(self, *arguments):
             run(self, *arguments)
@@ -123,14 +123,14 @@ def test_what_has_answered_is_not_trained_again(tmp_path, monkeypatch, after):
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(answers.RoundFolder, after, counting(after, stop=True))
+        patch.setattr(round_folder.RoundFolder, after, counting(after, stop=True))
         with pytest.raises(KeyboardInterrupt):
             train_auto(made(), tmp_path / "halves")
     with pytest.raises(UserError, match=r"holds an unfinished run; add --resume to go on with"):
         train_auto(made(), tmp_path / "halves")
     trained.clear()
     for kind in ("teach", "train"):
-        monkeypatch.setattr(answers.RoundFolder, kind, counting(kind, stop=False))
+        monkeypatch.setattr(round_folder.RoundFolder, kind, counting(kind, stop=False))
     folder = train_auto(made(), tmp_path / "halves", resume=True)
     assert trained == (["train", "train"] if after == "teach" else ["train"])
     resumed = board(folder)

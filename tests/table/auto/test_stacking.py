@@ -9,7 +9,7 @@ import torch
 
 from g2d import Classification
 from g2d import functional as F
-from g2d.table.auto.answers import Answers
+from g2d.table.auto.round_folder import CandidatePredictions
 from g2d.table.auto.stacking import blend_weights, blended, stacked, useless
 
 TASK = Classification(2)
@@ -24,19 +24,23 @@ def made(folds=3, rows=60):
         said = {}
         for name, strength in (("good", 1.5), ("fair", 1.0), ("noise", 0.0)):
             logits = strength * sign + torch.randn(rows, 2, generator=random)
-            said[name] = Answers(logits, target, 1.0, 1.0, {})
+            said[name] = CandidatePredictions(logits, target, 1.0, 1.0, {})
         found.append(said)
     return found
 
 
 def ensemble(folds):
-    return [Answers(one["good"].logits, one["good"].target, 3.0, 0.0, {}) for one in folds]
+    return [
+        CandidatePredictions(one["good"].logits, one["good"].target, 3.0, 0.0, {}) for one in folds
+    ]
 
 
-def test_a_folds_own_targets_do_not_change_its_answers():
+def test_a_folds_own_targets_do_not_change_its_predictions():
     folds = made()
     before = stacked(TASK, folds, ensemble(folds))
-    turned = {n: Answers(a.logits, 1 - a.target, 1.0, 1.0, {}) for n, a in folds[1].items()}
+    turned = {
+        n: CandidatePredictions(a.logits, 1 - a.target, 1.0, 1.0, {}) for n, a in folds[1].items()
+    }
     changed = [folds[0], turned, folds[2]]
     after = stacked(TASK, changed, ensemble(changed))
     assert torch.equal(before[1].logits, after[1].logits)
@@ -87,7 +91,7 @@ def test_of_one_fold_a_row_has_no_say_in_its_own_weights():
     for name, one in fold.items():
         target = one.target.clone()
         target[0::2] = 1 - target[0::2]
-        turned[name] = Answers(one.logits, target, 1.0, 1.0, {})
+        turned[name] = CandidatePredictions(one.logits, target, 1.0, 1.0, {})
     after = blended(TASK, [turned])[0]
     assert torch.equal(before.logits[0::2], after.logits[0::2])
     assert not torch.equal(before.logits[1::2], after.logits[1::2])
@@ -96,7 +100,7 @@ def test_of_one_fold_a_row_has_no_say_in_its_own_weights():
 def test_a_blend_costs_its_members_and_their_teachers_once():
     fold = made(folds=1)[0]
     costs = {"good": (9.0, 0.0), "fair": (4.0, 4.0), "noise": (12.0, 3.0)}  # in all, of its own
-    priced = {n: Answers(a.logits, a.target, *costs[n], {}) for n, a in fold.items()}
+    priced = {n: CandidatePredictions(a.logits, a.target, *costs[n], {}) for n, a in fold.items()}
     (said,) = blended(TASK, [priced])
     assert (said.seconds, said.own) == (16.0, 7.0)
 
@@ -121,5 +125,5 @@ def test_a_row_of_a_class_that_no_training_row_has_chooses_no_weights():
         logits = torch.cat([one.logits, torch.tensor([[0.0, -40.0]])])
         target = torch.cat([one.target, torch.tensor([1])])
         known = torch.arange(len(target)) < len(one.target)
-        longer[name] = Answers(logits, target, 1.0, 1.0, {}, known=known)
+        longer[name] = CandidatePredictions(logits, target, 1.0, 1.0, {}, known=known)
     assert blend_weights(TASK, [longer]) == usual

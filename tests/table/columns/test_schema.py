@@ -148,8 +148,8 @@ def test_the_split_is_found_by_name_and_words():
         ("fold", ["0", "1", "2"], "numbers of parts or folds"),
         ("cv_fold", ["1", "2", "3"], "split: {group: cv_fold}"),
         ("split", ["1", "2", "3"], "numbers of parts or folds"),
-        ("is_test", ["0", "1", "0"], "says by its name which rows train or test"),
-        ("in_train_set", ["true", "false", "true"], "says by its name which rows train"),
+        ("is_test", ["0", "1", "0"], "has the name of a split"),
+        ("in_train_set", ["true", "false", "true"], "has the name of a split"),
     ],
 )
 def test_what_looks_like_a_split_is_no_input(name, cells, said):

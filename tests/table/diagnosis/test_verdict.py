@@ -145,9 +145,9 @@ def test_words_name_the_modality_and_by_how_much():
     said = sentences(
         [KEPT, SUPPRESSED, NOISY, UNCLEAR], Interval(0.031, 0.01, 0.01), 0.25, "accuracy"
     )
-    assert "quick says 79 %" in said[0]
+    assert "its unimodal logits get 79 %" in said[0]
     assert "99 % of that. It is not suppressed." in said[0]
-    assert "slow says only 30 % (25 to 35). So joint training loses 62 %" in said[1]
+    assert "its unimodal logits get only 30 % (25 to 35). So joint training loses 62 %" in said[1]
     assert "hiss carries no signal by itself. G²D will not help it." in said[2]
     needed = rows_needed(UNCLEAR)
     assert f"judged on 20 rows, and about {needed} would be needed" in said[3]

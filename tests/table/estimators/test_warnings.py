@@ -10,7 +10,7 @@ import pytest
 
 import g2d
 from g2d.errors import UserError
-from g2d.table.answers_file import write_predictions
+from g2d.table.predictions_file import write_predictions
 from table.makers import write_picture
 
 QUICK = {"epochs": 1, "method": "joint"}
@@ -88,9 +88,9 @@ def test_rows_of_which_nothing_can_be_used_are_said_to_get_the_shares(fitted):
     empty.loc[0] = None
     without, instead = said_of(fitted.predict, empty)
     assert "in 1 of 2 (50 %) rows: no modality could be used" in without
-    assert instead == "1 of 2 (50 %) rows are answered with the commonest class in y"
+    assert instead == "1 of 2 (50 %) rows get the commonest class in y"
     _, instead = said_of(fitted.predict_proba, empty)
-    assert instead == "1 of 2 (50 %) rows are answered with the shares of the classes in y"
+    assert instead == "1 of 2 (50 %) rows get the shares of the classes in y"
 
 
 def test_numbers_whose_marks_are_in_doubt_are_refused():

@@ -146,7 +146,7 @@ def test_the_file_needs_no_g2d(exported):
             marks=pytest.mark.slow,
         ),
         ("Fixed", "torch", "traced for one number of samples only"),
-        ("Forgetful", "torch", "the exported model's answers differ from the model's by"),
+        ("Forgetful", "torch", "the exported model's outputs differ from the model's by"),
     ],
 )
 def test_what_cannot_be_exported_is_said_in_a_line_and_leaves_no_file(

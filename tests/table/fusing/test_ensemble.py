@@ -174,7 +174,7 @@ def test_a_column_of_row_numbers_is_no_class(tmp_path, capsys):
         rows = [[place, *row] for place, row in enumerate(logits(1.5).tolist())]
         said = [f"{n}={write(tmp_path / f'{n}.csv', [name, *CLASSES], rows)}" for n in "ab"]
         assert fit(tmp_path, *said) == 2
-        assert f"'{name}' looks like a column that tells rows apart" in capsys.readouterr().err
+        assert f"'{name}' looks like a column of ids" in capsys.readouterr().err
 
 
 def test_without_ids_tables_of_other_lengths_are_not_matched_by_order(tmp_path, capsys):
@@ -210,7 +210,7 @@ def test_how_many_labelled_rows_a_model_answers_for_is_said(tmp_path, capsys):
     whole = write(tmp_path / "a.csv", CLASSES, logits(1.5), ids)
     plain = write(tmp_path / "b.csv", CLASSES, logits(1.5), range(200))  # zeros were lost
     assert fit(tmp_path, f"a={whole}", f"b={plain}") == 0
-    assert "b answers for 100 of 200 labelled rows" in capsys.readouterr().err
+    assert "b has predictions for 100 of 200 labelled rows" in capsys.readouterr().err
 
 
 def test_fused_predictions_hold_no_formulas(tmp_path):

@@ -115,7 +115,7 @@ def test_what_is_said_must_be_possible(tmp_path, capsys):
     truth = labels(tmp_path, FEW, OF_FEW)
     said = models(tmp_path, FEW, a=few(), b=few())
     words = [*said, "--labels", truth, "--of"]
-    assert "a: is said to hold probabilities, and row 1 has" in refused(
+    assert "a: --of gives it as probabilities, and row 1 has" in refused(
         capsys, *words, "a=probabilities"
     )
     assert "--of: got 'chances'" in refused(capsys, *words, "chances")

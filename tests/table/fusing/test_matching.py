@@ -59,7 +59,10 @@ def test_a_part_that_matches_is_said_with_an_example_of_the_rest(tmp_path, capsy
     labels(tmp_path)
     fitted(tmp_path, two(tmp_path, IDS, [str(int(one)) for one in IDS[:50]] + IDS[50:]))
     told = capsys.readouterr().err
-    assert "b answers for 50 of 100 labelled rows, and 50 of its ids are none of labels.csv" in told
+    assert (
+        "b has predictions for 50 of 100 labelled rows, and 50 of its ids are none of labels.csv"
+        in told
+    )
     assert "('0' there, '000' here)" in told
     # what has more rows than the labels is as it should be
     write(tmp_path / "labels.csv", ["kind"], [[NAMES[one]] for one in TRUTH[:90]], IDS[:90])
@@ -79,8 +82,8 @@ def test_new_rows_of_which_no_two_tables_speak_are_refused(tmp_path, capsys):
     capsys.readouterr()
     assert len(predicted(tmp_path, said)) == 110
     told = capsys.readouterr().err
-    assert "a answers for 100 of 110 rows (not for '090.jpg')" in told
-    assert "b answers for 100 of 110 rows (not for '090')" in told
+    assert "a has predictions for 100 of 110 rows (not for '090.jpg')" in told
+    assert "b has predictions for 100 of 110 rows (not for '090')" in told
 
 
 def test_a_model_without_answers_is_a_table_of_its_header_alone(tmp_path, capsys):
@@ -108,7 +111,7 @@ def test_a_row_of_empty_cells_is_one_that_the_model_lacks(tmp_path, capsys):
     rows[3] = ["", "", ""]
     said = two(tmp_path, None, None, a=rows, b=whole)
     fitted(tmp_path, said)
-    assert "a answers for 99 of 100 labelled rows" in capsys.readouterr().err
+    assert "a has predictions for 99 of 100 labelled rows" in capsys.readouterr().err
     answers = [row["prediction"] for row in predicted(tmp_path, said)]
     assert len(answers) == 100
     assert answers[3] == NAMES[whole[3].argmax()]

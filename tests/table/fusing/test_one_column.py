@@ -155,7 +155,7 @@ def test_one_column_and_a_column_a_class_may_be_mixed(tmp_path, capsys):
     assert row["prediction"] == "yes"
     wrong = one(tmp_path, "no", a=[0.1], b=[0.2])
     line = refused(capsys, *wrong, "--weights", tmp_path / "ensemble.json")
-    assert "a: its column is called 'no', and its numbers are said, or were in the fit" in line
+    assert "a: its column is called 'no', and --positive, or the fit, takes its numbers for" in line
 
 
 def test_the_class_of_a_column_is_not_taken_where_there_is_none(tmp_path, capsys):

@@ -18,10 +18,10 @@ from g2d.recipes.completing import complete
 from g2d.recipes.recipe import Recipe, recipe_from
 from g2d.runs.run import Run
 from g2d.runs.train import train
-from g2d.table.answers_file import write_predictions
 from g2d.table.dataset import TableData
 from g2d.table.inspection.inspect import inspect_table
 from g2d.table.predict import Predictor
+from g2d.table.predictions_file import write_predictions
 from g2d.tasks import Classification
 from table.tables import SMALL, WORDS, write_table
 

@@ -89,7 +89,7 @@ def test_answers_are_those_of_the_predictor(client, served_run):
             assert max(shares, key=shares.get) == answer["unimodal"][name]
 
 
-def test_each_of_many_rows_is_answered_by_itself(served_run):
+def test_each_of_many_rows_is_predicted_by_itself(served_run):
     """More than are predicted together: a row alone, and in any place, is the same row."""
     predictor = Predictor(served_run[0])
     rows = [{"note": "soft far bird" if n % 3 else "", "weight": str(n % 7)} for n in range(150)]
@@ -102,7 +102,7 @@ def test_each_of_many_rows_is_answered_by_itself(served_run):
         assert said[place].probabilities == pytest.approx(alone.probabilities, abs=1e-5)
 
 
-def test_a_row_that_has_nothing_is_not_answered(served_run):
+def test_a_row_that_has_nothing_is_not_predicted(served_run):
     nothing, something = Predictor(served_run[0]).rows([{}, WORDS], served_run[1])
     assert (nothing.answer, nothing.probabilities, nothing.unimodal) == (None, {}, {})
     assert something.answer is not None

@@ -48,6 +48,6 @@ def test_an_answer_that_is_no_number_is_refused(wrong):
             return [Prediction(**good), Prediction(**{**good, **wrong})]
 
     worker = Worker(Predictor(), None, seconds=60, threads=1)
-    with pytest.raises(UserError, match="row 2: the answer is not a finite number"):
+    with pytest.raises(UserError, match="row 2: the prediction is not a finite number"):
         asyncio.run(worker.predict([{}, {}]))
     worker.close()

@@ -36,7 +36,7 @@ class Cell:
 
     @cached_property
     def name(self) -> str:
-        """Of its run folder: what it is in words, and the hash of all that decides it.
+        """The name of its run folder: readable words, and the hash of all that decides the run.
 
         Data are identified by their contents, so that a store that was moved, or named by another
         path, has the runs that were made from it; code of one's own by its text, so that a method

@@ -1,4 +1,4 @@
-"""What can be known of a grid before any of it is trained: words that mean nothing, absent data."""
+"""Checks a grid before any of it is trained: unknown names, absent data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from g2d.recipes.planning import plan_method
 from g2d.recipes.recipe import Recipe, digest
 from g2d.recipes.settings import teacher_settings, training_settings
 
-# What `fault` returns for data that is prepared into a folder which nobody has named.
+# What `fault` returns for prepared data whose folder is not given.
 UNNAMED = "data.root: this must be given"
 _SHOWN = 3
 
@@ -86,7 +86,7 @@ def method_plan(recipe: Recipe) -> MethodPlan:
 
 
 def fault(recipe: Recipe, imputation: Mapping[str, Any] | None = None) -> str:
-    """What is wrong with a recipe, as far as it is known without the data; nothing where it is not.
+    """The fault of a recipe, as far as it shows without the data; empty without one.
 
     Example:
         >>> fault(Recipe("avdigits", method="g2"))[:28]

@@ -19,7 +19,7 @@ def value_of(run: Run, metric: Metric, read: str) -> float | None:
 
 
 def samples_behind(run: Run, metric: Metric, read: str) -> Samples | None:
-    """What every test sample adds to it; `None` where that is not kept."""
+    """Each test sample's term of a metric; `None` where predictions are not kept."""
     if run.task is None:
         return None
     try:

@@ -33,7 +33,7 @@ _OWN = ("recipe", "modalities", "impute")
 
 @dataclass(frozen=True)
 class Entry:
-    """A value of an axis.
+    """A value on an axis of a grid: its label, and the changes of the recipe that it stands for.
 
     Attributes:
         label: How tables call it.
@@ -65,7 +65,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Grid:
-    """What is to be trained and how it is shown.
+    """The runs to be trained, as a product of axes, and how their table is shown.
 
     Attributes:
         name: Of its record and its table.

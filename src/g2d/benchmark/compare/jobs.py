@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended.
+    """The outcome of a job.
 
     Attributes:
         name: Of the job.
@@ -67,7 +67,7 @@ class Outcome:
 
 
 def plan_jobs(cells: Sequence[Cell], out: Path, *, blind: bool = False) -> list[Job]:
-    """One job for every run that is not finished, after one for every set of teachers they need.
+    """Plans a job for every unfinished run, after one for every set of teachers they need.
 
     Cells of several grids that resolve to the same recipe are one run. A recipe that cannot be
     planned is a job all the same: it fails with its reason, and the others are done.
@@ -205,7 +205,7 @@ def _alone(job: Job) -> FileLock:
 
 
 def write_failure(job: Job, reason: str, trace: str = "") -> None:
-    """Keeps why a job failed, for whoever asks later."""
+    """Keeps why a job failed, to be shown later."""
     note = _note(job)
     note.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": job.name, "reason": reason, "trace": trace, "recipe": job.recipe}

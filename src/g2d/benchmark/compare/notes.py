@@ -1,4 +1,4 @@
-"""What stands below a table: how it was measured, what is missing, what to know of the paper's."""
+"""The notes below a table: how it was measured, what is missing, what to know of the paper's."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ _ABSOLUTE = re.compile(rf"(?<![\w.…~/])(?:~|[A-Za-z]:)?[/\\](?:{_PART}[/\\])+(
 
 
 def without_places(text: str) -> str:
-    """The same text with the last part alone of every absolute path.
+    """The text with every absolute path cut to its last part.
 
     Example:
         >>> without_places("no finished run in /home/me/runs/a1; 3/4 of them, see docs/data.md")

@@ -1,4 +1,4 @@
-"""What a grid leaves beside its runs: which run stands where, for whoever draws the table."""
+"""The record of a grid beside its runs: which run belongs to which entry of the table."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class GridRecord:
 def record_of(
     grid: Grid, cells: Sequence[Cell], command: str, left_out: Sequence[str] = ()
 ) -> GridRecord:
-    """What is known of a grid before it is run.
+    """The record of a grid before it is run.
 
     Args:
         grid: The grid.
@@ -120,7 +120,7 @@ def record_of(
 
 
 def superseded(record: GridRecord, out: Path) -> list[str]:
-    """What the table of a record loses of the one that it takes the place of, in sentences.
+    """What the table of a record lacks of the one that it replaces, in sentences.
 
     Raises:
         UserError: The one that is there is of another grid.
@@ -144,7 +144,7 @@ def superseded(record: GridRecord, out: Path) -> list[str]:
 
 
 def read_records(out: Path) -> list[GridRecord]:
-    """All grids of a folder of runs, by name, table 4 before table 12.
+    """Reads all grids of a folder of runs, by name, table 4 before table 12.
 
     Raises:
         UserError: There is none.
@@ -156,7 +156,7 @@ def read_records(out: Path) -> list[GridRecord]:
 
 
 def read_record(path: Path) -> GridRecord:
-    """One recorded grid.
+    """Reads one recorded grid.
 
     Raises:
         UserError: It gives itself another name than its file has; tables and figures are written

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Number:
-    """One place of a table: a number over seeds, and the paper's.
+    """An entry of a table: a number over seeds, and the paper's.
 
     Attributes:
         mean: Over the seeds that are finished; `None` where none is.
@@ -42,7 +42,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Column:
-    """What the numbers below it are.
+    """A column of a table: data, prediction and metric.
 
     Attributes:
         label: `"CREMA-D, fused"`.
@@ -154,7 +154,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Table:
-    """A grid's result.
+    """The results of a grid.
 
     Attributes:
         name: Of the grid.

@@ -40,7 +40,7 @@ _NO_MATTER = ("epochs", "probe_gradients", "loggers", OLD_LOGGERS)
 
 
 def cost(subjects: Sequence[Subject]) -> Cost:
-    """What a step costs with the model and the data of finished runs.
+    """Measures what a step costs with the model and the data of finished runs.
 
     Runs that differ in method, seed or epochs have the same cost, since joint training and G²D are
     both measured whatever the runs trained.

@@ -56,7 +56,7 @@ def cache_bytes(rows: int, widths: Mapping[str, int], outputs: int) -> int:
 
 @dataclass(frozen=True)
 class StepCost:
-    """One way of training.
+    """The cost of a step of one way of training.
 
     Attributes:
         label: Which.
@@ -107,7 +107,7 @@ class Cost:
     augmented: bool
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """One column a way of training, one row a cost."""
+        """A table with a column for each way of training and a row for each cost."""
         rows = [
             ["tensors of a batch, MiB", *(f"{r.batch_bytes / _MIB:.4f}" for r in self.rows)],
             ["reading a batch, ms", *[f"{self.loading_ms:.2f}"] * len(self.rows)],
@@ -151,7 +151,7 @@ class Cost:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Every number."""
+        """Every number, as plain values."""
         return {**asdict(self), "rows": [asdict(row) for row in self.rows]}
 
     def plot(self, path: Path) -> Path:

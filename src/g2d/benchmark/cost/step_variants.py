@@ -1,4 +1,4 @@
-"""Joint training and G²D on a few batches, step by step, for whoever measures them."""
+"""Joint training and G²D on a few batches, step by step, to be measured."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _G2D: Component = {"name": "g2d", "schedule": 0}
 
 @dataclass(frozen=True)
 class Workload:
-    """What the steps are made of.
+    """Model, batches and settings of the steps that are measured.
 
     Attributes:
         recipe: Encoders, fusion and training settings; its method is not looked at.

@@ -38,7 +38,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True)
 class Utterance:
-    """What to say, and how.
+    """A text to be spoken, and how.
 
     Attributes:
         text: The words.

@@ -60,7 +60,7 @@ class PCA:
         return cls(mean, np.ascontiguousarray(directions[:k]), cumulative[:k])
 
     def reconstruct(self, rows: NDArray[np.generic]) -> NDArray[np.float64]:
-        """What is left of rows `(N, D)` inside the subspace, the mean added back."""
+        """Projects rows `(N, D)` onto the subspace and adds the mean back."""
         components = torch.from_numpy(self.components)
         with one_thread():
             scores = torch.from_numpy(rows.astype(np.float64) - self.mean) @ components.T

@@ -203,7 +203,7 @@ class CPMNetwork(nn.Module):
         return mean.masked_fill(empty, -math.inf)
 
     def linear_maps(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """What each decoder is without dropout: x = A h + a, its two layers in one."""
+        """Each decoder without dropout as one linear map, x = A h + a."""
         maps = {}
         with torch.no_grad():
             for name, decoder in self.decoders.items():

@@ -204,7 +204,7 @@ class ImaginationNetwork(nn.Module):
         self.classifier = classifier(blocks * BLOCK[-1], outputs, dropout=0.5)
 
     def parts(self) -> list[nn.Module]:
-        """What learns, each with a gradient norm of its own."""
+        """The parts that are trained, each with a gradient norm of its own."""
         return [*self.encoders.values(), self.there, self.back, self.classifier]
 
     def forward(self, x: Mapping[str, Tensor], presence: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from g2d.benchmark.imputation.tags import tags
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """What the network makes of samples.
+    """The outputs of the network for some samples.
 
     Attributes:
         logits: `(B, C)`.
@@ -82,7 +82,7 @@ class TATENetwork(nn.Module):
         self.head = nn.Linear(width, outputs)
 
     def forward(self, x: Mapping[str, Tensor], presence: Tensor) -> Encoded:
-        """All that the losses need.
+        """Runs the network; returns all that the losses need.
 
         Args:
             x: `(B, d_m)`, or tokens `(B, T_m, d_m)`, of every view.

@@ -32,7 +32,7 @@ class Phase:
     clip: float | None = None
 
     def factor(self, epoch: int) -> float:
-        """Of the learning rate in an epoch, counted from 0; not zero even in the last.
+        """The factor of the learning rate in an epoch, counted from 0; never zero.
 
         Example:
             >>> [Phase(epochs=2, decay=3).factor(epoch) for epoch in range(5)]

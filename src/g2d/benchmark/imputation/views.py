@@ -12,7 +12,7 @@ from g2d.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """One split, each modality as a feature that no longer changes.
+    """A split whose modalities are fixed features (views).
 
     Attributes:
         features: `(N, d_m)` for each modality, or `(N, T_m, d_m)` tokens where a method takes
@@ -84,7 +84,7 @@ class Views:
 
     @property
     def widths(self) -> dict[str, int]:
-        """d_m of every modality."""
+        """The width d_m of every modality."""
         return {name: feature.shape[-1] for name, feature in self.features.items()}
 
     @property
@@ -93,7 +93,7 @@ class Views:
         return torch.stack([self.present[name] for name in self.features], dim=1)
 
     def ordered(self, modalities: tuple[str, ...]) -> Views:
-        """The same with the modalities in this order."""
+        """These views with the modalities in this order."""
         return Views(
             {name: self.features[name] for name in modalities},
             {name: self.present[name] for name in modalities},
@@ -101,7 +101,7 @@ class Views:
         )
 
     def to(self, device: torch.device | str) -> Views:
-        """The same on another device."""
+        """These views on another device."""
         return Views(
             {name: feature.to(device) for name, feature in self.features.items()},
             {name: mask.to(device) for name, mask in self.present.items()},

@@ -16,7 +16,7 @@ from g2d.wording import listed
 
 @dataclass(frozen=True)
 class Shown:
-    """One place of a table.
+    """An entry of a table as the page shows it.
 
     Attributes:
         key: Sorts it; empty where nothing is finished.
@@ -163,7 +163,7 @@ def _heading(column: Column, columns: Sequence[Column]) -> tuple[str, str]:
 
 
 def what(table: Table) -> str:
-    """What the numbers of a table are."""
+    """The metrics and units of a table's numbers, in words."""
     metrics = dict.fromkeys((c.metric, c.unit, c.higher_is_better) for c in table.columns)
     named = [
         METRICS[metric].label

@@ -17,7 +17,7 @@ POINTS = 100
 
 @dataclass(frozen=True)
 class Line:
-    """One curve.
+    """A curve of one prediction.
 
     Attributes:
         label: The modality, or `"fused"`.

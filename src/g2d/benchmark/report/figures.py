@@ -27,7 +27,7 @@ _PLACES = frozenset({"d", "x", "y", "cx", "cy", "points"})
 
 @dataclass(frozen=True)
 class FigureOfFolder:
-    """A figure.
+    """A figure of the page.
 
     Attributes:
         name: Of its file.

@@ -17,7 +17,7 @@ from g2d.runs.run import Run
 
 @dataclass(frozen=True)
 class Group:
-    """One setting, trained with several seeds.
+    """The runs of one setting with several seeds.
 
     Attributes:
         anchor: Where it is found on the page.
@@ -33,7 +33,7 @@ class Group:
 
     @property
     def dataset(self) -> str:
-        """What it was trained on; empty where no run of it began."""
+        """The data that it was trained on; empty where no run of it began."""
         return next((str(run.about["dataset"]) for run in self.runs if "dataset" in run.about), "")
 
     @property
@@ -48,7 +48,7 @@ class Group:
 
 
 def read_groups(records: Sequence[GridRecord], out: Path) -> list[Group]:
-    """All runs that grids name, in their order, and after them the teachers that these name."""
+    """Groups all runs that grids name, in their order, and after them their teachers."""
     seeds: dict[str, int] = {}
     titles: dict[str, str] = {}
     together: dict[str, str] = {}  # a run that was named before, and stands for the same group
@@ -122,6 +122,6 @@ def places(groups: Sequence[Group]) -> Mapping[str, Group]:
 
 def _root(together: dict[str, str], name: str) -> str:
     while together[name] != name:
-        together[name] = together[together[name]]  # shorter for whoever asks next
+        together[name] = together[together[name]]  # a shorter path for the next call
         name = together[name]
     return name

@@ -22,7 +22,7 @@ SIDE = 100
 
 @dataclass(frozen=True)
 class Confusion:
-    """Classification, on test.
+    """The confusion matrix of a classification, on test.
 
     Attributes:
         classes: Their names.
@@ -38,7 +38,9 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Regression, on test, in a box of `SIDE` by `SIDE`: true to the right, predicted upwards.
+    """The predictions of a regression on test, as dots in a box of `SIDE` by `SIDE`.
+
+    True values go to the right, predicted ones upwards.
 
     Attributes:
         path: A dot for every sample, what `<path d>` takes.
@@ -55,7 +57,7 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Labels:
-    """Several labels a sample, on test.
+    """The counts of each label of a multi-label task, on test.
 
     Attributes:
         rows: For every label its name, how many samples have it, how many were given it, and how

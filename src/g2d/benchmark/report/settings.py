@@ -32,7 +32,7 @@ def flat(content: Mapping[str, Any]) -> Flat:
 
 
 def shared(all_of_them: Sequence[Flat]) -> Flat:
-    """Of every key the value that most have, where most have one.
+    """The value of every key that most recipes have.
 
     Example:
         >>> shared([{"a": "1", "b": "2"}, {"a": "1"}, {"a": "3"}])
@@ -48,7 +48,7 @@ def shared(all_of_them: Sequence[Flat]) -> Flat:
 
 
 def differing(one: Flat, base: Flat) -> Flat:
-    """What makes one out of the base: other values, and keys that are not set.
+    """How a recipe differs from the base: other values, and keys that are not set.
 
     Example:
         >>> differing({"a": "1", "c": "4"}, {"a": "1", "b": "2"})

@@ -34,7 +34,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Made:
-    """What runs were made with.
+    """The software and the machine that runs were made with.
 
     Attributes:
         letter: How the page refers to it.
@@ -50,7 +50,7 @@ class Made:
 
 
 def headline(records: Sequence[GridRecord]) -> str:
-    """What the page is called."""
+    """The title of the page."""
     if len(records) == 1:
         return records[0].title
     datasets = dict.fromkeys(label for record in records for label in record.axes["dataset"])
@@ -87,7 +87,7 @@ def extent(records: Sequence[GridRecord], groups: Sequence[Group]) -> str:
 
 
 def troubles(groups: Sequence[Group]) -> list[Trouble]:
-    """What failed, the commonest reason first."""
+    """The runs that failed, the commonest reason first."""
     reasons: dict[str, dict[str, list[Run]]] = {}
     by_anchor = {group.anchor: group for group in groups}
     for group in groups:
@@ -103,13 +103,13 @@ def troubles(groups: Sequence[Group]) -> list[Trouble]:
 
 
 def unfinished(groups: Sequence[Group]) -> list[tuple[Group, tuple[Run, ...]]]:
-    """What is still to be done."""
+    """The runs that are still to be done."""
     found = [(group, tuple(run for run in group.runs if run.state == "open")) for group in groups]
     return [(group, runs) for group, runs in found if runs]
 
 
 def made_with(groups: Sequence[Group]) -> tuple[list[Made], Mapping[str, str]]:
-    """All that runs were made with, and for every run the letters of what it was."""
+    """Software and machines of all runs, and for every run the letters of its own."""
     counts: dict[str, int] = {}
     short: dict[str, str] = {}
     of_run: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The page and its tables, written beside the runs they tell of."""
+"""Writes the page and its tables beside the runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from g2d.files import write_whole
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """The page that was written.
 
     Attributes:
         page: The page.

@@ -51,7 +51,7 @@ def assemble(
     samples may lack has its mask in `<modality>-present.npy`, and `absent.csv` holds the reason
     where one is known.
 
-    Samples are decoded a few at a time in several processes. Whoever is stopped goes on where it
+    Samples are decoded a few at a time in several processes. An interrupted call goes on where it
     stopped when called again, and ends with the same bytes; files that changed in between are
     decoded anew. Nothing is at `out` before everything is.
 
@@ -73,7 +73,7 @@ def assemble(
 
     Raises:
         UserError: `out` exists, two samples have one name, too many cannot be used, arrays of
-            one modality differ in shape or type, or somebody else is at it.
+            one modality differ in shape or type, or another process is writing it.
     """
     out = Path(out)
     _check(out, samples, tolerance)

@@ -21,7 +21,7 @@ _AGAIN = "delete it, and the same command makes it again"
 
 @dataclass(frozen=True)
 class Chunk:
-    """What became of a few samples.
+    """The results of decoding a few samples.
 
     Attributes:
         ids: The samples that could be used, in order.
@@ -75,7 +75,7 @@ def one_thread_each() -> None:
 
 
 def read_chunk(file: Path) -> Chunk:
-    """What is in a chunk, without its values."""
+    """Reads what is in a chunk, without its values."""
     content = read_npz(file, _AGAIN)
     about = json.loads(content["about"].tobytes())
     names = [key.partition(":")[2] for key in content if key.startswith("shapes:")]

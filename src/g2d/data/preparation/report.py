@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Report:
-    """Facts, and what is wrong.
+    """The report of a check: facts, and problems.
 
     Attributes:
         facts: A line each.
@@ -22,7 +22,7 @@ class Report:
     problems: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Both, for a terminal."""
+        """Facts and problems as lines for a terminal."""
         return [*self.facts, *(f"fault: {problem}" for problem in self.problems)]
 
     def __add__(self, other: Report) -> Report:

@@ -23,7 +23,7 @@ class UnusableError(UserError):
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample before it is decoded.
+    """A sample before it is decoded.
 
     Attributes:
         id: Its name, unlike any other's.

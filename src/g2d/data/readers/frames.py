@@ -65,7 +65,7 @@ class FrameReader:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of one clip as it is read."""
+        """The shape of one clip as it is read."""
         return 3, self._frames, self._size, self._size
 
     def plain(self) -> FrameReader:
@@ -73,7 +73,7 @@ class FrameReader:
         return FrameReader(self._clips, self._frames, self._size)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Those clips, `(B, 3, T, size, size)` float32.
+        """Reads clips, `(B, 3, T, size, size)` float32.
 
         In memory the channels come last, which is how convolutional encoders want them.
         """

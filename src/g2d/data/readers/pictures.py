@@ -40,6 +40,6 @@ class PictureReader:
         self._std = torch.tensor(std).view(-1, 1, 1)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Those pictures, `(B, C, H, W)` float32."""
+        """Reads pictures, `(B, C, H, W)` float32."""
         pixels = torch.from_numpy(np.array(self._array[rows])).permute(0, 3, 1, 2)
         return (pixels / 255 - self._mean) / self._std

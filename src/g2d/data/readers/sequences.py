@@ -17,7 +17,7 @@ Gaps: TypeAlias = Literal["zero", "mean"]
 
 
 class Sequences(Protocol):
-    """One array `(T, d)` for every row of a store, T its own: `g2d.data.store.RaggedArray`."""
+    """The interface of `g2d.data.store.RaggedArray`: an array `(T, d)` a row, each of its own T."""
 
     def __getitem__(self, row: int) -> NDArray[np.generic]: ...
 
@@ -127,7 +127,7 @@ class SequenceReader:
         self._scale = None if kept is None else fit_scale(kept, gaps=gaps)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Those sequences, `(B, steps, d)` float32."""
+        """Reads sequences, `(B, steps, d)` float32."""
         found = [self._read(row) for row in rows.tolist()]
         batch = torch.zeros(len(found), self._steps, found[0].shape[1] if found else 0)
         for place, values in enumerate(found):

@@ -44,7 +44,7 @@ class SpectrogramReader:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one spectrogram as it is read."""
+        """The shape of one spectrogram as it is read."""
         return 1, int(self._array.shape[1]), self._columns
 
     def plain(self) -> SpectrogramReader:
@@ -52,7 +52,7 @@ class SpectrogramReader:
         return SpectrogramReader(self._array, self._columns)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Those spectrograms, `(B, 1, F, columns)` float32."""
+        """Reads spectrograms, `(B, 1, F, columns)` float32."""
         if self.augments:
             starts = torch.randint(self._spare + 1, (len(rows),)).tolist()
         else:

@@ -53,5 +53,5 @@ class TableReader:
         self._values = torch.from_numpy(((whole - mean) / std).astype(np.float32))
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Those rows, `(B, D)` float32."""
+        """Reads rows, `(B, D)` float32."""
         return self._values[torch.from_numpy(rows)]

@@ -91,7 +91,7 @@ class GrowingClassifiers(Fusion):
         return super().train(mode)
 
     def classifiers(self, modality: str) -> int:
-        """n_m."""
+        """The number of classifiers of every modality, n_m."""
         return self._numbers[self.modalities.index(modality)]
 
     def grow(self, modality: str) -> None:

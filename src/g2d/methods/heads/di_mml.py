@@ -1,4 +1,4 @@
-"""The fusion of DI-MML: modalities that do not hear each other, weighed by their certainty."""
+"""The fusion of DI-MML: the logits of separate modalities, weighted by their certainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates in front of any fusion, by which modalities tell each other what matters."""
+"""Gates before any fusion, by which modalities scale each other's features."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class CrossGates(Fusion):
 
     @classmethod
     def around(cls, fusion: Fusion, **options: Any) -> Self:
-        """Gates before this fusion."""
+        """Builds gates before this fusion."""
         return cls(fusion, **options)
 
     def forward(
@@ -97,7 +97,7 @@ class CrossGates(Fusion):
         return [*self.squeeze.parameters(), *self.excite[modality].parameters()]
 
     def head_parameters_of(self, modality: str) -> list[nn.Parameter]:
-        """The fusion's."""
+        """The parameters of the modality's head in the fusion."""
         return self.fusion.head_parameters_of(modality)
 
     @torch.no_grad()

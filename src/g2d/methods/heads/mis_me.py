@@ -61,7 +61,7 @@ class DeepConcatFusion(AblationFusion):
         self.rest = _rest(first, second, outputs)
 
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
-        """The fused logits.
+        """The fused logits `(B, C)`.
 
         Raises:
             UserError: Training on a single sample.
@@ -174,7 +174,7 @@ class WeightedBranches(Fusion):
             self.scales = nn.ModuleDict({name: _Scalar() for name in widths})
 
     def scalars(self) -> dict[str, Tensor]:
-        """a_m of every modality."""
+        """The weight a_m of every modality."""
         if self.share is not None:
             return dict(zip(self.modalities, (self.share, 1 - self.share), strict=True))
         return {name: scalar() for name, scalar in self.scales.items()}

@@ -53,7 +53,7 @@ class MapEncoder(nn.Module, ABC):
         return tokens.mean(dim=1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Features `(B, feature_width)`."""
+        """Encodes to features `(B, feature_width)`."""
         return self.pool(self.tokens(inputs))
 
 

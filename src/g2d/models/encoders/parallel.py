@@ -28,5 +28,5 @@ class ParallelEncoders(nn.Module):
         self.feature_width = sum(widths)
 
     def forward(self, inputs: Any) -> Tensor:
-        """Features `(B, width)`."""
+        """Encodes to features `(B, width)`."""
         return torch.cat([encoder(inputs) for encoder in self.encoders], dim=1)

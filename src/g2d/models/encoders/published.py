@@ -56,7 +56,7 @@ class PublishedEncoder(nn.Module, ABC):
             backbone.eval()
 
     def train(self, mode: bool = True) -> PublishedEncoder:
-        """As usual, but a frozen backbone stays in eval mode."""
+        """Sets train or eval mode; a frozen backbone stays in eval mode."""
         super().train(mode)
         if self.frozen:
             self.backbone.eval()
@@ -78,7 +78,7 @@ class PublishedEncoder(nn.Module, ABC):
 
     @classmethod
     def configuration(cls, model: str) -> dict[str, Any]:
-        """What builds the backbone of a model without its files, as plain values.
+        """The configuration that builds a model's backbone without its files, as plain values.
 
         A class method of this name is all that a recipe asks an encoder's class for.
 
@@ -89,7 +89,7 @@ class PublishedEncoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
-        """Features `(B, width)`."""
+        """Encodes to features `(B, width)`."""
 
 
 def given(model: str | None, config: Config | None) -> None:

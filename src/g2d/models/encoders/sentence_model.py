@@ -75,7 +75,7 @@ class SentenceModel(PublishedEncoder):
 
     @classmethod
     def configuration(cls, model: str) -> dict[str, Any]:
-        """What builds the model without its files.
+        """The configuration that builds the model without its files.
 
         Raises:
             UserError: There is no such model on this machine, or it has parts that are not known.

@@ -51,7 +51,7 @@ class ShortVector(nn.Module):
         self.register_buffer("deviation", torch.ones(self.feature_width))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Features `(B, width)`."""
+        """Encodes to features `(B, width)`."""
         short: Tensor = (SUMMARIES[self.summary](inputs) - self.mean) / self.deviation
         return short.clamp(-_MOST, _MOST) / math.sqrt(self.feature_width)
 

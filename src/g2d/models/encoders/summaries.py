@@ -12,7 +12,7 @@ _SIDE = 16
 
 
 def flat(inputs: Tensor) -> Tensor:
-    """The numbers themselves, `(B, d)`."""
+    """The input flattened, `(B, d)`."""
     return inputs.flatten(1)
 
 
@@ -27,7 +27,7 @@ def thumbnails(pictures: Tensor) -> Tensor:
 
 
 def over_time(steps: Tensor) -> Tensor:
-    """Of every number over time: mean, deviation, tenth and ninetieth percentile.
+    """Mean, deviation, tenth and ninetieth percentile of every number over time.
 
     Args:
         steps: `(B, T, d)`; a step of zeros alone is padding, and left out.

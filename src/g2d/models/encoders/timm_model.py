@@ -84,7 +84,7 @@ class TimmModel(PublishedEncoder):
 
 
 def timm_library() -> Any:
-    """The library.
+    """Imports the library timm.
 
     Raises:
         UserError: It is not installed, or torchvision, which it needs, is of another build.

@@ -138,7 +138,7 @@ class Transformer(nn.Module):
         return (scores.softmax(dim=1)[..., None] * tokens).sum(dim=1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Features `(B, width)`."""
+        """Encodes to features `(B, width)`."""
         return self.pool(self.tokens(inputs))
 
 

@@ -99,7 +99,7 @@ class TransformersModel(PublishedEncoder):
         return filled_mean(tokens) if self.pads else tokens.mean(dim=1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Features `(B, width)`."""
+        """Encodes to features `(B, width)`."""
         return self.pool(self.tokens(inputs))
 
 

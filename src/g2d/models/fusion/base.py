@@ -73,7 +73,7 @@ class Fusion(nn.Module, ABC):
 
     @classmethod
     def around(cls, fusion: Fusion, **options: Any) -> Self:
-        """One of this class for the features that another fusion is built for.
+        """Builds a fusion of this class for the features of another fusion.
 
         Args:
             fusion: In whose place it is put; some classes keep it inside.
@@ -104,14 +104,14 @@ class Fusion(nn.Module, ABC):
         }
 
     def projected(self, features: Features) -> Features:
-        """What the fusion gates, where it gates projections; the features themselves elsewhere."""
+        """The projections that a gated fusion gates; the features themselves in any other."""
         return features
 
     @abstractmethod
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Fuses.
+        """Fuses features into logits and unimodal logits.
 
         Returns:
             The fused logits `(B, C)` and the unimodal logits `(B, C)` of every modality: always for
@@ -223,7 +223,7 @@ def head_readouts(
 
 
 def add(terms: Mapping[str, Tensor]) -> Tensor:
-    """Sum over modalities."""
+    """The sum of the logits over modalities."""
     return torch.stack(list(terms.values())).sum(dim=0)
 
 

@@ -1,4 +1,4 @@
-"""Gated fusion: modalities open and close each other's features."""
+"""Gated fusion: modalities gate each other's features."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class BiGatedFusion(AblationFusion):
         xavier(self.head)
 
     def projected(self, features: Features) -> Features:
-        """h_m."""
+        """The projections h_m."""
         return {name: project(features[name]) for name, project in self.projections.items()}
 
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
-        """The fused logits."""
+        """The fused logits `(B, C)`."""
         terms, gates = [], []
         for name, hidden in self.projected(features).items():
             gate, mask = torch.sigmoid(hidden), masks.get(name)

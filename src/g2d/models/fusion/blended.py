@@ -1,4 +1,4 @@
-"""The fusions of several models, and the weighted sum of what they say."""
+"""The fusions of several models, and the weighted sum of their logits."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class ConcatFusion(Fusion):
     def forward(
         self, features: Features, present: Present | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """One slice of the linear layer for each modality, and their sum."""
+        """Applies one slice of the linear layer to each modality, and sums."""
         masks = presence(features, present)
         slots = without_absent(features, masks)
         widths = list(self.widths.values())

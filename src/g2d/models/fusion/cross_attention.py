@@ -88,7 +88,7 @@ class CrossAttentionFusion(AblationFusion):
             xavier(linear)
 
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
-        """The fused logits."""
+        """The fused logits `(B, C)`."""
         there = self._filled(features)
         tokens = {
             name: self.projections[name](feature) if name in self.projections else feature

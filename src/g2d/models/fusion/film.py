@@ -65,7 +65,7 @@ class FiLMFusion(AblationFusion):
             xavier(linear)
 
     def fuse(self, features: Features, masks: Mapping[str, Tensor]) -> Tensor:
-        """The fused logits."""
+        """The fused logits `(B, C)`."""
         if self.projections:
             features = {name: self.projections[name](f) for name, f in features.items()}
             features = without_absent(features, masks)

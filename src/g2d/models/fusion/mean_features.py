@@ -51,7 +51,7 @@ class MeanFeatures(nn.Module):
 
     @torch.no_grad()
     def update(self, features: Features, masks: Mapping[str, Tensor] | None = None) -> None:
-        """Takes a batch in.
+        """Adds a batch to the running means.
 
         Args:
             features: `(B, d_m)` or `(B, N_m, d_m)`, zero where the modality is absent.
@@ -70,7 +70,7 @@ class MeanFeatures(nn.Module):
         self.counts.mul_(self.momentum).add_(torch.stack(counts))
 
     def read(self) -> dict[str, Tensor]:
-        """The means, `(d_m,)`."""
+        """The mean features, `(d_m,)`."""
         sums = torch.split(self.sums, list(self.widths.values()))
         # a modality never seen has sum and count 0, and its mean must not be 0/0
         counts = torch.where(self.counts > 0, self.counts, 1.0)

@@ -51,7 +51,7 @@ class UnimodalHeads(Fusion):
 
     @classmethod
     def around(cls, fusion: Fusion, **options: Any) -> Self:
-        """Heads beside this fusion."""
+        """Builds heads beside this fusion."""
         return cls(fusion, **options)
 
     def forward(

@@ -42,7 +42,7 @@ class AutoSettings:
     Attributes:
         folds: In how many folds train and validation are cross-validated; 1 compares on
             validation as it is. By default 1 where validation has 1000 rows or more, or where a
-            column, a group or time says which rows validate; else 5, or 3 from 2000 rows on.
+            column, a group or time decides which rows validate; else 5, or 3 from 2000 rows on.
         budget_minutes: Of process time, for everything; no limit when null.
         prefer: Who is kept. `best` is the blend of all, unless the best candidate is better by more
             than two standard errors; `simplest` is the simplest within one of the best.
@@ -76,7 +76,7 @@ def train_auto(
     """Compares the candidates, and trains the one that is kept into a run folder.
 
     The run folder is that of an ordinary run by the method that is kept, with `leaderboard.json`
-    beside it. An interrupted comparison resumes with what has not answered yet.
+    beside it. An interrupted comparison resumes with the candidates that have no predictions yet.
 
     Args:
         recipe: Its method is `auto`, with the options of `AutoSettings`.

@@ -30,7 +30,7 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """Seconds of all sessions."""
+        """The seconds that all sessions have used."""
         return self.before + time.process_time() - self.began
 
     def has(self, *seconds: float) -> bool:

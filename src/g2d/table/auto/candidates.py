@@ -32,7 +32,7 @@ _METHODS: dict[int, Component] = {
 
 
 class Weight(NamedTuple):
-    """Of a member of a blend.
+    """The weight of a member of a blend.
 
     Attributes:
         value: By which its logits are multiplied.
@@ -66,7 +66,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """As the leaderboard has it.
+        """The name on the leaderboard.
 
         Example:
             >>> Candidate(ALONE, ("photo",)).name, Candidate(JOINT, ("a", "b"), ("c",)).name
@@ -82,12 +82,12 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """As files are called after it, whatever its modalities are called."""
+        """The name of its files, safe for any names of modalities."""
         return digest([self.kind, self.modalities, self.predictor])
 
     @property
     def method(self) -> Component:
-        """What a recipe says of it."""
+        """It as the `method` of a recipe."""
         if self.kind == BLENDED:
             found = zip(self.members, self.weights, strict=True)
             members = [Member(one.method, one.modalities, weight.value) for one, weight in found]
@@ -122,7 +122,7 @@ class Candidate:
         return replace(found, dropped=(*self.dropped, *found.dropped))
 
     def without(self, dropped: Sequence[str]) -> Candidate:
-        """The same with fewer modalities; a network of one that is left is that modality alone."""
+        """The candidate with fewer modalities; with one left, that modality alone."""
         left = tuple(name for name in self.modalities if name not in dropped)
         if len(left) == 1 and self.kind not in SHALLOW:
             return Candidate(ALONE, left)
@@ -141,10 +141,10 @@ def blend_of(
 
 
 def candidates_of(spec: DatasetSpec) -> list[Candidate]:
-    """All that are compared at first, the simplest first.
+    """All candidates that are compared at first, the simplest first.
 
     A linear model of everything, and boosted trees on the columns of numbers, are among them where
-    the data says what they read and scikit-learn is installed.
+    the data defines what they read and scikit-learn is installed.
     """
     names = spec.modalities
     found = [Candidate(ALONE, (name,)) for name in names]

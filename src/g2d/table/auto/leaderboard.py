@@ -1,4 +1,4 @@
-"""Who is best on the rows that compare, how sure that is, and who is kept."""
+"""The leaderboard: the candidates' scores, their standard errors, and which one is kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from g2d.analysis.scores import score_samples
-from g2d.table.auto.answers import Answers
 from g2d.table.auto.candidates import BLENDED, FLOOR, Candidate
+from g2d.table.auto.round_folder import CandidatePredictions
 from g2d.tasks import Task
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ class Line:
         return self.behind <= self.behind_error
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """The line as plain values."""
         return {
             "name": self.candidate.name,
             "floor": self.candidate.kind == FLOOR,
@@ -69,25 +69,26 @@ class Line:
 
 def rank(
     task: Task,
-    answers: Mapping[Candidate, Sequence[Answers]],
+    predictions: Mapping[Candidate, Sequence[CandidatePredictions]],
     unkeepable: Sequence[Candidate] = (),
 ) -> list[Line]:
     """The leaderboard, the best first; ties in score go to the simpler one.
 
     Args:
-        task: Of the answers.
-        answers: Of every candidate in all rounds, on the same rows.
-        unkeepable: Candidates that cannot answer for some rows.
+        task: Of the predictions.
+        predictions: Of every candidate in all rounds, on the same rows.
+        unkeepable: Candidates that cannot predict some rows.
     """
-    scores = {candidate: _scores(task, said) for candidate, said in answers.items()}
+    scores = {candidate: _scores(task, found) for candidate, found in predictions.items()}
     order = sorted(scores, key=lambda one: (-float(scores[one].mean()), one.simplicity))
     best = scores[next(one for one in order if one not in unkeepable)]
     lines = []
     for candidate in order:
-        own, said = scores[candidate], answers[candidate]
+        own, rounds = scores[candidate], predictions[candidate]
         lost = best - own
         weights = {
-            name: float(np.mean([one.weights[name] for one in said])) for name in said[0].weights
+            name: float(np.mean([one.weights[name] for one in rounds]))
+            for name in rounds[0].weights
         }
         lines.append(
             Line(
@@ -96,7 +97,7 @@ def rank(
                 error=_error(own),
                 behind=float(lost.mean()),
                 behind_error=_error(lost),
-                seconds=sum(one.seconds for one in said),
+                seconds=sum(one.seconds for one in rounds),
                 keepable=candidate not in unkeepable,
                 weights=weights or None,
             )
@@ -105,7 +106,7 @@ def rank(
 
 
 def choose(lines: Sequence[Line], prefer: Prefer = "best") -> Line:
-    """The one that is kept.
+    """Chooses the line that is kept.
 
     The best of many is partly lucky, and a blend of them is less so.
 
@@ -132,9 +133,9 @@ def choose(lines: Sequence[Line], prefer: Prefer = "best") -> Line:
     return min(near, key=lambda line: (line.candidate.simplicity, -line.score))
 
 
-def _scores(task: Task, said: Sequence[Answers]) -> Floats:
-    logits = torch.cat([one.logits for one in said])
-    target = torch.cat([one.target for one in said])
+def _scores(task: Task, rounds: Sequence[CandidatePredictions]) -> Floats:
+    logits = torch.cat([one.logits for one in rounds])
+    target = torch.cat([one.target for one in rounds])
     if not task.unsettled or len(target) < 2:
         return score_samples(task, logits, target)
     # what is left to validation is chosen on the other half of the rows

@@ -59,7 +59,7 @@ def with_length(recipe: Recipe, length: Length) -> Recipe:
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:
-    """The same with fewer epochs, teachers included."""
+    """A recipe with fewer epochs, teachers included."""
     teachers = {key: value for key, value in recipe.teachers.items() if key != "epochs"}
     epochs = min(epochs, training_settings(recipe).epochs)
     return replace(recipe, training={**recipe.training, "epochs": epochs}, teachers=teachers)

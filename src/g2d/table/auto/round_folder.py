@@ -1,4 +1,4 @@
-"""What the candidates answer on the rows that compare, trained round by round, kept in files."""
+"""The candidates' predictions on the rows that compare them, trained round by round, in files."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _FLOORS = "floors.json"
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Of one candidate in one round.
+class CandidatePredictions:
+    """The predictions of one candidate in one round, and what they cost.
 
     Attributes:
         logits: On the rows that compare, `(N, C)`.
@@ -67,7 +67,7 @@ class Answers:
 
 
 class RoundFolder:
-    """Trains the candidates of one round, and keeps what they answer.
+    """Trains the candidates of one round, and keeps their predictions.
 
     Args:
         number: Of the round.
@@ -85,31 +85,31 @@ class RoundFolder:
         self.runs = self.folder / "runs"
 
     def has(self, candidates: Iterable[Candidate]) -> bool:
-        """Whether all of them have answered."""
+        """Whether the predictions of all of them are kept."""
         return all(self._file(candidate).exists() for candidate in candidates)
 
-    def answers(self, candidate: Candidate) -> Answers:
-        """Of a candidate that has answered."""
-        said: dict[str, Any] = read_npz(
+    def predictions(self, candidate: Candidate) -> CandidatePredictions:
+        """Reads the predictions of a candidate."""
+        kept: dict[str, Any] = read_npz(
             self._file(candidate), "delete it, and the same command with --resume makes it again"
         )
-        names, weights = said["names"].tolist(), said["weights"].tolist()
-        target = torch.from_numpy(said["target"])
+        names, weights = kept["names"].tolist(), kept["weights"].tolist()
+        target = torch.from_numpy(kept["target"])
         trained = self.rows.splits.train.target
         classes = isinstance(self.rows.splits.spec.task, Classification)
-        return Answers(
-            torch.from_numpy(said["logits"]),
+        return CandidatePredictions(
+            torch.from_numpy(kept["logits"]),
             target,
-            float(said["seconds"]),
-            float(said["own"]),
+            float(kept["seconds"]),
+            float(kept["own"]),
             dict(zip(names, weights, strict=True)),
-            torch.from_numpy(said["raw"]) if "raw" in said else None,
-            torch.from_numpy(said["present"]) if "present" in said else None,
+            torch.from_numpy(kept["raw"]) if "raw" in kept else None,
+            torch.from_numpy(kept["present"]) if "present" in kept else None,
             torch.isin(target, trained) if classes else None,
         )
 
     def teach(self, modalities: tuple[str, ...]) -> None:
-        """Trains the teachers: every modality alone, and their ensemble, have then answered."""
+        """Trains the teachers, and keeps the predictions of each alone and of their ensemble."""
         splits, began = self.rows.splits, time.process_time()
         task, settings = splits.spec.task, training_settings(self.recipe)
         teaching = resolve_teaching(replace(self.recipe, experts={}), splits)
@@ -117,8 +117,8 @@ class RoundFolder:
         weights = ask_teachers(online, splits.val, settings, self.fabric).weights()
         compared = ask_teachers(online, self.rows.compared, settings, self.fabric)
         seconds = time.process_time() - began
-        told = [Run(teacher_folder(teaching, m, self.runs)) for m in modalities]
-        taken = [float(run.result["seconds"]) for run in told]
+        teachers = [Run(teacher_folder(teaching, m, self.runs)) for m in modalities]
+        taken = [float(run.result["seconds"]) for run in teachers]
         for name, part in zip(modalities, taken, strict=True):
             share = seconds * part / max(sum(taken), 1e-9)
             logits = _alone(compared, name, task, splits.train.target)
@@ -130,7 +130,7 @@ class RoundFolder:
 
     @property
     def has_floors(self) -> bool:
-        """Whether predictors without a network have answered."""
+        """Whether the predictions of predictors without a network are kept."""
         return (self.folder / _FLOORS).exists() and self.has(self._fitted_floors())
 
     def floors(self, without: Collection[str]) -> list[Candidate]:
@@ -145,11 +145,11 @@ class RoundFolder:
             logits = {} if found is None else found.logits
             reads = {name: [] if found is None else found.reads.get(name, ()) for name in logits}
             seconds = (time.process_time() - began) / max(1, len(logits))
-            for name, said in logits.items():
+            for name, by_split in logits.items():
                 one = Candidate(FLOOR, tuple(reads[name]), predictor=name)
-                self._write(one, said["test"], self.rows.compared.target, seconds, seconds)
-            told = {"reads": {name: list(seen) for name, seen in reads.items()}}
-            write_json(self.folder / _FLOORS, told)
+                self._write(one, by_split["test"], self.rows.compared.target, seconds, seconds)
+            content = {"reads": {name: list(seen) for name, seen in reads.items()}}
+            write_json(self.folder / _FLOORS, content)
         return self._fitted_floors()
 
     def _fitted_floors(self) -> list[Candidate]:
@@ -175,16 +175,16 @@ class RoundFolder:
         if candidate.modalities != self.rows.splits.spec.modalities:
             compared = Chosen(compared, candidate.modalities)
         batches = to_device(evaluation_loader(compared, training_settings(recipe)), self.fabric)
-        said = evaluate(model, batches, splits.spec.task)
+        evaluation = evaluate(model, batches, splits.spec.task)
         own = time.process_time() - began
         teaching = 0.0
         if candidate.kind == DISTILLED:
             alone = [Candidate(ALONE, (name,)) for name in candidate.modalities]
-            teaching = sum(self.answers(one).seconds for one in alone)
-        self._write(candidate, said.logits[FUSED], said.target, own + teaching, own)
+            teaching = sum(self.predictions(one).seconds for one in alone)
+        self._write(candidate, evaluation.logits[FUSED], evaluation.target, own + teaching, own)
 
     def forget(self) -> None:
-        """Removes the trained models, whose answers are kept."""
+        """Removes the trained models, whose predictions are kept."""
         shutil.rmtree(self.runs, ignore_errors=True)
 
     def _file(self, candidate: Candidate) -> Path:
@@ -213,6 +213,6 @@ class RoundFolder:
 
 
 def _alone(compared: HeldOut, name: str, task: Task, train: Tensor) -> Tensor:
-    """What a teacher says; of rows without its modality, what is right most often."""
+    """A teacher's logits; in rows without its modality, the constant that is right most often."""
     guessed = task.constant(train).float()[:1].expand(len(compared.target), -1)
     return torch.where(compared.present[name][:, None], compared.logits[name], guessed)

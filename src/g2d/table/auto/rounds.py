@@ -18,7 +18,7 @@ from g2d.recipes.recipe import digest
 from g2d.table.rows.selecting import choose_on_train
 from g2d.tasks import Classification
 
-# With fewer validation rows, candidates that differ by two points could not be told apart.
+# With fewer validation rows, candidates two points apart would not differ beyond chance.
 _MANY = 1000
 # A short table can be afforded more often, and needs it more.
 _SHORT, _FOLDS_SHORT, _FOLDS = 2000, 5, 3
@@ -26,7 +26,7 @@ _SHORT, _FOLDS_SHORT, _FOLDS = 2000, 5, 3
 
 @dataclass(frozen=True)
 class Round:
-    """One comparison of all candidates.
+    """The rows of one comparison of all candidates.
 
     Attributes:
         splits: `train` trains; `val`, rows taken from it, chooses epochs, temperatures and weights;
@@ -42,7 +42,7 @@ def usual_folds(splits: Splits) -> int:
     """How many rounds: 1 where validation compares, more where train and validation are folded.
 
     Rows are folded where they are few and validation was drawn at random. Where a column, a group
-    or time says which rows validate, these compare: other divisions would put rows on both sides
+    or time decides which rows validate, these compare: other divisions would put rows on both sides
     that belong together.
     """
     if not splits.spec.exchangeable or len(splits.val) >= _MANY:
@@ -145,7 +145,7 @@ class Joined(Split):
         )
 
     def plain(self) -> Joined:
-        """The same rows without augmentation."""
+        """These rows without augmentation."""
         return Joined(self.first.without_augmentation(), self.second.without_augmentation())
 
 

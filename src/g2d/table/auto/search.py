@@ -13,7 +13,6 @@ from g2d.data.splits import Splits
 from g2d.errors import DivergedError, UserError
 from g2d.recipes.build import build_student
 from g2d.recipes.recipe import Recipe
-from g2d.table.auto.answers import Answers, RoundFolder
 from g2d.table.auto.budget import Budget
 from g2d.table.auto.candidates import (
     ALONE,
@@ -28,30 +27,31 @@ from g2d.table.auto.candidates import (
     candidates_of,
 )
 from g2d.table.auto.leaderboard import Line, Prefer, choose, rank
+from g2d.table.auto.round_folder import CandidatePredictions, RoundFolder
 from g2d.table.auto.rounds import Round
 from g2d.table.auto.stacking import blend_weights, blended, stacked, useless
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# A step of G²D beside one of joint training, the teachers' answers read from a cache.
+# A step of G²D beside one of joint training, the teachers' outputs read from a cache.
 _DISTILLING = 1.2
 # Weights of a blend are not fitted on fewer rows.
 _LEAST_ROWS = 20
 
 
 class Search:
-    """Compares the candidates.
+    """Compares the candidates round by round, within the budget.
 
     Args:
         recipe: Complete, with the length of training in it.
         splits: The data.
         rounds: How its rows are used.
         budget: What there is.
-        folder: For what the candidates answer.
+        folder: For the candidates' predictions.
         fabric: The devices.
         remember: Called after every training, to note what was spent.
-        prefer: Who is kept: see `choose`.
+        prefer: Which candidate is kept: see `choose`.
 
     Attributes:
         left_out: Candidates that are not compared, and why, in words.
@@ -78,14 +78,14 @@ class Search:
         self.candidates = [
             one
             for one in candidates_of(splits.spec)
-            if one.kind != BOOSTING or self._answers_all(one)
+            if one.kind != BOOSTING or self._predicts_all(one)
         ]
         self.floors: list[Candidate] = []
         self.blend: Candidate | None = None
         self.done: list[RoundFolder] = []
         self.left_out: dict[str, str] = {}
         # fitting weights takes seconds, and is asked for again and again
-        self._known: dict[tuple[Candidate, int], list[Answers]] = {}
+        self._known: dict[tuple[Candidate, int], list[CandidatePredictions]] = {}
         self.cuts: list[str] = []
 
     def compare(self) -> list[Line]:
@@ -127,7 +127,7 @@ class Search:
         )
 
     def _floors(self) -> None:
-        """What predictors without a network answer, last: none of them is kept."""
+        """Compares predictors without a network, last: none of them is kept."""
         kept = choose(self._lines(), self.prefer).candidate
         then, cost = self._grown(self._dearest(kept)), 0.0
         for folder in self.done:
@@ -141,14 +141,14 @@ class Search:
             self.remember()
 
     def keep(self, lines: Sequence[Line]) -> Candidate:
-        """Who is kept, without modalities that its ensemble gives no weight."""
+        """The candidate that is kept, without modalities that its ensemble gives no weight."""
         kept = choose(lines, self.prefer).candidate
         if kept.kind == BLENDED:
-            said = self._said_by(kept.members)
-            return kept.weighed(blend_weights(self.splits.spec.task, said))
+            predictions = self._of_members(kept.members)
+            return kept.weighed(blend_weights(self.splits.spec.task, predictions))
         if kept.kind == ENSEMBLE and self.dropped:
             smaller = kept.without(self.dropped)
-            return smaller if self._answers_all(smaller) else kept
+            return smaller if self._predicts_all(smaller) else kept
         return kept
 
     @cached_property
@@ -158,9 +158,9 @@ class Search:
             return ()
         return useless(self.splits.spec.task, self._alone())
 
-    def _alone(self) -> list[dict[str, Answers]]:
+    def _alone(self) -> list[dict[str, CandidatePredictions]]:
         names = self.splits.spec.modalities
-        return [{n: done.answers(Candidate(ALONE, (n,))) for n in names} for done in self.done]
+        return [{n: done.predictions(Candidate(ALONE, (n,))) for n in names} for done in self.done]
 
     def _round(self, folder: RoundFolder) -> None:
         for one in [one for one in self.candidates if one.kind in SHALLOW]:
@@ -169,7 +169,7 @@ class Search:
         if not folder.has(apart):
             folder.teach(self.splits.spec.modalities)
             self.remember()
-        taught = sum(folder.answers(one).seconds for one in apart if one.kind == ALONE)
+        taught = sum(folder.predictions(one).seconds for one in apart if one.kind == ALONE)
         cost = taught  # of joint training, until it is known
         students = (JOINT, DISTILLED)
         for one in [one for one in self.candidates if one.kind in students]:
@@ -179,11 +179,11 @@ class Search:
                 self._leave_out(one)
                 continue
             if self._train(folder, one):
-                cost = max(cost, folder.answers(one).own)
+                cost = max(cost, folder.predictions(one).own)
         self.done.append(folder)
 
     def _train(self, folder: RoundFolder, one: Candidate) -> bool:
-        """Trains a candidate that has not answered; whether it has then."""
+        """Trains a candidate that has no predictions yet; whether it has them then."""
         if folder.has([one]):
             return True
         try:
@@ -203,16 +203,17 @@ class Search:
         """Whether one more round fits, and after it the training of any that may be kept."""
         if folder.has(self.candidates):
             return True
-        said = [[past.answers(one) for one in self.candidates] for past in self.done]
-        rounds = [sum(a.own for a in answers) for answers in said]  # a blend trains as much
+        rounds = [  # a blend trains as much
+            sum(past.predictions(one).own for one in self.candidates) for past in self.done
+        ]
         return self.budget.has(max(rounds), self._grown(max(rounds)))
 
     def _grown(self, seconds: float) -> float:
-        """What takes so long on the rows of a round, on all training rows."""
+        """Seconds on all training rows of what takes these on the rows of a round."""
         return seconds * len(self.splits.train) / len(self.rounds[0].splits.train)
 
     def _without_useless(self) -> None:
-        """Adds who leads, without modalities that bring the ensemble nothing."""
+        """Adds the best candidate, without modalities that bring the ensemble nothing."""
         if not self.dropped:
             return
         lines = self._ranked(self.candidates)
@@ -223,10 +224,10 @@ class Search:
                 self._add(one, full)
 
     def _add(self, one: Candidate, full: Candidate) -> None:
-        """Compares a candidate too, which costs no more than one that has answered."""
-        if not self._answers_all(one):
+        """Compares a candidate too, which costs no more than one that was trained."""
+        if not self._predicts_all(one):
             return
-        cost = sum(folder.answers(full).own for folder in self.done)
+        cost = sum(folder.predictions(full).own for folder in self.done)
         then = self._grown(self._dearest(self.blend or full))
         if not all(folder.has([one]) for folder in self.done) and not self.budget.has(cost, then):
             self._leave_out(one)
@@ -243,33 +244,33 @@ class Search:
         return self._ranked([*self.candidates, *blend, *self.floors])
 
     def _ranked(self, compared: Sequence[Candidate]) -> list[Line]:
-        answers = {one: self._said(one) for one in compared}
-        unkeepable = [one for one in self.candidates if not self._answers_all(one)] + self.floors
-        return rank(self.splits.spec.task, answers, unkeepable)
+        predictions = {one: self._predictions(one) for one in compared}
+        unkeepable = [one for one in self.candidates if not self._predicts_all(one)] + self.floors
+        return rank(self.splits.spec.task, predictions, unkeepable)
 
-    def _said(self, one: Candidate) -> list[Answers]:
-        """What a candidate answers in every round, by weights that other rows have chosen."""
+    def _predictions(self, one: Candidate) -> list[CandidatePredictions]:
+        """A candidate's predictions in every round, by weights that other rows have chosen."""
         asked = one, len(self.done)
         if asked not in self._known:
             task = self.splits.spec.task
             if one.kind == BLENDED:
-                self._known[asked] = blended(task, self._said_by(one.members))
+                self._known[asked] = blended(task, self._of_members(one.members))
             else:
-                said = [folder.answers(one) for folder in self.done]
+                found = [folder.predictions(one) for folder in self.done]
                 if one.kind == ENSEMBLE:
-                    said = stacked(task, self._alone(), said)
-                self._known[asked] = said
+                    found = stacked(task, self._alone(), found)
+                self._known[asked] = found
         return self._known[asked]
 
-    def _said_by(self, members: Sequence[Candidate]) -> list[dict[str, Answers]]:
-        said = {one.name: self._said(one) for one in members}
-        return [{name: each[n] for name, each in said.items()} for n in range(len(self.done))]
+    def _of_members(self, members: Sequence[Candidate]) -> list[dict[str, CandidatePredictions]]:
+        rounds = {one.name: self._predictions(one) for one in members}
+        return [{name: each[n] for name, each in rounds.items()} for n in range(len(self.done))]
 
     def _dearest(self, one: Candidate) -> float:
         """Seconds that a candidate took in the round where it took most."""
-        return max(answers.seconds for answers in self._said(one))
+        return max(predictions.seconds for predictions in self._predictions(one))
 
-    def _answers_all(self, one: Candidate) -> bool:
+    def _predicts_all(self, one: Candidate) -> bool:
         """Whether every row has one of its modalities."""
         if one.modalities == self.splits.spec.modalities:
             return True

@@ -9,47 +9,49 @@ import torch
 from torch import Tensor
 
 from g2d import functional as F
-from g2d.table.auto.answers import Answers
 from g2d.table.auto.candidates import Weight
+from g2d.table.auto.round_folder import CandidatePredictions
 from g2d.tasks import Task
 
-# Of every fold, what each modality alone answers, or each member.
-Folds = Sequence[Mapping[str, Answers]]
+# For every fold, the predictions of each modality alone, or of each member.
+Folds = Sequence[Mapping[str, CandidatePredictions]]
 
 
-def stacked(task: Task, folds: Folds, ensemble: Sequence[Answers]) -> list[Answers]:
-    """The ensemble's answers with weights that the rows of the other folds have chosen.
+def stacked(
+    task: Task, folds: Folds, ensemble: Sequence[CandidatePredictions]
+) -> list[CandidatePredictions]:
+    """The ensemble's predictions with weights that the rows of the other folds have chosen.
 
     The rows that choose the epochs are few, a seventh of a fold's training rows, and weights
     fitted on them are worse than those of the model that is kept. With one fold nothing changes.
 
     Args:
-        task: Of the answers.
-        folds: What each modality alone answers, for every fold.
-        ensemble: What the ensemble answers, for every fold.
+        task: Of the predictions.
+        folds: The predictions of each modality alone, for every fold.
+        ensemble: The predictions of the ensemble, for every fold.
 
     Source: Breiman, *Stacked Regressions*, 1996.
     """
     if len(folds) < 2:
         return list(ensemble)
     found = []
-    for number, (own, said) in enumerate(zip(folds, ensemble, strict=True)):
+    for number, (own, before) in enumerate(zip(folds, ensemble, strict=True)):
         weights = _weights(task, [fold for n, fold in enumerate(folds) if n != number])
         each = torch.tensor([weights[name] for name in own])
         masks = [_present(one) for one in own.values()]
         logits = F.ensemble_logits([_raw(one) for one in own.values()], masks, each)
-        found.append(replace(said, logits=logits, weights=weights))
+        found.append(replace(before, logits=logits, weights=weights))
     return found
 
 
-def blended(task: Task, folds: Folds) -> list[Answers]:
-    """What the members say, added with weights that the rows of the other folds have chosen.
+def blended(task: Task, folds: Folds) -> list[CandidatePredictions]:
+    """The members' logits, added with weights that the rows of the other folds have chosen.
 
     With one fold each half of its rows has the weights of the other half.
 
     Args:
-        task: Of the answers.
-        folds: What each member answers, for every fold.
+        task: Of the predictions.
+        folds: The predictions of each member, for every fold.
 
     Source: Breiman, *Stacked Regressions*, 1996.
     """
@@ -70,7 +72,7 @@ def blended(task: Task, folds: Folds) -> list[Answers]:
         first = next(iter(own.values()))
         seconds = sum(one.own for one in own.values())
         taught = max(one.seconds - one.own for one in own.values())
-        found.append(Answers(logits, first.target, seconds + taught, seconds, weights))
+        found.append(CandidatePredictions(logits, first.target, seconds + taught, seconds, weights))
     return found
 
 
@@ -87,12 +89,12 @@ def blend_weights(task: Task, folds: Folds) -> dict[str, Weight]:
     }
 
 
-def _known(one: Answers) -> Tensor:
+def _known(one: CandidatePredictions) -> Tensor:
     everybody = torch.ones(len(one.target), dtype=torch.bool)
     return one.known if one.known is not None and one.known.any() else everybody
 
 
-def _rows(one: Answers, half: int) -> Answers:
+def _rows(one: CandidatePredictions, half: int) -> CandidatePredictions:
     known = None if one.known is None else one.known[half::2]
     return replace(one, logits=one.logits[half::2], target=one.target[half::2], known=known)
 
@@ -111,9 +113,9 @@ def _weights(task: Task, folds: Folds) -> dict[str, float]:
     return dict(zip(names, fitted.tolist(), strict=True))
 
 
-def _raw(one: Answers) -> Tensor:
+def _raw(one: CandidatePredictions) -> Tensor:
     return one.logits if one.raw is None else one.raw
 
 
-def _present(one: Answers) -> Tensor:
+def _present(one: CandidatePredictions) -> Tensor:
     return torch.ones(len(one.target), dtype=torch.bool) if one.present is None else one.present

@@ -33,7 +33,7 @@ _VALUES: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Asked:
-    """A task and its options.
+    """The task that the user asks for, and its options.
 
     Attributes:
         name: The task; `auto` reads it off the cells.
@@ -58,7 +58,7 @@ class Asked:
 
     @classmethod
     def of(cls, task: str | Mapping[str, Any]) -> Asked:
-        """From a recipe.
+        """Reads the task of a recipe.
 
         Raises:
             UserError: A task, an option or a value is unknown.
@@ -84,7 +84,7 @@ class Asked:
         return cls(**{option: value for option, value in given.items() if value is not None})
 
     def options(self) -> dict[str, Any]:
-        """Those that are not as usual."""
+        """The options that are not the defaults."""
         usual = Asked(self.name)
         return {n: v for n, v in asdict(self).items() if v != getattr(usual, n)}
 

@@ -1,4 +1,4 @@
-"""Columns of files that no kind reads as they stand: called what they are."""
+"""Describes columns of files that no kind reads as they are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 def several_files(cells: Sequence[str], endings: Collection[str]) -> str:
-    """What a column holds whose cells name several files each; empty where they do not.
+    """Describes a column whose cells name several files each; empty for any other.
 
     Example:
         >>> several_files(["a.png;b.png", "c.png"], (".png", ".jpg"))
@@ -54,7 +54,7 @@ def several_files(cells: Sequence[str], endings: Collection[str]) -> str:
 
 
 def unread_files(cells: Sequence[str]) -> str:
-    """What a column of files holds that no kind reads, and what to do; empty where it is none.
+    """Describes a column of files that no kind reads, and what to do; empty for any other.
 
     Example:
         >>> unread_files(["scans/1.dcm", "scans/2.dcm"])

@@ -1,4 +1,4 @@
-"""Columns that say which rows train and which test: what nobody may learn from."""
+"""Columns of which rows train and which test; they must not be inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPLIT_VALUES = {
 # Numbers of folds and parts, by the column's name.
 _NUMBERED = re.compile(r"((.*[\W_])?k?fold|split)s?([\W_]*(no|nr|id|number))?", re.IGNORECASE)
 _FOLDS = 20
-# Flags that say whether a row trains or tests, by the column's name.
+# Flags for rows that train or test, by the column's name.
 _FLAG = re.compile(
     r"(is|in|use_?for)[\W_]*(train|training|val|valid|validation|dev|test|testing|hold_?out)"
     r"([\W_]*(set|row))?",
@@ -33,9 +33,9 @@ _FLAG = re.compile(
 def parts_of_rows(table: Table, taken: Collection[str]) -> tuple[str | None, dict[str, str]]:
     """The column that divides the rows, and others that look as if they did.
 
-    Followed is a column that is called so and says `train` and another part, or one of any name
-    that says nothing else. What looks like a split and is not followed must not be learned from:
-    it would tell rows apart that were drawn for it alone.
+    A column is followed if it is named like a split and holds `train` and another part, or if it
+    holds nothing else under any name. A column that looks like a split and is not followed must
+    not be an input: it would carry how the rows were drawn.
 
     Args:
         table: The table.
@@ -69,7 +69,7 @@ def parts_of_rows(table: Table, taken: Collection[str]) -> tuple[str | None, dic
     chosen = next((name for name in found if name.lower() in SPLIT_NAMES), next(iter(found), None))
     for name in found:
         if name != chosen:
-            others[name] = f"says train and test, and rows are divided by {chosen!r}"
+            others[name] = f"holds train and test, and rows are divided by {chosen!r}"
     return chosen, others
 
 
@@ -86,8 +86,5 @@ def _looks_like_parts(name: str, values: Collection[str], trains: bool) -> str:
             f"followed, or split: {{group: {name}}} to keep each of them whole"
         )
     if _FLAG.fullmatch(name) and len(values) == 2:
-        return (
-            "says by its name which rows train or test; to have it followed write a column split "
-            "of train and test"
-        )
+        return "has the name of a split; to have it followed write a column split of train and test"
     return ""

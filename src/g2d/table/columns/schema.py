@@ -100,11 +100,11 @@ def make_kinds(modalities: Mapping[str, Any]) -> dict[str, Kind]:
 
 @dataclass(frozen=True)
 class Inferred:
-    """What a table seems to hold.
+    """The modalities and the split that were inferred from a table.
 
     Attributes:
-        modalities: As a recipe says them.
-        split: The column that says which split a row belongs to, if there is one.
+        modalities: As a recipe has them.
+        split: The column of each row's split, if there is one.
         unused: Columns that are left out, and why.
     """
 
@@ -119,8 +119,8 @@ def infer(table: Table, target: str, ignore: Sequence[str] = ()) -> Inferred:
     Paths by their ending; numbers, dates and categories together as one modality `tabular`, but
     eight or more numbered columns (`f0`, `f1`, ...) as a vector of their own; sentences as text.
 
-    A column that says which rows train and which test divides them; what else looks so is left out
-    (`parts_of_rows`). Columns that tell rows or people apart (`id`, `user_id`, numbers of rows) are
+    A column of which rows train and which test divides them; what else looks so is left out
+    (`parts_of_rows`). Columns of ids of rows or people (`id`, `user_id`, numbers of rows) are
     left out: a model would learn them by heart; with few values they are categories. So are those
     that are the same everywhere, and names. Modalities are called after their columns, in letters,
     digits and `_`.

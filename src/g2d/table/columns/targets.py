@@ -29,7 +29,7 @@ _BROKEN = "\ufffd"  # what stands where bytes were no text
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted, row by row.
+    """The target of every row.
 
     Attributes:
         task: What kind of task it is.
@@ -49,7 +49,7 @@ def read_target(cells: Sequence[Cell], column: str, task: TaskName = "auto") -> 
 
     Several labels in one cell are separated by `|`, `;` or commas, or are a list, which the whole
     column decides (`separator_of`). Whole numbers with at most 20 different values are classes
-    unless the task is said to be regression.
+    unless the task is given as regression.
 
     Raises:
         UserError: There are no targets, they do not fit the task, or there is one class only.
@@ -120,7 +120,7 @@ def _narrow(values: NDArray[Any], spread: float) -> NDArray[np.generic]:
 
 def _label_bits(cells: Sequence[Cell], column: str, unusable: dict[int, str]) -> Target:
     there = [cell for cell in cells if cell is not None]
-    # where the task is said to be this, a sign that comes at all is enough
+    # where the task is given as this, a sign that comes at all is enough
     sign = separator_of(there) or next((s for s in SEPARATORS if any(s in c for c in there)), "|")
     sets = [frozenset(split_labels(cell, sign)) for cell in cells]
     names = tuple(sorted(frozenset().union(*sets), key=_as_people_sort))

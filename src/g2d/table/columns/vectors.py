@@ -75,7 +75,7 @@ def _list_kind(cells: Sequence[str], nested: bool) -> str:
 
 
 def array_kind(paths: Sequence[str], folder: Path) -> str:
-    """What the `.npy` files of a column are, by their dimensions; vectors if none can be read."""
+    """The kind of a column of `.npy` files, by their dimensions; vectors if none can be read."""
     for path in paths[:_DECODED]:
         try:
             found = np.load(path_in(path, folder), mmap_mode="r", allow_pickle=False)

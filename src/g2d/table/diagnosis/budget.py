@@ -16,7 +16,7 @@ _LEAST_EPOCHS = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is trained.
+    """The plan of a diagnosis: epochs and seeds.
 
     Attributes:
         epochs: Of every run.
@@ -30,11 +30,11 @@ class Plan:
 
     @property
     def shortened(self) -> bool:
-        """Whether epochs were cut."""
+        """Whether the plan has fewer epochs than the recipe."""
         return any(line.startswith(f"{self.epochs} epoch") for line in self.cut)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """The plan as plain values."""
         return {**asdict(self), "cut": list(self.cut)}
 
 

@@ -53,7 +53,7 @@ _FORM = 2
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """The results of a diagnosis.
 
     Attributes:
         data: Name, task, metric, and how many rows train, choose the epoch, judge and test.
@@ -90,24 +90,24 @@ class Diagnosis:
         """The verdict in plain words."""
         rows = self.data["rows"]
         share = rows["judged"] / sum(rows.values())
-        said = sentences(self.findings, self.gain, share, self.data["metric"])
+        found = sentences(self.findings, self.gain, share, self.data["metric"])
         suppressed = [f.modality for f in self.findings if judge(f) == "suppressed"]
-        said += filter(None, [worth(self.rivals, suppressed, self.data["metric"]), self.lost])
+        found += filter(None, [worth(self.rivals, suppressed, self.data["metric"]), self.lost])
         if self.dropped:
             those = "it" if len(self.dropped) == 1 else "them"
-            said.append(
+            found.append(
                 "An ensemble fitted on the rows that judge gives no weight to "
                 f"{listed(self.dropped)}: try it without {those}."
             )
         if self.plan.shortened and any(judge(f) in ("noise", "unclear") for f in self.findings):
-            said.append(
+            found.append(
                 f"All this is after {self.plan.epochs} epochs: the time was too short for more, "
                 "and a modality that learns late may look like one without signal."
             )
-        return said
+        return found
 
     def as_dict(self) -> dict[str, Any]:
-        """What `diagnosis.json` holds, but for the command to run next."""
+        """The content of `diagnosis.json`, without the command to run next."""
         return {
             "format": _FORM,
             "verdict": overall(self.findings),

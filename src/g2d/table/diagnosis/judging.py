@@ -1,4 +1,4 @@
-"""What the runs of a diagnosis say of held-out rows, and the numbers that follow."""
+"""Measures the runs of a diagnosis on held-out rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _JUDGED_ROWS = 20_000
 
 @dataclass(frozen=True)
 class SeedFindings:
-    """What the models of one seed answer on held-out rows.
+    """What the models of one seed reach on held-out rows.
 
     Attributes:
         splits: Training rows, the rows that choose the epoch, test.
@@ -98,7 +98,7 @@ def measure_seed(
         model.to(fabric.device)
         return evaluate(model, batches(known), task), evaluate(model, batches(judged), task)
 
-    said = {name: ask(model) for name, model in teachers.items()}
+    measured = {name: ask(model) for name, model in teachers.items()}
     model = runs[0].model
     joint, g2d = (ask(run.model) for run in runs)
     owed = attribute(model, batches(judged), task, mean_inputs(model, batches(known)))
@@ -106,27 +106,27 @@ def measure_seed(
     present = {name: joint[1].present.get(name, ones) for name in teachers}
     weights = F.fit_ensemble_weights(
         task,
-        [own[1].logits[FUSED] for own in said.values()],
+        [own[1].logits[FUSED] for own in measured.values()],
         joint[1].target,
-        [present[name] for name in said],
+        [present[name] for name in measured],
     )
     return SeedFindings(
         splits=own,
         joint=runs[0],
         g2d=runs[1],
-        teachers={name: _skill(task, name, *said[name], FUSED) for name in teachers},
+        teachers={name: _skill(task, name, *measured[name], FUSED) for name in teachers},
         readouts={name: _skill(task, name, *joint, name) for name in teachers},
         after={name: _skill(task, name, *g2d, name) for name in teachers},
         sure={
             name: (
                 _confidence(task, joint[1].logits[name], joint[1].target),
-                _confidence(task, said[name][1].logits[FUSED], joint[1].target),
+                _confidence(task, measured[name][1].logits[FUSED], joint[1].target),
             )
             for name in teachers
         },
         attribution=owed,
         present={name: mask.double().numpy() for name, mask in present.items()},
-        weights=dict(zip(said, weights.tolist(), strict=True)),
+        weights=dict(zip(measured, weights.tolist(), strict=True)),
     )
 
 
@@ -150,11 +150,11 @@ def find(runs: Sequence[SeedFindings]) -> tuple[Finding, ...]:
     for name in names:
         first = runs[0].teachers[name]
         floor = _floor(first)
-        said = {
+        skills = {
             key: _both([getattr(run, key)[name] for run in runs], whole, draws)
             for key in ("teachers", "readouts", "after")
         }
-        lost = tuple(t - r for t, r in zip(said["teachers"], said["readouts"], strict=True))
+        lost = tuple(t - r for t, r in zip(skills["teachers"], skills["readouts"], strict=True))
         ratio = [
             (run.sure[name][0] * run.present[name], run.sure[name][1] * run.present[name])
             for run in runs
@@ -165,10 +165,10 @@ def find(runs: Sequence[SeedFindings]) -> tuple[Finding, ...]:
             Finding(
                 name,
                 rows=first.rows,
-                teacher=_interval(said["teachers"], floor),
-                readout=_interval(said["readouts"], floor),
+                teacher=_interval(skills["teachers"], floor),
+                readout=_interval(skills["readouts"], floor),
                 lost=_interval(lost, floor),
-                after=_interval(said["after"], floor),
+                after=_interval(skills["after"], floor),
                 confidence_ratio=_interval(_ratios(ratio, whole, draws), 0.0),
                 shapley_share=_interval(_ratios(share, whole, draws), 0.0),
             )
@@ -224,15 +224,15 @@ def fused_gain(
     for run in runs:
         other = run.g2d if rival == "g2d" else run.others[rival]
         for key, of in (("joint", run.joint), ("g2d", other)):
-            said = of.predictions("test")
-            logits = torch.from_numpy(np.asarray(said[f"logits/{FUSED}"]))
-            target = torch.from_numpy(np.asarray(said["target"]))
+            arrays = of.predictions("test")
+            logits = torch.from_numpy(np.asarray(arrays[f"logits/{FUSED}"]))
+            target = torch.from_numpy(np.asarray(arrays["target"]))
             scores[key].append(score_samples(task, logits, target))
     joint, g2d = np.stack(scores["joint"]), np.stack(scores["g2d"])
     count = joint.shape[1]
     draws = resamples(count) / count
     floor = least_half_width(count)
-    # R² has no least value, shares of right answers have one.
+    # R² has no least value, accuracies have one.
     least, difference = (-math.inf, math.inf) if isinstance(task, Regression) else (0.0, 1.0)
     gain = g2d - joint
     return (

@@ -1,4 +1,4 @@
-"""What else may prevent suppression, and what that is worth in the fused prediction."""
+"""Other methods against suppression, and their gain in the fused prediction."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Rival:
 
     @property
     def label(self) -> str:
-        """As sentences and tables call it."""
+        """Its name in sentences and tables."""
         return METHODS[self.key][0]
 
     @property
     def options(self) -> str:
-        """What the command line says for it."""
+        """The options of the command line for it."""
         return METHODS[self.key][1]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """The rival as plain values."""
         return {
             "label": self.label,
             "score": self.score.as_dict(),
@@ -120,14 +120,14 @@ def winner(rivals: Sequence[Rival]) -> Rival | None:
 
 
 def worth(rivals: Sequence[Rival], suppressed: Sequence[str], metric: str) -> str:
-    """What preventing suppression is worth, in a sentence or two; empty without rivals."""
+    """Whether preventing suppression pays, in a sentence or two; empty without rivals."""
     if not rivals:
         return ""
     best = winner(rivals)
     gains = ", ".join(f"{one.label} {100 * one.gain.mean:+.1f}" for one in rivals)
-    said = f"Over joint training, in points of {metric} on the test rows: {gains}."
+    text = f"Over joint training, in points of {metric} on the test rows: {gains}."
     if best is not None:
-        return f"{said} {best.label[:1].upper()}{best.label[1:]} wins."
+        return f"{text} {best.label[:1].upper()}{best.label[1:]} wins."
     if suppressed and max(one.gain.high for one in rivals) < SMALL:
-        return f"{said} Preventing it is worth nothing here: the fused prediction loses nothing."
-    return f"{said} None of them is surely better."
+        return f"{text} Preventing it is worth nothing here: the fused prediction loses nothing."
+    return f"{text} None of them is surely better."

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from g2d.analysis.intervals import Interval
 from g2d.monitor.judging import SIGNAL, TOLERATED
 
-# A teacher that is not above SIGNAL and surely below this carries none that anybody would miss.
+# A teacher that is not above SIGNAL and surely below this carries no useful signal.
 NOISE = 0.20
 # Of its teacher's skill a modality loses a little in any joint training, since what the others
 # explain needs not be learned twice. More than this is suppression when it is sure.
@@ -25,13 +25,13 @@ SMALL = 0.02
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured of one modality on held-out samples.
+    """The measurements of one modality on held-out samples.
 
     Attributes:
         modality: Its name.
         rows: Held-out samples that have it.
         teacher: Skill of its teacher, from guessing (0) to perfect (1).
-        readout: Skill of what it says inside the joint model.
+        readout: Skill of its unimodal logits inside the joint model.
         lost: Teacher less unimodal logits, sample by sample and seed by seed.
         after: Skill of its unimodal logits inside the model trained by G²D.
         confidence_ratio: Confidence of the unimodal logits over that of the teacher (Fig. 6 of the
@@ -56,7 +56,7 @@ class Finding:
         return max(0.0, 1 - self.lost.mean / self.teacher.mean)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """The finding as plain values."""
         return {
             "modality": self.modality,
             "verdict": judge(self),
@@ -72,7 +72,7 @@ class Finding:
 
 
 def judge(finding: Finding) -> Kind:
-    """What holds of one modality.
+    """The verdict on one modality.
 
     `suppressed`: its teacher's interval lies above `SIGNAL` and that of the loss above `LOST` times
     the teacher's skill. `kept`: the loss is at most that, and surely below `TOLERATED` times.
@@ -99,7 +99,7 @@ def judge(finding: Finding) -> Kind:
 
 
 def overall(findings: Sequence[Finding]) -> Overall:
-    """What holds of all: suppression outweighs doubt, and doubt outweighs the rest."""
+    """The verdict on all modalities: suppression outweighs doubt, and doubt outweighs the rest."""
     kinds = [judge(finding) for finding in findings]
     if "suppressed" in kinds:
         return "suppressed"
@@ -109,7 +109,7 @@ def overall(findings: Sequence[Finding]) -> Overall:
 
 
 def helps(gain: Interval) -> Help:
-    """What G²D does to the fused score on test.
+    """The effect of G²D on the fused score on test.
 
     Example:
         >>> helps(Interval(0.05, 0.02, 0.01)), helps(Interval(0.05, 0.04, 0.04))
@@ -133,8 +133,8 @@ def _gap(finding: Finding) -> tuple[Interval, float]:
 def rows_needed(finding: Finding) -> int | None:
     """Held-out samples that would make an unclear modality clear, roughly; `None` where as many do.
 
-    The half-width falls with the root of the number of samples. Below three seeds nothing is said:
-    the next ones may end the doubt.
+    The half-width falls with the root of the number of samples. Below three seeds there is
+    no number: the next ones may end the doubt.
     """
     if judge(finding) != "unclear":
         return None

@@ -41,7 +41,7 @@ def headline(findings: Sequence[Finding]) -> str:
 
 
 def sentences(findings: Sequence[Finding], gain: Interval, share: float, metric: str) -> list[str]:
-    """What was found of every modality, then whether G²D helps.
+    """A sentence on every modality, then one on whether G²D helps.
 
     Args:
         findings: One a modality.
@@ -53,7 +53,7 @@ def sentences(findings: Sequence[Finding], gain: Interval, share: float, metric:
 
 
 def about(finding: Finding, share: float) -> str:
-    """One modality in a sentence or two."""
+    """Describes one modality in a sentence or two."""
     name, kind = finding.modality, judge(finding)
     alone = (
         f"A model that sees {name} alone gets {percent(finding.teacher)} of the way from guessing "
@@ -62,21 +62,21 @@ def about(finding: Finding, share: float) -> str:
     inside = percent(finding.readout)
     if kind == "suppressed":
         return (
-            f"{alone}; inside the jointly trained model {name} says only {inside}. So joint "
-            f"training loses {100 * (1 - finding.kept):.0f} % of what {name} says by itself: "
-            "it is suppressed."
+            f"{alone}; inside the jointly trained model its unimodal logits get only "
+            f"{inside}. So joint training loses {100 * (1 - finding.kept):.0f} % of what {name} "
+            "can do: it is suppressed."
         )
     if kind == "kept":
         return (
-            f"{alone}; inside the jointly trained model {name} says {inside}, which is "
+            f"{alone}; inside the jointly trained model its unimodal logits get {inside}, which is "
             f"{100 * min(1.0, finding.kept):.0f} % of that. It is not suppressed."
         )
     if kind == "noise":
         return f"{alone}: {name} carries no signal by itself. G²D will not help it."
     if finding.rows == 0:
-        return f"No held-out row has {name}, so nothing can be said of it."
+        return f"No held-out row has {name}, so it cannot be judged."
     if math.isnan(finding.teacher.mean):
-        return f"The held-out rows of {name} all have the same target, which tells nothing."
+        return f"The held-out rows of {name} all have the same target, so it cannot be judged."
     return f"{alone}, and inside the jointly trained model {inside}. {_doubt(finding, share)}"
 
 
@@ -102,13 +102,13 @@ def _doubt(finding: Finding, share: float) -> str:
 def about_help(gain: Interval, metric: str) -> str:
     """Whether G²D helps, in a sentence."""
     by = f"{100 * gain.mean:+.1f} points of {metric}{_between(gain)} on the test rows"
-    said: dict[Help, str] = {
+    sentence_of: dict[Help, str] = {
         "helps": f"G²D helps the fused prediction: {by}.",
         "hurts": f"G²D does harm to the fused prediction: {by}.",
         "no difference": f"G²D makes no difference to the fused prediction: {by}.",
-        "cannot tell": f"Whether G²D helps the fused prediction cannot be told: {by}.",
+        "cannot tell": f"Whether G²D helps the fused prediction is not certain: {by}.",
     }
-    return said[helps(gain)]
+    return sentence_of[helps(gain)]
 
 
 def _between(gain: Interval) -> str:
@@ -129,7 +129,7 @@ def percent(value: Interval) -> str:
     mean = f"{in_percent(value.mean)} %"
     if not value.known:
         return mean
-    # an interval that reaches beyond what is possible says no more than that
+    # nothing beyond what is possible is shown
     low, high = max(value.low, -1.0), min(value.high, 1.0)
     return f"{mean} ({in_percent(low)} to {in_percent(high)})"
 

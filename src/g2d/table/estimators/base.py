@@ -83,10 +83,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.budget_minutes = budget_minutes
 
     def predict_unimodal(self, X: Any) -> dict[str, list[str | float | None]]:
-        """What each modality alone says of every row, `None` where it is absent."""
-        said = self._predictions(X)
+        """The prediction of each modality alone for every row, `None` where it is absent."""
+        predictions = self._predictions(X)
         return {
-            name: [row.unimodal.get(name) for row in said]
+            name: [row.unimodal.get(name) for row in predictions]
             for name in self.predictor_.preprocessing.kinds
         }
 
@@ -178,7 +178,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         )
 
     def _predictions(self, X: Any, instead: str = "") -> list[Prediction]:
-        """What the model says of every row; what could not be used is warned of.
+        """The model's prediction for every row; warns of what could not be used.
 
         Args:
             X: As of `fit`.
@@ -200,16 +200,16 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 f"X has no column {', '.join(map(repr, lacking))}, which fit was given; a column "
                 "may be empty, but it has to be there"
             )
-        answers, sentences = predictions_of(self.predictor_, frame, self.folder)
+        predictions, sentences = predictions_of(self.predictor_, frame, self.folder)
         more = [name for name in got if name not in set(self.feature_names_in_)]
         if more:
             sentences.append(f"columns of X that fit was not given are not used: {listed(more, 5)}")
-        lost = sum(said.answer is None for said in answers)
+        lost = sum(one.answer is None for one in predictions)
         if lost and instead:
-            sentences.append(f"{share(lost, len(answers))} rows are answered with {instead}")
+            sentences.append(f"{share(lost, len(predictions))} rows get {instead}")
         for sentence in sentences:
             warnings.warn(sentence, UserWarning, stacklevel=_of_the_caller())
-        return answers
+        return predictions
 
 
 def _warn_of(contents: Contents, target: str, weight: str | None, *, chosen: bool) -> None:

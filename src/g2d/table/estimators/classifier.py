@@ -15,7 +15,7 @@ from g2d.table.estimators.targets import classes_of, weights_of
 
 
 class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
-    """One class a row, from several modalities.
+    """A classifier in the style of scikit-learn: one class a row, from several modalities.
 
     `X` is a DataFrame (paths of pictures and recordings, texts, numbers, categories, dates), an
     array whose columns `modalities` shares out, or a mapping of arrays by modality. Empty cells
@@ -95,9 +95,9 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities `(N, C)`, in the order of `classes_`; for an empty row, the shares."""
-        said = self._predictions(X, "the shares of the classes in y")
-        shares = np.zeros((len(said), len(self.classes_)))
-        for place, row in enumerate(said):
+        predictions = self._predictions(X, "the shares of the classes in y")
+        shares = np.zeros((len(predictions), len(self.classes_)))
+        for place, row in enumerate(predictions):
             if not row.probabilities:
                 shares[place] = self._prior
             # a class of which no training row could be used is not among them
@@ -114,7 +114,7 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return chosen
 
     def predict_unimodal(self, X: Any) -> dict[str, list[Any]]:
-        """The class that each modality alone says of every row, `None` where it is absent."""
+        """The class that each modality alone predicts for every row, `None` where it is absent."""
         return {
             name: [None if code is None else self.classes_[int(code)] for code in codes]
             for name, codes in super().predict_unimodal(X).items()

@@ -20,7 +20,7 @@ _SHOWN = 5
 
 
 def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Spec | None]:
-    """A DataFrame of any input, and its modalities as a recipe says them.
+    """A DataFrame of any input, and its modalities as a recipe has them.
 
     Args:
         inputs: A DataFrame, or what has `to_pandas`; an array `(N, d)`, whose columns `modalities`
@@ -94,7 +94,7 @@ def other_order(X: Any, other: Any, name: str) -> str:
 
 
 def unread(table: Table, target: str, weight: str | None) -> list[str]:
-    """Which columns of a frame that says no modalities are not learned from, and why, in words."""
+    """Which columns of a frame without given modalities are not used, and why, in words."""
     found = infer(table, target, [] if weight is None else [weight])
     left = [f"{name} ({why})" for name, why in found.unused.items() if name != weight]
     if found.split is not None:

@@ -13,7 +13,7 @@ from g2d.table.estimators.targets import numbers_of
 
 
 class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
-    """One number a row, from several modalities; arguments as of `G2DClassifier`.
+    """A regressor in the style of scikit-learn, with the arguments of `G2DClassifier`.
 
     Options of `task` are `scale` (`log` for positive numbers of many sizes) and `loss` (`squared`
     or `absolute`).
@@ -48,5 +48,7 @@ class G2DRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The numbers, `(N,)`; for an empty row, the mean."""
-        said = [row.answer for row in self._predictions(X, "the mean of y")]
-        return np.array([self._mean if number is None else number for number in said], np.float64)
+        numbers = [row.answer for row in self._predictions(X, "the mean of y")]
+        return np.array(
+            [self._mean if number is None else number for number in numbers], np.float64
+        )

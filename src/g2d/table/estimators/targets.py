@@ -23,7 +23,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def classes_of(y: Any) -> NDArray[np.generic]:
-    """One class a row, `(N,)`.
+    """Reads y as one class a row, `(N,)`.
 
     Raises:
         UserError: There are none, some are missing, or texts stand beside numbers.
@@ -44,7 +44,7 @@ def classes_of(y: Any) -> NDArray[np.generic]:
 
 
 def numbers_of(y: Any) -> NDArray[np.float64]:
-    """One number a row, `(N,)`.
+    """Reads y as one number a row, `(N,)`.
 
     Raises:
         UserError: There are none, some are missing or too large, or they are no numbers.
@@ -77,7 +77,7 @@ def numbers_of(y: Any) -> NDArray[np.float64]:
 
 
 def weights_of(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
-    """One weight a row, `(N,)`; nothing where none are given.
+    """Reads one weight a row, `(N,)`; `None` where none are given.
 
     Raises:
         UserError: They are no numbers, or not one a row.

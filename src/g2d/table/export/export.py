@@ -41,11 +41,11 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written.
+    """The file that was written.
 
     Attributes:
-        file: Where it is; beside it `<file>.json` says what it takes and gives, and `<file>.data`
-            holds the weights of an ONNX model above 1.5 GB.
+        file: Where it is; beside it `<file>.json` describes its inputs and outputs, and
+            `<file>.data` holds the weights of an ONNX model above 1.5 GB.
         format: `torch` or `onnx`.
         inputs: In order.
         outputs: In order.
@@ -77,7 +77,7 @@ def export(
 
     Raises:
         UserError: This is no finished run, it names code that is not trusted, the model has an
-            operation that the format lacks, or the file's answers are not the model's. No file is
+            operation that the format lacks, or the file's outputs are not the model's. No file is
             left then.
     """
     opened, kind = Run(run, trust=trust), format_of(format)
@@ -99,8 +99,8 @@ def export_model(
 ) -> Exported:
     """Writes a model as a file that runs without g2d; see `NamedTensors` for what it takes.
 
-    The file is read again and asked about random batches of several sizes in which modalities are
-    absent; it is kept where it says what the model says.
+    The file is read again and run on random batches of several sizes in which modalities are
+    absent; it is kept where its outputs are the model's.
 
     Args:
         model: Trained, on the CPU.
@@ -108,10 +108,10 @@ def export_model(
         shapes: Shape of one input of every modality.
         out: The file, ending in `.pt2` or `.onnx` as its format does.
         format: `torch` or `onnx`.
-        notes: What `<file>.json` says besides.
+        notes: What `<file>.json` holds besides.
 
     Raises:
-        UserError: The model has an operation that the format lacks, or the file's answers are not
+        UserError: The model has an operation that the format lacks, or the file's outputs are not
             the model's. No file is left then.
     """
     kind, out = format_of(format), Path(out)
@@ -123,7 +123,7 @@ def export_model(
     trials = Trials(model, shapes)
     example = list(trials)[-1]
     with torch.no_grad():
-        answers = named(example)
+        outputs = named(example)
     # Larger than the weights: how it computes is written beside them.
     size = sum(value.nbytes for value in model.state_dict().values())
     with temporary_folder(out.parent, out.name) as scratch, room_for(out, size):
@@ -131,7 +131,7 @@ def export_model(
         file.parent.mkdir()
         with unheard(), torch.no_grad():
             try:
-                kind.write(traced(named, example), file, list(example), list(answers))
+                kind.write(traced(named, example), file, list(example), list(outputs))
                 difference = largest_difference(named, kind.read(file), trials)
             except Exception as error:
                 if says_full(error):
@@ -142,13 +142,13 @@ def export_model(
                 ) from error
         if not difference <= TOLERANCE:
             raise UserError(
-                f"the exported model's answers differ from the model's by {difference:.1e} of the "
+                f"the exported model's outputs differ from the model's by {difference:.1e} of the "
                 f"largest, expected {TOLERANCE:.0e} or less; a model that keeps state or draws at "
                 "random in eval mode cannot be exported"
             )
         for part in file.parent.iterdir():  # ONNX keeps large weights in a file beside
             part.replace(out.parent / part.name)
-    done = Exported(out, format, _specs(example), _specs(answers), difference)
+    done = Exported(out, format, _specs(example), _specs(outputs), difference)
     content = {
         **asdict(done),
         "file": out.name,

@@ -1,4 +1,4 @@
-"""The formats that a model is exported to, and what is made of their exporters' talk."""
+"""The formats that a model is exported to, and the messages of their exporters."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from g2d.table.export.trial import Named
 # Name of the dimension that may have any size.
 BATCH = "batch"
 
-Answers = Callable[[Named], Mapping[str, Tensor]]
+Program = Callable[[Named], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format.
+    """A format of exported models.
 
     Attributes:
         suffix: Of its files.
         needs: Packages that write and read them, besides torch.
         write: Writes a program, whose inputs and outputs get these names.
-        read: What a file answers.
+        read: Opens a file as a function of its inputs.
     """
 
     suffix: str
     needs: tuple[str, ...]
     write: Callable[[torch.export.ExportedProgram, Path, list[str], list[str]], None]
-    read: Callable[[Path], Answers]
+    read: Callable[[Path], Program]
 
 
 def traced(module: NamedTensors, example: Named) -> torch.export.ExportedProgram:
@@ -58,8 +58,8 @@ def _write_torch(
     file.write_bytes(content.getbuffer())
 
 
-def _read_torch(file: Path) -> Answers:
-    module: Answers = torch.export.load(file).module()
+def _read_torch(file: Path) -> Program:
+    module: Program = torch.export.load(file).module()
     return module
 
 
@@ -79,7 +79,7 @@ def _write_onnx(
     )
 
 
-def _read_onnx(file: Path) -> Answers:
+def _read_onnx(file: Path) -> Program:
     runtime = require("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors; warnings are about how fast it could be
@@ -100,7 +100,7 @@ FORMATS = {
 
 
 def format_of(name: str) -> Format:
-    """A format by its name.
+    """Finds a format by its name.
 
     Raises:
         UserError: There is none, or a package that it needs is not installed.
@@ -130,17 +130,17 @@ _MEANINGS = {
 
 def exporter_reason(error: BaseException) -> str:
     """The one line that matters of an exporter's pages."""
-    said = []
+    messages = []
     cause: BaseException | None = error
     while cause is not None:
-        said.append(str(cause))
+        messages.append(str(cause))
         cause = cause.__cause__
-    everything = "\n".join(said)
+    everything = "\n".join(messages)
     lacking = re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", everything)
     if lacking:
         return f"ONNX has no {lacking[1]}"
     for sign, meaning in _MEANINGS.items():
         if sign in everything:
             return meaning
-    line = " ".join(said[-1].split()) or type(error).__name__
+    line = " ".join(messages[-1].split()) or type(error).__name__
     return line if len(line) <= 200 else f"{line[:200]} ..."

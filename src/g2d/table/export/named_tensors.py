@@ -62,7 +62,7 @@ class NamedTensors(nn.Module):
         _check_distinct(model.modalities)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the model says, by the names of the outputs."""
+        """The model's outputs by their names."""
         names = self.model.modalities
         nothing = torch.empty(0)  # a model reads neither targets nor positions
         batch = Batch(
@@ -71,26 +71,26 @@ class NamedTensors(nn.Module):
             index=nothing,
             present={name: inputs[present(name)] for name in names},
         )
-        return self.said(batch)
+        return self.outputs(batch)
 
-    def said(self, batch: Batch) -> dict[str, Tensor]:
-        """What the model says of a batch, whose masks may be left out."""
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        """The model's outputs for a batch, whose masks may be left out."""
         outputs = self.model(batch)
-        name, value = answer(self.task, outputs.logits)
+        name, value = prediction_of(self.task, outputs.logits)
         alone = {f"{m}_alone": logits for m, logits in outputs.unimodal.items()}
         return {"logits": outputs.logits, name: value, **alone}
 
 
 def present(modality: str) -> str:
-    """Name of the input that says in which samples a modality is there."""
+    """Name of the mask of a modality among the inputs."""
     return f"{modality}_present"
 
 
-def answer(task: Task, logits: Tensor) -> tuple[str, Tensor]:
+def prediction_of(task: Task, logits: Tensor) -> tuple[str, Tensor]:
     """The prediction as people read it, and its name.
 
     Example:
-        >>> answer(MultiLabel(2), torch.tensor([[0.0, 0.0]]))
+        >>> prediction_of(MultiLabel(2), torch.tensor([[0.0, 0.0]]))
         ('probabilities', tensor([[0.5000, 0.5000]]))
     """
     if isinstance(task, Classification):

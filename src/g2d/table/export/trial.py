@@ -1,4 +1,4 @@
-"""Random inputs that no model was made for, and how far two answers to them are apart."""
+"""Random inputs for a model, and how far two outputs for them are apart."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Trials:
 def largest_difference(
     module: NamedTensors, other: Callable[[Named], Mapping[str, Tensor]], trials: Trials
 ) -> float:
-    """How far another program's answers are from the model's, over all trials.
+    """How far another program's outputs are from the model's, over all trials.
 
     The model is asked as in training: without masks where nothing is absent.
 
@@ -92,10 +92,10 @@ def largest_difference(
             whole = all(bool(mask.all()) for mask in masks.values())
             rows = torch.arange(len(next(iter(masks.values()))))
             batch = Batch({n: inputs[n] for n in masks}, rows, rows, {} if whole else masks)
-            said = other(inputs)
-            for name, value in module.said(batch).items():
+            outputs = other(inputs)
+            for name, value in module.outputs(batch).items():
                 expected.setdefault(name, []).append(value)
-                got.setdefault(name, []).append(said[name])
+                got.setdefault(name, []).append(outputs[name])
     return max(apart(torch.cat(got[name]), torch.cat(expected[name])) for name in expected)
 
 
@@ -125,7 +125,7 @@ def _dtype(model: MultimodalModel, name: str, shape: tuple[int, ...]) -> torch.d
             with torch.no_grad():
                 model.encode(name, torch.zeros(2, *shape, dtype=dtype))
             return dtype
-        except Exception as error:  # an encoder may be anybody's
+        except Exception as error:  # an encoder may be any module
             failures.append(error)
     raise UserError(
         f"the encoder of {name!r} cannot take an input of shape {shape}: "

@@ -1,1 +1,1 @@
-"""Predictions of models that somebody has already, fused by fitted weights."""
+"""Predictions of models that the user has already, fused by fitted weights."""

@@ -15,10 +15,10 @@ from torch import Tensor
 from g2d import functional as F
 from g2d.errors import UserError
 from g2d.files import atomic
-from g2d.table.fusing.answers import ID, Answers, has_ids, ids_of, only_column
 from g2d.table.fusing.kinds import LEAST, holds_probabilities, least_probability
 from g2d.table.fusing.matching import FOLDS, check_columns, check_ids, check_labelled, shared_ids
 from g2d.table.fusing.one_column import of_both, one_column, positive_of
+from g2d.table.fusing.predictions import ID, ModelPredictions, has_ids, ids_of, only_column
 from g2d.table.fusing.truth import Meant, classes, say_unlabelled
 from g2d.table.predict import in_words, probabilities
 from g2d.table.reading.source import read_table
@@ -50,7 +50,7 @@ class Fused:
     least: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The ensemble as plain values, for JSON."""
         return {
             "format": 1,
             "task": self.task.describe(),
@@ -64,7 +64,7 @@ class Fused:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Fused:
-        """Restores what `as_dict` gave.
+        """Restores an ensemble from `as_dict`.
 
         Raises:
             UserError: It is something else.
@@ -83,13 +83,13 @@ class Fused:
             raise UserError("this is no ensemble; fit one with g2d ensemble --labels") from None
 
     def predict(
-        self, models: Mapping[str, Answers], told: Mapping[str, bool] | None = None
+        self, models: Mapping[str, ModelPredictions], given: Mapping[str, bool] | None = None
     ) -> tuple[list[str], Tensor]:
         """Ids of all rows that any model knows, and their fused logits `(N, C)`.
 
         Args:
-            models: What each says of the rows.
-            told: By model, whether its user says that it holds probabilities.
+            models: The predictions of each for the rows.
+            given: By model, whether the user says that it holds probabilities.
 
         Raises:
             UserError: The models, or their columns, are not those of the fit.
@@ -97,30 +97,35 @@ class Fused:
         if set(models) != set(self.weights):
             raise UserError(
                 f"got the models {', '.join(models)}, expected {', '.join(self.weights)}; "
-                "a model without answers is a table of its header alone"
+                "a model without predictions is a table of its header alone"
             )
         models = {name: models[name] for name in self.weights}
         columns = _names(self.task)
         check_columns(models, columns)
-        check_ids({name: (said.named, len(said.listed)) for name, said in models.items()})
-        for name, said in models.items():
+        check_ids(
+            {
+                name: (predictions.named, len(predictions.listed))
+                for name, predictions in models.items()
+            }
+        )
+        for name, predictions in models.items():
             kind = holds_probabilities(
-                name, said, self.task, (told or {}).get(name), self.probabilities[name]
+                name, predictions, self.task, (given or {}).get(name), self.probabilities[name]
             )
-            if len(said.columns) < len(columns):
-                positive = positive_of(name, said, columns, self.positive.get(name))
-                models[name] = of_both(said, columns, positive, kind)
+            if len(predictions.columns) < len(columns):
+                positive = positive_of(name, predictions, columns, self.positive.get(name))
+                models[name] = of_both(predictions, columns, positive, kind)
         ids = shared_ids(models)
         logits, present = _lined_up(self.task, models, ids, self.probabilities, columns, self.least)
         return ids, F.ensemble_logits(logits, present, torch.tensor([*self.weights.values()]))
 
 
 def fit_ensemble(
-    models: Mapping[str, Answers],
+    models: Mapping[str, ModelPredictions],
     labels: Path,
     target: str | None,
     id_column: str | None = None,
-    told: Mapping[str, bool] | None = None,
+    given: Mapping[str, bool] | None = None,
     meant: Meant | None = None,
 ) -> Fused:
     """Weights of several models, fitted on rows whose labels are known.
@@ -129,12 +134,12 @@ def fit_ensemble(
     without each model, is measured in five folds: by weights that are fitted on the others.
 
     Args:
-        models: What each says of these rows; a row that a model lacks is missing there.
+        models: The predictions of each for these rows; a row that a model lacks is missing there.
         labels: The table of the labels.
         target: Its column; the only one beside the id when not given.
-        id_column: See `read_answers`.
-        told: By model, whether its user says that it holds probabilities.
-        meant: What the user says of the labels.
+        id_column: See `read_predictions`.
+        given: By model, whether the user says that it holds probabilities.
+        meant: What the user has set for the labels.
 
     Raises:
         UserError: The tables do not fit each other.
@@ -144,32 +149,35 @@ def fit_ensemble(
     table = read_table(labels)
     ids = ids_of(table, id_column)
     target = target or only_column(table, id_column)
-    meant, told = meant or Meant(), told or {}
-    columns = max((said.columns for said in models.values()), key=len)
+    meant, given = meant or Meant(), given or {}
+    columns = max((predictions.columns for predictions in models.values()), key=len)
     check_columns(models, columns)
-    named = {name: (said.named, len(said.listed)) for name, said in models.items()}
+    named = {
+        name: (predictions.named, len(predictions.listed)) for name, predictions in models.items()
+    }
     check_ids({**named, table.name: (has_ids(table, id_column), len(table))})
     if len(columns) == 1:
-        task, truth = one_column(table, target, models, meant, bool(told))
+        task, truth = one_column(table, target, models, meant, bool(given))
     else:
         task, truth = classes(table, target, columns, meant)
     shares = {
-        name: holds_probabilities(name, said, task, told.get(name)) for name, said in models.items()
+        name: holds_probabilities(name, predictions, task, given.get(name))
+        for name, predictions in models.items()
     }
-    least = {name: least_probability(said) for name, said in models.items()}
+    least = {name: least_probability(predictions) for name, predictions in models.items()}
     names, positive = _names(task), {}
     models = dict(models)
-    for name, said in models.items():
-        if len(said.columns) < len(names):
-            positive[name] = positive_of(name, said, names, meant.positive)
-            models[name] = of_both(said, names, positive[name], shares[name])
+    for name, predictions in models.items():
+        if len(predictions.columns) < len(names):
+            positive[name] = positive_of(name, predictions, names, meant.positive)
+            models[name] = of_both(predictions, names, positive[name], shares[name])
     if meant.positive and not positive:
         raise UserError("--positive is for a model's only column, of two classes; leave it out")
     check_labelled(models, ids, table.name)
     say_unlabelled(task, truth)
     logits, present = _lined_up(task, models, ids, shares, names, least)
     known = torch.stack(present).any(dim=0)
-    logits = [said[known] for said in logits]
+    logits = [each[known] for each in logits]
     present, truth = [there[known] for there in present], truth[known]
     weights = F.fit_ensemble_weights(task, logits, truth, present)
     measured = {"": _cross_fitted(task, logits, truth, present)}
@@ -186,15 +194,15 @@ def fit_ensemble(
 def write_fused(file: Path, fused: Fused, ids: Sequence[str], logits: Tensor) -> None:
     """A table of the fused predictions: id, prediction, and a probability a class."""
     names = _names(fused.task)
-    answers, shares = in_words(fused.task, logits), probabilities(fused.task, logits)
+    predicted, shares = in_words(fused.task, logits), probabilities(fused.task, logits)
     digits = fused.task.digits if isinstance(fused.task, Regression) else 8
     rows = [
         [
             id,
-            said if isinstance(said, str) else f"{said:.{digits}g}",
+            value if isinstance(value, str) else f"{value:.{digits}g}",
             *(f"{row[n]:.6g}" for n in names),
         ]
-        for id, said, row in zip(ids, answers, shares, strict=True)
+        for id, value, row in zip(ids, predicted, shares, strict=True)
     ]
     with atomic(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         for row in ([ID, "prediction", *names], *rows):
@@ -211,16 +219,16 @@ def _cross_fitted(
     for fold in range(FOLDS):
         fit, held = fold_of != fold, fold_of == fold
         weights = F.fit_ensemble_weights(
-            task, [said[fit] for said in logits], target[fit], [there[fit] for there in present]
+            task, [each[fit] for each in logits], target[fit], [there[fit] for there in present]
         )
-        parts = [said[held] for said in logits], [there[held] for there in present]
+        parts = [each[held] for each in logits], [there[held] for there in present]
         fused[held] = F.ensemble_logits(parts[0], parts[1], weights)
     return task.metrics(fused, target)
 
 
 def _lined_up(
     task: Task,
-    models: Mapping[str, Answers],
+    models: Mapping[str, ModelPredictions],
     ids: Sequence[str],
     probabilities: Mapping[str, bool],
     columns: Sequence[str],
@@ -228,11 +236,11 @@ def _lined_up(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Logits in the order of some ids and columns, and who has which of the ids."""
     logits, present = [], []
-    for name, said in models.items():
-        place = {one: row for row, one in enumerate(said.ids)}
+    for name, predictions in models.items():
+        place = {one: row for row, one in enumerate(predictions.ids)}
         rows = torch.tensor([place.get(one, -1) for one in ids])
-        own = said.logits(task, probabilities[name], least[name])
-        order = [said.columns.index(one) for one in columns] if len(columns) > 1 else [0]
+        own = predictions.logits(task, probabilities[name], least[name])
+        order = [predictions.columns.index(one) for one in columns] if len(columns) > 1 else [0]
         found = torch.zeros(len(ids), own.shape[1])
         found[rows >= 0] = own[rows[rows >= 0]][:, order]
         logits.append(found)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from g2d.errors import UserError
-from g2d.table.fusing.answers import Answers
+from g2d.table.fusing.predictions import ModelPredictions
 from g2d.tasks import Classification, Regression, Task
 
 KINDS = ("logits", "probabilities")
@@ -28,41 +28,41 @@ _VOTES = 5
 
 def holds_probabilities(
     name: str,
-    said: Answers,
+    predictions: ModelPredictions,
     task: Task,
-    told: bool | None = None,
+    given: bool | None = None,
     fitted: bool | None = None,
 ) -> bool:
-    """Whether a model's numbers are probabilities, and not logits; of no row, what is known.
+    """Whether a model's numbers are probabilities, and not logits; without a row, what is known.
 
-    Probabilities lie from 0 to 1, and those of classes have a sum of 1 in every row, but for what
-    rounding to the digits that are seen does to so many classes.
+    Probabilities lie from 0 to 1, and those of classes have a sum of 1 in every row, apart
+    from rounding to the digits that are shown.
 
     Args:
         name: The model's.
-        said: What it says.
+        predictions: Its predictions.
         task: What is predicted; numbers are neither.
-        told: What its user says that they are.
+        given: Whether the user says that they are.
         fitted: What they were in the rows that an ensemble was fitted on.
 
     Raises:
         UserError: They may be either, or are neither, or not what they were.
     """
-    if isinstance(task, Regression) or not len(said.values):
-        return bool(told if fitted is None else fitted)
-    found: bool | None = told
-    if told is None:
-        found, why = _look(name, said, task)
+    if isinstance(task, Regression) or not len(predictions.values):
+        return bool(given if fitted is None else fitted)
+    found: bool | None = given
+    if given is None:
+        found, why = _look(name, predictions, task)
         if found is None and fitted is not False:  # a few rows of logits may look like anything
             raise UserError(
                 f"{name}: {why}; else say --of {name}=probabilities or --of {name}=logits"
             )
-    elif told and (outside := ~is_probability(said.values)).any():
+    elif given and (outside := ~is_probability(predictions.values)).any():
         row = int(outside.any(dim=1).nonzero()[0])
-        number = float(said.values[outside][0])
+        number = float(predictions.values[outside][0])
         raise UserError(
-            f"{name}: is said to hold probabilities, and row {said.ids[row]} has {number:g}; "
-            "expected numbers from 0 to 1"
+            f"{name}: --of gives it as probabilities, and row {predictions.ids[row]} has "
+            f"{number:g}; expected numbers from 0 to 1"
         )
     found = bool(found)
     if fitted is not None and found != fitted:
@@ -73,26 +73,26 @@ def holds_probabilities(
     return found
 
 
-def least_probability(said: Answers) -> float:
-    """What stands for 0 among a model's probabilities: half of what is rounded to it, on average.
+def least_probability(predictions: ModelPredictions) -> float:
+    """The value for a probability of 0: half of what is rounded to 0, on average.
 
     Example:
         >>> shares = torch.tensor([[0.25, 0.75], [0.0, 1.0]])
-        >>> least_probability(Answers(["1", "2"], ("a", "b"), shares, ["1", "2"]))
+        >>> least_probability(ModelPredictions(["1", "2"], ("a", "b"), shares, ["1", "2"]))
         0.0025
     """
-    digits = _digits(said.values.double())
+    digits = _digits(predictions.values.double())
     return max(0.25 * 10.0**-digits, LEAST) if 0 < digits <= _MOST_DIGITS else LEAST
 
 
-def told_of(words: Sequence[str], models: Collection[str]) -> dict[str, bool]:
-    """What the user says of models: `logits` of all, or `photo=logits` of one.
+def kinds_given(words: Sequence[str], models: Collection[str]) -> dict[str, bool]:
+    """Reads the option `--of`: `logits` for all models, or `photo=logits` for one.
 
     Raises:
         UserError: It is neither, or of another model.
 
     Example:
-        >>> told_of(["logits", "note=probabilities"], ["photo", "note"])
+        >>> kinds_given(["logits", "note=probabilities"], ["photo", "note"])
         {'photo': False, 'note': True}
     """
     found: dict[str, bool] = {}
@@ -112,9 +112,9 @@ def is_probability(values: Tensor) -> Tensor:
     return (values >= -_SMALL) & (values <= 1 + _SMALL)
 
 
-def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
+def _look(name: str, predictions: ModelPredictions, task: Task) -> tuple[bool | None, str]:
     """What the numbers look like; `None`, and why, where they may be either."""
-    values = said.values.double()
+    values = predictions.values.double()
     one_of_several = isinstance(task, Classification) and values.shape[1] > 1
     if is_probability(values).all():
         wrong = _unexplained(values) if one_of_several else torch.zeros(0, dtype=torch.bool)
@@ -122,9 +122,9 @@ def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
             return True, ""
         row = int(wrong.nonzero()[0])
         return None, (
-            f"all numbers lie from 0 to 1, as probabilities do, but row {said.ids[row]} sums to "
-            f"{float(values[row].sum()):.3g} ({int(wrong.sum())} of {len(wrong)} rows "
-            "are such); correct that"
+            f"all numbers lie from 0 to 1, as probabilities do, but row {predictions.ids[row]} "
+            f"sums to {float(values[row].sum()):.3g} ({int(wrong.sum())} of {len(wrong)} rows are "
+            "such); correct that"
         )
     if (values < 0).any():
         return False, ""
@@ -139,8 +139,8 @@ def _look(name: str, said: Answers, task: Task) -> tuple[bool | None, str]:
     most = int(values.max(dim=0).values.argmax())
     return None, (
         f"no number is negative, as some logits are, and the largest is {float(values.max()):g} "
-        f"({said.columns[most]}), as no probability is; write percent as shares from 0 to 1, and "
-        "take out columns that are no prediction"
+        f"({predictions.columns[most]}), as no probability is; write percent as shares from 0 to "
+        "1, and take out columns that are no prediction"
     )
 
 

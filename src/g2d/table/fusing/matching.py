@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from g2d.errors import UserError
-from g2d.table.fusing.answers import Answers
+from g2d.table.fusing.predictions import ModelPredictions
 from g2d.wording import listed
 
 logger = logging.getLogger(__name__)
@@ -38,42 +38,47 @@ def check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
         )
 
 
-def check_labelled(models: Mapping[str, Answers], ids: Sequence[str], table: str) -> None:
-    """Every model answers for enough of the labelled rows; for which it does not is said.
+def check_labelled(models: Mapping[str, ModelPredictions], ids: Sequence[str], table: str) -> None:
+    """Checks that every model predicts enough of the labelled rows; warns of rows it lacks.
 
     Args:
-        models: What each says.
+        models: The predictions of each.
         ids: Of the labelled rows.
         table: The name of theirs.
 
     Raises:
-        UserError: A model answers for fewer than there are folds.
+        UserError: A model predicts fewer than there are folds.
     """
     if len(ids) < FOLDS:
         raise UserError(f"{table} has {len(ids)} rows, expected {FOLDS} or more to fit weights on")
-    for name, said in models.items():
-        strange, lacking = _apart(said.ids, ids)
+    for name, predictions in models.items():
+        strange, lacking = _apart(predictions.ids, ids)
         found = len(ids) - len(lacking)
         example = f" ({_pair(strange, lacking, ('there', 'here'))})" if strange and lacking else ""
         if found < FOLDS:
             least = "" if not found else f", expected {FOLDS} or more"
             raise UserError(
-                f"{name}: {found} of the {len(ids)} ids of {table} are among its {len(said.ids)}"
-                f"{least}{example}; write ids alike in every table, or name their column: --id "
-                "COLUMN"
+                f"{name}: {found} of the {len(ids)} ids of {table} are among its "
+                f"{len(predictions.ids)}{least}{example}; write ids alike in every table, or name "
+                "their column: --id COLUMN"
             )
         if lacking:
             more = f", and {len(strange)} of its ids are none of {table}" if strange else ""
             logger.warning(
-                "%s answers for %d of %d labelled rows%s%s", name, found, len(ids), more, example
+                "%s has predictions for %d of %d labelled rows%s%s",
+                name,
+                found,
+                len(ids),
+                more,
+                example,
             )
 
 
-def shared_ids(models: Mapping[str, Answers]) -> list[str]:
-    """Ids of new rows that any model answers for; where one does not is said.
+def shared_ids(models: Mapping[str, ModelPredictions]) -> list[str]:
+    """Ids of new rows that any model predicts; warns of rows that one lacks.
 
     Args:
-        models: What each says.
+        models: The predictions of each.
 
     Returns:
         In the order in which the tables list them.
@@ -81,16 +86,16 @@ def shared_ids(models: Mapping[str, Answers]) -> list[str]:
     Raises:
         UserError: No row of a model is one of another model, or there is no row.
     """
-    listed = dict.fromkeys(one for said in models.values() for one in said.listed)
-    answered = {one for said in models.values() for one in said.ids}
-    ids = [one for one in listed if one in answered]
+    listed = dict.fromkeys(one for predictions in models.values() for one in predictions.listed)
+    predicted = {one for predictions in models.values() for one in predictions.ids}
+    ids = [one for one in listed if one in predicted]
     if not ids:
         raise UserError("no table has a row to predict; expected one a sample below the header")
-    speaking = {name: said for name, said in models.items() if said.ids}
-    for name, said in speaking.items():
-        others = [one for other, rest in speaking.items() if other != name for one in rest.ids]
-        strange, theirs = _apart(said.ids, others)
-        if others and len(strange) == len(said.ids):
+    filled = {name: predictions for name, predictions in models.items() if predictions.ids}
+    for name, predictions in filled.items():
+        others = [one for other, rest in filled.items() if other != name for one in rest.ids]
+        strange, theirs = _apart(predictions.ids, others)
+        if others and len(strange) == len(predictions.ids):
             raise UserError(
                 f"{name}: 0 of its {len(strange)} ids are among those of other models "
                 f"({_pair(strange, theirs, ('here', 'there'))}); write ids alike in every table, "
@@ -98,10 +103,10 @@ def shared_ids(models: Mapping[str, Answers]) -> list[str]:
             )
         if theirs:
             logger.warning(
-                "%s answers for %d of %d rows (not for %r)",
-                *(name, len(said.ids), len(ids), theirs[0]),
+                "%s has predictions for %d of %d rows (not for %r)",
+                *(name, len(predictions.ids), len(ids), theirs[0]),
             )
-    if left := [one for one in listed if one not in answered]:
+    if left := [one for one in listed if one not in predicted]:
         logger.warning(
             "%d rows are left out, as all their cells are empty in every table (%r)",
             *(len(left), left[0]),
@@ -129,27 +134,29 @@ def _core(one: str) -> str:
     return name.partition(".")[0].lstrip("0") or "0"
 
 
-def check_columns(models: Mapping[str, Answers], columns: Sequence[str]) -> None:
-    """Every model has the same columns, in any order; or, of two classes, one column.
+def check_columns(models: Mapping[str, ModelPredictions], columns: Sequence[str]) -> None:
+    """Checks that every model has the same columns, in any order; or, of two classes, one.
 
     Raises:
         UserError: One has others, or more than one where numbers are predicted.
     """
-    for name, said in models.items():
-        if len(columns) == 2 and len(said.columns) == 1:
+    for name, predictions in models.items():
+        if len(columns) == 2 and len(predictions.columns) == 1:
             continue
-        strange, lacking = _apart(said.columns, columns)
+        strange, lacking = _apart(predictions.columns, columns)
         if len(columns) > 1 and (strange or lacking):
-            if max(len(said.columns), len(columns)) > _SHOWN:
+            if max(len(predictions.columns), len(columns)) > _SHOWN:
                 lacks = f"lacks the columns {some(lacking)}" if lacking else ""
                 has = f"has {some(strange)}" if strange else ""
                 differs = listed([part for part in (lacks, has) if part]) + "; expected"
             else:
-                differs = f"the columns are {', '.join(said.columns)}, expected "
+                differs = f"the columns are {', '.join(predictions.columns)}, expected "
                 differs += f"{', '.join(columns)},"
             raise UserError(f"{name}: {differs} the same in every table")
-        if len(columns) <= 1 < len(said.columns):
-            raise UserError(f"{name}: got {len(said.columns)} columns, expected one number a row")
+        if len(columns) <= 1 < len(predictions.columns):
+            raise UserError(
+                f"{name}: got {len(predictions.columns)} columns, expected one number a row"
+            )
 
 
 def some(names: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from g2d.errors import UserError
 from g2d.table.columns.targets import read_target
-from g2d.table.fusing.answers import Answers, plain_numbers
 from g2d.table.fusing.kinds import is_probability
 from g2d.table.fusing.matching import some
+from g2d.table.fusing.predictions import ModelPredictions, plain_numbers
 from g2d.table.fusing.truth import Meant, Places, usable
 from g2d.table.reading.cells import Cell, number_of, without_points
 from g2d.table.reading.source import Table
@@ -33,7 +33,7 @@ _FAR = 10
 
 
 def one_column(
-    table: Table, target: str, models: Mapping[str, Answers], meant: Meant, told: bool
+    table: Table, target: str, models: Mapping[str, ModelPredictions], meant: Meant, given: bool
 ) -> tuple[Task, Tensor]:
     """The task and the labels, where each model has one column.
 
@@ -42,9 +42,9 @@ def one_column(
     Args:
         table: Of the labels.
         target: Their column.
-        models: What each says.
-        meant: What the user says of the labels.
-        told: Whether the user says that there are probabilities or logits.
+        models: The predictions of each.
+        meant: What the user has set for the labels.
+        given: Whether the user says that there are probabilities or logits.
 
     Raises:
         UserError: The labels may be either, or are more than two classes.
@@ -55,7 +55,7 @@ def one_column(
     (cells,) = plain_numbers([table.column(target)])
     if meant.task == "classification" or (
         meant.task == "auto"
-        and _are_classes(table.name, target, cells, models, bool(meant.positive) or told)
+        and _are_classes(table.name, target, cells, models, bool(meant.positive) or given)
     ):
         found = usable(table, target, read_target(cells, target, "classification"))
         if len(found.names) > 2:
@@ -66,8 +66,8 @@ def one_column(
         return Classification(found.names), torch.from_numpy(found.values).long()
     found = usable(table, target, read_target(cells, target, "regression"))
     truth = torch.from_numpy(found.values)
-    _say_far(models, truth)
-    everything = torch.cat([truth, *(said.values[:, 0] for said in models.values())])
+    _warn_far(models, truth)
+    everything = torch.cat([truth, *(predictions.values[:, 0] for predictions in models.values())])
     return _roomy(Regression.fit(everything)), truth
 
 
@@ -80,32 +80,34 @@ def _roomy(task: Regression) -> Regression:
     return Regression(task.low - room, task.high + room, task.std)
 
 
-def positive_of(name: str, said: Answers, classes: Sequence[str], given: str | None = None) -> str:
+def positive_of(
+    name: str, predictions: ModelPredictions, classes: Sequence[str], given: str | None = None
+) -> str:
     """Which of two classes a model's column is of.
 
     That which the column is called by, or which is given; else `1`, `yes` or `true` of such two.
 
     Args:
         name: The model's.
-        said: What it says, in one column.
+        predictions: Those of the model, in one column.
         classes: The two.
-        given: What its user says, or what it was in the fit.
+        given: What the user says, or what it was in the fit.
 
     Raises:
         UserError: Nothing tells, or the column and the user say different things.
     """
-    place_of, column = Places(classes), said.columns[0]
+    place_of, column = Places(classes), predictions.columns[0]
     called = _called(column, classes)
     if given is not None:
-        told = place_of(given)
-        if told is None:
+        place = place_of(given)
+        if place is None:
             raise UserError(f"--positive: got {given!r}, expected {' or '.join(classes)}")
-        if called not in (None, told):
+        if called not in (None, place):
             raise UserError(
-                f"{name}: its column is called {column!r}, and its numbers are said, or were in "
-                f"the fit, to be of {classes[told]!r}; give those, or rename the column"
+                f"{name}: its column is called {column!r}, and --positive, or the fit, takes "
+                f"its numbers for those of {classes[place]!r}; give those, or rename the column"
             )
-        return classes[told]
+        return classes[place]
     if called is not None:
         return classes[called]
     plain, words = _plain(classes), re.split(r"[\W_]+", column.casefold())
@@ -128,25 +130,27 @@ def _called(column: str, classes: Sequence[str]) -> int | None:
     return next((place for place in places if place is not None), None)
 
 
-def of_both(said: Answers, classes: Sequence[str], positive: str, probabilities: bool) -> Answers:
+def of_both(
+    predictions: ModelPredictions, classes: Sequence[str], positive: str, probabilities: bool
+) -> ModelPredictions:
     """A column for each of two classes, made of the one of the positive class."""
-    own = said.values[:, 0]
+    own = predictions.values[:, 0]
     other = 1 - own if probabilities else torch.zeros_like(own)
     values = torch.stack([own if one == positive else other for one in classes], dim=1)
-    return replace(said, columns=tuple(classes), values=values)
+    return replace(predictions, columns=tuple(classes), values=values)
 
 
-def _say_far(models: Mapping[str, Answers], truth: Tensor) -> None:
-    """Says which prediction is so far from all labels that it may stand for none."""
+def _warn_far(models: Mapping[str, ModelPredictions], truth: Tensor) -> None:
+    """Warns of the prediction that is so far from all labels that it may stand for none."""
     low, high = float(truth.min()), float(truth.max())
-    for name, said in models.items():
-        beyond = (said.values[:, 0] - (low + high) / 2).abs()
+    for name, predictions in models.items():
+        beyond = (predictions.values[:, 0] - (low + high) / 2).abs()
         if high > low and len(beyond) and float(beyond.max()) > _FAR * (high - low):
             row = int(beyond.argmax())
             logger.warning(
                 "%s: predicts %g in row %s, and labels go from %g to %g; if that stands for no "
                 "prediction, leave the cell empty",
-                *(name, float(said.values[row, 0]), said.ids[row], low, high),
+                *(name, float(predictions.values[row, 0]), predictions.ids[row], low, high),
             )
 
 
@@ -156,7 +160,11 @@ def _plain(classes: Collection[str]) -> list[str]:
 
 
 def _are_classes(
-    name: str, target: str, cells: Sequence[Cell], models: Mapping[str, Answers], told: bool
+    name: str,
+    target: str,
+    cells: Sequence[Cell],
+    models: Mapping[str, ModelPredictions],
+    given: bool,
 ) -> bool:
     """Whether labels beside one column of numbers are classes.
 
@@ -168,8 +176,8 @@ def _are_classes(
     if len(there) < 2:  # which is refused, as one class is nothing to tell apart
         return True
     if len(there) > 2:
-        return told or all(math.isnan(number_of(cell)) for cell in there)
-    if told or not numbers or all(bool(is_probability(m.values).all()) for m in models.values()):
+        return given or all(math.isnan(number_of(cell)) for cell in there)
+    if given or not numbers or all(bool(is_probability(m.values).all()) for m in models.values()):
         return True
     if sorted(_plain(there)) in _PAIRS:
         raise UserError(

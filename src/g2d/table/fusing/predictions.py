@@ -1,4 +1,4 @@
-"""What somebody's model says, read from a table."""
+"""The predictions of a model that the user has already, read from a table."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _ENOUGH = 20
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What one model says.
+class ModelPredictions:
+    """The predictions of one model.
 
     Attributes:
         ids: Of the rows that hold something: of their id column, or their numbers from 1.
@@ -48,11 +48,11 @@ class Answers:
     named: bool = False
 
     def logits(self, task: Task, probabilities: bool, least: float) -> Tensor:
-        """As the task has them, of probabilities or of logits.
+        """Logits of the task, made of probabilities or of logits.
 
         Args:
             task: What is predicted.
-            probabilities: Whether these are some.
+            probabilities: Whether `values` are probabilities.
             least: The probability that stands for 0, which has no logarithm.
         """
         if isinstance(task, Regression):
@@ -70,13 +70,13 @@ class Answers:
         return shares.logit() if isinstance(task, MultiLabel) else shares.log()
 
 
-def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> Answers:
-    """One table of probabilities or logits: a column a class, a row a sample.
+def read_predictions(file: Path, id_column: str | None = None, least: int = 1) -> ModelPredictions:
+    """Reads a table of probabilities or logits: a column a class, a row a sample.
 
     Args:
         file: The table; of one that `g2d predict` wrote, the probabilities (or the number) count.
-        id_column: That which says what sample a row is of; `id` where there is one, else rows are
-            in one order in all tables.
+        id_column: The column of the samples' ids; `id` where there is one, else rows are in one
+            order in all tables.
         least: So many rows it must have, 0 or 1.
 
     Raises:
@@ -89,19 +89,19 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
         raise UserError(f"{file} has no column of predictions; expected one a class")
     if rows := [name for name in columns if name.casefold() in _LIKE_IDS]:
         raise UserError(
-            f"{file}: {rows[0]!r} looks like a column that tells rows apart; say --id "
+            f"{file}: {rows[0]!r} looks like a column of ids; give --id "
             f"{rows[0]!r}, or take it out of the table"
         )
     read = plain_numbers([table.columns[name] for name in columns])
     cells = list(zip(*read, strict=True))
-    there = [row for row, said in enumerate(cells) if any(cell is not None for cell in said)]
+    there = [n for n, row in enumerate(cells) if any(cell is not None for cell in row)]
     values = torch.tensor(
         [[number_of(cell) for cell in cells[row]] for row in there], dtype=torch.float64
     ).reshape(len(there), len(columns))
     if not values.isfinite().all():
         place, column = (~values.isfinite()).nonzero()[0].tolist()
         cell = cells[there[place]][column]
-        hint = "where the model says nothing, leave all cells of the row empty"
+        hint = "where the model predicts nothing, leave all cells of the row empty"
         if cell is not None and "inf" in cell.casefold():
             hint = "for a logarithm of 0 write -30"
         raise UserError(
@@ -109,14 +109,16 @@ def read_answers(file: Path, id_column: str | None = None, least: int = 1) -> An
             f"{'empty' if cell is None else repr(cell)}, expected a number; {hint}"
         )
     _check_numbers(file, columns, values)
-    return Answers([ids[row] for row in there], columns, values, ids, has_ids(table, id_column))
+    return ModelPredictions(
+        [ids[row] for row in there], columns, values, ids, has_ids(table, id_column)
+    )
 
 
 def _check_numbers(file: Path, columns: Sequence[str], values: Tensor) -> None:
     """Refuses a column of whole numbers among others that are none: a key, a fold, a year.
 
     Raises:
-        UserError: There is one. A class that is answered with 0 or 1 alone is none.
+        UserError: There is one. A class that is only ever predicted with 0 or 1 is none.
     """
     whole = (values == values.round()).all(dim=0)
     if len(values) < _ENOUGH or whole.all():
@@ -150,12 +152,12 @@ def plain_numbers(columns: Sequence[Sequence[Cell]]) -> Sequence[Sequence[Cell]]
 
 
 def has_ids(table: Table, id_column: str | None) -> bool:
-    """Whether a column tells the rows of a table apart."""
+    """Whether a table has a column of ids."""
     return id_column is not None or ID in table.columns
 
 
 def ids_of(table: Table, id_column: str | None) -> list[str]:
-    """What tells the rows of a table apart; their numbers where it has no column of ids.
+    """The ids of the rows of a table; their numbers where it has no column of ids.
 
     Raises:
         UserError: An id comes twice, or a row has none; or they are in an index without a name.

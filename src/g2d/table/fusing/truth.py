@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Meant:
-    """What the user says of the labels, where they do not tell.
+    """The options of the user for the labels: task, order, positive class.
 
     Attributes:
         task: What they are; `auto` reads it off them and the columns of predictions.
-        order: The classes from the lowest to the highest, where they have an order: the answer is
-            then the median class, and the error how many classes it is off.
+        order: The classes from the lowest to the highest, where they have an order: the median
+            class is then predicted, and the error is how many classes it is off.
         positive: Of two classes, that which a model's only column is of.
     """
 
@@ -89,7 +89,7 @@ def usable(table: Table, target: str, found: Target) -> Target:
 
 
 def say_unlabelled(task: Task, truth: Tensor) -> None:
-    """Says which classes have no labelled row: they may be rare, or columns of something else."""
+    """Warns of classes that have no labelled row: they may be rare, or no classes at all."""
     if not isinstance(task, Classification):
         return
     there = set(truth.tolist())

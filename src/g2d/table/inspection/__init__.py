@@ -1,1 +1,1 @@
-"""What is said of a table before anything is trained on it."""
+"""What is reported of a table before anything is trained on it."""

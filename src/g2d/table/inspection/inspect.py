@@ -29,7 +29,7 @@ _MANY = 1000
 def inspect_table(
     path: str | Path, target: str, task: TaskName = "auto"
 ) -> tuple[dict[str, Any], list[str]]:
-    """What a table holds, as a recipe.
+    """Writes a recipe for a table, with notes on what the table holds.
 
     Args:
         path: The table.
@@ -55,7 +55,7 @@ class _Seen:
     Attributes:
         table: Its numbers plain.
         target: The column to predict.
-        answer: What is in it.
+        truth: What is in it.
         found: The modalities, and the columns that are none.
         kinds: By modality.
         readings: How numbers were written that are plain now, by column.
@@ -63,7 +63,7 @@ class _Seen:
 
     table: Table
     target: str
-    answer: Target
+    truth: Target
     found: Inferred
     kinds: Mapping[str, Kind]
     readings: Mapping[str, Reading]
@@ -73,15 +73,15 @@ class _Seen:
         table, readings = with_plain_numbers(read_table(path), target=target)
         if task == "auto" and target in table.categories:
             task = "classification"
-        answer = read_target(table.column(target), target, task)
+        truth = read_target(table.column(target), target, task)
         found = infer(table, target)
-        return cls(table, target, answer, found, make_kinds(found.modalities), readings)
+        return cls(table, target, truth, found, make_kinds(found.modalities), readings)
 
     @cached_property
     def suspects(self) -> list[str]:
         """What makes a result look better or worse than it is, in sentences."""
         return [
-            *doubts_of(self.table, self.kinds, self.target, self.answer),
+            *doubts_of(self.table, self.kinds, self.target, self.truth),
             *groups_in(self.table, self.target, self.found.split),
             *copies_in(self.table, self.kinds),
         ]
@@ -89,7 +89,7 @@ class _Seen:
     @cached_property
     def offers(self) -> list[str]:
         """What may be asked of the target instead, in sentences."""
-        return offers_for(self.answer, self.table.column(self.target), self.target)
+        return offers_for(self.truth, self.table.column(self.target), self.target)
 
     @cached_property
     def written(self) -> list[str]:
@@ -108,8 +108,8 @@ class _Seen:
 
     def notes(self) -> list[str]:
         """What the owner of the table should know, in sentences."""
-        table, answer, rows = self.table, self.answer, len(self.table)
-        notes = [f"{rows} rows; {answer.task} of {self.target!r}" + _classes(answer.names)]
+        table, truth, rows = self.table, self.truth, len(self.table)
+        notes = [f"{rows} rows; {truth.task} of {self.target!r}" + _classes(truth.names)]
         notes += self.offers
         if self.found.split is not None:
             notes.append(f"split: rows are divided by the column {self.found.split}")
@@ -117,11 +117,11 @@ class _Seen:
         notes += self.written
         notes += [*opened(table, self.kinds), *shortened(table, self.kinds), *self.suspects]
         notes += [f"not used: {name} ({why})" for name, why in self.found.unused.items()]
-        if answer.unusable:
-            left_out = share(len(answer.unusable), rows)
+        if truth.unusable:
+            left_out = share(len(truth.unusable), rows)
             notes.append(f"left out: {left_out} rows without a usable target")
-        notes += unlabelled(answer, table.column(self.target))
-        return notes + rare_classes(answer)
+        notes += unlabelled(truth, table.column(self.target))
+        return notes + rare_classes(truth)
 
 
 def _recipe(seen: _Seen, path: str | Path) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _recipe(seen: _Seen, path: str | Path) -> dict[str, Any]:
         "name": "table",
         "table": str(Path(path).resolve()),
         "target": seen.target,
-        "task": seen.answer.task,
+        "task": seen.truth.task,
         "modalities": seen.found.modalities,
         "split": {"column": split} if split else {"val": 0.15, "test": 0.15, "seed": 0},
     }
@@ -158,16 +158,16 @@ def _about(name: str, kind: Kind, table: Table) -> str:
         all(table.columns[column][row] is None for column in kind.columns)
         for row in range(len(table))
     )
-    said = f"{name}: {kind.name} in {_columns(kind.columns)}"
-    return said + (f", empty in {share(empty, len(table))} rows" if empty else "")
+    line = f"{name}: {kind.name} in {_columns(kind.columns)}"
+    return line + (f", empty in {share(empty, len(table))} rows" if empty else "")
 
 
-# Of a table that is not divided already, what judges and what says whether G²D helps.
+# Shares of the rows that judge, and that test whether G²D helps, where the table has no split.
 _JUDGES, _TESTS, _LONG = 0.25, 0.2, 10_000
 
 
 def diagnosis_recipe(path: str | Path, target: str) -> tuple[dict[str, Any], list[str]]:
-    """As `inspect_table`; of a table that is short and not divided, more rows judge.
+    """Like `inspect_table`, but with more rows that judge where a table is short and undivided.
 
     What a diagnosis can tell hangs on the rows it is judged on.
     """

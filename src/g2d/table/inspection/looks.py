@@ -41,15 +41,17 @@ def opened(table: Table, kinds: Mapping[str, Kind]) -> list[str]:
 
 
 class Shortened(str):
-    """A sentence on what is cut off, which training says too, of its own rows."""
+    """A sentence on what is cut off; training reports the same for its own rows."""
 
 
 def shortened(table: Table, kinds: Mapping[str, Kind]) -> list[Shortened]:
-    """What of long cells is not read, with its share, in sentences; of some hundred cells."""
+    """Sentences on long cells that are read in part, with their share, from some hundred cells."""
     notes = []
     for name, kind in kinds.items():
         rows = [table.row(row) for row in _spread(table, kind, _CELLS)]
-        notes += [Shortened(f"{name}: {said}") for said in kind.shortened(rows, table.folder)]
+        notes += [
+            Shortened(f"{name}: {sentence}") for sentence in kind.shortened(rows, table.folder)
+        ]
     return notes
 
 

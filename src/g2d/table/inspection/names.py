@@ -44,8 +44,8 @@ def alike_names(cells: Sequence[Cell], column: str = "") -> list[str]:
         shown = ", ".join(f"{name!a} ({counts[name]} rows)" for name in pair)
         if column:
             return [
-                f"{column}: values that differ in {what} only: {shown}; they are told apart: write "
-                "them in one way"
+                f"{column}: values that differ in {what} only: {shown}; they count as different "
+                "values: write them in one way"
             ]
         advice = "write them in one way"
         if what == "capitals":
@@ -61,34 +61,34 @@ def _seen(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split()).rstrip(".")
 
 
-def too_many_classes(answer: Target, cells: Sequence[Cell], column: str) -> list[str]:
+def too_many_classes(truth: Target, cells: Sequence[Cell], column: str) -> list[str]:
     """That a target of very many classes may be another thing, in sentences."""
     there = [
-        cell for row, cell in enumerate(cells) if cell is not None and row not in answer.unusable
+        cell for row, cell in enumerate(cells) if cell is not None and row not in truth.unusable
     ]
-    if len(answer.names) <= _MANY or len(there) >= _ROWS * len(answer.names):
+    if len(truth.names) <= _MANY or len(there) >= _ROWS * len(truth.names):
         return []
-    said = f"{column}: {len(answer.names)} classes in {len(there)} rows, which is few rows of each"
+    found = f"{column}: {len(truth.names)} classes in {len(there)} rows, which is few rows of each"
     odd = [cell for cell in there if math.isnan(number_of(cell))]
     if order_of(there).count >= MOST * len(there):
         return [
-            f"{said}; its cells are dates, which are not predicted: write numbers, as of days "
+            f"{found}; its cells are dates, which are not predicted: write numbers, as of days "
             "since the first"
         ]
     if what := unread_dates(there, MOST * len(there)):
-        return [f"{said}; its cells are {what}"]
+        return [f"{found}; its cells are {what}"]
     if len(odd) < 0.5 * len(there):
         others = listed(map(repr, dict.fromkeys(odd)), 3)
         return [
-            f"{said}; most of its cells are numbers, and {others} are none: write "
+            f"{found}; most of its cells are numbers, and {others} are none: write "
             "numbers, or leave these cells empty, and a number is predicted"
         ]
-    return [said]
+    return [found]
 
 
-def rare_classes(answer: Target) -> list[str]:
+def rare_classes(truth: Target) -> list[str]:
     """Classes that come once, in sentences."""
-    found = rare(answer)
+    found = rare(truth)
     if len(found) <= _NAMED:
         return [f"class {name!r} comes {n} time{'s' * (n > 1)} only" for name, n in found.items()]
     return [f"{len(found)} classes come once or never ({listed(map(repr, found), _NAMED)})"]

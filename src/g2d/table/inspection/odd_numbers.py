@@ -1,4 +1,4 @@
-"""Numbers that are none: what stands for an unknown value, and the sums below a table."""
+"""Odd numbers: codes for a missing value, and the sums below a table."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def placeholders_in(numbers: Mapping[str, Values]) -> list[str]:
             notes.append(
                 f"{name}: {known[end]:.15g} in {share(int(counts[end]), len(values))} rows lies "
                 f"far from all other numbers ({rest[0]:g} to {rest[-1]:g}), and leaves them little "
-                "room; if it says that there is none, empty these cells"
+                "room; if it stands for a missing value, empty these cells"
             )
     return notes
 

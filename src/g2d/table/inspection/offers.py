@@ -19,21 +19,21 @@ _UNEVEN = 4
 _SKEWED = 2.0
 
 
-def offers_for(answer: Target, cells: Sequence[Cell], column: str) -> list[str]:
+def offers_for(truth: Target, cells: Sequence[Cell], column: str) -> list[str]:
     """Options for a target, in sentences."""
-    usable = np.array([row not in answer.unusable for row in range(len(answer.values))])
-    if answer.task == "regression":
-        return _of_numbers(answer.values[usable].astype(np.float64), column)
-    if answer.task == "multilabel":
+    usable = np.array([row not in truth.unusable for row in range(len(truth.values))])
+    if truth.task == "regression":
+        return _of_numbers(truth.values[usable].astype(np.float64), column)
+    if truth.task == "multilabel":
         return [
-            f"{column}: several labels a row ({len(answer.names)} in all); if a cell is one label, "
+            f"{column}: several labels a row ({len(truth.names)} in all); if a cell is one label, "
             "write task: classification"
         ]
     return [
-        *_uneven(answer, usable),
-        *_ordered(answer, column),
+        *_uneven(truth, usable),
+        *_ordered(truth, column),
         *alike_names(cells),
-        *too_many_classes(answer, cells, column),
+        *too_many_classes(truth, cells, column),
         *_odd(cells, column),
     ]
 
@@ -56,22 +56,22 @@ def _skew(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     return float((standard**3).mean())
 
 
-def _uneven(answer: Target, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[str]:
-    counts = np.bincount(answer.values[usable].astype(np.int64), minlength=len(answer.names))
+def _uneven(truth: Target, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[str]:
+    counts = np.bincount(truth.values[usable].astype(np.int64), minlength=len(truth.names))
     rarest, commonest = int(counts.argmin()), int(counts.argmax())
     if counts[commonest] < _UNEVEN * max(counts[rarest], 1):
         return []
     threshold = ", threshold: validation" if len(counts) == 2 else ""
     return [
-        f"classes are uneven: {answer.names[rarest]!r} is {share(counts[rarest], counts.sum())} "
-        f"rows, and who always says {answer.names[commonest]!r} is right in "
+        f"classes are uneven: {truth.names[rarest]!r} is {share(counts[rarest], counts.sum())} "
+        f"rows, and always predicting {truth.names[commonest]!r} is right in "
         f"{100 * counts[commonest] / counts.sum():.1f} %; if the rare matter as much, write task: "
         f"{{name: classification, class_weight: balanced, selects: uar{threshold}}}"
     ]
 
 
-def _ordered(answer: Target, column: str) -> list[str]:
-    names = answer.names
+def _ordered(truth: Target, column: str) -> list[str]:
+    names = truth.names
     if len(names) >= 4 and all(name.lstrip("-").isdecimal() for name in names):
         numbers = [int(name) for name in names]
         if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
@@ -79,7 +79,7 @@ def _ordered(answer: Target, column: str) -> list[str]:
         return [
             f"{column}: its {len(names)} classes are numbers in order ({names[0]} to {names[-1]}); "
             "where 4 for a 5 is less wrong than 1 for a 5, write task: {name: classification, "
-            "selects: mae}, or task: regression for answers between them"
+            "selects: mae}, or task: regression for predictions between them"
         ]
     order = order_of(names)
     if not order:

@@ -31,16 +31,16 @@ _LIKE = 0.99999
 _RANKED = 20
 
 
-def twins_of(table: Table, columns: Sequence[str], target: str, answer: Target) -> list[str]:
+def twins_of(table: Table, columns: Sequence[str], target: str, truth: Target) -> list[str]:
     """Columns that are the target under another name, in sentences."""
     notes = []
-    usable = np.array([row not in answer.unusable for row in range(len(table))])
+    usable = np.array([row not in truth.unusable for row in range(len(table))])
     for name in columns:
         cells = table.column(name)
-        if answer.task == "regression":
-            same = _told(cells, answer.values, usable)
-        elif answer.task == "classification":
-            same = _renamed(cells, answer.values, usable)
+        if truth.task == "regression":
+            same = _same_numbers(cells, truth.values, usable)
+        elif truth.task == "classification":
+            same = _renamed(cells, truth.values, usable)
         else:
             same = False
         if same:
@@ -65,7 +65,9 @@ def _renamed(cells: Sequence[Cell], labels: NDArray[np.generic], usable: NDArray
     return len(forth) > 1 and count >= 10 * len(forth) and count >= 0.5 * usable.sum()
 
 
-def _told(cells: Sequence[Cell], values: NDArray[np.generic], usable: NDArray[np.bool_]) -> bool:
+def _same_numbers(
+    cells: Sequence[Cell], values: NDArray[np.generic], usable: NDArray[np.bool_]
+) -> bool:
     quick = numbers_of(cells)
     numbers = np.array([number_of(cell) for cell in cells] if quick is None else quick)
     known = np.isfinite(numbers) & usable

@@ -55,7 +55,7 @@ class Audio(Kind):
         self._mean, self._scale = 0.0, 1.0
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
-        """Decibels `(mels, frames)`, float16."""
+        """Decodes a recording to decibels `(mels, frames)`, float16."""
         cell = cells[self._column]
         if cell is None:
             return None
@@ -104,7 +104,7 @@ class Audio(Kind):
         return ((array.astype(np.float32) - self._mean) / self._scale)[None]
 
     def unpacked(self, path: Path) -> int:
-        """Of the stretch that is read."""
+        """Bytes of the part of the recording that is read."""
         return wave_bytes(path, self.seconds)
 
     @property
@@ -118,7 +118,7 @@ class Audio(Kind):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(1, mels, frames)`."""
+        """The shape of an input, `(1, mels, frames)`."""
         return (1, self.mels, 1 + round(self.seconds * self.rate) // self._hop)
 
     @property
@@ -127,9 +127,9 @@ class Audio(Kind):
         return {"name": "small_cnn", "channels": 1}
 
     def state(self) -> dict[str, Any]:
-        """Mean and standard deviation."""
+        """The fitted mean and standard deviation."""
         return {"mean": self._mean, "scale": self._scale}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what was fitted."""
+        """Restores mean and standard deviation."""
         self._mean, self._scale = float(state["mean"]), float(state["scale"])

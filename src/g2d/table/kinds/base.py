@@ -23,7 +23,7 @@ SHORT_VECTOR = "g2d.models.encoders.short_vector.ShortVector"
 
 @dataclass(frozen=True)
 class Field:
-    """What the cells of a column hold, for those who ask people for one.
+    """A column and what its cells hold, for forms and schemas.
 
     Attributes:
         column: Its name.
@@ -62,7 +62,7 @@ class Kind(ABC):
         media: Of the files that its cells name, as `Field` has it.
         summary: What predictors without a network read of an input, a word of `ShortVector`.
         options: What it was made with, beside the columns.
-        suggested: The encoder for it, as a recipe says it, where the user asks for none.
+        suggested: The encoder for it, as a recipe has it, where the user asks for none.
     """
 
     name: ClassVar[str]
@@ -111,26 +111,26 @@ class Kind(ABC):
         """
 
     def fit(self, arrays: Arrays) -> None:  # noqa: B027 (most kinds have something to fit)
-        """Learns from the training rows."""
+        """Fits the kind to the training rows."""
 
     def refuses(self, array: Array) -> str:
         """Why `finish` cannot take an array; nothing where it can. Known when fitted."""
         return ""
 
     def remark(self, array: Array) -> str:
-        """What of an array is not used although the rest is; nothing where all is."""
+        """A sentence on the part of an array that is not used; empty where all of it is."""
         return ""
 
     def unfamiliar(self, array: Array) -> str:
-        """What of a new row's array training had nothing of; nothing where it had. When fitted."""
+        """Describes what a new row's array holds that no training row had. For a fitted kind."""
         return ""
 
     def misread(self, columns: Mapping[str, Sequence[Cell]]) -> str:
-        """Why new cells would be read as what they do not say; nothing where none would. Fitted."""
+        """Why new cells would be misread; empty where none would. For a fitted kind."""
         return ""
 
     def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
-        """What of the cells of some rows is too long to be read whole, in sentences.
+        """Sentences on cells of some rows that are too long to be read whole.
 
         Fitted or not: of a kind that is not, as it would be by these rows.
         """
@@ -143,18 +143,18 @@ class Kind(ABC):
         return own.refuses is not Kind.refuses or own.remark is not Kind.remark
 
     def refused(self, arrays: Sequence[Array]) -> dict[int, str]:
-        """As `refuses`, of many rows: why not, by their places."""
+        """Like `refuses`, for many rows: the reasons, by position."""
         if type(self).refuses is Kind.refuses:
             return {}
-        said = {place: self.refuses(array) for place, array in enumerate(arrays)}
-        return {place: why for place, why in said.items() if why}
+        reasons = {place: self.refuses(array) for place, array in enumerate(arrays)}
+        return {place: why for place, why in reasons.items() if why}
 
     def remarks(self, arrays: Sequence[Array]) -> dict[int, str]:
-        """As `remark`, of many rows: what there is to say, by their places."""
+        """Like `remark`, for many rows: the sentences, by position."""
         if type(self).remark is Kind.remark:
             return {}
-        said = {place: self.remark(array) for place, array in enumerate(arrays)}
-        return {place: remark for place, remark in said.items() if remark}
+        remarks = {place: self.remark(array) for place, array in enumerate(arrays)}
+        return {place: remark for place, remark in remarks.items() if remark}
 
     @abstractmethod
     def finish(self, array: Array) -> Array:
@@ -175,7 +175,7 @@ class Kind(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Of one input; known when fitted."""
+        """The shape of one input; known when fitted."""
 
     @property
     @abstractmethod
@@ -183,7 +183,7 @@ class Kind(ABC):
         """A small encoder that trains from scratch on a CPU; known when fitted."""
 
     def fields(self) -> list[Field]:
-        """What its columns hold; known when fitted."""
+        """The description of its columns; known when fitted."""
         return [Field(column, "file", self.media) for column in self.columns]
 
     def opens(self, cell: str) -> bool:
@@ -191,18 +191,18 @@ class Kind(ABC):
         return True
 
     def unpacked(self, path: Path) -> int:
-        """Bytes that a file takes when it is decoded, as its header says; 0 where it does not."""
+        """Bytes that a file takes when it is decoded, by its header; 0 where not known."""
         return 0
 
     def state(self) -> dict[str, Any]:
-        """What was fitted, as plain values."""
+        """The fitted state, as plain values."""
         return {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027
-        """Restores what `state` gave."""
+        """Restores the state from `state`."""
 
     def remembered(self) -> dict[str, Any]:
-        """What is kept of the training rows to judge new ones by; inputs do not depend on it."""
+        """Statistics of the training rows to judge new rows by; inputs do not depend on them."""
         return {}
 
     def load_remembered(self, remembered: Mapping[str, Any]) -> None:  # noqa: B027
@@ -221,7 +221,7 @@ def one_column(kind: str, columns: Sequence[str]) -> str:
 
 
 def share(part: int, total: int) -> str:
-    """A count with its share.
+    """A count with its share in words.
 
     Example:
         >>> share(3, 12)

@@ -48,7 +48,7 @@ def _make_number(cells: Sequence[Cell], fitted: Mapping[str, Any]) -> NDArray[np
     values = _numbers(cells)
     missing = np.isnan(values)
     standard = np.where(missing, 0.0, (values - fitted["mean"]) / fitted["scale"])
-    standard = standard.clip(-10.0, 10.0)  # a slip of the pen must not drown the others
+    standard = standard.clip(-10.0, 10.0)  # one typing error must not outweigh all others
     return np.stack([standard, missing] if fitted["gaps"] else [standard], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Vectors that somebody else computed."""
+"""Precomputed feature vectors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
 def read_csv(cell: str, folder: Path) -> Array:
     """The numbers of a CSV file, float32 `(T, d)`; `nan` where a cell is no number.
 
-    Its decimal mark, and a mark between thousands, are told by all of its cells.
+    Its decimal mark, and a mark between thousands, are read off all of its cells.
 
     Raises:
         UserError: It is missing, no table, or holds no number.
@@ -158,17 +158,17 @@ class Features(Kind):
         return standardised(array, self._mean, self._scale).astype(np.float32)
 
     def finish_all(self, arrays: Sequence[Array]) -> Array:
-        """As `finish`, of many rows at once."""
+        """Like `finish`, for many rows at once."""
         return self.finish(np.array(arrays, np.float64).reshape(len(arrays), *self.shape))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(d,)`."""
+        """The shape of an input, `(d,)`."""
         return (len(self._mean),)
 
     @property
     def suggested(self) -> dict[str, Any]:
-        """A small perceptron."""
+        """The suggested encoder: a small perceptron."""
         return {"name": "mlp", "inputs": len(self._mean), "width": 64}
 
     def state(self) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Features(Kind):
         return {"mean": self._mean.tolist(), "scale": self._scale.tolist()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what was fitted."""
+        """Restores the fitted state."""
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
 
     def remembered(self) -> dict[str, Any]:
@@ -184,5 +184,5 @@ class Features(Kind):
         return {"ends": self._ends} if self._ends else {}
 
     def load_remembered(self, remembered: Mapping[str, Any]) -> None:
-        """Restores what `remembered` gave."""
+        """Restores the statistics from `remembered`."""
         self._ends = [list(pair) for pair in remembered.get("ends", [])]

@@ -108,12 +108,12 @@ class Image(Kind):
         return np.moveaxis((array.astype(np.float32) / 255 - mean) / std, 2, 0)
 
     def unpacked(self, path: Path) -> int:
-        """Of the whole picture, which is read before it is resized."""
+        """Bytes of the whole picture, which is read before it is resized."""
         return picture_bytes(path)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(channels, side, side)`."""
+        """The shape of an input, `(channels, side, side)`."""
         return (1 if self.grey else 3, self.side, self.side)
 
     @property
@@ -130,6 +130,6 @@ class Image(Kind):
         return {name: list(values) for name, values in given.items() if values is not None}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what was fitted."""
+        """Restores the fitted state."""
         self._mean = self._channels("mean", state.get("mean"))
         self._std = self._channels("std", state.get("std"))

@@ -60,7 +60,7 @@ class Moments:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """0 where nothing was seen."""
+        """The mean; 0 where nothing was added."""
         return self._mean
 
     @property

@@ -11,7 +11,7 @@ from g2d.published import VISION_EXTRA, model_folder, read_settings
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a model was trained on.
+    """The size and the normalisation of the pictures that a model was trained on.
 
     Attributes:
         side: Height and width, in pixels.
@@ -27,7 +27,7 @@ class Wanted:
 
 
 def wanted_by(model: str) -> Wanted:
-    """What a model's own files say: `pretrained_cfg` of timm, the preprocessor of transformers.
+    """Reads a model's own files: `pretrained_cfg` of timm, the preprocessor of transformers.
 
     Args:
         model: Its folder, or its name in the local Hugging Face cache.

@@ -50,7 +50,7 @@ class SequenceOfVectors(Kind):
         return [] if cell is None or is_list(cell) else named(cell, folder)
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
-        """The array `(T, d)`, float32."""
+        """Decodes an array `(T, d)`, float32."""
         cell = cells[self._column]
         if cell is None:
             return None
@@ -95,7 +95,7 @@ class SequenceOfVectors(Kind):
         """How many sequences are longer than `length`."""
         lengths = []
         for row in rows:
-            with suppress(UserError):  # what cannot be read is said elsewhere
+            with suppress(UserError):  # what cannot be read is reported elsewhere
                 array = self.decode(row, folder)
                 lengths += [] if array is None else [len(array)]
         limit = self._length or self._fitting(lengths)
@@ -123,17 +123,17 @@ class SequenceOfVectors(Kind):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(length, d)`."""
+        """The shape of an input, `(length, d)`."""
         return (self._length or 1, len(self._mean))
 
     @property
     def suggested(self) -> dict[str, Any]:
-        """A small transformer."""
+        """The suggested encoder: a small transformer."""
         small = {"width": 64, "heads": 4, "layers": 2, "feedforward": 128}
         return {"name": "transformer", "inputs": len(self._mean), **small}
 
     def state(self) -> dict[str, Any]:
-        """What was fitted."""
+        """The fitted state."""
         return {
             "mean": self._mean.tolist(),
             "scale": self._scale.tolist(),
@@ -141,6 +141,6 @@ class SequenceOfVectors(Kind):
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state` gave."""
+        """Restores the state from `state`."""
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
         self._length = int(state["length"])

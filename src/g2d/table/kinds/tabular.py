@@ -28,7 +28,7 @@ MOST = 0.8
 class Tabular(Kind):
     """Each column becomes a few numbers, and all of them one vector.
 
-    A number is standardised and, where it can be missing, joined by a bit that says so. A
+    A number is standardised and, where it can be missing, joined by a bit for missing. A
     category becomes one bit for each of its commonest values. A date becomes the years since the
     mean date, and sine and cosine of its places in the year, the week and the day.
 
@@ -80,7 +80,7 @@ class Tabular(Kind):
         return np.frombuffer(json.dumps(values).encode(), np.uint8)
 
     def fields(self) -> list[Field]:
-        """What each column was found to be."""
+        """What the cells of each column hold, as fitted."""
         return [
             Field(
                 name,
@@ -92,11 +92,11 @@ class Tabular(Kind):
         ]
 
     def opens(self, cell: str) -> bool:
-        """No cell is a path."""
+        """`False`: no cell is a path."""
         return False
 
     def fit(self, arrays: Arrays) -> None:
-        """What each column is, and what it takes to make numbers of it."""
+        """Fits what each column is, and how it becomes numbers."""
         for name, cells in zip(self.columns, self._cells(arrays()), strict=True):
             kind = self._types.get(name) or kind_of_column(cells)
             if kind == "date":
@@ -115,7 +115,7 @@ class Tabular(Kind):
         return list(zip(*rows, strict=True)) if rows else [() for _ in self.columns]
 
     def _written(self, name: str, cells: Sequence[Cell]) -> Written:
-        """How the dates of a column are written; says so where that is a guess."""
+        """How the dates of a column are written; warns where that is a guess."""
         if name in self._dates:
             return self._dates[name]
         order = order_of(cells)
@@ -128,8 +128,8 @@ class Tabular(Kind):
         return self.remarks([array]).get(0, "")
 
     def remarks(self, arrays: Sequence[Array]) -> dict[int, str]:
-        """As `remark`, of many rows, by their places."""
-        said: dict[int, list[str]] = defaultdict(list)
+        """Like `remark`, for many rows: the sentences, by position."""
+        remarks: dict[int, list[str]] = defaultdict(list)
         for name, cells in zip(self.columns, self._cells(arrays), strict=True):
             fitted = self._fitted[name]
             kind = fitted["type"]
@@ -138,8 +138,8 @@ class Tabular(Kind):
             for place, cell in enumerate(cells):
                 if cell is not None and not READS[kind](cell, fitted):
                     shown = cell if len(cell) <= 40 else f"{cell[:37]}..."
-                    said[place].append(f"{name}: {shown!r} is no {kind}, taken as empty")
-        return {place: "; ".join(parts) for place, parts in said.items()}
+                    remarks[place].append(f"{name}: {shown!r} is no {kind}, taken as empty")
+        return {place: "; ".join(parts) for place, parts in remarks.items()}
 
     def misread(self, columns: Mapping[str, Sequence[Cell]]) -> str:
         """Dates with day and month in the other order than those of training."""
@@ -156,7 +156,7 @@ class Tabular(Kind):
 
     def shortened(self, rows: Sequence[Mapping[str, Cell]], folder: Path) -> list[str]:
         """How many cells of categories hold a value that is too rare to be kept."""
-        said = []
+        notes = []
         for name in self.columns:
             cells = [cell for row in rows if (cell := row[name]) is not None]
             if name in self._fitted:
@@ -166,20 +166,20 @@ class Tabular(Kind):
                 kept = fit_category(cells, self._categories)["values"]
             left = sum(cell not in set(kept) for cell in cells) if kind == "category" else 0
             if left:
-                said.append(
+                notes.append(
                     f"{share(left, len(cells))} cells looked at of {name!r} hold none of its "
-                    f"{len(kept)} commonest values and are not told apart; a larger categories: "
+                    f"{len(kept)} commonest values and are treated alike; a larger categories: "
                     "keeps more"
                 )
-        return said
+        return notes
 
     def finish(self, array: Array) -> Array:
-        """The vector, float32."""
+        """The input vector, float32."""
         vector: Array = self.finish_all([array])[0]
         return vector
 
     def finish_all(self, arrays: Sequence[Array]) -> Array:
-        """The vectors `(n, d)`, float32."""
+        """The input vectors `(n, d)`, float32."""
         parts = [
             MAKES[self._fitted[name]["type"]](cells, self._fitted[name])
             for name, cells in zip(self.columns, self._cells(arrays), strict=True)
@@ -189,7 +189,7 @@ class Tabular(Kind):
 
     @property
     def names(self) -> list[str]:
-        """What each number of the vector is of, for people."""
+        """A readable name for each number of the vector."""
         found = []
         for name in self.columns:
             fitted = self._fitted[name]
@@ -202,28 +202,28 @@ class Tabular(Kind):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(d,)`."""
+        """The shape of an input, `(d,)`."""
         return (len(self.names),)
 
     @property
     def suggested(self) -> dict[str, Any]:
-        """A small perceptron."""
+        """The suggested encoder: a small perceptron."""
         return {"name": "mlp", "inputs": self.shape[0], "width": 64}
 
     def state(self) -> dict[str, Any]:
-        """What was fitted, by column."""
+        """The fitted state, by column."""
         return {"fitted": {name: dict(fitted) for name, fitted in self._fitted.items()}}
 
     def remembered(self) -> dict[str, Any]:
-        """Of numbers the ends, of categories how many values were not kept; by column."""
+        """The range of numbers, and how many values of categories were not kept, by column."""
         return {name: dict(about) for name, about in self._remembered.items()}
 
     def load_remembered(self, remembered: Mapping[str, Any]) -> None:
-        """Restores what `remembered` gave."""
+        """Restores the statistics from `remembered`."""
         self._remembered = {name: dict(about) for name, about in remembered.items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state` gave."""
+        """Restores the state from `state`."""
         self._fitted = {name: dict(fitted) for name, fitted in state["fitted"].items()}
         for fitted in self._fitted.values():  # earlier versions kept `True` as CSV files have it
             if "values" in fitted:
@@ -231,7 +231,7 @@ class Tabular(Kind):
 
 
 def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
-    """What most of the cells that are not empty are (80 %; a few broken ones do not decide).
+    """The kind of most cells that are not empty (80 %; a few broken ones do not decide).
 
     Example:
         >>> kind_of_column(["1", "2.5", None]), kind_of_column(["2024-01-01"])

@@ -25,24 +25,24 @@ _BROKEN = "\ufffd"
 PADDING, UNKNOWN = 0, 1
 
 
-def words_of(said: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """The words and signs of a text, in lower case.
 
     Example:
         >>> words_of("Don't panic!")
         ['don', "'", 't', 'panic', '!']
     """
-    return _TOKEN.findall(said.lower())
+    return _TOKEN.findall(text.lower())
 
 
-def count_words(said: str) -> int:
+def count_words(text: str) -> int:
     """How many words a text has, as a person counts.
 
     Example:
         >>> count_words("Don't panic!"), count_words("我喜欢"), count_words("a@b.org")
         (2, 3, 1)
     """
-    return len(_WORD.findall(said))
+    return len(_WORD.findall(text))
 
 
 TF_IDF = "g2d.models.encoders.short_vector.TfIdf"
@@ -106,7 +106,7 @@ class Text(Kind):
 
     @property
     def stands_alone(self) -> bool:
-        """Unless there is a tokenizer."""
+        """Whether it needs no other files; a tokenizer is one."""
         return self._source is None
 
     def decode(self, cells: Mapping[str, Cell], folder: Path) -> Array | None:
@@ -119,11 +119,11 @@ class Text(Kind):
         return np.frombuffer(cell.encode("utf-8", errors="replace"), np.uint8)
 
     def fields(self) -> list[Field]:
-        """Words."""
+        """The description of its column: words."""
         return [Field(self._column, "words")]
 
     def opens(self, cell: str) -> bool:
-        """No cell is a path."""
+        """`False`: no cell is a path."""
         return False
 
     def fit(self, arrays: Arrays) -> None:
@@ -176,11 +176,11 @@ class Text(Kind):
 
     def finish(self, array: Array) -> Array:
         """Numbers, `(length,)` int64: 0 is padding, and of words 1 is an unknown one."""
-        said = _decoded(array)
+        text = _decoded(array)
         if self._tokens is not None:
-            numbers = self._tokens.numbers(said, self.shape[0])
+            numbers = self._tokens.numbers(text, self.shape[0])
         else:
-            numbers = [self._numbers.get(word, UNKNOWN) for word in words_of(said)]
+            numbers = [self._numbers.get(word, UNKNOWN) for word in words_of(text)]
         padded = np.full(self.shape, PADDING, np.int64)
         kept = numbers[: self.shape[0]]
         padded[: len(kept)] = kept
@@ -188,7 +188,7 @@ class Text(Kind):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(length,)`."""
+        """The shape of an input, `(length,)`."""
         return (self._length or 1,)
 
     @property
@@ -201,7 +201,7 @@ class Text(Kind):
 
     @property
     def short_vector(self) -> dict[str, Any]:
-        """TF-IDF of words or tokens."""
+        """The short vector of a text: TF-IDF of words or tokens."""
         known = len(self._words) + 2 if self._tokens is None else len(self._tokens)
         return {"name": TF_IDF, "words": known}
 
@@ -212,7 +212,7 @@ class Text(Kind):
         return {"words": self._words, "length": self._length}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what was fitted."""
+        """Restores the fitted state."""
         if "tokenizer" in state:
             self._tokens = Tokens(state["tokenizer"])
         self._know(list(state.get("words", [])))

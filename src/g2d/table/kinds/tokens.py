@@ -40,18 +40,18 @@ class Tokens:
         """How many numbers there are, padding included."""
         return int(self._tokenizer.get_vocab_size()) + SHIFT
 
-    def numbers(self, said: str, length: int | None = None) -> list[int]:
+    def numbers(self, text: str, length: int | None = None) -> list[int]:
         """The numbers of a text's tokens plus 1, with the marks that the model wants around them.
 
         Args:
-            said: The text.
+            text: The text.
             length: The most to give; of a longer text the end is left out, and not its last mark.
         """
         if length is None:
             self._tokenizer.no_truncation()
         else:
             self._tokenizer.enable_truncation(length)
-        return [number + SHIFT for number in self._tokenizer.encode(said).ids]
+        return [number + SHIFT for number in self._tokenizer.encode(text).ids]
 
     @property
     def marks(self) -> int:
@@ -60,7 +60,7 @@ class Tokens:
 
 
 def read_tokens(source: str) -> Tokens:
-    """A tokenizer from this machine.
+    """Reads a tokenizer from this machine.
 
     Args:
         source: A `tokenizer.json`, the folder of a model, or a model's name in the local Hugging

@@ -53,7 +53,7 @@ class Video(Kind):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(3, frames, side, side)`."""
+        """The shape of an input, `(3, frames, side, side)`."""
         return (3, self.frames, self.side, self.side)
 
     @property

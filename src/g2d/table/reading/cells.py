@@ -1,4 +1,4 @@
-"""Cells: values of any kind as text, and what the text says."""
+"""Cells: values of any kind as text, and the text read as numbers and dates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from g2d.errors import UserError
 
 Cell = str | None
 
-# How programs write that there is nothing. "NA" and "None" are not here: they may be answers.
+# How programs write a missing value. "NA" and "None" are not here: they may be values.
 _NOTHING = frozenset(
     ["", "nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "#N/A", "#NA", "N/A", "n/a", "\\N"]
 )
@@ -93,7 +93,7 @@ def _plain(value: Any) -> Any:
 
 
 def cells_of_text(values: Sequence[str]) -> list[Cell]:
-    """As `as_cell`, of many texts at once."""
+    """Like `as_cell`, for many texts at once."""
     cells: list[Cell] = [value.strip() for value in values]
     if _SPECIAL.isdisjoint(cells) and "".join(cells).isascii():  # type: ignore[arg-type]
         return cells
@@ -101,7 +101,7 @@ def cells_of_text(values: Sequence[str]) -> list[Cell]:
 
 
 def numbers_of(cells: Sequence[Cell]) -> list[float] | None:
-    """As `number_of`, of many cells, all of which hold plain numbers; `None` where one does not.
+    """Like `number_of`, for many cells; `None` where one holds no plain number.
 
     Example:
         >>> numbers_of(["3", "4.5"]), numbers_of(["3", None]), numbers_of(["3", "1_0"])
@@ -121,7 +121,7 @@ def number_of(cell: Cell) -> float:
     Example:
         >>> number_of("3.5"), number_of("1e3"), number_of("about 4"), number_of("inf")
         (3.5, 1000.0, nan, nan)
-        >>> number_of("1_000")  # Python's own, and nobody else's
+        >>> number_of("1_000")  # Python's own notation
         nan
     """
     try:

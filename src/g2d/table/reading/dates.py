@@ -1,4 +1,4 @@
-"""Dates as people write them: what a column's values say of the order of day and month."""
+"""Dates as people write them: the order of day and month, from all values of a column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Written = Literal["iso", "day_first", "month_first"]
 _NUMBERS = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
 )
-# Nobody writes year, day, month.
+# The order year, day, month is not in use.
 _YEAR_FIRST = re.compile(r"(\d{4})([./])(\d{1,2})\2(\d{1,2})(.*)", re.ASCII)
 
 
@@ -63,7 +63,7 @@ class Order:
         written: As most of the values can be read.
         count: How many those are.
         unsure: A value that is a date either way, where no value tells day from month; empty
-            where they are told apart.
+            where one does.
     """
 
     written: Written
@@ -74,8 +74,8 @@ class Order:
 def order_of(cells: Iterable[Cell]) -> Order:
     """How a column's dates are written, from all of its values.
 
-    A number above 12 is a day. Where there is none, points mean the day first, as nobody writes
-    `month.day.year`; strokes are taken so too, and `unsure` says that this is a guess.
+    A number above 12 is a day. Where there is none, points mean the day first, as
+    `month.day.year` is not in use; strokes are taken so too, and `unsure` marks the guess.
 
     Example:
         >>> order_of(["03.02.2024", "31.01.2024"]).written

@@ -128,7 +128,7 @@ def _separator(path: Path, encoding: str) -> str:
             for _, row in islice(records, _LOOKED_AT):
                 width = width or len(row)
                 alike += len(row) == width
-        except UserError:  # quotes do not close, which is said when the separator is known
+        except UserError:  # quotes do not close, which is reported when the separator is known
             alike = 0
         return width > 1, alike, width
 

@@ -27,7 +27,7 @@ _INDEX = "__index_level_"
 
 
 def unread_format(path: Path) -> str:
-    """What to say of a file that is no table by its name, in words.
+    """The message about a file that is no table by its name.
 
     Example:
         >>> unread_format(Path("a/prices.xlsx"))[:44]
@@ -50,7 +50,7 @@ def other_table(name: str) -> bool:
 
 
 def delimited_parts(path: Path, rows: int) -> Iterator[Part]:
-    """CSV and its relatives."""
+    """The parts of CSV and similar files."""
     lines = delimited(path, "\t" if path.suffix.lower() == ".tsv" else None)
     header = next(lines, [])
     part = list(islice(lines, rows))
@@ -97,11 +97,11 @@ def parquet_categories(path: Path) -> frozenset[str]:
 
     try:
         schema = read_schema(path)
-    except (ArrowException, OSError):  # who reads the file says why it cannot be read
+    except (ArrowException, OSError):  # reading the file reports why it cannot be read
         return frozenset()
-    # of numbers, what is written has no such type, and pandas says so beside it
-    said = (schema.pandas_metadata or {}).get("columns", [])
-    named = {column["name"] for column in said if column["pandas_type"] == "categorical"}
+    # of numbers, what is written has no such type, and pandas records it in its metadata
+    columns = (schema.pandas_metadata or {}).get("columns", [])
+    named = {column["name"] for column in columns if column["pandas_type"] == "categorical"}
     return frozenset({*named, *(field.name for field in schema if is_dictionary(field.type))})
 
 

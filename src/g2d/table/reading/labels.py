@@ -1,4 +1,4 @@
-"""Several labels in a cell: told by the whole column, and never by one odd cell."""
+"""Several labels in a cell: recognised by the whole column, never by one odd cell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NONE = "none"
 
 
 def separator_of(cells: Sequence[str]) -> str:
-    """What stands between the labels of a column's cells; empty where a cell is one label.
+    """The separator of the labels in a column's cells; empty where a cell is one label.
 
     Several cells hold it, and what it stands between comes again: alone, or at another place in
     the list. A city and its country do not, so `Lyon, France` is one label. `[` is a list.
@@ -87,7 +87,7 @@ def split_labels(cell: Cell, sign: str) -> list[str]:
 
 
 def without_label(names: Iterable[str]) -> str:
-    """How a cell says that its row has none of these labels.
+    """The text of a cell whose row has none of these labels.
 
     Example:
         >>> without_label(["wet", "cold"]), without_label(["none", "cold"])

@@ -22,7 +22,7 @@ _NUMBERS = 0.2
 def without_marks(cells: Sequence[Cell]) -> tuple[Sequence[Cell], dict[str, int]]:
     """A column without the marks that stand where it has no number, and how often each comes.
 
-    Only where all else is numbers: among names, `NA` may be an answer.
+    Only where all else is numbers: among names, `NA` may be a value.
 
     Example:
         >>> without_marks(["41", "NA", "7", "35", "?"])

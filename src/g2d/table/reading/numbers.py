@@ -1,4 +1,4 @@
-"""Numbers as people write them: what a column's values say of marks, currencies and units."""
+"""Numbers as people write them: marks, currencies and units, from all values of a column."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PRICES = 10
 
 @dataclass(frozen=True)
 class Reading:
-    """What a column's values say.
+    """How the numbers of a column are written.
 
     Attributes:
         written: How its numbers are written.
@@ -63,7 +63,7 @@ def reading_of(cells: Sequence[Cell], decimal: Decimal | None = None) -> Reading
 
     Args:
         cells: Of the column.
-        decimal: Its decimal mark, where its owner has said so.
+        decimal: Its decimal mark, where its owner has given it.
 
     Example:
         >>> reading_of(["1,688", "600", "2,004", "35", "7,100", "812"]).written.thousands
@@ -107,7 +107,7 @@ def with_plain_numbers(
 
     Args:
         table: As it was read.
-        given: The decimal mark of columns whose owner has said so.
+        given: The decimal mark of columns whose owner has given it.
         target: The column to predict, of which a mark such as `none` may be a class and is left.
 
     Raises:
@@ -146,30 +146,30 @@ def reading_note(column: str, reading: Reading) -> str:
     away = [how.unit] if how.unit else []
     if how.thousands:
         away.append(f"the {_NAMES[how.thousands]}s between thousands")
-    said = f"{column}: numbers"
+    sentence = f"{column}: numbers"
     if how.decimal == ",":
-        said += " with a decimal comma"
+        sentence += " with a decimal comma"
     if away:
-        said += f", without {listed(away)}"
+        sentence += f", without {listed(away)}"
     if reading.marks:
         each = ", ".join(f"{mark!r} ({count} rows)" for mark, count in reading.marks.items())
-        said += f"; {each} {'is' if len(reading.marks) == 1 else 'are'} taken as empty"
+        sentence += f"; {each} {'is' if len(reading.marks) == 1 else 'are'} taken as empty"
     if reading.bare:
-        said += f" ({reading.bare} cells lack {how.unit} and are taken as the others)"
+        sentence += f" ({reading.bare} cells lack {how.unit} and are taken as the others)"
     if reading.sizeless:
-        said += (
+        sentence += (
             f" ({reading.sizeless} cells lack the {how.unit}, so their size is not known, and are "
             f"taken as empty: write {how.unit} behind them)"
         )
     if how.sizes:
-        said += "; k, M and the like are multiplied in (1.2k is 1200)"
+        sentence += "; k, M and the like are multiplied in (1.2k is 1200)"
     if reading.unsure:
         value = number_of(plain(reading.unsure, reading.written))
-        said += (
+        sentence += (
             f"; {reading.unsure!r} is read as {value:g}, which is a guess: if that is wrong, add "
             f"numbers: {{{column}: decimal_comma}} to data"
         )
-    return said
+    return sentence
 
 
 def several_units(cells: Sequence[str]) -> str:

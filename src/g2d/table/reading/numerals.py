@@ -51,7 +51,7 @@ class Written:
     sizes: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The notation as plain values, for JSON."""
         return {name: value for name, value in asdict(self).items() if name != "sizes" or value}
 
 

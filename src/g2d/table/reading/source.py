@@ -53,11 +53,11 @@ class Table:
         return len(next(iter(self.columns.values()), []))
 
     def row(self, number: int) -> Row:
-        """One row."""
+        """One row, by column."""
         return {name: cells[number] for name, cells in self.columns.items()}
 
     def column(self, name: str) -> list[Cell]:
-        """One column.
+        """The cells of one column.
 
         Raises:
             UserError: There is none of that name.
@@ -162,8 +162,8 @@ def _file_parts(path: Path, rows: int) -> Iterator[Part]:
     except (ValueError, OSError, NotImplementedError) as error:
         if isinstance(error, UserError):
             raise
-        said = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be read as a table: {said}") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read as a table: {reason}") from None
 
 
 def with_index(frame: pandas.DataFrame) -> pandas.DataFrame:

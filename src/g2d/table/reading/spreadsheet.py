@@ -38,10 +38,10 @@ def check_csv(out: Path) -> None:
         UserError: It is one.
 
     Example:
-        >>> check_csv(Path("said.parquet"))
+        >>> check_csv(Path("new.parquet"))
         Traceback (most recent call last):
         ...
-        g2d.errors.UserError: said.parquet: predictions are written as CSV; name it said.csv (--out)
+        g2d.errors.UserError: new.parquet: predictions are written as CSV; name it new.csv (--out)
     """
     if out.suffix.lower() in {".tsv", ".parquet", ".jsonl", ".ndjson"} or other_table(out.name):
         name = out.with_name(f"{out.name.split('.')[0]}.csv")

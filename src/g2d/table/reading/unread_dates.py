@@ -1,4 +1,4 @@
-"""Dates, times and durations that are not read: called what they are."""
+"""Describes dates, times and durations that are not read."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def compact_dates(cells: Sequence[Cell]) -> str:
 
 
 def unread_dates(cells: Sequence[str], enough: float) -> str:
-    """What cells are that look like dates or times and are not read; empty where they do not.
+    """Describes cells that look like dates or times and are not read; empty for others.
 
     Args:
         cells: Of a column, whose dates cannot all be read in one way.

@@ -36,13 +36,13 @@ class RowSample(Sample):
 
 @dataclass(frozen=True)
 class DecodeRow:
-    """Decodes every modality of a row; one that cannot be used is absent, and says why."""
+    """Decodes every modality of a row; one that cannot be used is absent, with its reason."""
 
     kinds: dict[str, Kind]
     folder: Path
 
     def __call__(self, sample: Sample) -> dict[str, Array | UserError | None]:
-        """The arrays by modality."""
+        """Decodes a row into arrays by modality."""
         assert isinstance(sample, RowSample)
         found: dict[str, Array | UserError | None] = {}
         for name, kind in self.kinds.items():

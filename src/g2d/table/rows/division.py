@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SplitBy:
-    """How a table is divided: by a column that says so, or at random.
+    """How a table is divided: by a column of splits, or at random.
 
     Attributes:
-        column: Says `train`, `val` or `test` of every row; without any `val` (or `test`) rows,
+        column: Holds `train`, `val` or `test` for every row; without any `val` (or `test`) rows,
             these are drawn from `train`.
         group: No value of this column is in two splits (speakers, patients, houses).
         time: The oldest rows by this column train, the newest test; rows of one moment stay
@@ -49,7 +49,7 @@ class SplitBy:
 
     @classmethod
     def of(cls, options: Mapping[str, Any] | None) -> SplitBy:
-        """From a recipe.
+        """Reads the division of a recipe.
 
         Raises:
             UserError: An option is unknown, or two exclude one another.
@@ -139,7 +139,7 @@ def divide(table: Table, target: Target, how: SplitBy, usable: NDArray[np.bool_]
     elif how.time is not None:
         division = _by_time(table, how, rows)
     else:
-        division = _by_lot(target, how, rows)
+        division = _at_random(target, how, rows)
     check_division(table.name, division)
     return division
 
@@ -157,8 +157,8 @@ def val_is_drawn(table: Table, how: SplitBy) -> bool:
     """
     if how.column is None:
         return how.by is None
-    said = {cell.lower() for cell in set(table.column(how.column)) if cell is not None}
-    return not any(SPLIT_VALUES[one] == "val" for one in said)
+    found = {cell.lower() for cell in set(table.column(how.column)) if cell is not None}
+    return not any(SPLIT_VALUES[one] == "val" for one in found)
 
 
 def check_division(name: str, division: Division) -> None:
@@ -177,11 +177,11 @@ def check_division(name: str, division: Division) -> None:
 
 
 def _by_column(table: Table, target: Target, how: SplitBy, rows: NDArray[np.int64]) -> Division:
-    said: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+    places: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     cells = table.column(str(how.column))
     for row in rows.tolist():
-        said[SPLIT_VALUES[str(cells[row]).lower()]].append(row)
-    parts = {name: np.array(found, np.int64) for name, found in said.items()}
+        places[SPLIT_VALUES[str(cells[row]).lower()]].append(row)
+    parts = {name: np.array(found, np.int64) for name, found in places.items()}
     if len(parts["test"]) == 0:
         logger.warning(
             "%s: %s leaves no usable row to test on; %.0f %% of its train rows are drawn for that",
@@ -233,7 +233,7 @@ def _moments(cells: Sequence[Cell], how: SplitBy) -> NDArray[np.float64]:
     return stamps
 
 
-def _by_lot(target: Target, how: SplitBy, rows: NDArray[np.int64]) -> Division:
+def _at_random(target: Target, how: SplitBy, rows: NDArray[np.int64]) -> Division:
     rest, test = _draw(target, rows, how.test, how.seed)
     train, val = _draw(target, rest, how.val / (1 - how.test), how.seed + 1)
     return Division(train, val, test)
@@ -250,7 +250,7 @@ def _draw(
         return np.setdiff1d(rows, drawn), drawn
     labels = numbered_by_name(target)[rows]  # the order of classes changes no draw
     classes, sizes = np.unique(labels, return_counts=True)
-    # sorted once, in the place of looking through all rows for every class
+    # sorted once, in the place of searching all rows for every class
     by_class = np.split(rows[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
     pools = dict(zip(classes.tolist(), map(rng.permutation, by_class), strict=True))
     counts: dict[int, int] = {}

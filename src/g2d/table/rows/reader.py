@@ -47,7 +47,7 @@ class KindReader:
             self.finished = self._finish(np.arange(len(present)))
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Inputs `(B, *kind.shape)`."""
+        """Reads inputs `(B, *kind.shape)`."""
         finished = self._finish(rows) if self.finished is None else self.finished[rows]
         return torch.from_numpy(finished)
 

@@ -20,7 +20,7 @@ _CHOOSE = 1 / 7
 
 
 def choose_on_train(splits: Splits, seed: int) -> Splits:
-    """The same data with some training rows in the place of validation; test as it is.
+    """Splits with some training rows in the place of validation; test as it is.
 
     Rows of one group stay together, since a group that is known is easier than those to come.
 

@@ -40,11 +40,11 @@ def make_app(
         run: A finished run on a table.
         trust: Whether code outside g2d that the run names may be run.
         max_mb: Size of one request, in millions of bytes.
-        max_seconds: For a request to arrive, and again for it to be answered.
+        max_seconds: For a request to arrive, and again for its response.
         max_rows: Of one request.
         threads: Of torch; by the size of the model when not given (`threads_for`).
         names: By which the server may be called beside its addresses and `localhost`.
-        token: What whoever asks must send as `Authorization: Bearer ...`; the page and `/health`
+        token: What a client must send as `Authorization: Bearer ...`; the page and `/health`
             are open. Everybody may ask when not given.
 
     Raises:

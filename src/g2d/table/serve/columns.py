@@ -16,13 +16,13 @@ from g2d.table.reading.cells import as_cell, date_of, number_of
 EMPTY = {"type": "string", "maxLength": 0}
 NUMBER = {"anyOf": [{"type": "number"}, EMPTY]}
 DATE = {"anyOf": [{"type": "string", "format": "date"}, EMPTY]}
-# As much of what somebody sent is said back to them.
+# The most characters of a sent value that a message shows.
 _SHOWN = 40
 
 
 @dataclass(frozen=True)
 class Upload:
-    """The content of a file.
+    """A file that was sent: its content and its name.
 
     Attributes:
         content: Its bytes.
@@ -37,7 +37,7 @@ Sent = str | Upload | None
 
 
 class Columns:
-    """What a row may hold.
+    """The columns that a row may hold.
 
     Args:
         preprocessing: Of the run.
@@ -57,7 +57,7 @@ class Columns:
 
         Args:
             row: Plain values or uploads by column.
-            where: Said in front of an error.
+            where: Comes before the message of an error.
 
         Raises:
             UserError: A column is not known, a cell is of another kind, or names a file.
@@ -75,7 +75,7 @@ class Columns:
         return found
 
     def decoded_bytes(self, column: str, path: Any) -> int:
-        """What the file of a column takes in memory when it is decoded; 0 where not known."""
+        """The bytes that the file of a column takes when it is decoded; 0 where not known."""
         return max(kind.unpacked(path) for kind in self._kinds if column in kind.columns)
 
     def _fits(self, column: str, cell: Sent) -> bool:
@@ -92,7 +92,7 @@ class Columns:
 
 
 def refusal(value: object, field: Field) -> str:
-    """What was got and what was expected, on one line.
+    """The message of what was got and what was expected, on one line.
 
     Example:
         >>> refusal("../secret.wav", Field("call", "file"))
@@ -121,15 +121,15 @@ def short(value: object) -> str:
         >>> short("a" * 50)
         "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
     """
-    said = ascii(value) if not isinstance(value, str) else repr(plain(value[: 2 * _SHOWN]))
-    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}..."
+    text = ascii(value) if not isinstance(value, str) else repr(plain(value[: 2 * _SHOWN]))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def plain(said: str) -> str:
+def plain(text: str) -> str:
     r"""Without what cannot be written as UTF-8.
 
     Example:
         >>> plain("caf\u00e9 \ud800")
         'café ?'
     """
-    return said.encode("utf-8", errors="replace").decode("utf-8")
+    return text.encode("utf-8", errors="replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What a request is told that cannot be answered."""
+"""The responses to requests that cannot be served."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ def add_errors(app: FastAPI, paths: Sequence[str], seconds: float) -> None:
     """Every error is one line, and none of them tells where anything lies on this machine.
 
     Args:
-        app: That answers.
+        app: The application.
         paths: It has.
         seconds: A prediction may take.
     """
 
-    def said(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    def refused(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
         return JSONResponse({"detail": detail}, status, headers)
 
     @app.exception_handler(404)
     async def nowhere(request: Request, error: Exception) -> JSONResponse:
         there = ", ".join(paths)
-        return said(404, f"there is no {short(request.url.path)}; there are {there}")
+        return refused(404, f"there is no {short(request.url.path)}; there are {there}")
 
     @app.exception_handler(405)
     async def other_method(request: Request, error: HTTPException) -> JSONResponse:
         allowed = (error.headers or {}).get("Allow", "")
         line = f"{request.url.path} takes {allowed}, got {short(request.method)}"
-        return said(405, line, error.headers)
+        return refused(405, line, error.headers)
 
     @app.exception_handler(UserError)
     async def wrong(request: Request, error: Exception) -> JSONResponse:
-        return said(422, str(error))
+        return refused(422, str(error))
 
     @app.exception_handler(TooLongError)
     async def late(request: Request, error: Exception) -> JSONResponse:
-        return said(504, f"the prediction took longer than {seconds:g} s; send less at a time")
+        return refused(504, f"the prediction took longer than {seconds:g} s; send less at a time")
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        return said(500, "the prediction failed; the log of the server says why")
+        return refused(500, "the prediction failed; the log of the server says why")

@@ -1,4 +1,4 @@
-"""Who may ask: by which name the server was called, from which page, and with which token."""
+"""Access to the server, by its name, the page that asks, and the token."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from g2d.errors import UserError
 from g2d.table.serve.columns import short
 from g2d.table.serve.refusal import refuse
 
-# The page holds nothing of the run, and whoever watches over the server need not know the token.
+# The page holds nothing of the run, and monitoring of the server needs no token.
 _OPEN = {"/", "/health"}
 
 
 class Guard:
     """Refuses requests that a browser was tricked into, and those without the token.
 
-    A page of another site cannot read what this server answers, unless its own name is made to
-    lead to this machine (DNS rebinding); then `Host` holds that name. An address is no name that
-    could lead elsewhere, so addresses always pass. A page of another site can make a browser send
+    A page of another site cannot read what this server returns, unless its own name is made to
+    point to this machine (DNS rebinding); then `Host` holds that name. An address is no name that
+    could point elsewhere, so addresses always pass. A page of another site can make a browser send
     a form; then `Origin` is not this server.
 
     Args:
-        app: Who answers.
+        app: The application.
         names: By which the server may be called beside its addresses and `localhost`, checked.
         token: What `Authorization: Bearer ...` must hold, checked; nothing is asked for when not
             given.
@@ -37,7 +37,7 @@ class Guard:
         self._token = None if token is None else f"bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handles one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -48,9 +48,9 @@ class Guard:
                 scope = {**scope, "method": "GET"}
             await self._app(scope, receive, send)
             return
-        status, said = refused
+        status, detail = refused
         more = [(b"www-authenticate", b"Bearer")] if status == 401 else []
-        await refuse(receive, send, status, said, more)
+        await refuse(receive, send, status, detail, more)
 
     def _refusal(self, headers: dict[bytes, str], path: str) -> tuple[int, str] | None:
         host, origin = headers.get(b"host", ""), headers.get(b"origin")

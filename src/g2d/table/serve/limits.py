@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from g2d.table.serve.refusal import refuse
 
-# Of requests that arrive or wait for their answer, and of their bodies together: as many times the
-# size of the largest one.
+# Of requests that arrive or wait for their response, and of their bodies together: as many times
+# the size of the largest one.
 MOST_WAITING, MOST_BODIES = 128, 16
 
 
@@ -21,7 +21,7 @@ class BodyLimit:
     where too many do or their bodies fill too much memory.
 
     Args:
-        app: Who answers.
+        app: The application.
         max_bytes: Of a body.
         seconds: For a body to arrive.
         most_waiting: Requests at once.
@@ -35,7 +35,7 @@ class BodyLimit:
         self._waiting = self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handles one request."""
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
         elif _announced(scope) > self._max_bytes:
@@ -47,8 +47,8 @@ class BodyLimit:
                 if refused is not None:
                     await refuse(receive, send, *refused)
                 elif self._waiting >= self._most_waiting:
-                    said = f"{self._waiting} requests wait already; try later"
-                    await refuse(receive, send, 503, said)
+                    detail = f"{self._waiting} requests wait already; try later"
+                    await refuse(receive, send, 503, detail)
                 else:
                     await self._hand_on(body, scope, receive, send)
             finally:

@@ -22,8 +22,8 @@ class Metrics:
     """Counts requests by path and status, rows, and seconds by path.
 
     Args:
-        paths: Those that are told apart; strangers choose the others, so they are one.
-        labels: Of the model that answers.
+        paths: Those that are counted apart; strangers choose the others, so they are one.
+        labels: Of the model that predicts.
     """
 
     def __init__(self, paths: Iterable[str], labels: Mapping[str, str]) -> None:
@@ -64,7 +64,7 @@ class Metrics:
         self._seconds[path] += seconds
 
     def text(self) -> str:
-        """All of them."""
+        """All metrics as text."""
         lines = [
             *_head("g2d_model_info", "gauge", "The model that answers."),
             f"g2d_model_info{_labels(self._labels)} 1",

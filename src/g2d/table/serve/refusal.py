@@ -11,22 +11,22 @@ from starlette.types import Receive, Send
 
 Headers = list[tuple[bytes, bytes]]
 
-# A connection that is closed while the other side still sends is reset, and the answer is lost on
+# A connection that is closed while the other side still sends is reset, and the response is lost on
 # its way; so what comes in this time is thrown away.
 LINGER_SECONDS = 2.0
 
 
 def refusal(
-    status: int, said: str, more: Sequence[tuple[bytes, bytes]] = ()
+    status: int, detail: str, more: Sequence[tuple[bytes, bytes]] = ()
 ) -> tuple[Headers, bytes]:
-    """The headers and the body of an answer `{"detail": ...}` after which the connection is closed.
+    """Headers and body of a response `{"detail": ...}`, after which the connection is closed.
 
     Args:
         status: Of HTTP.
-        said: One line.
+        detail: One line.
         more: Headers.
     """
-    content = json.dumps({"detail": said}).encode()
+    content = json.dumps({"detail": detail}).encode()
     headers: Headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(content)).encode()),
@@ -41,11 +41,11 @@ async def refuse(
     receive: Receive,
     send: Send,
     status: int,
-    said: str,
+    detail: str,
     more: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
-    """Answers a request with a refusal, whether its body is here or not."""
-    headers, content = refusal(status, said, more)
+    """Refuses a request, whether its body has arrived or not."""
+    headers, content = refusal(status, detail, more)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": True})
     with suppress(TimeoutError):

@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 
 import g2d
 from g2d.errors import UserError
-from g2d.table.serve.answers import About, Answer, Answers, Health, problems
 from g2d.table.serve.columns import DATE, NUMBER, Columns, Upload
 from g2d.table.serve.metrics import MEDIA_TYPE
 from g2d.table.serve.page import page
+from g2d.table.serve.schemas import About, Answer, Answers, Health, problems
 from g2d.table.serve.served import Served
 
 PATHS = ("/", "/health", "/schema", "/metrics", "/predict", "/predict/files", "/openapi.json")
@@ -33,12 +33,12 @@ def add_pages(app: FastAPI, served: Served) -> None:
 
     @app.get("/health", responses=problems(403))
     async def health() -> Health:
-        """Says that the server is there, and what it serves."""
+        """Whether the server is there, and what it serves."""
         return Health(status="ok", run=served.name, version=g2d.__version__, model=served.model)
 
     @app.get("/metrics", responses=problems(401, 403), response_class=PlainTextResponse)
     async def counts() -> PlainTextResponse:
-        """What was asked and how long it took, for Prometheus."""
+        """Counts and times of requests, for Prometheus."""
         return PlainTextResponse(served.metrics.text(), media_type=MEDIA_TYPE)
 
     @app.get("/schema", responses=problems(401, 403))
@@ -59,9 +59,9 @@ def add_predictions(app: FastAPI, served: Served) -> None:
         """Rows as JSON; a column that is left out is empty."""
         _expect(request, "application/json")
         rows = await run_in_threadpool(served.json_rows.read, await request.body())
-        said = await served.worker.predict(rows)
-        served.metrics.rows += len(said)
-        return Answers(predictions=[Answer.of(one) for one in said])
+        predictions = await served.worker.predict(rows)
+        served.metrics.rows += len(predictions)
+        return Answers(predictions=[Answer.of(one) for one in predictions])
 
     @app.post(
         "/predict/files",
@@ -83,9 +83,9 @@ def add_predictions(app: FastAPI, served: Served) -> None:
                     row[column] = Upload(await value.read(), value.filename or "")
                 else:
                     row[column] = None  # what a browser sends where no file was chosen
-        (said,) = await served.worker.predict([served.columns.checked(row)])
+        (prediction,) = await served.worker.predict([served.columns.checked(row)])
         served.metrics.rows += 1
-        return Answer.of(said)
+        return Answer.of(prediction)
 
 
 def _body(media: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the server says, as schemas."""
+"""What the server returns, as schemas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from g2d.table.predict import Prediction
 
 
 class Model(BaseModel):
-    """Which model answers."""
+    """The model that predicts."""
 
     method: str
     trained: str = Field(description="when its training last began or resumed (ISO 8601)")
@@ -23,7 +23,7 @@ class Model(BaseModel):
 
     @classmethod
     def of(cls, folder: Path) -> Model:
-        """Of a finished run."""
+        """Reads it from a finished run."""
         about = read_json(folder / "run.json")
         last = about["sessions"][-1]
         return cls(
@@ -35,7 +35,7 @@ class Model(BaseModel):
 
 
 class Health(BaseModel):
-    """The server is there."""
+    """The state of the server."""
 
     status: str
     run: str = Field(description="the name of its folder")
@@ -51,7 +51,7 @@ class Modality(BaseModel):
 
 
 class Limits(BaseModel):
-    """Of one request."""
+    """The limits of one request."""
 
     max_mb: float
     max_seconds: float
@@ -60,7 +60,7 @@ class Limits(BaseModel):
 
 
 class About(BaseModel):
-    """What the run reads and what it answers with."""
+    """What the run reads and what it predicts."""
 
     run: str
     model: Model
@@ -72,7 +72,7 @@ class About(BaseModel):
 
 
 class Answer(BaseModel):
-    """What the run says of one row."""
+    """The prediction of one row."""
 
     answer: str | float | None = Field(description="null where no modality could be used")
     probabilities: dict[str, float] = Field(description="by class or label; empty for regression")
@@ -85,32 +85,32 @@ class Answer(BaseModel):
     )
 
     @classmethod
-    def of(cls, said: Prediction) -> Answer:
-        """From a prediction."""
+    def of(cls, prediction: Prediction) -> Answer:
+        """Builds it from a prediction."""
         return cls(
-            answer=said.answer,
-            probabilities=said.probabilities,
-            unimodal=said.unimodal,
-            unimodal_probabilities=said.shares,
-            not_used=said.reasons,
-            doubtful=said.doubtful,
+            answer=prediction.answer,
+            probabilities=prediction.probabilities,
+            unimodal=prediction.unimodal,
+            unimodal_probabilities=prediction.shares,
+            not_used=prediction.reasons,
+            doubtful=prediction.doubtful,
         )
 
 
 class Answers(BaseModel):
-    """What the run says of some rows, in their order."""
+    """The predictions of some rows, in their order."""
 
     predictions: list[Answer]
 
 
 class Problem(BaseModel):
-    """What was got, and what was expected."""
+    """The error: what was got, and what was expected."""
 
     detail: str
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI."""
+    """Describes the responses of these statuses for OpenAPI."""
     return {status: {"model": Problem, "description": _WHY[status]} for status in statuses}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import g2d
 from g2d.table.predict import Predictor
-from g2d.table.serve.answers import About, Limits, Modality, Model
 from g2d.table.serve.columns import Columns
 from g2d.table.serve.json_rows import JsonRows
 from g2d.table.serve.metrics import Metrics
+from g2d.table.serve.schemas import About, Limits, Modality, Model
 from g2d.table.serve.worker import MAX_DECODED_MB, Worker, threads_for
 
 
@@ -21,12 +21,12 @@ class Served:
 
     Attributes:
         name: Of its folder.
-        model: Which weights answer.
+        model: Which weights predict.
         columns: What a row may hold.
         json_rows: Reads rows from JSON.
         worker: Predicts, one request at a time.
         metrics: What was asked so far.
-        about: What `GET /schema` says.
+        about: What `GET /schema` returns.
     """
 
     name: str

@@ -13,17 +13,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from g2d.table.serve.refusal import LINGER_SECONDS, refusal
 
 # Each takes one of the files that a process may have open: 256 on macOS, 1,024 on Linux. More than
-# the requests that may wait, so that there is room for those that are answered at once.
+# the requests that may wait, so that some are left for requests that are answered at once.
 MOST_CONNECTIONS = 200
 
 
 def make_server(
     app: ASGIApp, header_seconds: float, connections: int = MOST_CONNECTIONS
 ) -> uvicorn.Server:
-    """A server to `run(sockets=[...])`.
+    """Builds a server to `run(sockets=[...])`.
 
     A connection that sends no whole header within its time is closed; where too many are open, the
-    one that has kept the server waiting for longest makes room for the newest. What is said below
+    one that has kept the server waiting for longest is closed for the newest. A response made below
     the application has the form that its own errors have.
 
     Args:
@@ -59,7 +59,7 @@ class _Connection(H11Protocol):
         super().__init__(*arguments, **options)
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
-        self._said = False
+        self._refused = False
         self.since = self.loop.time()
 
     @property
@@ -68,7 +68,7 @@ class _Connection(H11Protocol):
         return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Makes room where too many are open."""
+        """Closes the oldest where too many are open."""
         super().connection_made(transport)
         self._watch()
         others = [one for one in self.connections if isinstance(one, _Connection)]
@@ -77,11 +77,11 @@ class _Connection(H11Protocol):
             if arriving:
                 min(arriving, key=lambda one: one.since).transport.abort()
             else:
-                self._say(503, f"{self.most} requests wait already; try later")
+                self._refuse(503, f"{self.most} requests wait already; try later")
 
     def data_received(self, data: bytes) -> None:
         """Some bytes; a header must be whole in time."""
-        if not self._said:
+        if not self._refused:
             super().data_received(data)
             self._watch()
 
@@ -91,7 +91,7 @@ class _Connection(H11Protocol):
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """What was answered is not read; whoever reads nothing of it in time is let go."""
+        """The response is not read; a client that reads nothing of it in time is disconnected."""
         super().pause_writing()
         self._unread = self.loop.call_later(self.seconds, self.transport.abort)
 
@@ -107,11 +107,11 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP, said as the endpoints say it."""
-        self._say(400, "this is no request of HTTP that can be read")
+        """The response to what is no HTTP, in the form of the endpoints' errors."""
+        self._refuse(400, "this is no request of HTTP that can be read")
 
     def _watch(self) -> None:
-        if self._said or self.conn.their_state is not h11.IDLE:
+        if self._refused or self.conn.their_state is not h11.IDLE:
             self._forget()
         elif self._late is None:
             self._late = self.loop.call_later(self.seconds, self._give_up)
@@ -128,15 +128,15 @@ class _Connection(H11Protocol):
 
     def _give_up(self) -> None:
         if self.conn.trailing_data[0]:
-            self._say(408, f"the request did not arrive within {self.seconds:g} s")
+            self._refuse(408, f"the request did not arrive within {self.seconds:g} s")
         else:  # a browser that connects in advance expects nothing
             self.transport.close()
 
-    def _say(self, status: int, said: str) -> None:
-        headers, content = refusal(status, said)
+    def _refuse(self, status: int, detail: str) -> None:
+        headers, content = refusal(status, detail)
         response = h11.Response(status_code=status, headers=headers)
         events = (response, h11.Data(data=content), h11.EndOfMessage())
         self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
-        self._said = True
-        self.transport.write_eof()  # a reset while the other side sends would lose the answer
+        self._refused = True
+        self.transport.write_eof()  # a reset while the other side sends would lose the response
         self.loop.call_later(LINGER_SECONDS, self.transport.close)

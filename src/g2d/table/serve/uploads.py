@@ -1,4 +1,4 @@
-"""Files that somebody sent, on disk for as long as they are read."""
+"""Files that a client sent, on disk for as long as they are read."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ def on_disk(
     """Writes the uploads of some rows into a new folder, which is gone afterwards.
 
     Files have random names: the sender's names are used for messages alone, so they can neither
-    lead out of the folder nor choose a decoder.
+    point out of the folder nor choose a decoder.
 
     Returns:
-        The rows with the files' names in their cells, the folder, and what makes a message speak
-        of the senders' names in the place of those on this machine.
+        The rows with the files' names in their cells, the folder, and a function that puts the
+        senders' names into a message in the place of those on this machine.
 
     Example:
-        >>> with on_disk([{"call": Upload(b"RIFF", "../../a.wav")}]) as (rows, folder, told):
+        >>> with on_disk([{"call": Upload(b"RIFF", "../../a.wav")}]) as (
+        ...     rows,
+        ...     folder,
+        ...     with_sent_names,
+        ... ):
         ...     name = rows[0]["call"]
-        ...     (folder / name).read_bytes(), told(f"cannot read {folder / name}")
+        ...     (folder / name).read_bytes(), with_sent_names(f"cannot read {folder / name}")
         (b'RIFF', 'cannot read a.wav')
         >>> folder.exists()
         False
@@ -53,13 +57,13 @@ def on_disk(
                     cells[column] = sent
             found.append(cells)
 
-        def told(said: str) -> str:
-            said = said.replace(f"{folder}/", "").replace(str(folder), "what was sent")
+        def with_sent_names(message: str) -> str:
+            message = message.replace(f"{folder}/", "").replace(str(folder), "what was sent")
             for name, own in names.items():
-                said = said.replace(name, own)
-            return plain(said)
+                message = message.replace(name, own)
+            return plain(message)
 
-        yield found, folder, told
+        yield found, folder, with_sent_names
 
 
 def shown_name(name: str) -> str:

@@ -29,14 +29,14 @@ MAX_DECODED_MB = 256
 
 
 class TooLongError(Exception):
-    """The time is over."""
+    """A prediction took longer than it may."""
 
 
 class Worker:
-    """Answers requests in the order in which they come, on a thread of its own.
+    """Predicts for requests in the order in which they come, on a thread of its own.
 
     Args:
-        predictor: What answers.
+        predictor: The trained run.
         columns: Of the run.
         seconds: For one request, with the time it waits for those before it.
         threads: Of torch.
@@ -49,10 +49,10 @@ class Worker:
         self._pool = ThreadPoolExecutor(1, "g2d-predict", torch.set_num_threads, (threads,))
 
     async def predict(self, rows: Sequence[Mapping[str, Sent]]) -> list[Prediction]:
-        """What the run says of some rows.
+        """The predictions of some rows.
 
         Raises:
-            UserError: A file is too large when decoded, or the answer is not finite.
+            UserError: A file is too large when decoded, or a prediction is not finite.
             TooLongError: The time is over. What was not begun is not done, what was begun ends at
                 the next look at the clock.
         """
@@ -71,7 +71,7 @@ class Worker:
 
     def _work(self, sent: Sequence[Mapping[str, Sent]], over: threading.Event) -> list[Prediction]:
         found: list[Prediction] = []
-        with on_disk(sent) as (rows, folder, told):
+        with on_disk(sent) as (rows, folder, with_sent_names):
             files = any(isinstance(cell, Upload) for row in sent for cell in row.values())
             together = TOGETHER_WITH_FILES if files else BATCH
             for start in range(0, len(rows), together):
@@ -80,14 +80,16 @@ class Worker:
                 part = rows[start : start + together]
                 for row in range(start, start + len(part)):
                     self._refuse_large(row, sent[row], rows[row], folder)
-                for said in self._predictor.rows(part, folder):
-                    reasons = {name: told(why) for name, why in said.reasons.items()}
-                    found.append(replace(said, reasons=reasons))
-        for row, said in enumerate(found):
-            if not _finite(said):
+                for prediction in self._predictor.rows(part, folder):
+                    reasons = {
+                        name: with_sent_names(why) for name, why in prediction.reasons.items()
+                    }
+                    found.append(replace(prediction, reasons=reasons))
+        for row, prediction in enumerate(found):
+            if not _finite(prediction):
                 raise UserError(
-                    f"row {row + 1}: the answer is not a finite number; expected numbers of the "
-                    "size of those in training"
+                    f"row {row + 1}: the prediction is not a finite number; expected numbers of "
+                    "the size of those in training"
                 )
         return found
 
@@ -104,7 +106,7 @@ class Worker:
 
 
 def threads_for(model: nn.Module) -> int:
-    """Of torch: one for a small model, else as many as there are cores, and at most 4.
+    """The threads of torch: one for a small model, else as many as cores, at most 4.
 
     Example:
         >>> threads_for(nn.Linear(10, 10))
@@ -114,7 +116,12 @@ def threads_for(model: nn.Module) -> int:
     return 1 if parameters <= _SMALL else min(4, os.cpu_count() or 1)
 
 
-def _finite(said: Prediction) -> bool:
-    numbers = [*said.probabilities.values(), *(x for s in said.shares.values() for x in s.values())]
-    numbers += [x for x in (said.answer, *said.unimodal.values()) if isinstance(x, float)]
+def _finite(prediction: Prediction) -> bool:
+    numbers = [
+        *prediction.probabilities.values(),
+        *(x for s in prediction.shares.values() for x in s.values()),
+    ]
+    numbers += [
+        x for x in (prediction.answer, *prediction.unimodal.values()) if isinstance(x, float)
+    ]
     return all(map(math.isfinite, numbers))

@@ -1,1 +1,1 @@
-"""Where jobs run, and who watches."""
+"""Launchers: where jobs run, and what shows their progress."""

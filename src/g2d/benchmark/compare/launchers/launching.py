@@ -45,7 +45,7 @@ def make_launcher(
     *,
     apart: bool = False,
 ) -> Launcher:
-    """The launcher of that name.
+    """Builds the launcher of that name.
 
     Args:
         name: One of `LAUNCHERS`.

@@ -1,4 +1,4 @@
-"""How a grid goes, one line for every run that ends."""
+"""The progress of a grid, one line for every run that ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a grid goes, on a terminal: what runs, what has failed, how long it will take."""
+"""The progress of a grid on a terminal: what runs, what has failed, how long it will take."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Live:
                 self._handlers.append((handler, handler.setStream(sys.stderr)))
 
     def started(self, job: Job) -> None:
-        """A line more."""
+        """Adds a line for the job."""
         self._running[job.name] = (job, time.monotonic())
 
     def ended(self, job: Job, outcome: Outcome) -> None:
@@ -67,7 +67,7 @@ class Live:
             self._failed[job.name] = outcome.reason
 
     def tick(self) -> None:
-        """The view draws itself."""
+        """Does nothing: the view draws itself."""
 
     def close(self) -> None:
         """Leaves the last view standing, with every failure."""

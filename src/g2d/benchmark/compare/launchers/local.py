@@ -19,7 +19,7 @@ _MOMENT = 0.5
 
 
 class InThisProcess:
-    """One job after the other, here."""
+    """Runs one job after the other in this process."""
 
     slots = 1
 
@@ -31,18 +31,18 @@ class InThisProcess:
         self._waiting.append(job)
 
     def wait(self) -> list[Outcome]:
-        """Does the job."""
+        """Runs the job that was submitted."""
         job = self._waiting.popleft()
         began = time.perf_counter()
         reason = attempt(job)
         return [Outcome(job.name, reason, time.perf_counter() - began)]
 
     def close(self) -> None:
-        """Nothing is left running."""
+        """Does nothing: no job is left running."""
 
 
 class Processes:
-    """As many jobs at a time as there are processes; each lives on for the next job.
+    """Runs jobs in several processes, each of which takes one job after the other.
 
     What a job prints goes to `logs/<name>.log` in its folder of runs. A process that dies, killed
     for memory or by a fault of a library, fails its job alone and is replaced.
@@ -163,7 +163,7 @@ def _serve(pipe: Connection[Any, Any], threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed ends nobody; its workers would train on, unseen."""
+    """Ends a worker whose parent was killed: it would go on training unseen."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -35,13 +35,13 @@ class Watch(Protocol):
         """A job is handed over; `has_begun` returns whether it has begun."""
 
     def ended(self, job: Job, outcome: Outcome) -> None:
-        """A job has ended."""
+        """Is called when a job has ended."""
 
     def tick(self) -> None:
-        """Nothing happened for a moment."""
+        """Is called when nothing has happened for a moment."""
 
     def close(self) -> None:
-        """After the last job."""
+        """Is called after the last job."""
 
 
 def run_jobs(

@@ -18,7 +18,7 @@ DEFAULT = "G²D as g2d has it by default, and not as the paper has it"
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of a row before it is read in some way.
+    """A row of the paper, before it is read in some way.
 
     Attributes:
         table: Of the paper, such as `"T4"`; `None` for a figure.

@@ -74,7 +74,7 @@ def latex(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""What LaTeX would take for commands, and what its fonts lack.
+    r"""Escapes what LaTeX would take for commands, and replaces what its fonts lack.
 
     Example:
         >>> print(escaped("G²D_50% & α"))
@@ -100,7 +100,7 @@ def _named(sign: str) -> str:
 
 
 def label(name: str) -> str:
-    """What a reference may be called.
+    """A text as the label of a reference.
 
     Example:
         >>> label("my grid_2")

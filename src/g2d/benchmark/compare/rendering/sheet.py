@@ -12,7 +12,7 @@ PAPER = "paper †"  # what it means stands in the notes
 
 @dataclass(frozen=True)
 class Entry:
-    """One place.
+    """An entry of a table.
 
     Attributes:
         value: The number, or a word where there is none.
@@ -46,7 +46,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table laid out.
+    """A table laid out for rendering.
 
     Attributes:
         axes: Names of the label columns.

@@ -51,7 +51,7 @@ def blocks(sheet: Sheet, width: int) -> list[Block]:
 
 
 def entry_text(entry: Entry) -> str:
-    """A place in one line.
+    """An entry in one line.
 
     Example:
         >>> entry_text(Entry("70.3", "0.4", "*", (1, 2))), entry_text(Entry("-"))
@@ -62,7 +62,7 @@ def entry_text(entry: Entry) -> str:
 
 
 def raised(number: int) -> str:
-    """The number of a footnote.
+    """The number of a footnote in raised digits.
 
     Example:
         >>> raised(12)

@@ -1,1 +1,1 @@
-"""What numbers over seeds and test samples say: one idea, one file."""
+"""Statistics over seeds and test samples, one idea a file."""

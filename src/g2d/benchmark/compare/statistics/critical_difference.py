@@ -53,7 +53,7 @@ def rank_rows(
 
 
 def critical_difference(rows: int, datasets: int) -> float:
-    """By how much two mean ranks have to differ (Nemenyi's test at 0.05).
+    """The critical difference of two mean ranks (Nemenyi's test at 0.05).
 
     Example:
         >>> round(critical_difference(4, 14), 2)

@@ -1,4 +1,4 @@
-"""Paired permutation tests: were there no difference, its sign would be a coin's."""
+"""Paired permutation tests: without a difference, either sign is equally likely."""
 
 from __future__ import annotations
 

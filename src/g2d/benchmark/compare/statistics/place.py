@@ -16,7 +16,7 @@ from g2d.runs.run import Run
 
 @dataclass(frozen=True)
 class Place:
-    """One metric of one combination, by seed.
+    """The values of one metric of one combination, by seed.
 
     Attributes:
         metric: Which.
@@ -33,12 +33,12 @@ class Place:
 
     @property
     def mean(self) -> float:
-        """Over seeds."""
+        """The mean over seeds."""
         return float(self.values.mean())
 
     @property
     def std(self) -> float | None:
-        """Over seeds, with n - 1."""
+        """The standard deviation over seeds, with n - 1; `None` for one seed."""
         return float(self.values.std(ddof=1)) if len(self.values) > 1 else None
 
     @property
@@ -55,14 +55,14 @@ class Place:
         return interval(self.values, drawn, self.metric.scale * share, self.metric.bounds)
 
     def only(self, seeds: Sequence[int]) -> Place:
-        """Of these seeds."""
+        """The values of these seeds alone."""
         chosen = [self._seeds.index(seed) for seed in seeds]
         kept = None if self.samples is None else tuple(self.samples[i] for i in chosen)
         runs = tuple(self.runs[i] for i in chosen)
         return Place(self.metric, runs, self.values[chosen], kept)
 
     def shared(self, other: Place) -> list[int]:
-        """Seeds of both."""
+        """The seeds that both have."""
         return [seed for seed in self._seeds if seed in other._seeds]
 
     def less(self, other: Place) -> Interval:
@@ -79,7 +79,7 @@ class Place:
         return interval(points, drawn, bounds=bounds)
 
     def parts_less(self, other: Place) -> Floats:
-        """What each test sample adds to the difference, averaged over seeds, `(N,)`."""
+        """Each test sample's term of the difference, averaged over seeds, `(N,)`."""
         assert self.samples is not None
         assert other.samples is not None
         both = self.samples[0].present & other.samples[0].present
@@ -103,7 +103,7 @@ class Place:
 
 
 def place_of(runs: Sequence[Run], metric: Metric, read: str) -> Place | None:
-    """Of the runs that have this metric; `None` where none has."""
+    """Reads the place from the runs that have this metric; `None` where none has."""
     measured = [(run, value_of(run, metric, read)) for run in runs]
     having = sorted((pair for pair in measured if pair[1] is not None), key=lambda p: p[0].seed)
     if not having:

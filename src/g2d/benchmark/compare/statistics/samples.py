@@ -55,14 +55,14 @@ class Samples:
 
     @property
     def count(self) -> int:
-        """How many samples count."""
+        """The number of samples that count."""
         return int(self.present.sum())
 
 
 def samples_of(
     predictions: Mapping[str, NDArray[np.generic]], task: Task, read: str, metric: str
 ) -> Samples | None:
-    """From what a run predicted.
+    """Builds `Samples` from the predictions of a run.
 
     Args:
         predictions: As `Run.predictions` gives them.

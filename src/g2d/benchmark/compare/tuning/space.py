@@ -18,7 +18,7 @@ Range = Mapping[str, Any] | list[Any]
 
 @dataclass(frozen=True)
 class Space:
-    """Ranges by dotted key.
+    """The ranges to be tuned, by dotted key.
 
     Attributes:
         shared: Of every method, in order.
@@ -31,7 +31,7 @@ class Space:
     name: str = "built-in"
 
     def of(self, method: str) -> dict[str, Range]:
-        """All that is tuned for a method; `joint+smp` has what `joint` has."""
+        """The ranges for a method; `joint+smp` has those of `joint`."""
         own = self.methods.get(method, self.methods.get(method.partition("+")[0], {}))
         return {**self.shared, **own}
 

@@ -1,4 +1,4 @@
-"""What a study of tuning is asked, and what comes of it."""
+"""A study of tuning: its plan, its trials and its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUND = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """What is tuned, and how long.
+    """The plan of a study: what is tuned, and for how long.
 
     Attributes:
         recipe: A shipped recipe, or the path of a YAML file.
@@ -71,13 +71,13 @@ class Trial:
 
     @property
     def value(self) -> float | None:
-        """What is compared: the mean over seeds."""
+        """The value that is compared: the mean over seeds."""
         return fmean(self.by_seed) if self.by_seed else None
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What came of it.
+    """The result of a study.
 
     Attributes:
         metric: Of validation, that selects.

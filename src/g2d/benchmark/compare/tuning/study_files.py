@@ -54,7 +54,7 @@ def _spaces(record: Mapping[str, Any]) -> Mapping[str, Any]:
 def write_record(
     plan: Plan, tuned: Tuned, pinned: Sequence[Change], command: str, version: str
 ) -> None:
-    """All trials, with their budgets and values, as JSON."""
+    """Writes all trials, with their budgets and values, as JSON."""
     runs = tuned.record.parent / "runs"
     methods = {}
     for method, trials in tuned.trials.items():

@@ -1,4 +1,4 @@
-"""Looking through the clips of a table."""
+"""Checks the clips of a table."""
 
 from __future__ import annotations
 

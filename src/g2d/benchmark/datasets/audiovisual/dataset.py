@@ -61,7 +61,7 @@ class TenSecondClips(PreparedDataset, ABC):
 
     @abstractmethod
     def divide(self, part: NDArray[np.generic], target: NDArray[np.generic]) -> Division:
-        """The rows of the splits.
+        """Divides the rows into the splits.
 
         Args:
             part: Of the official split, of every row of the store.

@@ -1,4 +1,4 @@
-"""What becomes of a clip of ten seconds that is seen and heard."""
+"""Decodes a clip of ten seconds with its sound."""
 
 from __future__ import annotations
 

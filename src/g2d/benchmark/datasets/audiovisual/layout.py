@@ -26,14 +26,14 @@ class ClipRow(Protocol):
 
     @property
     def part(self) -> str:
-        """Of the official split."""
+        """The part of the official split."""
 
 
 Row = TypeVar("Row", bound=ClipRow)
 
 
 class Layout(NamedTuple):
-    """What was found.
+    """The original files that were found.
 
     Attributes:
         samples: Every row of the table, in its order, whether its file is there or not.
@@ -69,7 +69,7 @@ def lay_out(
 
 
 def faults(rows: Sequence[ClipRow]) -> list[str]:
-    """Clips that come twice."""
+    """Clips that are listed twice."""
     first: dict[str, ClipRow] = {}
     found = []
     for row in rows:

@@ -25,7 +25,7 @@ _EXPECTED_ROWS = {"train": 60000, "test": 10000}
 
 @dataclass(frozen=True)
 class SplitFindings:
-    """What was found in one split of the archive.
+    """The findings in one split of the archive.
 
     Attributes:
         rows: Number of rows.
@@ -47,7 +47,7 @@ class SplitFindings:
 
 @dataclass(frozen=True)
 class Findings:
-    """What `check` found.
+    """The findings of `check`.
 
     Attributes:
         train: About the training rows.
@@ -78,7 +78,7 @@ class Findings:
 
 
 def check_archive(root: str | Path) -> Report:
-    """`check`, for people."""
+    """The findings of `check` as text."""
     found = check(root)
     return Report(tuple(found.lines()), found.problems)
 

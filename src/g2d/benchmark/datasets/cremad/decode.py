@@ -1,4 +1,4 @@
-"""What becomes of one clip of CREMA-D."""
+"""Decodes one clip of CREMA-D."""
 
 from __future__ import annotations
 

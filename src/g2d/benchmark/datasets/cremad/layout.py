@@ -14,7 +14,7 @@ _FOLDERS = {"audio": ("AudioWAV", ".wav"), "video": ("VideoFlash", ".flv")}
 
 
 class Layout(NamedTuple):
-    """What was found.
+    """The original files that were found.
 
     Attributes:
         samples: Clips of the lists in their order, train first; without lists all clips, sorted.

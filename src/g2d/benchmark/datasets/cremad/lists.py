@@ -53,7 +53,7 @@ def read_list(path: str | Path) -> list[Row]:
 
 
 def faults(train: Sequence[Row], test: Sequence[Row]) -> list[str]:
-    """What is wrong with the two lists: names, labels, clips that come twice.
+    """The faults of the two lists: names, labels, clips that are listed twice.
 
     Example:
         >>> first = Row("1001_DFA_ANG_XX", "ANG", 1)

@@ -24,7 +24,7 @@ _ORDER = ("audio", "video", "visual", "text")
 
 @dataclass(frozen=True)
 class Features:
-    """Where the features are.
+    """The files of the features.
 
     Attributes:
         widths: Of a step, by modality, in the declared order.

@@ -68,7 +68,7 @@ class Turn:
 
     @property
     def transcript(self) -> Path:
-        """The words of its dialogue."""
+        """The file of its dialogue's words."""
         return self.wav.parents[3] / "dialog" / "transcriptions" / f"{self.dialogue}.txt"
 
 

@@ -27,10 +27,10 @@ class Vectors(Protocol):
 
     @property
     def width(self) -> int:
-        """Of a vector."""
+        """The width of a vector."""
 
     def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """One for each word, `(words, width)`."""
+        """A vector for each word, `(words, width)`."""
 
 
 def words_in(text: str) -> list[str]:
@@ -54,7 +54,7 @@ class Hashed:
     width: int = HASHED_WIDTH
 
     def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """One for each word, `(words, 300)`."""
+        """A vector for each word, `(words, 300)`."""
         text = require("sklearn.feature_extraction.text", "tables")
         hashing = text.HashingVectorizer(
             analyzer="char_wb", ngram_range=_GRAMS, n_features=self.width
@@ -64,7 +64,7 @@ class Hashed:
 
 @dataclass(frozen=True)
 class FromFile:
-    """Vectors of a file.
+    """Word vectors of a file.
 
     A word that the file does not have is put together from what it is joined of (`don't` is `do`
     and `n't`, two steps); where the file has none of that, its vector is zero.
@@ -78,7 +78,7 @@ class FromFile:
     known: Mapping[str, NDArray[np.float32]]
 
     def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """One for each word, or for each of its parts, `(words or more, width)`."""
+        """A vector for each word, or for each of its parts, `(words or more, width)`."""
         return np.stack([vector for word in words for vector in self._of(word)])
 
     def _of(self, word: str) -> list[NDArray[np.float32]]:

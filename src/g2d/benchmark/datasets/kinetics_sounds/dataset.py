@@ -36,7 +36,7 @@ class KineticsSounds(TenSecondClips):
     remark = " (the paper of G²D does not use Kinetics-Sounds)"
 
     def divide(self, part: NDArray[np.generic], target: NDArray[np.generic]) -> Division:
-        """The rows of the splits.
+        """Divides the rows into the splits.
 
         Raises:
             UserError: No clip of a part could be used.

@@ -1,4 +1,4 @@
-"""The files of Kinetics-Sounds: a store is made of them, or they are looked through."""
+"""Makes a store of the files of Kinetics-Sounds, or checks them."""
 
 from __future__ import annotations
 

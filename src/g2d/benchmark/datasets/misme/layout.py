@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?P<station>[A-Za-z0-9]+)_(?P<taken>\d{8}_\d{6})(?:_\d+)?\.
 
 @dataclass(frozen=True)
 class Layout:
-    """What the sheets say.
+    """The content of the sheets.
 
     Attributes:
         pictures: Folder of the pictures.

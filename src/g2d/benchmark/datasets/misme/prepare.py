@@ -23,7 +23,7 @@ def prepare(
 ) -> Path:
     """Decodes and resizes the pictures, and puts the weather of each beside it.
 
-    Whoever is stopped goes on with the same call.
+    An interrupted call is resumed by the same call.
 
     Args:
         root: Folder with `images/` (or `Dataset_Conf_0.5/all_three_stations/images/`) and

@@ -31,7 +31,7 @@ class Form:
 
     @property
     def keys(self) -> list[str]:
-        """What every part has to hold."""
+        """The keys that every part has to hold."""
         return [*KEYS.values(), self.labels, *([self.mask] if self.mask else [])]
 
 

@@ -32,7 +32,7 @@ class VGGSound(TenSecondClips):
     protocols = ("clean", "paper")
 
     def divide(self, part: NDArray[np.generic], target: NDArray[np.generic]) -> Division:
-        """The rows of the splits."""
+        """Divides the rows into the splits."""
         train, test = (np.flatnonzero(part == name) for name in ("train", "test"))
         if self.protocol == "clean":
             return clean(train, test, target)

@@ -1,4 +1,4 @@
-"""The files of VGGSound: a store is made of them, or they are looked through."""
+"""Makes a store of the files of VGGSound, or checks them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Folds:
         target: Callable[[Any], float],
         columns: Callable[[Any], dict[str, str]],
     ) -> list[Sample]:
-        """One a row, called `train-00000` and so on.
+        """A sample for each row, called `train-00000` and so on.
 
         Args:
             source: What the file is called among a sample's sources.

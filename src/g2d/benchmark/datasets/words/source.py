@@ -23,7 +23,7 @@ class Decode(Protocol):
     """Picks out the arrays of a sample."""
 
     def __call__(self, sample: Sample) -> Arrays:
-        """The arrays.
+        """Decodes the arrays of a sample.
 
         Raises:
             UnusableError: Something is wrong with them.
@@ -64,7 +64,7 @@ class Source:
 
 
 def or_zero(read: Callable[[Any], float]) -> Callable[[Any], float]:
-    """The same reading of a label, with 0 where there is none; such a sample is not usable.
+    """Wraps the reading of a label: 0 where there is none; such a sample is not usable.
 
     Args:
         read: Raises `UnusableError` where there is none.
@@ -107,7 +107,7 @@ def steps(values: Any, modality: str, width: int) -> NDArray[np.float32]:
 
 
 def aligned(arrays: Arrays) -> Arrays:
-    """The same, with a row for every word in each modality.
+    """Checks that each modality has a row for every word.
 
     Raises:
         UnusableError: The numbers of words differ.
@@ -119,7 +119,7 @@ def aligned(arrays: Arrays) -> Arrays:
 
 
 def from_first_word(arrays: Arrays) -> Arrays:
-    """The same without what comes before the first word that has a vector.
+    """Leaves out what comes before the first word that has a vector.
 
     Files that are filled up in front have rows of zeros there.
 

@@ -59,7 +59,7 @@ def ask(
 
     Args:
         subject: Whose model and teachers.
-        batches: One sweep over a split.
+        batches: One pass over a split.
         student: Whether the model is asked.
         teachers: Whether the teachers are.
 
