@@ -10,7 +10,6 @@ import pandas
 import pytest
 import soundfile
 import torch
-from g2d.table.answers_file import write_predictions
 from PIL import Image
 from scipy.special import softmax
 
