@@ -38,6 +38,12 @@ def test_who_is_ahead_and_whether_by_chance(beyond, n, end):
     assert said == f"On data, g2d has the highest fused accuracy, 73.0\u00a0%{end}"
 
 
+def test_who_is_level_is_not_ahead():
+    numbers = {"joint": number(70.0), "g2d": number(73.0), "umt": number(73.0)}
+    (said,) = findings(table(numbers, [Best(1, False, (2,))]))
+    assert said == "On data, g2d and umt are level with the best fused accuracy, 73.0\u00a0%."
+
+
 def test_an_error_is_lowest():
     numbers = {"joint": number(2.0), "g2d": number(1.0)}
     (said,) = findings(table(numbers, [Best(1, True)], higher=False))

@@ -26,6 +26,13 @@ def findings(table: Table) -> list[str]:
 def _ahead(table: Table, place: int, column: Column) -> str:
     """All were measured alike: the best, and who follows."""
     (best,) = table.best[place]
+    if best.level:
+        names = listed([" · ".join(table.rows[row].labels) for row in best.rows], 6)
+        score = _score(table.rows[best.row].numbers[place], column)
+        label = METRICS[column.metric].label
+        return (
+            f"On {column.dataset}, {names} are level with the best {column.read} {label}, {score}."
+        )
     sign = 1 if column.higher_is_better else -1
     others = sorted(
         (-sign * number.mean, " · ".join(row.labels), number)
