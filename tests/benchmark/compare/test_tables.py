@@ -176,6 +176,16 @@ def test_unfinished_seeds_are_counted(out):
     assert (number.n, number.marks) == (1, ("1 of 2 seeds not finished",))
 
 
+def test_a_seed_that_has_no_such_number_is_named(out):
+    """It was left out of mean and deviation without a word."""
+    path = out / runs_of(table_of(out), 0)[1] / "result.json"
+    test = json.loads(path.read_text())["test"]
+    test["accuracy"]["fused"] = None
+    edited(path, test=test)
+    number = table_of(out).rows[0].numbers[-1]
+    assert (number.n, number.marks) == (1, ("no accuracy of fused is recorded with seed 1",))
+
+
 @pytest.mark.parametrize(
     ("file", "changes", "mark"),
     [

@@ -122,10 +122,8 @@ def _number(
     out: Path,
 ) -> Number:
     beside, paper_marks = _beside(record, cells[0].paper, metric, read)
-    marks = _unfinished(cells, out)
+    marks = [*_unfinished(cells, out), *_lacking(cells, place, metric, read, out)]
     if place is None:
-        if any(cell.state(out) == "finished" for cell in cells):
-            marks.append(f"no {metric.label} of {read} is recorded")
         return Number(None, None, 0, None, None, (), (), beside, tuple(marks), paper_marks)
     span = place.interval()
     # Of one or two seeds there is no spread to speak of: what is left is the chance of the samples.
@@ -143,6 +141,16 @@ def _number(
         marks=(*marks, *marks_of(place.runs, column), *_differs(cells)),
         paper_marks=paper_marks,
     )
+
+
+def _lacking(
+    cells: Sequence[RecordedCell], place: Place | None, metric: Metric, read: str, out: Path
+) -> list[str]:
+    """Whether runs are finished and have no such number, so that it is not of all seeds."""
+    having = () if place is None else [run.path.name for run in place.runs]
+    without = [c.seed for c in cells if c.run not in having and c.state(out) == "finished"]
+    some = f" with {_seeds(without)}" if having else ""
+    return [f"no {metric.label} of {read} is recorded{some}"] if without else []
 
 
 def _differs(cells: Sequence[RecordedCell]) -> list[str]:
