@@ -95,6 +95,8 @@ class Models:
                     return f"a value as NumPy writes it: {error}"[:300]
                 return "several lines" if "\n" in str(error) else ""
             except Exception as error:
+                if str(error).endswith("seed a numpy.random.RandomState instance"):
+                    return ""  # scikit-learn's own words for `random_state`, in one line
                 return f"{type(error).__name__}: {error}"[:300]
         self.world.last = "done"
         if not np.isfinite(shares).all():

@@ -79,8 +79,8 @@ def _some(found: Mapping[str, Any], names: Sequence[str] | None) -> Mapping[str,
     """What was read off a table, or those of it that are named, in the order of the table."""
     if names is None:
         return found
-    unknown = [name for name in names if name not in found]
-    if unknown or not names or isinstance(names, str):
+    listed = isinstance(names, Sequence) and not isinstance(names, str) and len(names) > 0
+    if not listed or any(name not in list(found) for name in names):
         raise UserError(f"modalities: got {names!r}, expected some of {', '.join(found)}")
     return {name: found[name] for name in found if name in names}
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -102,11 +103,15 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             raise UserError(f"got X of {len(frame)} rows and y of {len(target)}")
         weights = weights_of(sample_weight, len(frame))
         asked = task_of(task, self.task)
-        if not 0 < self.validation_fraction < 1:
-            raise UserError(
-                f"got validation_fraction={self.validation_fraction:g}, expected a share between "
-                "0 and 1"
-            )
+        held: Any = self.validation_fraction
+        if isinstance(held, bool) or not isinstance(held, Real) or not 0 < held < 1:
+            raise UserError(f"got validation_fraction={held!r}, expected a share between 0 and 1")
+        for option in ("encoders", "experts"):
+            given: Any = getattr(self, option)
+            if not isinstance(given, Mapping | None):
+                raise UserError(
+                    f"{option}: expected a mapping of modalities to what each has, got {given!r}"
+                )
         self.feature_names_in_ = np.array([str(name) for name in frame.columns], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         self._width = _width(X)

@@ -79,7 +79,9 @@ class G2DClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         check_classification_targets(target)
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
-            raise UserError(f"got one class only, {self.classes_[0]!r}; expected 2 or more")
+            raise UserError(
+                f"got one class only, {self.classes_.tolist()[0]!r}; expected 2 or more"
+            )
         weights = weights_of(sample_weight, len(codes))
         left = np.unique(codes if weights is None else codes[weights > 0])
         below = weights is not None and weights.min() < 0  # refused where the table is read
