@@ -104,7 +104,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         weights = weights_of(sample_weight, len(frame))
         asked = task_of(task, self.task)
         held: Any = self.validation_fraction
-        if isinstance(held, bool) or not isinstance(held, Real) or not 0 < held < 1:
+        if isinstance(held, bool) or not isinstance(held, Real) or not 0 < float(held) < 1:
             raise UserError(f"got validation_fraction={held!r}, expected a share between 0 and 1")
         for option in ("encoders", "experts"):
             given: Any = getattr(self, option)
