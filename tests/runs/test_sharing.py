@@ -88,7 +88,7 @@ def test_a_setting_that_came_later_does_not_rename_teachers(tmp_path):
     plain = resolve_teaching(recipe_from(toy_recipe()))
     place = teacher_folder(plain, "near", tmp_path)
     watched = ("accelerator", "workers", "loggers", "probe_gradients", "patience")
-    watched += ("sync_batch_norm",)
+    watched += ("sync_batch_norm", "compile")
     identity = {
         "data": plain.splits.spec.fingerprint,
         "protocol": plain.splits.spec.protocol,

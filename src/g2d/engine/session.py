@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from g2d.batch import Batch
 from g2d.engine.checkpoint import load_checkpoint, load_weights, settle_weights
+from g2d.engine.compiled import Compiled, check_compiler
 from g2d.engine.epoch import train_epoch
 from g2d.engine.evaluate import Evaluation, evaluate
 from g2d.engine.fabric_loop import FabricLoop
@@ -24,6 +26,7 @@ from g2d.engine.progress import Progress
 from g2d.engine.records import append_epoch, keep_epochs
 from g2d.engine.settings import TrainingSettings
 from g2d.methods.base import Method
+from g2d.methods.checks import check_compiled
 from g2d.methods.loop import IterTrain
 from g2d.methods.validation import FUSED
 
@@ -94,6 +97,7 @@ class Session:
         self.model = method.student.net
         if settings.sync_batch_norm:  # in place, with the same parameters
             nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+        self._compiled = _compiled(method, fabric) if settings.compile else None
         optimizer = settings.make_optimizer(method.parameter_groups())
         self.scheduler = settings.make_scheduler(optimizer, method.task.higher_is_better)
         self.student, stepper = cast(
@@ -175,7 +179,8 @@ class Session:
         bar.describe(f"{self.title}  epoch {epoch + 1}/{self.settings.epochs}  {stage}")
         started = time.perf_counter()
         batches = self._on_device(train)
-        loss = train_epoch(method, batches, self.settings.accumulate, bar)
+        with self._compiled.steps() if self._compiled else nullcontext():
+            loss = train_epoch(method, batches, self.settings.accumulate, bar)
         seconds = time.perf_counter() - started
         method.student.train_only(None)  # encoders are frozen while they train, no longer
         measured = evaluate(self.student, self._on_device(val), method.task, self.fabric)
@@ -240,6 +245,12 @@ class Session:
             self._best_weights = {name: value.detach().clone() for name, value in weights}
         elif self._keeper is not None:
             self._keeper.best(epoch)
+
+
+def _compiled(method: Method, fabric: Fabric) -> Compiled:
+    check_compiled(type(method), type(getattr(method, "method", method)))
+    check_compiler(fabric.device.type)
+    return Compiled(method.student.net)
 
 
 def _begin_epoch(loader: DataLoader[Batch], epoch: int) -> None:

@@ -54,6 +54,8 @@ class TrainingSettings:
         lr_patience: See `lr_schedule`.
         clip_norm: Largest gradient norm; none when null.
         precision: `32` or `bf16` (mixed).
+        compile: Whether training steps run the model in code that `torch.compile` has made of it;
+            for one device, and it needs a C++ compiler.
         accelerator: `auto`, `cpu` or `gpu`.
         devices: How many; more than one trains with DDP.
         sync_batch_norm: Whether batch norm measures the samples of all GPUs, and not each its own
@@ -84,6 +86,7 @@ class TrainingSettings:
     lr_patience: int = 2
     clip_norm: float | None = None
     precision: Literal["32", "bf16"] = "32"
+    compile: bool = False
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
     sync_batch_norm: bool = False
@@ -114,6 +117,10 @@ class TrainingSettings:
         for name in ("weight_decay", "workers", "lr_patience"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.compile and self.devices > 1:
+            raise UserError(
+                f"compile is for one device, got devices {self.devices}; leave one of the two out"
+            )
         for name in self.loggers:
             if name not in get_args(LoggerName):
                 known = ", ".join(get_args(LoggerName))

@@ -26,6 +26,7 @@ class Alternating(Method):
     """
 
     one_loss = False
+    uncompiled = "runs each encoder by itself"
 
     @abstractmethod
     def trained_with(self, name: str) -> Sequence[nn.Parameter]:

@@ -53,6 +53,7 @@ class AMCo(Method):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"off": {"mask": 0.0, "weight": 0.0}}
     tasks: ClassVar[tuple[type[Task], ...]] = (Classification,)
+    uncompiled = "draws at random what it changes of the features"
 
     def __init__(
         self,

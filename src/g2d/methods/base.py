@@ -79,6 +79,7 @@ class Method:
             sequential prioritization cannot go around it.
         ranked_by: What a recipe ranks the modalities by, where the method is given a ranking.
         kept: Attributes that a checkpoint must hold.
+        uncompiled: Why its steps cannot be compiled; empty where they can.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -91,6 +92,7 @@ class Method:
     orders_modalities: ClassVar[bool] = False
     ranked_by: ClassVar[str] = "heldout"
     kept: ClassVar[tuple[str, ...]] = ()
+    uncompiled: ClassVar[str] = ""
 
     def __init__(self, student: Student | nn.Module, task: Task) -> None:
         self.check_task(task)

@@ -50,6 +50,20 @@ def check_widths(task: Task, fused: Tensor, unimodal: Mapping[str, Tensor], size
             )
 
 
+def check_compiled(*methods: type[Any]) -> None:
+    """Refuses methods whose steps cannot be compiled.
+
+    Raises:
+        UserError: One says that they cannot.
+    """
+    for method in methods:
+        if method.uncompiled:
+            raise UserError(
+                f"training.compile: {method.__name__} {method.uncompiled}, which is not compiled; "
+                "leave training.compile out, or choose another method"
+            )
+
+
 def no_single_loss(method: str) -> UserError:
     """The error of a method that takes steps of its own where `loss` is called."""
     return UserError(

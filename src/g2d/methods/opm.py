@@ -53,6 +53,7 @@ class OPM(Method):
         "off": {"drop_rate": 0.0},
         "released": {"warmup": 6},
     }
+    uncompiled = "draws at random what it changes of the features"
 
     def __init__(
         self,

@@ -136,6 +136,8 @@ def resolve(
     spec, models = teaching.splits.spec, teaching.models
     plan = plan_method(teaching.recipe, spec.modalities, training.epochs)
     plan.check_task(spec.task)
+    if training.compile:
+        plan.check_compiled()
     if plan.label == BLEND:
         if experts is not None:
             raise UserError("experts: those of a blend are words in its recipe, not estimators")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from g2d.methods.base import Method
+from g2d.methods.checks import check_compiled
 from g2d.methods.schedule import Schedule
 from g2d.models.multimodal import MultimodalModel
 from g2d.student.attach import as_student
@@ -68,6 +69,14 @@ class MethodPlan:
         """
         for target, _ in self._parts:
             target.check_task(task)
+
+    def check_compiled(self) -> None:
+        """Refuses a method whose steps cannot be compiled.
+
+        Raises:
+            UserError: They cannot.
+        """
+        check_compiled(*(target for target, _ in self._parts))
 
     def make(
         self,

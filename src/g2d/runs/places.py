@@ -17,7 +17,7 @@ from g2d.wording import listed
 # with it grow the samples of a step.
 _PLACE = ("accelerator", "workers", "loggers", "probe_gradients")
 # Settings that came later, and what held before: teachers trained then are still found.
-_SINCE = {"patience": None, "sync_batch_norm": False}
+_SINCE = {"patience": None, "sync_batch_norm": False, "compile": False}
 
 
 def teacher_folder(teaching: Teaching, modality: str, out: Path) -> Path:

@@ -14,6 +14,7 @@ import torch
 from g2d.data.loader import limit, make_loader
 from g2d.data.splits import Splits
 from g2d.engine.checkpoint import save_weights
+from g2d.engine.compiled import check_compiler
 from g2d.engine.gradient_probe import PROBED, GradientProbe
 from g2d.engine.loop import fit
 from g2d.engine.names import check_run_name
@@ -91,6 +92,8 @@ def train(
     settings, plan = experiment.training, experiment.plan
     if settings.probe_gradients:
         experiment.splits.train.without_augmentation()  # refuses what has no such view
+    if settings.compile and plan.trains:
+        check_compiler(settings.device().type)
     if plan.scales_gates and settings.optimizer == "adamw":
         logger.warning("%s scales gradients, and adamw divides that out again; use sgd", plan.label)
     run = Run(out / (name or run_name(experiment)), out=out)
