@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from g2d import JointTraining, UserError
 from g2d.data.loader import make_loader
-from g2d.engine import TrainingSettings, fit
+from g2d.engine import TrainingSettings, bf16, fit
 from g2d.runs.run import Run
 from toy_parts import SPLITS, TASK, student
 
@@ -143,3 +146,32 @@ def test_a_run_follows_its_validation_metric_and_resumes_exactly(tmp_path) -> No
 def test_what_cannot_be_is_refused(change: dict[str, float], word: str) -> None:
     with pytest.raises(UserError, match=word):
         TrainingSettings(**{**PLATEAU, **change})
+
+
+@pytest.mark.parametrize(
+    ("info", "precision", "warned"),
+    [
+        ("processor : 0\nflags\t\t: fpu sse2 avx2 avx512f\n", "bf16", True),
+        ("processor : 0\nflags\t\t: fpu sse2 avx2 avx512f\n", "32", False),
+        ("processor : 0\nflags\t\t: fpu avx512_bf16\n", "bf16", False),
+        ("processor : 0\nflags\t\t: fpu amx_bf16 amx_tile\n", "bf16", False),
+        ("processor : 0\nFeatures\t: fp asimd bf16\n", "bf16", False),  # of ARM
+        (None, "bf16", False),  # of macOS, which has no such file
+    ],
+)
+def test_bf16_without_instructions_for_it_is_warned_of(
+    info: str | None,
+    precision: str,
+    warned: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(bf16, "CPU_INFO", tmp_path / "cpuinfo")
+    if info is not None:
+        (tmp_path / "cpuinfo").write_text(info)
+    with caplog.at_level(logging.WARNING):
+        TrainingSettings(precision=precision, accelerator="cpu").make_fabric()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == warned
+    assert all("no instructions for it" in line and "slower than with 32" in line for line in said)

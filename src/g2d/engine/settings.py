@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
 )
 
+from g2d.engine.bf16 import warn_of_slow_bf16
 from g2d.engine.hidden import hidden
 from g2d.engine.loggers.libraries import LoggerName
 from g2d.errors import UserError, require
@@ -197,6 +198,8 @@ class TrainingSettings:
                 f"sync_batch_norm is for several GPUs, got devices {self.devices} on "
                 f"{'GPUs' if there else 'the CPU'}; leave it out, or set devices and accelerator"
             )
+        if self.precision == "bf16" and not there:
+            warn_of_slow_bf16()
         fabric = Fabric(
             accelerator={"gpu": "cuda"}.get(self.accelerator, self.accelerator),
             devices=self.devices,
