@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from g2d.analysis.asking import Floats, ask
+from g2d.analysis.collecting import Floats, ask
 from g2d.analysis.scores import predictions_of
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require

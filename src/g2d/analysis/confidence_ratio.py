@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from g2d.analysis.asking import Floats, SampleLogits, ask
 from g2d.analysis.bootstrap import Measured, mean_of, measured, resampled_means
+from g2d.analysis.collecting import Floats, SampleLogits, ask
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from g2d.analysis.asking import Floats, ask
 from g2d.analysis.bootstrap import Measured, mean_of, resampled_means
+from g2d.analysis.collecting import Floats, ask
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch

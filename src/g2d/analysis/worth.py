@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from g2d.analysis.asking import Floats, SampleLogits, ask
 from g2d.analysis.attribution import coalition_scores, mean_inputs, shapley
 from g2d.analysis.bootstrap import Measured, mean_of
+from g2d.analysis.collecting import Floats, SampleLogits, ask
 from g2d.analysis.features import student_features
 from g2d.analysis.intervals import resamples
 from g2d.analysis.probe import linear_probe
