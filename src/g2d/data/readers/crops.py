@@ -32,8 +32,8 @@ def random_crops(count: int, height: int, width: int) -> list[Crop]:
         width: Of the picture.
 
     Example:
-        >>> random_crops(1, height=300, width=20)
-        [Crop(top=136, left=0, height=27, width=20)]
+        >>> random_crops(1, height=3000, width=20)
+        [Crop(top=1486, left=0, height=27, width=20)]
     """
     area, aspect, down, right = torch.rand(4, count, _TRIES, dtype=torch.float64)
     area = height * width * (_AREA[0] + (_AREA[1] - _AREA[0]) * area)
