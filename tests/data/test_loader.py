@@ -114,6 +114,54 @@ def test_workers_augment_by_seed_and_epoch():
     assert not torch.equal(run([0]), run([1]))
 
 
+def jitter(workers, epochs, rank=0, seed=1):
+    """What is drawn in the last of some epochs, read in one loader, and in which order."""
+    split = Jittered({"sound": np.zeros((23, 1), np.float32)}, np.zeros(23, int))
+    how = {"shuffle": True, "rank": rank, "world_size": 2, "workers": workers, "seeded": True}
+    loader = make_loader(split, 3, seed=seed, **how)
+    for epoch in epochs:
+        loader.batch_sampler.sampler.set_epoch(epoch)
+        batches = list(loader)
+    return [torch.cat([b.index for b in batches]), torch.cat([b.inputs["sound"] for b in batches])]
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more than this machine has
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_seeded_draws_are_the_same_with_any_number_of_workers(workers):
+    here = jitter(0, [0, 1])
+    for found in (jitter(workers, [0, 1]), jitter(workers, [1])):  # and resumed
+        assert all(torch.equal(a, b) for a, b in zip(found, here, strict=True))
+
+
+def test_seeded_draws_differ_by_seed_epoch_rank_batch_and_row():
+    drawn = [
+        jitter(0, [epoch], rank, seed)[1] for epoch in (0, 1) for rank in (0, 1) for seed in (1, 2)
+    ]
+    assert len(torch.cat(drawn).unique()) == sum(map(len, drawn))
+
+
+def test_seeded_draws_leave_global_randomness_alone():
+    before = torch.random.get_rng_state()
+    jitter(0, [0, 1])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("augmented", "seeded"), [(False, False), (False, True), (True, True)])
+def test_workers_stay_for_the_next_epoch(augmented, seeded):
+    split = (Jittered if augmented else ArraySplit)(
+        {"sound": np.arange(12, dtype=np.float32)[:, None]}, np.arange(12)
+    )
+    loader = make_loader(split, 5, shuffle=True, seed=1, workers=2, seeded=seeded)
+    epochs = []
+    for epoch in (0, 1):
+        loader.batch_sampler.sampler.set_epoch(epoch)
+        readers = [worker.pid for worker in iter(loader)._workers]
+        epochs.append(readers)
+        fresh = order(make_loader(split, 5, shuffle=True, seed=1), epoch)
+        assert order(loader, epoch) == fresh
+    assert epochs[0] == epochs[1]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

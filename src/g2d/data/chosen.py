@@ -35,6 +35,11 @@ class Chosen(Split):
         own = split.present
         self.present = {name: own[name] for name in self.names if name in own}
 
+    @property
+    def reads_files(self) -> bool:
+        """As below."""
+        return self.split.reads_files
+
     def __len__(self) -> int:
         return len(self.split)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
 
 from g2d.batch import Batch
+from g2d.data.draws import SeededBatches, SeededSplit
 from g2d.data.splits import Split
 from g2d.errors import UserError
 
@@ -110,6 +111,7 @@ def make_loader(
     world_size: int = 1,
     workers: int = 0,
     pin_memory: bool = False,
+    seeded: bool = False,
 ) -> DataLoader[Batch]:
     """Makes the loader of one split.
 
@@ -128,6 +130,8 @@ def make_loader(
         world_size: How many processes share the split.
         workers: Processes that read ahead; 0 reads in this one.
         pin_memory: Hand out batches in page-locked memory.
+        seeded: Draw at random what follows from seed, epoch and the place of a batch alone; else
+            draws are of the process that reads it, and differ with the number of workers.
 
     Raises:
         UserError: The split is empty or an option is out of range.
@@ -153,9 +157,11 @@ def make_loader(
         else BatchSampler(sampler, batch_size, drop_last=False)
     )
     return DataLoader(
-        cast(Any, split),
-        batch_sampler=batches,
+        cast(Any, SeededSplit(split) if seeded else split),
+        batch_sampler=cast(Any, SeededBatches(batches, sampler) if seeded else batches),
         num_workers=workers,
+        # Those that draw by themselves are begun anew in every epoch, with its seed.
+        persistent_workers=workers > 0 and shuffle and (seeded or not split.augmented),
         collate_fn=_as_it_is,
         pin_memory=pin_memory,
         generator=sampler.generator,
@@ -186,6 +192,11 @@ class Subset(Split):
         self.augmented = split.augmented
         whole = split.present
         self.present = {name: there[self.rows.numpy()] for name, there in whole.items()}
+
+    @property
+    def reads_files(self) -> bool:
+        """As below."""
+        return self.split.reads_files
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -59,6 +59,11 @@ class Masked(Split):
         self.there = self._both(split.present, np.arange(len(split)))
         self.present: Presence = self.there if revealed else dict(split.present)
 
+    @property
+    def reads_files(self) -> bool:
+        """As below."""
+        return self.split.reads_files
+
     def __len__(self) -> int:
         return len(self.split)
 

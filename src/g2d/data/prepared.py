@@ -82,6 +82,11 @@ class PreparedSplit(Split):
         self.present = {name: np.asarray(mask)[self.rows] for name, mask in masks.items()}
         self.augmented = any(reader.augments for reader in self.readers.values())
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether a reader does."""
+        return any(getattr(reader, "reads_files", False) for reader in self.readers.values())
+
     def __len__(self) -> int:
         return len(self.rows)
 

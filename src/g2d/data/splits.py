@@ -52,6 +52,14 @@ class Split(ABC):
     weights: Tensor | None = None
     groups: Tensor | None = None
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether samples are read from files, and worked on, every time that they are asked for.
+
+        Of those, `training.workers: auto` has several processes read ahead.
+        """
+        return False
+
     @abstractmethod
     def __len__(self) -> int:
         """How many samples there are."""

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import (
 from g2d.engine.bf16 import warn_of_slow_bf16
 from g2d.engine.hidden import hidden
 from g2d.engine.loggers.libraries import LoggerName
-from g2d.errors import UserError, require
+from g2d.errors import UserError, check_choice, require
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -30,6 +30,8 @@ _MOST = {
     **dict.fromkeys(("learning_rate", "weight_decay", "clip_norm"), _LARGEST),
     **dict.fromkeys(("devices", "workers"), 1024),
 }
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,10 @@ class TrainingSettings:
         devices: How many; more than one trains with DDP.
         sync_batch_norm: Whether batch norm measures the samples of all GPUs, and not each its own
             (`torch.nn.SyncBatchNorm`); for several of them, the CPU has no such form.
-        workers: Processes that load data; 0 loads in the training process.
+        workers: Processes that load data; 0 loads in the training process. `auto` has as many as
+            there are cores, less one, and 8 at most, where samples are read from files while it
+            trains (pictures, recordings, clips), and 0 where they are in memory; random
+            augmentation is then the same with any number of them.
         loggers: Where the numbers of every epoch are written besides `metrics.jsonl`: any of
             `tensorboard`, `wandb` and `mlflow`.
         probe_gradients: After every epoch, also record gradient norms and conflicts of the student
@@ -91,7 +96,7 @@ class TrainingSettings:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
     sync_batch_norm: bool = False
-    workers: int = 0
+    workers: int | Literal["auto"] = 0
     loggers: tuple[LoggerName, ...] = ()
     probe_gradients: bool = False
 
@@ -105,7 +110,7 @@ class TrainingSettings:
             raise UserError(f"patience must be 1 or more, or null, got {self.patience}")
         for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and value > most:
+            if value is not None and not isinstance(value, str) and value > most:
                 raise UserError(f"{name} must be {most:g} or less, got {value}")
         for name in ("learning_rate", "lr_factor", "clip_norm"):
             value = getattr(self, name)
@@ -116,8 +121,11 @@ class TrainingSettings:
         if self.lr_schedule == "plateau" and self.lr_factor >= 1:
             raise UserError(f"lr_factor must be below 1 with plateau, got {self.lr_factor}")
         for name in ("weight_decay", "workers", "lr_patience"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, str):
+                check_choice(name, value, (AUTO,))
+            elif not value >= 0:
+                raise UserError(f"{name} must be 0 or more, got {value}")
         if self.compile and self.devices > 1:
             raise UserError(
                 f"compile is for one device, got devices {self.devices}; leave one of the two out"

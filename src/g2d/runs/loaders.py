@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,15 @@ import torch
 from g2d.batch import Batch
 from g2d.data.loader import Subset, make_loader
 from g2d.data.splits import Split
-from g2d.engine.settings import TrainingSettings
+from g2d.engine.settings import AUTO, TrainingSettings
 from g2d.errors import UserError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 EVALUATION_BATCH = 256
+# Of `training.workers: auto`: more wait for the disk, and each holds batches in memory.
+_MOST_WORKERS = 8
 
 
 def train_loader(split: Split, settings: TrainingSettings, seed: int, fabric: Fabric) -> Any:
@@ -28,9 +31,24 @@ def train_loader(split: Split, settings: TrainingSettings, seed: int, fabric: Fa
         seed=seed,
         rank=fabric.global_rank,
         world_size=fabric.world_size,
-        workers=settings.workers,
+        workers=workers_for(split, settings),
         pin_memory=fabric.device.type == "cuda",
+        seeded=settings.workers == AUTO,
     )
+
+
+def workers_for(split: Split, settings: TrainingSettings) -> int:
+    """Processes that read a split: as set, or as many as it is worth on this machine."""
+    if settings.workers != AUTO:
+        return int(settings.workers)
+    return min(_MOST_WORKERS, max(0, cores() // settings.devices - 1)) if split.reads_files else 0
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def evaluation_batch_size(settings: TrainingSettings) -> int:
@@ -48,7 +66,9 @@ def evaluation_loader(
         shuffle=False,
         rank=fabric.global_rank if fabric else 0,
         world_size=fabric.world_size if fabric else 1,
-        workers=settings.workers,
+        workers=workers_for(split, settings),
+        pin_memory=fabric is not None and fabric.device.type == "cuda",
+        seeded=settings.workers == AUTO,
     )
 
 
@@ -94,6 +114,11 @@ class Rest(Split):
     def __init__(self, split: Split, start: int) -> None:
         self.split, self.start = split, start
         self.target, self.augmented = split.target[start:], split.augmented
+
+    @property
+    def reads_files(self) -> bool:
+        """As below."""
+        return self.split.reads_files
 
     def __len__(self) -> int:
         return len(self.split) - self.start

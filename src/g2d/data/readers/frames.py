@@ -46,6 +46,8 @@ class FrameReader:
         torch.Size([1, 3, 1, 4, 4])
     """
 
+    reads_files = True
+
     def __init__(
         self,
         clips: Clips,

@@ -28,6 +28,7 @@ class PictureReader:
     """
 
     augments = False
+    reads_files = True
 
     def __init__(
         self,

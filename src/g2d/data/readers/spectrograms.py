@@ -28,6 +28,8 @@ class SpectrogramReader:
         tensor([[[[2., 3.]]]])
     """
 
+    reads_files = True
+
     def __init__(
         self,
         array: StoredArray | NDArray[np.floating],

@@ -122,6 +122,11 @@ class Joined(Split):
             for name in {**first.present, **second.present}
         }
 
+    @property
+    def reads_files(self) -> bool:
+        """As below."""
+        return self.first.reads_files or self.second.reads_files
+
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
 

@@ -46,6 +46,11 @@ class KindReader:
         if kind.ragged and size <= _SMALL:
             self.finished = self._finish(np.arange(len(present)))
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether inputs are finished anew whenever they are read, as those of pictures are."""
+        return self.finished is None
+
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Reads inputs `(B, *kind.shape)`."""
         finished = self._finish(rows) if self.finished is None else self.finished[rows]
