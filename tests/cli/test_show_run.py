@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from g2d.cli.show import show_metrics
+from g2d.cli.show import show_metrics, show_table
 from g2d.cli.show_run import show_floors
 
 
@@ -35,3 +35,21 @@ def test_what_confidence_is(capsys: pytest.CaptureFixture[str], metrics, said) -
     show_metrics({name: {"fused": 0.5} for name in metrics}, "mine, test split")
     lines = [line for line in capsys.readouterr().out.splitlines() if ":" in line]
     assert [line[: len(said)] for line in lines] == ([said] if said else [])
+
+
+def test_no_heading_is_cut_where_all_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long rows took the room of "difference", which was shown as "differen…"."""
+    head = ["column", "rows", "difference", "95 %", "p, samples", "p, seeds"]
+    rows = [
+        ["grade, fused, accuracy", "ogm - joint", "+0.0181", "+0.00261 to +0.0281", "1", "0.75"],
+        ["labels, fused, accuracy", "g2d - joint", "+8.6", "+1.3 to +16.0", "< 0.001", "0.75"],
+    ]
+    for width in (60, 80):
+        monkeypatch.setenv("COLUMNS", str(width))
+        show_table("Paired", head, rows)
+        said = capsys.readouterr().out
+        assert max(map(len, said.splitlines())) <= width
+        assert ("difference" in said) == (width == 80)
+    assert "…" not in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from g2d.errors import require
 
@@ -21,17 +21,23 @@ def show_table(
     from rich.console import Console
     from rich.table import Table
 
+    # Brackets in labels, such as [150, 150], are no markup.
+    console = Console(highlight=False, markup=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # Headings fold between words; where all fit beside the first column, no word of them is cut.
+    words = [max(map(len, column.split()), default=0) for column in columns]
+    first = max(len(row[0]) for row in rows) if rows else 0
+    fits = first + sum(words[1:]) + 2 * len(words) < console.width
     for position, column in enumerate(columns):
         numeric = position > 0 and all(_is_number(row[position]) for row in rows)
         # Names stand first, and are there to be copied.
         whole = position == 0 and all(len(row[0]) <= 24 for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=whole)
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        least = words[position] if fits else None
+        table.add_column(column, justify=justify, no_wrap=whole, min_width=least)
     for row in rows:
         table.add_row(*row)
     # Title and note stand outside the table, which would fold them to its own width.
-    # Brackets in labels, such as [150, 150], are no markup.
-    console = Console(highlight=False, markup=False)
     if title:
         console.print(title, style="bold")
     console.print(table)
