@@ -22,7 +22,7 @@ from campaigns.world import World, judges
 
 
 def campaign(trials: int, number: int, clock: Clock) -> dict[str, Any]:
-    """So many wrong inputs, as many of each kind."""
+    """So many wrong inputs or a few more, as many of each kind."""
     counts: dict[str, Counter[str]] = {}
     faults: list[dict[str, str]] = []
     seconds: dict[str, float] = {}
@@ -39,7 +39,7 @@ def campaign(trials: int, number: int, clock: Clock) -> dict[str, Any]:
                     faults.append({"kind": name, "input": repr(value)[:400], "fault": fault[:400]})
 
             part = clock.part(len(kinds) - place)
-            examples(inputs, judge, trials // len(kinds), number, see, part)
+            examples(inputs, judge, -(-trials // len(kinds)), number, see, part)
             seconds[name] = round(time.monotonic() - begun, 1)
     often = Counter(fault["fault"][:80] for fault in faults)
     return {**tally(counts, number, faults), "seconds": seconds, "kinds of faults": often}
