@@ -72,6 +72,32 @@ def test_code_outside_g2d_is_named_and_not_run(g2d, here, command, place):
     assert sorted(here.rglob("*")) == before
 
 
+MLPS = {name: {"name": "mlp", "inputs": 1} for name in ("x", "y")}
+MEMBER = {"modalities": ["x", "y"], "encoders": MLPS, "fusion": "late", "brought": []}
+# Of a blend: its recipe, the description of its one member, and what is refused.
+BLENDS = {
+    "method": ([{"method": "os.abort"}], {}, "method.members: 'os.abort'"),
+    "encoder": (
+        [{"method": "joint"}],
+        {"encoders": {**MLPS, **PLACES["encoders.x"]["encoders"]}},
+        "encoders.x: 'os.system'",
+    ),
+    "fusion": ([{"method": "joint"}], {"fusion": "os.abort"}, "fusion: 'os.abort'"),
+    "brought": ([{"method": "joint"}], {"brought": [{"name": "os.abort"}]}, "brought: 'os.abort'"),
+}
+
+
+@pytest.mark.parametrize("place", BLENDS)
+def test_nothing_of_a_blends_members_runs(g2d, here, place):
+    members, described, refusal = BLENDS[place]
+    folder = stranger(here / "run", method={"name": "blend", "members": members})
+    about = json.loads((folder / "model.json").read_text())
+    about["members"] = [{**MEMBER, **described}]
+    (folder / "model.json").write_text(json.dumps(about))
+    refused(g2d("evaluate", folder), "evaluate", refusal)
+    assert not (here / "PWNED").exists()
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_no_analysis_runs_it(g2d, here, place):
     folder = stranger(here / "run", **PLACES[place])
