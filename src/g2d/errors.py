@@ -118,7 +118,7 @@ def require(module: str, extra: str) -> ModuleType:
 
 
 def check_mapping(name: str, value: object, such_as: str) -> None:
-    """Refuses what does not say which modality each of its parts is for, such as a list.
+    """Refuses an argument that is no mapping from modalities to their parts, such as a list.
 
     Raises:
         UserError: It is no mapping.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, and which differ in grey.
+# Okabe and Ito's colours, which the colour-blind can distinguish, and which differ in grey.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 # Of what is no result of its own: a teacher, a guess, the ideal. Pages draw it in their own ink.

@@ -23,7 +23,7 @@ from g2d.errors import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows, where nothing tells who is dead, and nothing is removed
+except ImportError:  # Windows, where dead processes are not known, and nothing is removed
     _LOCKS = False
 else:
     _LOCKS = True
@@ -95,7 +95,7 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
 
 
 def _token() -> str:
-    """What tells a temporary file from others: that it is ours, where it was made, and chance."""
+    """A unique part of a temporary file's name: its maker, its machine, and chance."""
     return f"g2d-{_HOST}-{secrets.token_hex(6)}"
 
 

@@ -13,7 +13,7 @@ from torch import distributed as dist
 def first_process() -> bool:
     """Whether this process is alone, or the first of a distributed run, started or to be started.
 
-    Known before the processes have found each other: what only one of them may do or say (refuse
+    Known before the processes have found each other: what only one of them may do or print (refuse
     a folder, print a table) can be decided at any time.
     """
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"

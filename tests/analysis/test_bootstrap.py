@@ -42,6 +42,6 @@ def test_means_of_resamples_are_those_of_repeated_samples():
 
 def test_nobody_there_is_not_known():
     found = mean_of(np.full(4, np.nan), resamples(4))
-    assert found.say() == found.around() == "-"
+    assert found.text() == found.around() == "-"
     assert found.as_dict() == {"value": None, "low": None, "high": None}
     assert np.isnan(measured(0.5, np.full(3, np.nan)).low)

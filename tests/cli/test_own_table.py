@@ -89,7 +89,7 @@ def test_a_recipe_that_was_edited_is_not_overwritten(g2d, table, tmp_path):
 def test_a_table_needs_a_target_and_a_recipe_none(g2d, table, tmp_path):
     said = g2d("train", table, "--out", tmp_path)
     assert said.status == 2
-    assert f"{table} is a table; say which column" in said.err
+    assert f"{table} is a table; give the column" in said.err
     said = g2d("train", "avdigits", "--target", "kind", "--out", tmp_path)
     assert said.status == 2
     assert "--target: avdigits is a recipe, which names its target" in said.err

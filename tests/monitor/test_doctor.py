@@ -228,7 +228,7 @@ def test_models_and_teachers_that_do_not_fit() -> None:
         g2d.doctor(g2d.attach(model, dict(model.items())), task)
     with pytest.raises(g2d.UserError, match="a teacher for 'depth'"):
         g2d.doctor(small.student(("sound", "image"), 4), task, small.bank(("depth",), task))
-    with pytest.raises(g2d.UserError, match="does not say which of its modules"):
+    with pytest.raises(g2d.UserError, match="does not declare which modules"):
         g2d.doctor(nn.Linear(2, 2), task)
 
 

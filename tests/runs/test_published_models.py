@@ -284,5 +284,5 @@ def test_what_is_given_goes_before_what_the_model_wants(tmp_path):
     with pytest.raises(UserError, match=r"mean=\[0.1, 0.2\], expected one number in a list"):
         make_kinds({"photo": {**spec, "mean": [0.1, 0.2]}})
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="does not say what pictures it wants"):
+    with pytest.raises(UserError, match="lacks the size, mean or std of its pictures"):
         make_kinds({"photo": spec})

@@ -391,7 +391,7 @@ def refused(match: str, *args: Any, **options: Any) -> None:
 def test_what_cannot_be_attached_is_said_in_a_line() -> None:
     model, other = net(), net()
     refused("is not a part of the model", model, {"sound": other.ears, "image": model.eyes})
-    refused("which of its modules encode", model)
+    refused("which modules encode", model)
     refused("is a str, expected a submodule", model, {"sound": ["ears"], "image": model.eyes})
     refused("is an empty list", model, {"sound": [], "image": model.eyes})
     refused("share parameters", model, {"sound": model.ears, "image": [model.ears[0], model.eyes]})

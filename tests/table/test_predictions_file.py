@@ -102,8 +102,8 @@ def test_training_says_of_how_many_cells_the_value_is_not_kept(tmp_path):
     kind = Tabular(["city"])
     kind.fit(lambda: (kind.decode(row, tmp_path) for row in rows))
     assert kind.shortened(rows, tmp_path) == [
-        "8 of 72 (11 %) cells looked at of 'city' hold none of its 32 commonest values and are not "
-        "told apart; a larger categories: keeps more"
+        "8 of 72 (11 %) cells looked at of 'city' hold none of its 32 commonest values and are "
+        "treated alike; a larger categories: keeps more"
     ]
 
 

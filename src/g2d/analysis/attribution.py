@@ -21,7 +21,7 @@ from g2d.figures import blank, save, without_box
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task
 
-# 2^k coalitions are asked.
+# 2^k coalitions are scored.
 _MOST = 12
 
 Scores = Mapping[frozenset[str], NDArray[np.float64]]

@@ -36,11 +36,11 @@ class Measured:
         named = {"value": self.value, "low": self.low, "high": self.high}
         return {key: round(v, 6) if math.isfinite(v) else None for key, v in named.items()}
 
-    def say(self, digits: int = 3) -> str:
+    def text(self, digits: int = 3) -> str:
         """The value and its interval, for tables.
 
         Example:
-            >>> Measured(0.5, 0.4, 0.61).say(2)
+            >>> Measured(0.5, 0.4, 0.61).text(2)
             '0.50 [0.40, 0.61]'
         """
         if not math.isfinite(self.value):

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from g2d.analysis.collecting import Floats, ask
+from g2d.analysis.collecting import Floats, collect_logits
 from g2d.analysis.scores import predictions_of
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
@@ -239,7 +239,7 @@ def calibration(subjects: Sequence[Subject], split: str = "test") -> Calibration
             )
     rows = []
     for subject in subjects:
-        logits = ask(subject, subject.batches(split), teachers=False)
+        logits = collect_logits(subject, subject.batches(split), teachers=False)
         for name in (FUSED, *subject.modalities):
             if name not in logits.student:
                 continue

@@ -29,8 +29,8 @@ class SampleLogits:
 
     Attributes:
         student: `(N, C)` under `"fused"` and every modality's unimodal logits; empty where not
-            asked.
-        teachers: `(N, C)` under every teacher's modality; empty where not asked.
+            run.
+        teachers: `(N, C)` under every teacher's modality; empty where not run.
         target: `(N, ...)`.
         present: For modalities that can be missing, bool `(N,)`.
     """
@@ -52,7 +52,7 @@ class SampleLogits:
         return np.where(self.having(name), values, np.nan)
 
 
-def ask(
+def collect_logits(
     subject: Subject, batches: Iterable[Batch], *, student: bool = True, teachers: bool = True
 ) -> SampleLogits:
     """Runs the model, its teachers, or both, in eval mode.
@@ -60,28 +60,28 @@ def ask(
     Args:
         subject: Whose model and teachers.
         batches: One pass over a split.
-        student: Whether the model is asked.
-        teachers: Whether the teachers are.
+        student: Whether the model is run.
+        teachers: Whether the teachers are run.
 
     Raises:
         UserError: Teachers are wanted and there are none, or there are no samples.
     """
     if teachers and not subject.teachers:
         raise UserError(
-            f"{subject.label} has no teachers; ask a run that does, or train them with g2d teach, "
+            f"{subject.label} has no teachers; take a run that has, or train them with g2d teach, "
             "the run's recipe and the run's --out"
         )
 
     def logits_of(batch: Batch) -> dict[str, Tensor]:
         own = named_logits(subject.model.eval()(batch)) if student else {}
-        asked = subject.teachers if teachers else {}
-        taught = {_TEACHER + n: m.eval()(batch).logits.float() for n, m in asked.items()}
+        used = subject.teachers if teachers else {}
+        taught = {_TEACHER + n: m.eval()(batch).logits.float() for n, m in used.items()}
         return own | taught
 
     # teachers are opened where the model is
     found = predict_split(logits_of, on_device_of(subject.model, batches)).cpu()
     if not len(found.target):
-        raise UserError(f"{subject.label}: there are no samples to ask about")
+        raise UserError(f"{subject.label}: there are no samples")
     own = {n: rows for n, rows in found.values.items() if not n.startswith(_TEACHER)}
     taught = {
         n.removeprefix(_TEACHER): rows for n, rows in found.values.items() if n.startswith(_TEACHER)

@@ -54,7 +54,7 @@ class Comparison:
 
         Args:
             before: The method compared with.
-            after: The method looked at.
+            after: The method that is compared with it.
         """
         old, new = self.students[before], self.students[after]
         gain = 100 * (new[FUSED] - old[FUSED])

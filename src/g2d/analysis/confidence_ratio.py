@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from g2d.analysis.bootstrap import Measured, mean_of, measured, resampled_means
-from g2d.analysis.collecting import Floats, SampleLogits, ask
+from g2d.analysis.collecting import Floats, SampleLogits, collect_logits
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.errors import UserError, require
@@ -75,7 +75,7 @@ class ConfidenceRatio:
         """A table with a row for each bar."""
         rows = []
         for bar in self.bars:
-            ratios = [ratio.say(2) for ratio in (bar.ratio, bar.ratio_divided)]
+            ratios = [ratio.text(2) for ratio in (bar.ratio, bar.ratio_divided)]
             rows.append([bar.split, bar.label, bar.modality, f"{bar.teacher:.3f}", *ratios])
         return ["on", "run", "weak", "teacher", "ratio [95 %]", "logits / k"], rows
 
@@ -188,7 +188,7 @@ def confidence_ratio(
 
 
 def _bars(subject: Subject, split: str, recorded: Mapping[str, str]) -> list[Ratio]:
-    collected = ask(subject, subject.batches(split))
+    collected = collect_logits(subject, subject.batches(split))
     task = subject.task
     taught = {m: collected.confidence(task, m, logits) for m, logits in collected.teachers.items()}
     draws = resamples(len(collected.target))

@@ -63,18 +63,18 @@ def teacher_features(teachers: Mapping[str, UnimodalModel], batches: Iterable[Ba
     """
     models = nn.ModuleDict(teachers).eval()
 
-    def ask(batch: Batch) -> Mapping[str, Tensor]:
+    def features_of(batch: Batch) -> Mapping[str, Tensor]:
         return {name: model(batch).features[name] for name, model in models.items()}
 
-    return _collect(models, batches, ask)
+    return _collect(models, batches, features_of)
 
 
 def _collect(
-    model: nn.Module, batches: Iterable[Batch], ask: Callable[[Batch], Mapping[str, Tensor]]
+    model: nn.Module, batches: Iterable[Batch], features_of: Callable[[Batch], Mapping[str, Tensor]]
 ) -> Features:
 
     def checked(batch: Batch) -> Mapping[str, Tensor]:
-        features = ask(batch)
+        features = features_of(batch)
         for name, value in features.items():
             if value.ndim != 2:
                 raise UserError(

@@ -28,7 +28,7 @@ class GradientTrace:
 
     Attributes:
         label: Whose it is.
-        epochs: Counted from 1; empty where only the finished model was looked at.
+        epochs: Counted from 1; empty where only the finished model was measured.
         norm: ‖∂L/∂θ_m‖ by modality.
         own_norm: ‖∂L_m/∂θ_m‖ by modality.
         cosine: Between the two, by modality.
@@ -64,7 +64,7 @@ class Gradients:
 
     Attributes:
         traces: One a subject.
-        split: Whose samples were looked at.
+        split: Whose samples were measured.
     """
 
     traces: tuple[GradientTrace, ...]
@@ -72,10 +72,19 @@ class Gradients:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """A table with a row for each run and modality, or pair of them; means over epochs."""
-        head = ["run", "modality", "looks", "‖∂L/∂θ‖", "share", "‖∂L_m/∂θ‖", "cosine", "shared"]
+        head = [
+            "run",
+            "modality",
+            "measurements",
+            "‖∂L/∂θ‖",
+            "share",
+            "‖∂L_m/∂θ‖",
+            "cosine",
+            "shared",
+        ]
         rows = []
         for trace in self.traces:
-            looks = str(len(next(iter(trace.norm.values()))))
+            measurements = str(len(next(iter(trace.norm.values()))))
             for name in trace.norm:
                 values = [
                     _shown(_mean(trace.norm[name])),
@@ -84,10 +93,12 @@ class Gradients:
                     _shown(_mean(trace.cosine[name])),
                     _shown(_mean(trace.shared.get(name, ()))),
                 ]
-                rows.append([trace.label, name, looks, *values])
+                rows.append([trace.label, name, measurements, *values])
             for pair, series in trace.conflict.items():
                 named = pair.replace("|", " against ")
-                rows.append([trace.label, named, looks, "", "", "", "", _shown(_mean(series))])
+                rows.append(
+                    [trace.label, named, measurements, "", "", "", "", _shown(_mean(series))]
+                )
         return head, rows
 
     def sentence(self) -> str:
@@ -190,7 +201,7 @@ def gradients(subjects: Sequence[Subject], split: str = "train") -> Gradients:
 
     Args:
         subjects: Trained models.
-        split: Which samples. Training records looks at `train`; of another split 256 samples are
+        split: Which samples. Training measures on `train`; of another split 256 samples are
             drawn, and the finished model is measured once.
 
     Raises:
@@ -207,13 +218,13 @@ def gradients(subjects: Sequence[Subject], split: str = "train") -> Gradients:
 
 def _recorded(subject: Subject) -> GradientTrace | None:
     lines = subject.run.epochs if subject.run is not None else []
-    looks = [line for line in lines if "gradients" in line]
-    if not looks:
+    measurements = [line for line in lines if "gradients" in line]
+    if not measurements:
         return None
     stages = [line["stage"] for line in lines]
     ends = tuple(i for i in range(1, len(stages)) if stages[i] != stages[i - 1])
-    epochs = tuple(line["epoch"] + 1 for line in looks)
-    return _trace(subject.label, epochs, [line["gradients"] for line in looks], ends)
+    epochs = tuple(line["epoch"] + 1 for line in measurements)
+    return _trace(subject.label, epochs, [line["gradients"] for line in measurements], ends)
 
 
 def _of_the_end(subject: Subject, split: str) -> GradientTrace:
@@ -223,12 +234,15 @@ def _of_the_end(subject: Subject, split: str) -> GradientTrace:
 
 
 def _trace(
-    label: str, epochs: tuple[int, ...], looks: Sequence[Mapping[str, Any]], ends: tuple[int, ...]
+    label: str,
+    epochs: tuple[int, ...],
+    measurements: Sequence[Mapping[str, Any]],
+    ends: tuple[int, ...],
 ) -> GradientTrace:
     series = {
         kind: {
-            name: tuple(look.get(kind, {}).get(name) for look in looks)
-            for name in looks[0].get(kind, {})
+            name: tuple(one.get(kind, {}).get(name) for one in measurements)
+            for name in measurements[0].get(kind, {})
         }
         for kind in ("norm", "own_norm", "cosine", "shared", "conflict")
     }

@@ -135,7 +135,7 @@ class LearningCurves:
         for curve in self.curves:
             place, best = self._best(curve)
             last = curve.values[-1] if curve.values else math.nan
-            cells = [self._say(value).removesuffix(" %") for value in (best, last)]
+            cells = [self._text(value).removesuffix(" %") for value in (best, last)]
             rows.append([curve.label, curve.panel, cells[0], str(place), cells[1]])
         what = "accuracy, %" if self.metric == "accuracy" else self.metric
         return ["run", "of", f"best {what}", "in epoch", "last"], rows
@@ -145,7 +145,7 @@ class LearningCurves:
         parts = []
         for label in dict.fromkeys(curve.label for curve in self.curves):
             reached = [
-                f"{curve.panel} {self._say(self._best(curve)[1])}"
+                f"{curve.panel} {self._text(self._best(curve)[1])}"
                 for curve in self.curves
                 if curve.label == label
             ]
@@ -184,7 +184,7 @@ class LearningCurves:
         best, epoch = max(pairs)
         return -epoch, sign * best
 
-    def _say(self, value: float) -> str:
+    def _text(self, value: float) -> str:
         if not math.isfinite(value):
             return "-"
         return percent(value) if self.metric == "accuracy" else f"{value:.4g}"

@@ -98,7 +98,7 @@ class ModalityGap:
             "pca": "The picture is a PCA of all modalities of a run together, with the same axes "
             "in all panels",
             "tsne": "The picture is a t-SNE of all modalities of a run together: it keeps "
-            "neighbours, and distances between clouds say nothing",
+            "neighbours, and distances between clouds mean nothing",
         }[self.projection]
         return (
             f"{' '.join(parts)} Features of the {self.split} split, each of length 1. {picture}. "

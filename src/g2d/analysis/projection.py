@@ -21,7 +21,7 @@ def project(points: Floats, how: How = "pca") -> Floats:
     Args:
         points: All that is to be seen on one sheet.
         how: `pca` keeps distances as well as a plane can; `tsne` keeps neighbours, and its
-            distances between groups say nothing.
+            distances between groups mean nothing.
 
     Raises:
         UserError: There are fewer than 3 points, or there is no such projection.

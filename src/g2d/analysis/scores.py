@@ -154,7 +154,7 @@ class Skill:
 
     @property
     def effective_rows(self) -> float:
-        """The number of equally frequent samples that would say as much, for one set of classes."""
+        """The number of equally frequent samples of the same weight, for one set of classes."""
         if self._pair is not None:
             return float(self.rows)
         found = []

@@ -114,7 +114,7 @@ def subjects_of(runs: Sequence[Run]) -> tuple[Subject, ...]:
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
-    """The shortest that tells all runs apart: method, data, what differs in recipes, folder."""
+    """The shortest labels that differ for all runs: method, data, recipe, folder."""
     by_method = [str(run.result["method"]) for run in runs]
     by_dataset = [f"{run.result['dataset']}, {run.result['method']}" for run in runs]
     by_name = [run.path.name for run in runs]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from g2d.analysis.bootstrap import Measured, mean_of, resampled_means
-from g2d.analysis.collecting import Floats, ask
+from g2d.analysis.collecting import Floats, collect_logits
 from g2d.analysis.intervals import resamples
 from g2d.analysis.subject import Subject
 from g2d.batch import Batch
@@ -93,7 +93,7 @@ class Teachers:
 
 
 def teachers_of(subject: Subject, label: str) -> Teachers:
-    """Asks the teachers of a subject about every view.
+    """Measures the confidence of a subject's teachers on every view.
 
     Args:
         subject: With teachers.
@@ -111,7 +111,7 @@ def teachers_of(subject: Subject, label: str) -> Teachers:
         # Augmentation draws from torch's own generator.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            collected = ask(subject, batches, student=False)
+            collected = collect_logits(subject, batches, student=False)
         found = {n: collected.confidence(subject.task, n, z) for n, z in collected.teachers.items()}
         draws = resamples(len(collected.target))
         values[view] = found

@@ -23,7 +23,7 @@ import numpy as np
 
 from g2d.analysis.attribution import coalition_scores, mean_inputs, shapley
 from g2d.analysis.bootstrap import Measured, mean_of
-from g2d.analysis.collecting import Floats, SampleLogits, ask
+from g2d.analysis.collecting import Floats, SampleLogits, collect_logits
 from g2d.analysis.features import student_features
 from g2d.analysis.intervals import resamples
 from g2d.analysis.probe import linear_probe
@@ -181,7 +181,7 @@ def worth(subjects: Sequence[Subject], split: str = "test") -> Attributions:
     fused, rows = {}, []
     for subject in subjects:
         means = mean_inputs(subject.model, subject.batches("train"))
-        logits = ask(subject, subject.batches(split), teachers=False)
+        logits = collect_logits(subject, subject.batches(split), teachers=False)
         draws = resamples(len(logits.target))
         scores = coalition_scores(subject.model, subject.batches(split), subject.task, means)
         everyone = frozenset(subject.modalities)

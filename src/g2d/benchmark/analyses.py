@@ -31,7 +31,7 @@ class Analysis:
 
 
 def _later(path: str) -> Callable[..., Finding]:
-    """`package.module.function` of g2d, imported when it is first asked."""
+    """`package.module.function` of g2d, imported when it is first called."""
 
     def run(*arguments: Any, **options: Any) -> Finding:
         module, _, name = path.rpartition(".")

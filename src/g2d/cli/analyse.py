@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where WHAT.svg and WHAT.json are written (default: analyses)",
     )
     parser.add_argument(
-        "--split", choices=("train", "val", "test"), help="which samples, where that is open"
+        "--split",
+        choices=("train", "val", "test"),
+        help="which split, where the analysis has a choice",
     )
     parser.add_argument(
         "--projection", choices=("pca", "tsne"), help="how modality-gap draws features on a plane"

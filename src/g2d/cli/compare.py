@@ -66,7 +66,7 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("local", "slurm", "ray"),
         default="local",
         help="where jobs run (default: local); --slurm.partition, .time, .memory, .cpus, .gpus "
-        "and --ray.address, .cpus, .gpus say how",
+        "and --ray.address, .cpus, .gpus set how",
     )
 
 

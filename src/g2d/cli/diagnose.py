@@ -105,7 +105,7 @@ def _recipe(
         from g2d.table.inspection.inspect import diagnosis_recipe
 
         if arguments.target is None:
-            raise UserError("--target: say which column of the table is to be predicted")
+            raise UserError("--target: give the column of the table to be predicted")
         content, notes = diagnosis_recipe(arguments.data, arguments.target)
         recipe = with_changes(recipe_from(content), dotted)
     file = arguments.out / "recipe.yaml"

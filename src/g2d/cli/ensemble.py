@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]KIND",
-        help="what the numbers are, where they do not tell: probabilities or logits, of all models "
+        help="what the numbers are, if they do not show it: probabilities or logits, of all models "
         "or of one; may be given several times",
     )
     parser.add_argument(

@@ -142,7 +142,7 @@ def _meant(error: UserError) -> str:
 
 
 def _speaks() -> bool:
-    """Whether this process is the one to say what all of a run know (without importing torch)."""
+    """Whether this process prints what all processes of a run know (without importing torch)."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
@@ -168,7 +168,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 _DOCTOR = (
-    "there is no command doctor; g2d.doctor(model, task) looks on in a training loop of your own "
+    "there is no command doctor; g2d.doctor(model, task) watches a training loop of your own "
     "(docs/doctor.md), and for a table there is g2d diagnose TABLE --target COLUMN"
 )
 

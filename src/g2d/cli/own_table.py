@@ -47,8 +47,7 @@ def recipe_file(name: str, target: str | None, out: Path) -> str:
         return name
     if target is None:
         raise UserError(
-            f"{name} is a table; say which column is to be predicted: g2d train {name} "
-            "--target COLUMN"
+            f"{name} is a table; give the column to be predicted: g2d train {name} --target COLUMN"
         )
     from g2d.files import write_whole
     from g2d.ranks import first_process

@@ -39,19 +39,19 @@ def show_grid(record: GridRecord, out: Path) -> None:
     for number, block in enumerate(blocks(sheet, width)):
         show_table("" if number else table.title, block.columns, block.rows)
     footnotes = [f"{raised(i)} {note}" for i, note in enumerate(sheet.footnotes, 1)]
-    _say([*footnotes, *([table.about] if table.about else []), *table.notes], width)
+    _print([*footnotes, *([table.about] if table.about else []), *table.notes], width)
     if table.tests:
         _show_tests(table)
-        _say([*tested(table), MEANING], width)
+        _print([*tested(table), MEANING], width)
     if table.ranking is not None:
-        _say([ranked(table.ranking)], width)
+        _print([ranked(table.ranking)], width)
     for path in write_table(table, out):
         print(f"  table  {path}")
     check_finished(record, out)
 
 
 def _show_tests(table: Table) -> None:
-    """Every row against the reference, with what samples and seeds say of the difference."""
+    """Every row against the reference, with the tests over samples and over seeds."""
     columns = {column.label: column for column in table.columns}
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for test in table.tests:
@@ -68,7 +68,7 @@ def _show_tests(table: Table) -> None:
     show_table("Paired differences, p corrected after Holm", head, list(found.values()))
 
 
-def _say(lines: list[str], width: int) -> None:
+def _print(lines: list[str], width: int) -> None:
     for line in lines:
         print(textwrap.fill(line, max(40, width), subsequent_indent="  "))
     print()

@@ -16,9 +16,9 @@ _CHUNK = 1024
 
 
 def check_splits(splits: Splits) -> None:
-    """Looks for what would make training fail, or succeed at nothing.
+    """Finds faults that would make training fail, or its result meaningless.
 
-    Inputs are looked at where a split holds arrays; of other splits (which may decode video) the
+    Inputs are checked where a split holds arrays; of other splits (which may decode video) the
     first sample and the targets.
 
     Raises:

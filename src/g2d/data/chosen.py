@@ -109,6 +109,6 @@ def some_modalities(splits: Splits, modalities: Sequence[str]) -> Splits:
     """The splits with some modalities, under their own name, so that teachers are shared."""
     if tuple(modalities) == splits.spec.modalities:
         return splits
-    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be looked at
+    some = choose(replace(splits, test=splits.val), modalities)  # test is not to be read
     spec = replace(some.spec, name=splits.spec.name, fingerprint=splits.spec.fingerprint)
     return replace(some, spec=spec, test=splits.test)

@@ -66,7 +66,7 @@ class EpochSampler(DistributedSampler[Any]):
         return iter(drawn[self.rank : self.total_size : self.num_replicas].tolist())
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch, whose order is then the same however it was come to."""
+        """Sets the epoch, which alone decides the order."""
         super().set_epoch(epoch)
         self.generator.manual_seed(self.seed + epoch)
 

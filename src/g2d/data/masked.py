@@ -28,8 +28,8 @@ class Masked(Split):
     Args:
         split: Any split; its own presence counts.
         mask: For this split.
-        revealed: Whether batches say what is absent. If not, zeros are all there is to see, as in
-            the code of MLA (Zhang et al., CVPR 2024).
+        revealed: Whether batches have the mask of what is absent. If not, they hold zeros alone,
+            as in the code of MLA (Zhang et al., CVPR 2024).
 
     Attributes:
         there: For every modality, which samples have it, `(N,)`, revealed or not.

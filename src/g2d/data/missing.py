@@ -17,7 +17,7 @@ from g2d.arrays import read_npz, write_npz
 from g2d.errors import UserError
 
 _FORMAT = 1
-# What is said where arrays are there, and not those of a mask.
+# The errors where the file has arrays, and not those of a mask.
 _OTHER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 # A mask of a split is drawn from a stream of its own: equal seeds give splits unequal masks.
 _STREAMS = {"train": 0, "val": 1, "test": 2}

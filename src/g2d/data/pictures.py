@@ -69,7 +69,7 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
     readable(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata, which is not looked at
+            warnings.simplefilter("ignore")  # of metadata, which is not read
             with pillow.open(path) as file:
                 deep = file.mode[0] in "IF"
                 # Every copy of a large picture counts: it is turned in place, and grey is resized

@@ -2,7 +2,7 @@
 
 `clean` cuts validation out of the training part, and test is used once; `paper` trains on all
 of the training part and selects on test, as the paper's code does: its numbers are the best of as
-many looks at test as there were epochs.
+many evaluations on test as there were epochs.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Augmenting(Protocol):
     """A reader that draws at random, and can leave that off."""
 
     def plain(self) -> Reader:
-        """This split as evaluation reads it."""
+        """This reader without augmentation."""
 
 
 class PreparedSplit(Split):

@@ -17,7 +17,7 @@ from g2d.tasks import Task
 
 
 class Split(ABC):
-    """A part of a dataset that can be asked for any samples at once; inherit from it for your own.
+    """A part of a dataset that returns any samples at once; inherit from it for your own.
 
     `__getitems__` is what PyTorch's loader calls with the indices of a whole batch; providing it
     with a `Batch` spares one Python call a sample.
@@ -72,7 +72,7 @@ class Split(ABC):
         """This split without augmentation, as evaluation reads it; augmenting splits override this.
 
         Raises:
-            UserError: The split is augmented and does not say.
+            UserError: The split is augmented and does not override this.
         """
         raise UserError(
             f"the split ({type(self).__name__}) is augmented at random and has no plain(), which "
@@ -108,12 +108,12 @@ class DatasetSpec:
         fingerprint: Hash of the data behind the splits; the key of everything cached.
         notes: What else is worth keeping with a run, as plain values.
         preprocessing: What was fitted to the training split and new data needs, as plain values.
-        encoders: For each modality an encoder as recipes say it, for recipes that name none.
+        encoders: For each modality an encoder as recipes have it, for recipes that name none.
         selects_on_test: Whether validation is the test split, as in the published protocols: no
             number of such data is one of samples that nothing was chosen by.
         exchangeable: Whether `train` and `val` were split at random, so that they may be divided
             anew: no row of one belongs together with a row of the other.
-        short_vectors: For data of the user's own, for each modality the encoder, as recipes say
+        short_vectors: For data of the user's own, for each modality the encoder, as recipes have
             it, whose features predictors without a network read.
     """
 
@@ -139,7 +139,7 @@ class DatasetSpec:
 class Splits:
     """Train, validation and test of one dataset.
 
-    Models are fitted on `train`, selected on `val`; `test` is asked once, at the end.
+    Models are fitted on `train`, selected on `val`; `test` is used once, at the end.
     """
 
     spec: DatasetSpec
@@ -172,7 +172,7 @@ class Splits:
 
 
 class Withheld(Split):
-    """A split that is not to be looked at: it has a size, and neither samples nor targets."""
+    """A split that is withheld: it has a size, and neither samples nor targets."""
 
     def __init__(self, size: int) -> None:
         self.size = size

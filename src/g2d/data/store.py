@@ -25,7 +25,7 @@ from g2d.errors import UserError
 from g2d.files import read_json, room_for, temporary_folder, write_whole
 
 FORMAT = 1
-# Larger arrays are looked through by `g2d data check`, and not at every opening: a second each.
+# Larger arrays are checked by `g2d data check`, and not at every opening: a second each.
 READ_AT_OPENING = 2e9
 _MANIFEST = "manifest.json"
 

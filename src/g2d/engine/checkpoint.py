@@ -51,7 +51,7 @@ def save_checkpoint(
         "random": _random_state(),
     }
     size = _bytes_of(state["model"]) + _bytes_of(state["optimizer"])
-    # Opened here: PyTorch's own writer does not say that a disk is full.
+    # Opened here: PyTorch's own writer does not report that a disk is full.
     with atomic(path, size) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
 
@@ -64,7 +64,7 @@ def load_checkpoint(
     scheduler: LRScheduler,
     method: Method,
 ) -> dict[str, Any]:
-    """Takes up the state of a run and returns its `progress`.
+    """Restores the state of a run and returns its `progress`.
 
     Only tensors and plain values are read; a file that holds anything else is refused.
 

@@ -38,7 +38,7 @@ class FabricLoop(Loop):
         epochs: int | None = None,
         iter_train: IterTrain | None = None,
     ) -> None:
-        # Methods look at the optimizer itself, not at a wrapper of whichever version.
+        # Methods get the optimizer itself, not a wrapper that depends on Fabric's version.
         bare = cast(Optimizer, getattr(optimizer, "optimizer", optimizer))
         super().__init__(bare, epochs=epochs, iter_train=iter_train)
         self._fabric, self._wrapped, self._clip_norm = fabric, student, clip_norm

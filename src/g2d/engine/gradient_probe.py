@@ -19,7 +19,7 @@ from g2d.methods.unimodal import loss_of_present
 from g2d.models.multimodal import MultimodalModel
 from g2d.tasks import Task
 
-# Samples of a look: enough to tell directions apart, few enough to cost less than an epoch.
+# Samples of a measurement: enough for the directions, and cheaper than an epoch.
 PROBED = 256
 
 
@@ -36,8 +36,8 @@ class GradientProbe:
     Args:
         model: The student.
         task: Gives the loss.
-        batches: The samples, the same at every look; 256 training samples are plenty, in batches as
-            large as memory takes.
+        batches: The samples, the same at every measurement; 256 training samples are plenty, in
+            batches as large as memory takes.
 
     Raises:
         UserError: There are no batches.
@@ -61,7 +61,7 @@ class GradientProbe:
     def __init__(self, model: MultimodalModel, task: Task, batches: Sequence[Batch]) -> None:
         self.model, self.task, self.batches = model, task, list(batches)
         if not self.batches:
-            raise UserError("a gradient probe needs samples to look at, got no batches")
+            raise UserError("a gradient probe needs samples, got no batches")
 
     def __call__(self) -> dict[str, Any]:
         """Measures once.

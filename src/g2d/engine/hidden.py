@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def hidden(module: str) -> Iterator[None]:
-    """Inside, the module looks as if it were not installed, unless it is loaded already.
+    """Within this, the module appears not to be installed, unless it is loaded already.
 
     Example:
         >>> with hidden("this"):

@@ -52,7 +52,7 @@ def fit(
         settings: How to train.
         fabric: The devices; made from the settings when none is given.
         iter_train: `iter_train(fraction, seed)` gives batches of a random fraction of the training
-            data, for methods that look at it between epochs.
+            data, for methods that read it between epochs.
         folder: Where checkpoints, weights and `metrics.jsonl` go; nowhere when none is given.
         resume: Go on from the folder's last checkpoint, if there is one.
         title: Title of the progress bar.
@@ -100,7 +100,7 @@ def fit(
             try:
                 record = session.train_and_validate(epoch, train, val, bar)
             except DivergedError:  # training ends here, and the curve shows why
-                session.tell(log)
+                session.log_epochs(log)
                 raise
             if probe is not None and first_process:
                 record |= _looked(probe, title)

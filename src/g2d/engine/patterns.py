@@ -31,7 +31,7 @@ def with_patterns(
         evaluation: Of a split.
         task: Gives the metrics.
         modalities: All of them, in the declared order.
-        there: Which samples of the split have which modality, where batches do not tell it.
+        there: Which samples of the split have which modality, where batches do not have the masks.
 
     Example:
         >>> from g2d import Classification

@@ -206,10 +206,10 @@ class Session:
         if self._keeper is not None:
             append_epoch(self._keeper.folder, record)
         if self._keeper is None or self._keeper.keep(vars(self._state), now=now):
-            self.tell(log)
+            self.log_epochs(log)
 
-    def tell(self, log: Log) -> None:
-        """Tells the loggers of the epochs that they do not know."""
+    def log_epochs(self, log: Log) -> None:
+        """Gives the loggers the epochs that they do not have yet."""
         for record in self._unlogged:
             log(record)
         self._unlogged.clear()
@@ -218,7 +218,7 @@ class Session:
         """Keeps what training left behind that has ended early."""
         if self._keeper is not None and self._unlogged:
             self._keeper.keep(vars(self._state), now=True)
-            self.tell(log)
+            self.log_epochs(log)
 
     def result(self) -> FitResult:
         """The result of training; puts the best weights into the model."""

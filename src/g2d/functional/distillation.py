@@ -99,7 +99,7 @@ def mbsd_distillation(
     divergence: float = 1.0,
     distance: float = 1.0,
 ) -> Tensor:
-    """What the less certain of two modalities learns from the other, averaged over samples.
+    """The distillation loss of the less certain of two modalities, averaged over samples.
 
     ω (δ KL(p_s ‖ p_w) + ε ‖z_s - z_w‖² / C): in each sample s is the modality that gives the true
     class the higher probability and w the other; ω = p_s[y] - p_w[y] where one of the two is right,

@@ -52,7 +52,7 @@ def reconboost_objective(
     w2: float = 1.0,
     task: Task | None = None,
 ) -> Tensor:
-    """What a modality learns while it boosts: least where the others are certain already.
+    """The loss of a modality while it boosts: least where the others are certain already.
 
     With p̄ the softmax of the others' logits, (w1 - w2 p̄[y]) / C · CE(z_m) (`"released"`), or
     CE(z_m) - (w2 / w1) KL(p̄ ‖ softmax(z_m)) (`"kl"`).
@@ -91,7 +91,7 @@ def reconboost_objective(
 
 
 def aug_objective(task: Task, terms: Tensor, target: Tensor, discount: float = 0.5) -> Tensor:
-    """What a modality learns whose logits are a sum of classifiers, and each alone of it.
+    """The loss of AUG for a modality whose logits are a sum of classifiers.
 
     With z the sum of all, z_n the last of them and p the softmax of z - z_n, a constant:
     CE(z) + CE(z - z_n) + (1 - λ p[y]) CE(z_n): the last one learns least of what the others know
@@ -134,7 +134,7 @@ def cml_rise(
     present: Tensor | None = None,
     forgiven: Tensor | None = None,
 ) -> Tensor:
-    """By how much confidence rises when a modality is taken away: mean relu(c(part) - c(whole)).
+    """The rise of confidence when a modality is taken away: mean relu(c(part) - c(whole)).
 
     The loss of CML takes the mean over all such pairs of one size, and the sum over sizes.
 

@@ -61,7 +61,7 @@ class MethodCallback(TrainerCallback):
             optimizers=(torch.optim.SGD(method.parameter_groups(), lr=0.1), None),
         )
 
-    `Trainer` clips gradients (`max_grad_norm`, by default 1.0) before it tells its callbacks of
+    `Trainer` clips gradients (`max_grad_norm`, by default 1.0) before it informs its callbacks of
     the step. The callback clips once more after the method has changed them, over the heads added
     beside the model as well, so that the optimizer gets a norm of at most `max_grad_norm`. A plain
     loop clips once, after the method: `max_grad_norm=0.0` in the arguments and `clip_norm=1.0`

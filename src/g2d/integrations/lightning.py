@@ -28,7 +28,7 @@ class MethodCallback(pl.Callback):
 
     Args:
         method: Made with `g2d.attach(net, ...)`.
-        iter_train: See `g2d.Loop`; only methods that look at the training data between epochs
+        iter_train: See `g2d.Loop`; only methods that read the training data between epochs
             need it.
 
     Attributes:

@@ -102,7 +102,7 @@ class AGM(Method):
         )
 
     def begin_epoch(self, epoch: int) -> None:
-        """Looks whether the epoch is inside the window."""
+        """Checks whether the epoch is inside the window."""
         self.epoch = epoch
 
     @property

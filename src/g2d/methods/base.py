@@ -34,7 +34,7 @@ def check_weight(name: str, value: float, above: float | None = None) -> None:
 
 
 class Method:
-    """Joint training, and the places where a method may do otherwise.
+    """The base of all methods: joint training, with hooks that a method overrides.
 
     This is a whole loop::
 

@@ -69,7 +69,7 @@ class Calls:
         self._moves, self._version = 0, -1
 
     def evaluates(self, student: Student) -> bool:
-        """Whether a loss is asked of an evaluation, of which a method takes no notice.
+        """Whether the loss that is computed is one of an evaluation, which a method ignores.
 
         One without a graph is; one with a graph is where the model is in eval mode and was in train
         mode before. A model that is in eval mode from the first loss on is trained in it.
@@ -93,7 +93,7 @@ class Calls:
         )
 
     def loss(self, student: Student) -> None:
-        """A loss with a graph is about to be computed."""
+        """Is called before a loss with a graph is computed."""
         self._asked = True
         if not self._watching:
             self._without_optimizer(student)
@@ -106,7 +106,7 @@ class Calls:
             self._unchanged += 1
 
     def adjust(self) -> None:
-        """Gradients are about to be changed, those of a loss of the method where it has one."""
+        """Is called before gradients are changed, after a loss of the method where it has one."""
         self.adjusted += 1
         if not self._asked and self._needs().loss:
             self._warn(
@@ -116,7 +116,7 @@ class Calls:
             )
 
     def watch(self, optimizer: Optimizer) -> None:
-        """Looks at what was called before every step of the optimizer of the loop."""
+        """Checks what was called before every step of the optimizer of the loop."""
         self._needed = self._needs()
         self._watching = True
         if isinstance(optimizer, Optimizer) and (self._needed.epochs or self._needed.gradients):
@@ -129,7 +129,7 @@ class Calls:
             self._warn(f"scales gradients, and {kind} divides that out again: use torch.optim.SGD")
 
     def _without_optimizer(self, student: Student) -> None:
-        """Looks at what was called in a loop that has left out `on_fit_start`."""
+        """Checks what was called in a loop that has left out `on_fit_start`."""
         needed = self._needs()
         if needed.epochs and self._losses and not self.epochs:
             self._warn(_NO_EPOCH)

@@ -101,7 +101,7 @@ class DIMML(Method):
         self._effective = {n: dims.to(self.student.device) for n, dims in self._effective.items()}
 
     def active(self) -> frozenset[str] | None:
-        """All, and none in stage 2."""
+        """All modalities; none in stage 2."""
         return frozenset() if self.fusing else None
 
     def objective(self, outputs: Outputs, batch: Batch) -> Tensor:

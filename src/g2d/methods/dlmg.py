@@ -34,7 +34,7 @@ class DLMG(Method):
 
     Yang, Wan, Jiang and Xu, *Facilitating Multimodal Classification via Dynamically Learning
     Modality Gap*, NeurIPS 2024. L_match is the mean over pairs of modalities of a distance that
-    knows no labels. Beside a fusion that is no sum over modalities, heads of their own say what
+    knows no labels. Beside a fusion that is no sum over modalities, heads of their own predict what
     each modality thinks; they learn the labels too, and their mean loss is added to L_cls.
 
     Args:

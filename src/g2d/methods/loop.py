@@ -27,7 +27,7 @@ class Loop:
         optimizer: Made from `method.parameter_groups()`.
         epochs: How many there will be; methods whose stages are shares of them ask.
         iter_train: `iter_train(fraction, seed)` iterates over a random fraction of the training
-            data, on the model's device. Only methods that look at the training data between epochs
+            data, on the model's device. Only methods that read the training data between epochs
             (PMR, for one) ask for it. For an attached model it calls the model, and yields
             `(net(...), target)`, or `(net(...), target, {"index": ..., "present": ...})`; for a
             `g2d.MultimodalModel` it yields the batches.
@@ -131,7 +131,7 @@ class Loop:
         """
         if self._iter_train is None:
             raise UserError(
-                "this method looks at the training data between epochs; give the loop an "
+                "this method reads the training data between epochs; give the loop an "
                 "iter_train(fraction, seed): g2d.Loop(optimizer, epochs=..., iter_train=...)"
             )
         return self._iter_train(fraction, seed)

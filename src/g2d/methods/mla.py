@@ -101,7 +101,7 @@ class MLA(Alternating):
         return loss, sum_and_count(feature.detach(), batch.present.get(name))
 
     def changed(self, name: str, gradients: Gradients, sums: Tensor) -> Gradients:
-        """The head's gradient projected; remembers the mean feature for who comes next."""
+        """The head's gradient projected; remembers the mean feature for the next modality."""
         if self.projection == "rls":
             gradients[0] = self._spared(gradients[0])
             total = sum_over_ranks(sums)

@@ -186,16 +186,16 @@ class MMPareto(Method):
 
 
 class _Apart(torch.autograd.Function):
-    """Adds a value, takes its gradients apart, and tells by what the sum is multiplied."""
+    """Adds a value, keeps its gradients apart, and reports the factor of the sum."""
 
     @staticmethod
-    def forward(ctx: Any, loss: Tensor, value: Tensor, tell: Callable[[Tensor], None]) -> Tensor:
-        ctx.tell = tell
+    def forward(ctx: Any, loss: Tensor, value: Tensor, report: Callable[[Tensor], None]) -> Tensor:
+        ctx.report = report
         return loss + value
 
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor, None, None]:
-        ctx.tell(factor)
+        ctx.report(factor)
         return factor, None, None
 
 

@@ -89,7 +89,7 @@ class OGM(Method):
         self.student.need_unimodal_logits(task.outputs, detached=True)
 
     def on_fit_start(self, loop: Loop) -> None:
-        """Looks for what there is to modulate, and makes the source of the noise.
+        """Finds what is to be modulated, and makes the random generator of the noise.
 
         Raises:
             UserError: What is modulated is the convolutions, and there are none.
@@ -106,7 +106,7 @@ class OGM(Method):
             self._buffer = torch.empty_like(max(scoped, key=torch.numel)).flatten()
 
     def begin_epoch(self, epoch: int) -> None:
-        """Asks whether the epoch is in the window, or before it."""
+        """Checks whether the epoch is in the window, or before it."""
         acts, end = self.alpha > 0 or self.noise, self.window[1]
         self._modulating = acts and in_window(self.window, epoch, self.loop.epochs)
         self._watching = acts and in_window((0.0, end), epoch, self.loop.epochs)

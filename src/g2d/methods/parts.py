@@ -18,7 +18,7 @@ from g2d.ranks import gather_over_ranks, processes
 def parts_of_step(batches: tuple[Batch, ...]) -> tuple[Batch, ...]:
     """The batches of a step, each with the masks of the whole step, of all processes.
 
-    As they are where there is nothing to tell: one batch of one process, or nothing absent. All
+    Unchanged where there is nothing to weigh: one batch of one process, or nothing absent. All
     processes have to call it, with as many samples each.
     """
     absent = len(batches) > 1 and any(batch.present for batch in batches)

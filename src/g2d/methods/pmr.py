@@ -157,7 +157,7 @@ class PMR(Method):
                     sums[name] = sums.get(name, 0.0) + total
                     counts[name] = counts.get(name, 0.0) + count
         for name in sums:
-            # Each process looks at the same samples, yet batch norm may have its own statistics.
+            # Each process reads the same samples, yet batch norm may have its own statistics.
             count = sum_over_ranks(counts[name])[:, None]
             mean = sum_over_ranks(sums[name]) / count.clamp(min=1)
             old, seen = self._prototypes.get(name, mean), self._seen.get(name, count < 0)

@@ -74,7 +74,7 @@ class MultimodalModel(nn.Module):
                     f"({type(encoder).__name__}) has no tokens(x) and pool(tokens); add them, or "
                     "use pooled features"
                 )
-            # an encoder need not say how wide its features are; `forward` looks again
+            # an encoder need not declare the width of its features; `forward` checks again
             _check_width(name, getattr(encoder, "feature_width", None), fusion)
         self.encoders = nn.ModuleDict(encoders)
         self.brought: list[dict[str, Any]] = []

@@ -30,14 +30,14 @@ class Reading(NamedTuple):
 
 
 class UnimodalReader:
-    """Asks the heads that a model has, and probes where it has none.
+    """Reads the unimodal logits of a model's heads, or of probes where it has none.
 
     The heads run once more, in eval mode, on features cut off from the graph: nothing of what the
     loop has computed is touched.
 
     Args:
         student: Whose features.
-        task: What they are asked for.
+        task: What they predict.
     """
 
     def __init__(self, student: Student, task: Task) -> None:

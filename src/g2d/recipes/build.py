@@ -156,7 +156,7 @@ def restore_brought(model: MultimodalModel, brought: Sequence[Mapping[str, Any]]
 
 
 def check_model(model: nn.Module, splits: Splits) -> None:
-    """Asks a model about the first two training samples, before anything is written.
+    """Runs a model on the first two training samples, before anything is written.
 
     Raises:
         UserError: It cannot take them.

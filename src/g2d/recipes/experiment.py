@@ -49,7 +49,7 @@ class Teaching:
         return tuple(name for name in self.splits.spec.modalities if name not in self.experts)
 
     def check(self) -> None:
-        """Looks at what could stop the teachers, before anything is written.
+        """Checks what could stop the teachers, before anything is written.
 
         Raises:
             UserError: A logger is not there, or a cache is asked for and the data is augmented.
@@ -57,14 +57,14 @@ class Teaching:
         check_loggers(self.settings.loggers)
         if self.splits.train.augmented and self.cache == "on":
             raise UserError(
-                "teachers.cache: the training data is augmented at random, so what teachers say of "
-                "it cannot be kept; use auto or off"
+                "teachers.cache: the training data is augmented at random, so the "
+                "teachers' outputs cannot be kept; use auto or off"
             )
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A recipe, resolved once; who trains it reads the recipe no more.
+    """A recipe, resolved once; training does not read the recipe again.
 
     Attributes:
         teaching: What decides the teachers.
@@ -119,7 +119,7 @@ def resolve(
     """Finds and checks everything that a recipe names, in one pass and before anything is written.
 
     Every option is checked once, the method is made once with untrained teachers, and the student
-    is asked about two samples.
+    reads two samples.
 
     Args:
         recipe: As it was read.

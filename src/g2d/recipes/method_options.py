@@ -11,7 +11,7 @@ from g2d.methods.base import Method
 from g2d.recipes.components import check_options
 from g2d.recipes.method_plan import Init
 
-# What a recipe may say of the teachers of any method, and what holds where it does not.
+# The options of the teachers that a recipe may set for any method, with their defaults.
 OF_TEACHERS: Mapping[str, Any] = {"calibrate": False, "init": "random"}
 # Parameters of a method that are not options: what a run gives it.
 _GIVEN = ("student", "task", "teachers", "method", "schedule", "confidence")
@@ -21,7 +21,7 @@ def take_of_teachers(options: dict[str, Any]) -> dict[str, Any]:
     """Takes the options of the teachers out of those of the method: `calibrate` and `init`.
 
     Raises:
-        UserError: One of them is nothing that a recipe may say.
+        UserError: One of them has a value that is not allowed.
     """
     calibrate, init = (options.pop(name, usual) for name, usual in OF_TEACHERS.items())
     if not isinstance(calibrate, bool):

@@ -38,7 +38,7 @@ class MissingSettings:
         train: Mask file of train; without one the split is complete.
         val: Mask file of val.
         test: Mask file of test.
-        mode: `masked` tells the model what is absent; `mla` gives it zeros and tells nothing.
+        mode: `masked` gives the model a mask of what is absent; `mla` gives it zeros and no mask.
 
     Raises:
         UserError: Nothing is given, or more than one of the three.
@@ -151,7 +151,7 @@ def save_masks(splits: Splits, folder: Path) -> None:
 
 
 def with_saved_masks(recipe: Recipe, folder: Path, named: Mapping[str, object]) -> Recipe:
-    """The recipe with the masks that lie in a run folder in the place of how they were come by.
+    """The recipe with the masks of a run folder in the place of the options that made them.
 
     What was drawn once need not be drawn alike by another version of NumPy.
 

@@ -20,7 +20,7 @@ from g2d.recipes.settings import training_settings
 from g2d.recipes.shallow import SHALLOW
 from g2d.recipes.staging import schedule_from
 
-# Options that say something of stages, and so ask for them.
+# Options of stages, which imply that there are stages.
 _OF_STAGES = {"rank_by", "suppression", "scope"}
 
 
@@ -203,7 +203,7 @@ def _rank_by(
 
 
 def _check_scope(recipe: Recipe, options: Mapping[str, Any]) -> None:
-    """A branch gate needs a fusion with a head for each modality: say so before training."""
+    """Checks before training that the scope `branch` has a fusion with a head a modality."""
     name, _ = split_spec(recipe.fusion, "fusion")
     has_heads = getattr(locate(name, FUSIONS, "fusion"), "has_own_heads", False)
     if options.get("scope") == "branch" and not has_heads:

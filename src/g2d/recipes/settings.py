@@ -26,7 +26,7 @@ def training_settings(recipe: Recipe) -> TrainingSettings:
 
 
 def teacher_settings(recipe: Recipe) -> tuple[TrainingSettings, CacheMode]:
-    """How teachers are trained: as the student, where `teachers` does not say otherwise."""
+    """How teachers are trained: as the student, where `teachers` does not set anything else."""
     own = _renamed(recipe.teachers, "teachers")
     cache = own.pop("cache", "auto")
     if cache not in {"auto", "on", "off"}:

@@ -19,7 +19,7 @@ def shallow_recipe(recipe: Recipe, spec: DatasetSpec) -> Recipe:
     """The recipe on short vectors, where its method is a predictor of scikit-learn.
 
     Raises:
-        UserError: The data does not say what such predictors read of it, they cannot read it, or
+        UserError: The data does not define what such predictors read of it, they cannot read it, or
             the recipe has encoders or experts of its own.
     """
     name, _ = split_spec(recipe.method, "method")

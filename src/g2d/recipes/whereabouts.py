@@ -11,7 +11,7 @@ from g2d import checksums
 from g2d.errors import UserError
 from g2d.files import read_json
 
-# Options that say where data lie or how fast they are read, and not what they are.
+# Options of where data lie or how fast they are read, and not of what they are.
 _PLACES = ("root", "table", "folder", "cache", "workers")
 
 

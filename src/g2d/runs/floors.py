@@ -56,7 +56,7 @@ class TaskLogits:
         return self.task.terms(self.logits, target)
 
 
-def ask_teachers(
+def predict_teachers(
     online: TeacherBank, split: Split, settings: TrainingSettings, fabric: Fabric
 ) -> HeldOut:
     """The teachers' logits on a whole split."""
@@ -75,7 +75,7 @@ def shallow_floors(splits: Splits, out: Path) -> Floors | None:
 
     Args:
         splits: The data.
-        out: Folder of runs; what they say is kept under `floors`, as numbers.
+        out: Folder of runs; their logits are kept under `floors`.
     """
     spec = splits.spec
     if spec.short_vectors is None:
@@ -93,7 +93,7 @@ def shallow_floors(splits: Splits, out: Path) -> Floors | None:
 
 
 def try_floors(splits: Splits, without: Collection[str] = ()) -> Floors | None:
-    """Predictors without a network; a word where they cannot be fitted, as nothing needs them."""
+    """Predictors without a network; a warning where they cannot be fitted: nothing needs them."""
     try:
         require("sklearn", "tables")
         return fit_floors(splits, without=without)
@@ -107,7 +107,7 @@ def measure_floors(
     fused: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
     shallow: Floors | None = None,
-    asked: Mapping[str, HeldOut] | None = None,
+    heldout: Mapping[str, HeldOut] | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Measures floors (simple predictors that a model should beat) and the model on equal samples.
@@ -118,7 +118,7 @@ def measure_floors(
         fused: The model's fused logits on `val`, and on `test` where it is measured, `(N, C)`.
         targets: Of the same splits.
         shallow: Predictors without a network.
-        asked: The teachers' logits of the same splits, where there are teachers.
+        heldout: The teachers' logits of the same splits, where there are teachers.
         weights: Of their ensemble, fitted on validation.
 
     Returns:
@@ -133,8 +133,8 @@ def measure_floors(
     if shallow is not None:
         reads = {name: list(names) for name, names in shallow.reads.items()}
         floors |= {"reads": reads, "notes": list(shallow.notes)}
-    if asked is not None and weights is not None:
-        floors |= {"weights": dict(weights), "modality": _best(task, asked["val"])}
+    if heldout is not None and weights is not None:
+        floors |= {"weights": dict(weights), "modality": _best(task, heldout["val"])}
     own = task.settled(fused["val"], targets["val"]) if task.unsettled else task
     settled: dict[str, Task] = {}
     for split in sorted(fused, key=lambda name: name != "val"):  # where thresholds are chosen
@@ -144,12 +144,12 @@ def measure_floors(
         if shallow is not None:
             for name, logits in shallow.logits.items():
                 compared[name] = (logits[split], model, target)
-        if asked is not None and weights is not None:
-            there = asked[split].present[floors["modality"]]
-            alone = asked[split].logits[floors["modality"]]
+        if heldout is not None and weights is not None:
+            there = heldout[split].present[floors["modality"]]
+            alone = heldout[split].logits[floors["modality"]]
             some = TaskLogits(own, model.logits[there])
             compared["single"] = (alone[there], some, target[there])
-            compared["ensemble"] = (asked[split].ensemble(weights), model, target)
+            compared["ensemble"] = (heldout[split].ensemble(weights), model, target)
             more = {"fused_there": some.metrics(target[there]), "samples": int(there.sum())}
         for name, (floor, _, truth) in compared.items():
             settled.setdefault(name, task.settled(floor, truth))

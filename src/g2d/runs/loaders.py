@@ -1,4 +1,4 @@
-"""The batches of a run: for training, for evaluation, and what methods may look at in between."""
+"""The batches of a run: for training, for evaluation, and what methods may read in between."""
 
 from __future__ import annotations
 

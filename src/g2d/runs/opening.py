@@ -37,7 +37,7 @@ def load_model(folder: Path, recipe: Recipe, trust: Trust) -> MultimodalModel:
         if "brought" in described:
             check_brought(folder, described["brought"], trust)
             restore_brought(model, described["brought"])
-        else:  # runs of before: the method tells what it brings
+        else:  # runs of earlier versions: the method defines what it brings
             plan = plan_method(bare, model.modalities)
             if plan.trains:
                 models.adapt(plan, model, task)

@@ -72,8 +72,8 @@ def measure_outcome(
         if shallow is not None:
             result["floors"] = measure_floors(task, fused, targets, shallow)
         return result
-    asked, weights = taught.asked(experiment.teaching, fabric), taught.weights
-    result["floors"] = measure_floors(task, fused, targets, shallow, asked, weights)
+    heldout, weights = taught.heldout_of(experiment.teaching, fabric), taught.weights
+    result["floors"] = measure_floors(task, fused, targets, shallow, heldout, weights)
     if can_blend(experiment, student):
-        result["with_teachers"] = with_teachers(task, fused, targets, asked, weights)
+        result["with_teachers"] = with_teachers(task, fused, targets, heldout, weights)
     return result

@@ -49,7 +49,7 @@ def not_finished(folder: Path, what: str = "a finished run folder") -> UserError
 
 
 def run_name(experiment: Experiment) -> str:
-    """Name of a run's folder; runs with modalities missing say so in it."""
+    """Name of a run's folder; it marks runs with missing modalities."""
     spec = experiment.splits.spec
     name = f"{spec.name}-{experiment.plan.label}-seed{experiment.recipe.seed}"
     hidden = cast("dict[str, str]", spec.notes.get("missing", {}))

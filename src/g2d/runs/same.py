@@ -43,7 +43,7 @@ def check_folder(run: Run, experiment: Experiment, resume: bool) -> None:
         )
     then = dict(run.about["recipe"])
     now = json.loads(json.dumps(experiment.recipe.as_dict()))
-    # the fingerprint, below, tells whether they are the same data in another place
+    # the fingerprint, below, shows whether they are the same data in another place
     then["data"], now["data"] = wherever(current(then.get("data"))), wherever(now["data"])
     differ = [key for key in dict.fromkeys([*now, *then]) if now.get(key) != then.get(key)]
     if differ:

@@ -16,7 +16,7 @@ from g2d.models.unimodal import UnimodalModel
 from g2d.recipes.experiment import Teaching
 from g2d.recipes.method_plan import MethodPlan
 from g2d.runs.experts import expert_folder, teach_experts
-from g2d.runs.floors import ask_teachers, calibration_of
+from g2d.runs.floors import calibration_of, predict_teachers
 from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
 from g2d.runs.teach import make_bank, measure_speed, teach, train_confidence
@@ -39,7 +39,7 @@ class Taught:
 
     Attributes:
         models: One a modality, where that is a network.
-        online: The same, asked batch by batch; none where no teacher is a network.
+        online: The same, run batch by batch; none where no teacher is a network.
         experts: The logits of the others, by modality and split.
         bank: As the student uses them: cached where possible, calibrated if the recipe says so.
         confidence: Of every modality on train and on held-out data, Eq. 5.
@@ -92,12 +92,12 @@ class Taught:
             )
         return None if plan.rank_by == "train_batch" else scores[plan.rank_by]
 
-    def asked(self, teaching: Teaching, fabric: Fabric) -> dict[str, HeldOut]:
+    def heldout_of(self, teaching: Teaching, fabric: Fabric) -> dict[str, HeldOut]:
         """The teachers' logits on validation, and on test where it is measured."""
         found = {"val": self.heldout}
         if "test" in teaching.splits.measured():
-            asked = _on(teaching, self.online, self.experts, "test")
-            found["test"] = ask_teachers(asked, teaching.splits.test, teaching.settings, fabric)
+            bank = _on(teaching, self.online, self.experts, "test")
+            found["test"] = predict_teachers(bank, teaching.splits.test, teaching.settings, fabric)
         return found
 
     def record(self, teaching: Teaching, out: Path) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def prepare_teachers(
     online = OnlineTeachers(models, splits.spec.task) if models else None
     known = make_bank(teaching, online, out, fabric) if online and plan.trains else online
     bank = _on(teaching, known, experts, "train")
-    asked = _on(teaching, online, experts, "val")
-    heldout = ask_teachers(asked, splits.val, teaching.settings, fabric)
+    on_val = _on(teaching, online, experts, "val")
+    heldout = predict_teachers(on_val, splits.val, teaching.settings, fabric)
     calibration: Calibration | None = None
     if plan.calibrate:
         calibration = calibration_of(run, heldout)

@@ -145,7 +145,7 @@ def only_writer(folder: Path, fabric: Fabric) -> Iterator[None]:
 
 
 def make_bank(teaching: Teaching, online: OnlineTeachers, out: Path, fabric: Fabric) -> TeacherBank:
-    """The teachers as training asks them: from a cache, or online where they have to be.
+    """The teachers as training uses them: from a cache, or online where they have to be.
 
     Raises:
         UserError: What lies where the cache would be is of other teachers or other data.

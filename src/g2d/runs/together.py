@@ -39,7 +39,7 @@ def with_teachers(
     task: Task,
     fused: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
-    asked: Mapping[str, HeldOut],
+    heldout: Mapping[str, HeldOut],
     weights: Mapping[str, float],
 ) -> dict[str, Any]:
     """The sum of a student's logits and those of its teachers' ensemble, weighted on validation.
@@ -48,13 +48,13 @@ def with_teachers(
         task: What is predicted.
         fused: The student's fused logits on `val`, and on `test` where it is measured, `(N, C)`.
         targets: Of the same splits.
-        asked: The teachers' logits of the same splits.
+        heldout: The teachers' logits of the same splits.
         weights: Of their ensemble, fitted on validation.
 
     Returns:
         `weights` and `shares` of student and ensemble, and the metrics on every split.
     """
-    logits = {split: [one, asked[split].ensemble(weights)] for split, one in fused.items()}
+    logits = {split: [one, heldout[split].ensemble(weights)] for split, one in fused.items()}
     blended, shares = blend_weights(task, logits["val"], targets["val"])
     total = {
         split: ensemble_logits(both, weights=both[0].new_tensor(blended))

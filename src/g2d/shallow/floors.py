@@ -27,7 +27,7 @@ GUESS = "guess"
 
 @dataclass(frozen=True)
 class Floors:
-    """Predictors without a network, and what they say.
+    """Predictors without a network, and their logits.
 
     Attributes:
         task: What is predicted.
@@ -44,7 +44,7 @@ class Floors:
 
 
 def fit_floors(splits: Splits, *, without: Collection[str] = ()) -> Floors:
-    """Guessing, boosting on the columns, linear models and SVMs on everything.
+    """Fits guessing, boosting on the columns, linear models and SVMs on everything.
 
     They see the splits that the model sees: fitted on training rows, chosen on validation, on
     5,000 rows of each at most.

@@ -26,7 +26,7 @@ _ROWS = 20_000
 
 @torch.no_grad()
 def fit_network(model: MultimodalModel, splits: Splits, predictor: str) -> MultimodalModel:
-    """Gives a model of short vectors what scikit-learn finds.
+    """Fits scikit-learn's predictors and puts them into a model of short vectors.
 
     The predictor is that of the floors: logistic or ridge regression, or boosted trees. Validation
     rows choose its penalty or the size of its trees, and a temperature of 1 or more, since few
@@ -77,7 +77,7 @@ def _temperature(fitted: Fitted, trained: Tensor, val: tuple[Matrix, Tensor]) ->
 def _set_linear(
     fusion: nn.Module, fitted: Fitted, widths: list[int], missing: list[str], temperature: float
 ) -> None:
-    """Cuts the weights into the blocks of the modalities, and bits that say who has one."""
+    """Cuts the weights into the blocks of the modalities, and bits of which samples have one."""
     assert isinstance(fusion, LinearFusion)
     biases = fitted.biases()
     weights = torch.zeros(len(biases), sum(widths) + len(missing), dtype=torch.float64)

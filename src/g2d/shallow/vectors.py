@@ -28,7 +28,7 @@ _CHUNK, _NUMBERS = 1024, 5e7
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples as predictors without a network see them.
+    """Samples as the inputs of predictors without a network.
 
     Attributes:
         vectors: By modality, `(N, d_m)`: TF-IDF of words (sparse, rows of length 1), else numbers

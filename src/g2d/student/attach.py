@@ -27,7 +27,7 @@ def attach(
     heads: Mapping[str, nn.Module] | None = None,
     features: Mapping[str, Read] | None = None,
 ) -> Student:
-    """Makes a student of any model, which stays as it is and is called as ever.
+    """Makes a student of any model, which stays as it is and is called as before.
 
     Forward hooks record what the encoders are given and what they return. Weights, names,
     `state_dict` and `forward` do not change; `student.detach()` takes the hooks away. A model that
@@ -84,7 +84,7 @@ def attach(
         return _kept(net, OwnStudent(net))
     if not encoders:
         raise UserError(
-            f"{type(net).__name__} does not say which of its modules encode which modality; give "
+            f"{type(net).__name__} does not declare which modules encode which modality; give "
             'them: g2d.attach(net, encoders={"sound": net.sound_encoder, ...})'
         )
     for what, given, such_as in (

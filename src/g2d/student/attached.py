@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Fusion)
 
 
 class AttachedStudent(Student):
-    """Any model, watched by forward hooks; see `g2d.attach`.
+    """A student made from any model, by forward hooks; see `g2d.attach`.
 
     Args:
         net: The model.
@@ -251,7 +251,7 @@ class AttachedStudent(Student):
         return self._recorder.listen(ended)
 
     def pooled(self, encoded: Features) -> dict[str, Tensor]:
-        """Read as `features` of `g2d.attach` defines."""
+        """Reads features `(B, d)` as `features` of `g2d.attach` defines."""
         return {name: self._recorder.pooled(name, value) for name, value in encoded.items()}
 
     def unimodal_logits(
@@ -286,7 +286,7 @@ class AttachedStudent(Student):
             self._added.load_state_dict(state["heads"])
 
     def renew(self) -> None:
-        """Takes the heads away too that a method has trained: the next one begins with its own."""
+        """Removes the heads too that a method has trained: the next one begins with its own."""
         super().renew()
         if self._observed is not None:
             self._added = self._observed = None

@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Fusion)
 class Student(ABC):
     """A multimodal model, its encoders known by the names of their modalities.
 
-    `g2d.attach` makes one from any model; a method is given it and asks it for everything else.
+    `g2d.attach` makes one from any model; a method is given it and gets everything else from it.
 
     Args:
         net: The model itself, which stays as it is and is called as ever.
@@ -102,7 +102,7 @@ class Student(ABC):
     def need_unimodal_logits(
         self, outputs: int, *, detached: bool = False, own: bool = False
     ) -> None:
-        """Sees to it that there are unimodal logits in training.
+        """Makes sure that there are unimodal logits in training.
 
         A model that has them already stays as it is; others get a linear head for each modality.
 
@@ -264,7 +264,7 @@ class Student(ABC):
         return type(None), ()
 
     def detach(self) -> None:
-        """Leaves the model as it was found: no hooks, no frozen encoders."""
+        """Restores the model as it was: no hooks, no frozen encoders."""
         self.release()
 
     def release(self) -> None:

@@ -72,7 +72,7 @@ class OwnStudent(Student):
         return fusion.heads if isinstance(fusion, UnimodalHeads) else None
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The model's, what was added to it included."""
+        """The parameters of the model, with what was added to it."""
         return self.net.parameters()
 
     @property

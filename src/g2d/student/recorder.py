@@ -71,7 +71,7 @@ class Recorder:
             self._hooks.append(head.register_forward_hook(partial(self._record_logits, name)))
 
     def remove(self) -> None:
-        """Takes the hooks away and forgets the last pass."""
+        """Removes the hooks and forgets the last pass."""
         for hook in self._hooks:
             hook.remove()
         self._listeners.clear()
@@ -117,15 +117,15 @@ class Recorder:
         feature: Any = self._reads[name](output) if name in self._reads else output
         if not isinstance(feature, Tensor):
             raise UserError(
-                f"the encoder of {name!r} returned {_kind(feature)}, expected features (B, d); say "
-                f"which part is the feature: g2d.attach(..., features={{{name!r}: lambda out: "
-                f"out{_part(feature)}}})"
+                f"the encoder of {name!r} returned {_kind(feature)}, expected features (B, d); "
+                f"give the part that is the feature: g2d.attach(..., features={{{name!r}: lambda "
+                f"out: out{_part(feature)}}})"
             )
         if feature.ndim != 2:
             pooled = "out[:, 0]" if feature.ndim == 3 else "out.flatten(2).mean(dim=2)"
             raise UserError(
                 f"the feature of {name!r} has the shape {tuple(feature.shape)}, expected (B, d); "
-                f"say how it is pooled: g2d.attach(..., features={{{name!r}: "
+                f"give how it is pooled: g2d.attach(..., features={{{name!r}: "
                 f"lambda out: {pooled}}})"
             )
         return feature

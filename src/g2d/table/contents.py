@@ -102,7 +102,7 @@ class Contents:
 
     @property
     def stands_alone(self) -> bool:
-        """Whether the table and its options say all, and nothing that lies beside them."""
+        """Whether the table and its options are all the data, without files beside them."""
         kinds = [kind for kind in self.kinds.values() if kind.names_files]
         return all(kind.stands_alone for kind in self.kinds.values()) and not any(
             kind.files({column: cell}, self.table.folder)

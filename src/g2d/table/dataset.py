@@ -46,7 +46,7 @@ class TableData:
         workers: Processes that decode files; with more than 0, a script of your own has to keep
             its work below `if __name__ == "__main__":`.
         numbers: The decimal mark of columns, `decimal_point` or `decimal_comma`, where their values
-            do not tell; how the others are written is read off them.
+            do not show it; how the others are written is read off them.
         weight: A column of numbers from 0: training draws rows in proportion to them, and not
             those where it is 0 or empty. Rows that validate and test count the same, whatever it
             holds.

@@ -1,4 +1,4 @@
-"""What of a table is read, and how it is divided: as a recipe declares it, or as it looks."""
+"""What of a table is read, and how it is divided: as a recipe declares it, or as it is inferred."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def declare(
 
 
 def name_of(table: str) -> str:
-    """The table's, as part of the names of folders."""
+    """The table's name, as part of the names of folders."""
     return re.sub(r"[^\w-]+", "_", Path(table).stem).strip("_") or "table"
 
 

@@ -1,4 +1,4 @@
-"""What tells one set of splits of a table from another."""
+"""The fingerprint of the splits of a table."""
 
 from __future__ import annotations
 

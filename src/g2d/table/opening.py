@@ -29,7 +29,7 @@ from g2d.table.rows.options import weighed
 from g2d.table.rows.reader import KindReader
 
 logger = logging.getLogger(__name__)
-# Rows that are looked through at once.
+# Rows that are read at once.
 _TOGETHER = 4096
 
 

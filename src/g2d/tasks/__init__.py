@@ -1,7 +1,7 @@
 """What differs between classification, multi-label classification and regression.
 
-Every other part of g2d asks the task: what is the loss, how sure is this prediction of the right
-answer, how far is this prediction from that one, what is its metric. All of them compute in
+A task defines the loss, the confidence of a prediction in the right answer, the distance between
+two predictions, and the metric. All of them compute in
 float32 whatever precision the model runs in.
 """
 

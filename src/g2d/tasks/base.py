@@ -11,7 +11,7 @@ from g2d.errors import UserError
 
 
 class Task(ABC):
-    """A kind of target, and all that follows from it.
+    """A kind of target, with its loss, metric, confidence and distances.
 
     Attributes:
         outputs: Width of the logits.
@@ -46,7 +46,7 @@ class Task(ABC):
         """Logits `(N, C)` of the one prediction, the same for all, that these targets suggest."""
 
     def chance(self, target: Tensor) -> float:
-        """Mean confidence of who knows how targets are distributed and nothing of the inputs."""
+        """The mean confidence of a guess that knows the distribution of targets, but no input."""
         return self.confidence(self.constant(target), target).double().mean().item()
 
     @abstractmethod
@@ -81,11 +81,11 @@ class Task(ABC):
 
     @property
     def unsettled(self) -> bool:
-        """Whether there is something that only validation can tell."""
+        """Whether there is an option that is chosen on validation."""
         return False
 
     def settled(self, logits: Tensor, target: Tensor) -> Task:
-        """The task with what only validation can tell, chosen there."""
+        """The task with the options that are chosen on validation, such as a threshold."""
         return self
 
     def better(self, candidate: float, best: float | None) -> bool:

@@ -142,7 +142,7 @@ class Regression(Task):
 
     @property
     def digits(self) -> int:
-        """Significant digits that tell predictions apart: 8, and more far from zero.
+        """Significant digits that keep predictions distinct: 8, and more far from zero.
 
         Example:
             >>> Regression(0.0, 10.0, 2.0).digits, Regression(1.7e9, 1.7e9 + 10, 2.0).digits

@@ -28,7 +28,7 @@ class TeacherOutputs(NamedTuple):
 
 
 def as_batch(item: object) -> Batch:
-    """The item, known to be a batch.
+    """Checks that an item is a batch, and returns it.
 
     Raises:
         UserError: It is anything else, such as what a loader of one's own yields.
@@ -78,7 +78,7 @@ class TeacherBank(ABC):
         """Features and logits of every teacher for this batch, on the batch's device."""
 
     def confidence(self, batch: Batch) -> dict[str, Tensor]:
-        """Each teacher's confidence in the right outputs, `(B,)`, Eq. 5 before the mean."""
+        """Each teacher's confidence in the right answer, `(B,)`, Eq. 5 before the mean."""
         return {
             name: self.task.confidence(outputs.logits, batch.target)
             for name, outputs in self.outputs(batch).items()
@@ -100,7 +100,7 @@ class _Remembered(NamedTuple):
     outputs: dict[str, TeacherOutputs]
 
 
-# Ranking and loss ask about the same batch, and a step may have several of them; a caller that
+# Ranking and loss use the same batch, and a step may have several of them; a caller that
 # keeps all batches in a list should not keep all outputs as well.
 _REMEMBERED = 8
 
@@ -108,7 +108,7 @@ _REMEMBERED = 8
 class OnlineTeachers(TeacherBank):
     """Teachers that run on every batch, in eval mode and without a graph.
 
-    A batch is computed once, however often a training step asks.
+    A batch is computed once, however often a training step uses it.
 
     Args:
         models: A trained model for each modality: a `UnimodalModel`, or a model of your own that

@@ -126,7 +126,7 @@ class CachedTeachers(TeacherBank):
 
 
 def cache_key(teachers: Mapping[str, UnimodalModel | Student], data_fingerprint: str) -> str:
-    """A hash of every teacher's weights, what it predicts, and the data it is asked about.
+    """A hash of every teacher's weights, what it predicts, and the data it predicts for.
 
     Example:
         >>> teacher = UnimodalModel("sound", torch.nn.Linear(4, 8), width=8, outputs=3)
@@ -158,7 +158,7 @@ def write_cache(
 
     Args:
         folder: Where the cache is, or will be.
-        teachers: The teachers to ask.
+        teachers: The teachers to run.
         key: What the cache is computed from, see `cache_key`.
         batches: Given a row to begin with, yields the split's batches in order from there.
         rows: Number of samples in the split.

@@ -25,7 +25,7 @@ class ExpertTeachers(TeacherBank):
         task: What they predict.
         networks: Teachers of the other modalities.
         modalities: The order of all; that of `networks` and `logits` when not given.
-        held_out: Whether the split is held-out data, so that calibration may ask.
+        held_out: Whether the split is held-out data, so that calibration may use it.
 
     Example:
         >>> from g2d import Batch, Classification

@@ -10,7 +10,7 @@ from g2d.teachers.bank import TeacherBank
 
 
 def apart(teachers: TeacherBank, student: Student) -> TeacherBank:
-    """The teachers, known to have frozen nothing of the student.
+    """Checks that the teachers have frozen nothing of the student, and returns them.
 
     What was frozen before it became a teacher's, such as a backbone that both have, may be shared.
 

@@ -171,7 +171,7 @@ def test_a_recipe_is_diagnosed_too(g2d, tmp_path):  # noqa: F811
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((), "--target: say which column"),
+        ((), "--target: give the column"),
         (("--target", "z"), "z"),
         (("--target", "y", "--budget-minutes", "0"), "budget-minutes: got 0, expected more than 0"),
         (("--target", "y", "--seeds", "0"), "seeds: got 0, expected 1 to 10"),

@@ -56,7 +56,7 @@ def test_probabilities_of_each_class_by_itself_are_asked_about(tmp_path, capsys)
     said = models(tmp_path, FEW, a=plain, b=apart)
     line = refused(capsys, *said, "--labels", truth)
     assert "b: all numbers lie from 0 to 1, as probabilities do, but row 1 sums to" in line
-    assert line.endswith("else say --of b=probabilities or --of b=logits")
+    assert line.endswith("else give --of b=probabilities or --of b=logits")
     assert fitted(tmp_path, said, "--of", "b=probabilities")["probabilities"] == {
         "a": True,
         "b": True,

@@ -131,7 +131,7 @@ def test_numbers_beyond_0_and_1_for_labels_0_and_1_are_asked_about(tmp_path, cap
     truth = labels(tmp_path, ["0", "1"])
     said = one(tmp_path, "y", a=TRUTH + RNG.normal(0, 0.3, 120), b=TRUTH + RNG.normal(0, 0.3, 120))
     line = refused(capsys, *said, "--labels", truth)
-    assert "say --task regression" in line
+    assert "give --task regression" in line
     assert "--task classification" in line
     assert fitted(tmp_path, said, "--task", "regression")["task"]["kind"] == "regression"
     found = fitted(tmp_path, said, "--task", "classification")

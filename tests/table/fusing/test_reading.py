@@ -65,7 +65,7 @@ def test_an_index_that_parquet_keeps_without_a_name_is_not_lost(tmp_path, capsys
         frame.sample(frac=1, random_state=ord(name)).to_parquet(tmp_path / f"{name}.parquet")
         said.append(f"{name}={tmp_path / f'{name}.parquet'}")
     line = refused(capsys, *said, "--labels", truth)
-    assert "a.parquet has an index without a name, which tells its rows apart" in line
+    assert "a.parquet has an index without a name, which holds its ids" in line
     labels(tmp_path, range(80))
     for name in "ab":
         frame = pandas.DataFrame(shares(), columns=NAMES).rename_axis("id")
@@ -97,7 +97,7 @@ def test_columns_that_are_no_predictions_are_no_classes(tmp_path, capsys):
         said = models(tmp_path, [*NAMES, name], a=rows, b=rows)
         line = refused(capsys, *said, "--labels", truth)
         assert f"a.csv: '{name}' holds whole numbers alone ({min(number)} to {max(number)})" in line
-        assert f"if it tells rows apart, say --id '{name}', else take it out" in line
+        assert f"if it holds ids, give --id '{name}', else take it out" in line
     # what is written as whole numbers throughout is as it should be
     whole = {n: (9 * np.eye(3)[TRUTH] + RNG.normal(0, 5, (80, 3))).round() for n in "ab"}
     fitted(tmp_path, models(tmp_path, NAMES, **whole))

@@ -198,7 +198,7 @@ def test_new_rows_are_read_as_those_of_training_were(g2d, tmp_path, monkeypatch)
     frame = pandas.DataFrame([{"income": 50000.0, "share": 30.5, "height": 171, "note": "nothing"}])
     typed = next(predictor.table(frame))[1]
     assert "'30.5' is no number in %" not in str(typed.reasons)
-    assert typed.truth == one.truth
+    assert typed.answer == one.answer
     lone = predictor.rows([{**cells, "income": "fifty thousand"}])[0]
     assert "income: 'fifty thousand' is no number" in lone.reasons["tabular"]
 

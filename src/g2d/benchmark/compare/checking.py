@@ -119,7 +119,7 @@ def fault(recipe: Recipe, imputation: Mapping[str, Any] | None = None) -> str:
 
 
 def _reasons(cells: Sequence[Cell]) -> list[str]:
-    """The fault of every cell; seeds share one look."""
+    """The fault of every cell; seeds share one check."""
     known: dict[str, str] = {}
     reasons = []
     for cell in cells:
@@ -146,7 +146,7 @@ def _never_right(cells: Sequence[Cell], reasons: Sequence[str], reason: str) -> 
             if not any(other[axis] in labels for other in right):
                 return f"{axis} {', '.join(map(repr, labels))}"
         return None
-    # An axis of one entry tells nothing.
+    # An axis of one entry is not shown.
     several = [
         f"{axis} {label!r}"
         for axis, label in shared

@@ -55,7 +55,7 @@ def analysis_of(grid: str, figure: str | None) -> Analysis:
 def draw_figures(record: GridRecord, out: Path, trust: Trust = False) -> Iterator[Figure]:
     """Draws `figures/<grid>-<dataset>.svg`, and writes its numbers beside it, for every dataset.
 
-    An analysis looks at single models, so the runs are those of the grid's first seed. Where they
+    An analysis reads single models, so the runs are those of the grid's first seed. Where they
     cannot be analysed the others are.
 
     Args:

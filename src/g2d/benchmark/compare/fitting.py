@@ -1,4 +1,4 @@
-"""What a grid can ask of a dataset: its modalities, subsets of them, rates at which they miss."""
+"""What a grid needs to know of a dataset: modalities, subsets of them, rates of missing ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from g2d.recipes.dataset_catalog import DATASETS
 from g2d.recipes.recipe import Recipe, digest, with_changes
 
 Names = tuple[str, ...]
-# By the data; opening a table takes a while, and a grid asks about it for every cell.
+# By the data; opening a table takes a while, and a grid needs it for every cell.
 _OPENED: dict[str, Names] = {}
 
 

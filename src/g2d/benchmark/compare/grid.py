@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Beside:
-    """Which records of the paper certain combinations stand for, beyond what their entries say.
+    """Which records of the paper certain combinations stand for, beyond those of their entries.
 
     Attributes:
         when: Labels by axis.
@@ -150,7 +150,7 @@ class Grid:
                     raise UserError(
                         f"--epochs {epochs}: the axis {axis!r} of grid {self.name} sets "
                         "training.epochs; write a grid file of your own to have it otherwise, or "
-                        "say in it with `epochs` what the axis is written for"
+                        "give in it with `epochs` what the axis is written for"
                     )
             return replace(self, common=(*self.common, ("training.epochs", epochs)))
         return replace(self, scale=epochs / self.epochs)

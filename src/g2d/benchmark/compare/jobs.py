@@ -215,7 +215,7 @@ def write_failure(job: Job, reason: str, trace: str = "") -> None:
 def _fingerprint(recipe: Recipe, known: dict[str, str]) -> str:
     """Of the data as they are now, opened once for all that is made from them.
 
-    Empty where they cannot be opened: what is finished stays, and what is not will say why.
+    Empty where they cannot be opened: what is finished stays, and runs that fail will report why.
     """
     key = digest([recipe.data, recipe.missing])
     if key not in known:

@@ -81,7 +81,7 @@ class PairedTest:
     Attributes:
         column: Label of the column.
         reference: Labels of the row compared with.
-        row: Labels of the row looked at.
+        row: Labels of the row.
         over: What is paired, `"samples"` or `"seeds"`.
         test: Name of the test.
         difference: Row less reference, in the unit of the column.

@@ -87,7 +87,7 @@ def measure_cost(
     device before a step begins, and the device's queue is waited for.
 
     Args:
-        recipe: Encoders, fusion and training settings; its method is not looked at.
+        recipe: Encoders, fusion and training settings; its method is not used.
         splits: The data.
         teacher_folders: Finished teachers, whose training time is to be reported.
         steps: To be timed, of each way of training.
@@ -144,7 +144,7 @@ def measure_cost(
 
 
 def _workload(recipe: Recipe, splits: Splits, folder: Path) -> Workload:
-    """A few training batches and a cache of what new teachers say of them."""
+    """Makes a few training batches, and a cache of new teachers' outputs for them."""
     bare = Workload(recipe, splits.spec.modalities, splits.spec.task, [], folder / "cache", "")
     size = bare.settings.batch_size
     kept = limit(splits.train, _KEPT * size)

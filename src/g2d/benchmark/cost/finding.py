@@ -24,7 +24,7 @@ def batch_bytes(batch: Batch, taught: Mapping[str, TeacherOutputs] | None = None
 
     Args:
         batch: Whose tensors; the values do not matter.
-        taught: What cached teachers say of it.
+        taught: The outputs of cached teachers for it.
 
     Example:
         >>> import torch
@@ -96,7 +96,7 @@ class Cost:
         loading_ms: To read one batch, the same for all.
         steps: That were timed.
         device: What they ran on.
-        augmented: Whether the training data changes from look to look.
+        augmented: Whether the training data changes at every reading.
     """
 
     rows: tuple[StepCost, ...]

@@ -26,7 +26,7 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak_memory(work: Workload, variant: str) -> float | None:
-    """MiB that three steps hold at most; `None` where the system does not say.
+    """MiB that three steps hold at most; `None` where the system does not report it.
 
     Raises:
         UserError: The steps cannot be made in another process.

@@ -41,7 +41,7 @@ class Workload:
     """Model, batches and settings of the steps that are measured.
 
     Attributes:
-        recipe: Encoders, fusion and training settings; its method is not looked at.
+        recipe: Encoders, fusion and training settings; its method is not used.
         modalities: In the declared order.
         task: What is predicted.
         batches: Taken in turn; their `index` is a row of the cache.

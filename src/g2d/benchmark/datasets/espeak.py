@@ -150,7 +150,7 @@ class _Engine:
             text, ctypes.c_size_t(len(text)), 0, _CHARACTER, 0, _UTF8, None, None
         )
         if status != 0:
-            raise UserError(f"eSpeak NG could not say {utterance.text!r} (status {status})")
+            raise UserError(f"eSpeak NG could not speak {utterance.text!r} (status {status})")
         samples = np.concatenate([np.zeros(0, np.int16), *self._pieces])
         return (samples / 32768).astype(np.float32)
 

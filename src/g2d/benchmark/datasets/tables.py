@@ -43,7 +43,7 @@ def read_sheet(
         raise UserError(f"{path.parent}: {error}") from None
     try:
         with warnings.catch_warnings(), path.open("rb") as stream:
-            warnings.simplefilter("ignore")  # of styles and extensions, which are not looked at
+            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             sheet = book.worksheets[0]
             # Programs that write a wrong size of the sheet would hide its rows.

@@ -39,7 +39,7 @@ class CPMNets(PartialViewModel):
         decoder_rate: Adam's learning rate for the decoders.
         latent_rate: Adam's learning rate for latents.
         dropout: Share of a decoder's outputs that is dropped in training.
-        validate_every: Epochs from one look at validation to the next; a look fits new latents.
+        validate_every: Epochs between validations; each validation fits new latents.
         device: Where to compute.
 
     Example:

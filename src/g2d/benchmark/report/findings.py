@@ -130,5 +130,5 @@ def beside_the_paper(tables: Iterable[Table]) -> str:
     return (
         f"For {len(gaps)} of these numbers the paper gives its own; ours lie "
         f"{abs(middle):.1f} points {'above' if middle > 0 else 'below'} in the median. Epochs, "
-        "data and models may differ: the notes and the command of every table say how."
+        "data and models may differ: the notes and the command of every table show how."
     )

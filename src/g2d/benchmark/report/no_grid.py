@@ -64,7 +64,7 @@ def _datasets(runs: Sequence[Run]) -> list[str]:
 
 
 def _labels(runs: Sequence[Run], datasets: Sequence[str]) -> list[str]:
-    """The method of every run, with the settings that tell it from others of its method."""
+    """The method of every run, with the settings in which it differs from others of its method."""
     settings = [_settings(run) for run in runs]
     methods = [(d, str(run.about["method"]["name"])) for d, run in zip(datasets, runs, strict=True)]
     labels = []

@@ -31,7 +31,7 @@ class TableSection:
         what: What its numbers are.
         notes: What stands below it.
         contradictions: Those of the paper, by their number.
-        verdicts: What the tests say, one sentence a column.
+        verdicts: The results of the tests, one sentence a column.
         tests: Every test.
         ranking: The critical difference diagram and what it shows, where there is one.
     """

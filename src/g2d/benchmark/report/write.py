@@ -47,7 +47,7 @@ def write_report(out: Path, to: Path | None = None) -> Written:
         raise UserError(f"--to {to}: expected the name of a page, such as {to / 'report.html'}")
     recorded = any((out / "grids").glob("*.json"))
     records = read_records(out) if recorded else [record_of_runs(out)]
-    # Of a grid that is there for its figure, accuracies of one seed would say nothing.
+    # Of a grid that is there for its figure, accuracies of one seed would show nothing.
     tables = [read_table(record, out) for record in records if record.figure is None]
     to.parent.mkdir(parents=True, exist_ok=True)
     write_whole(to, report_page(records, tables, out))

@@ -158,18 +158,18 @@ def _decode(
     waiting = [file for file in files if not file.exists()]
     done = total - sum(len(files[file]) for file in waiting)
 
-    def tell(more: int) -> None:
+    def report(more: int) -> None:
         nonlocal done
         done += more
         if progress is not None:
             progress(done, total)
 
-    tell(0)
+    report(0)
     if workers == 0:
         with one_thread():
             for file in waiting:
                 write_chunk(file, files[file], decode)
-                tell(len(files[file]))
+                report(len(files[file]))
         return
     # Processes that begin anew: a fork of one that runs torch's threads may hang.
     pool = ProcessPoolExecutor(
@@ -188,7 +188,7 @@ def _decode(
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 file = running.pop(future)
                 future.result()
-                tell(len(files[file]))
+                report(len(files[file]))
     except BrokenProcessPool:
         raise UserError(
             "a process that decodes was killed (out of memory, or by a broken file); the same "

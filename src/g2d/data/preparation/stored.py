@@ -87,7 +87,7 @@ def _skipped(folder: Path | None) -> list[tuple[str, str]]:
 def _twins(splits: Splits, modality: str) -> tuple[list[str], float]:
     """Equal inputs in two splits; and the share of rows with the commonest label of their equals.
 
-    Where `val` is `test` (policies that select on test) the two are looked at once.
+    Where `val` is `test` (policies that select on test) the two are checked once.
     """
     places: dict[bytes, set[str]] = defaultdict(set)
     labels: dict[bytes, Counter[float]] = defaultdict(Counter)

@@ -96,7 +96,7 @@ class SequenceReader:
     Args:
         sequences: `(T, d)` for every row of the store.
         steps: Length of every sequence that comes out.
-        train: Rows whose steps say what the mean and the deviation are.
+        train: Rows whose steps give the mean and the deviation.
         keep: Whether the first or the last steps of a longer sequence are kept.
         gaps: What numbers that are not finite become: "zero", or the training "mean".
 

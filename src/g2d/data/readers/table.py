@@ -1,4 +1,4 @@
-"""Columns of a table: gaps filled, then standardised, by what the training rows say."""
+"""Columns of a table: gaps filled, then standardised, by the training rows."""
 
 from __future__ import annotations
 

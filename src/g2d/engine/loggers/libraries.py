@@ -18,7 +18,7 @@ _MODULES: dict[LoggerName, tuple[str, ...]] = {
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
 }
 
-# Read when the libraries are imported: they report to their makers by default, and MLflow tells
+# Read when the libraries are imported: they report to their makers by default, and MLflow prints
 # of every table that it creates. What the user has set stays.
 _QUIET = {
     "WANDB_ERROR_REPORTING": "false",
@@ -40,7 +40,7 @@ def load(name: LoggerName) -> ModuleType:
 
 
 def check_loggers(names: Iterable[LoggerName]) -> None:
-    """Looks for the libraries before anything is trained.
+    """Checks before training that the libraries are there.
 
     Raises:
         UserError: One is not installed.

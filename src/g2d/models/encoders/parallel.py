@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ParallelEncoders(nn.Module):
-    """Their features, one after the other.
+    """Concatenates the features of several encoders of one modality.
 
     Args:
         encoders: Of the same modality.

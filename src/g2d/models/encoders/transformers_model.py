@@ -22,7 +22,7 @@ from g2d.published import TEXT_EXTRA, check_config, check_weights, model_folder,
 from g2d.quiet import quiet
 
 Pool = Literal["mean", "cls"]
-# What a model's forward pass may be asked with.
+# The main inputs that a model's forward pass may have.
 _INPUTS = ("input_ids", "pixel_values", "input_values", "input_features")
 
 
@@ -134,7 +134,7 @@ def load_backbone(model: str | None, config: Config | None) -> Any:
         ) from error
     if backbone.main_input_name not in _INPUTS:
         raise UserError(
-            f"{shown} is asked with {backbone.main_input_name}; expected a model that takes "
+            f"{shown} is called with {backbone.main_input_name}; expected a model that takes "
             f"{', '.join(_INPUTS[:-1])} or {_INPUTS[-1]}"
         )
     pooler = getattr(backbone, "pooler", None)
@@ -147,12 +147,12 @@ def hidden_width(backbone: Any) -> int:
     """Width of its last hidden states.
 
     Raises:
-        UserError: It does not say.
+        UserError: It does not declare its width.
     """
     sizes = getattr(backbone.config, "hidden_sizes", None)
     width = getattr(backbone.config, "hidden_size", None) or (sizes[-1] if sizes else None)
     if not isinstance(width, int):
-        raise UserError(f"{type(backbone).__name__} does not say how wide it is; choose another")
+        raise UserError(f"{type(backbone).__name__} does not declare its width; choose another")
     return width
 
 

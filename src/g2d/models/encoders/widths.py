@@ -16,7 +16,7 @@ def feature_widths(encoders: Mapping[str, nn.Module]) -> dict[str, int]:
         encoders: One encoder a modality, each with an integer `feature_width`.
 
     Raises:
-        UserError: An encoder does not say how wide its features are.
+        UserError: An encoder does not declare the width of its features.
 
     Example:
         >>> from g2d.models.encoders.mlp import MLP

@@ -15,7 +15,7 @@ from g2d.models.tokens import attendable, filled, masked_mean
 
 
 class CrossAttentionFusion(AblationFusion):
-    """Adds to every modality what it finds in the others.
+    """Adds to every modality what it attends to in the others.
 
     With tokens X_m and one attention block for every ordered pair,
 

@@ -15,8 +15,8 @@ class TreeFusion(Fusion):
     """z = b + Σ_t v_t(f): every tree adds the value of the leaf that the features fall into.
 
     The trees are grown elsewhere (`g2d.shallow.fit_network`) and not trained. An absent modality
-    is a vector of zeros. The unimodal logits of a modality, in eval mode, are what the trees say
-    where all others are absent.
+    is a vector of zeros. The unimodal logits of a modality, in eval mode, are what the trees
+    predict where all others are absent.
 
     Args:
         widths: Feature width of every modality.
@@ -28,7 +28,7 @@ class TreeFusion(Fusion):
         unit: Whether the sum is a number on the unit range, whose logit is predicted.
 
     Attributes:
-        feature: By tree and node, the number of the feature that is looked at, `(T, N)`.
+        feature: By tree and node, the number of the feature that is compared, `(T, N)`.
         threshold: Up to which the way is `left`, else `right`; both are numbers of nodes `(T, N)`,
             of leaves their own.
         value: Of leaves, `(T, N)`.

@@ -34,7 +34,7 @@ class Budget:
         return self.before + time.process_time() - self.began
 
     def has(self, *seconds: float) -> bool:
-        """Whether there is room for all of this, as it is foreseen."""
+        """Whether the budget is enough for all of this, as it is estimated."""
         return self.seconds is None or self.spent + _MARGIN * sum(seconds) <= self.seconds
 
 

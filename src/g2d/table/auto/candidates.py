@@ -36,7 +36,7 @@ class Weight(NamedTuple):
 
     Attributes:
         value: By which its logits are multiplied.
-        share: Of all that the members say, once each is as sure as it is right.
+        share: Its share of the sum of all members' calibrated logits.
     """
 
     value: float
@@ -87,7 +87,7 @@ class Candidate:
 
     @property
     def method(self) -> Component:
-        """It as the `method` of a recipe."""
+        """The candidate as the `method` of a recipe."""
         if self.kind == BLENDED:
             found = zip(self.members, self.weights, strict=True)
             members = [Member(one.method, one.modalities, weight.value) for one, weight in found]

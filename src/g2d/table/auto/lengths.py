@@ -42,7 +42,7 @@ def length_for(rows: int, batch_size: int) -> Length:
 
 
 def with_length(recipe: Recipe, length: Length) -> Recipe:
-    """The recipe with what it does not say of the length of training itself.
+    """The recipe with the length of training filled in where it is not given.
 
     The learning rate falls once validation has not improved for half of the patience, so that
     every run is also trained at a low rate before it ends.

@@ -22,7 +22,7 @@ from g2d.methods.validation import FUSED
 from g2d.recipes.experiment import resolve_teaching
 from g2d.recipes.recipe import Recipe
 from g2d.recipes.settings import training_settings
-from g2d.runs.floors import ask_teachers, try_floors
+from g2d.runs.floors import predict_teachers, try_floors
 from g2d.runs.loaders import evaluation_loader, to_device
 from g2d.runs.places import teacher_folder
 from g2d.runs.run import Run
@@ -114,8 +114,8 @@ class RoundFolder:
         task, settings = splits.spec.task, training_settings(self.recipe)
         teaching = resolve_teaching(replace(self.recipe, experts={}), splits)
         online = OnlineTeachers(teach(teaching, self.runs, self.fabric), task)
-        weights = ask_teachers(online, splits.val, settings, self.fabric).weights()
-        compared = ask_teachers(online, self.rows.compared, settings, self.fabric)
+        weights = predict_teachers(online, splits.val, settings, self.fabric).weights()
+        compared = predict_teachers(online, self.rows.compared, settings, self.fabric)
         seconds = time.process_time() - began
         teachers = [Run(teacher_folder(teaching, m, self.runs)) for m in modalities]
         taken = [float(run.result["seconds"]) for run in teachers]

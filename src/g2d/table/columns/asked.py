@@ -1,4 +1,4 @@
-"""What a recipe asks of a table's target: `task: regression`, or a mapping with options."""
+"""The task that a recipe sets for a table's target: its name, or a mapping with options."""
 
 from __future__ import annotations
 

@@ -35,13 +35,13 @@ ENDINGS = {
     "array": (".npy",),
     "sequence": (".csv", ".tsv"),
 }
-# Cells that tell what a column is.
+# Cells from which the kind of a column is found.
 _LOOKED_AT = 5000
 # From here on, different numbers in each row are no coincidence.
 _MANY = 20
 # So many different values are a category that is kept whole, times of day among them.
 _FEW = 32
-# Columns that tell rows, people or places apart, by their names.
+# Columns of ids of rows, people or places, by their names.
 _IDENTIFIER = re.compile(r"(.*[\W_])?(id|ids|uuid|guid)|index|idx|row|rowid|nr|no|.*[a-z](Id|ID)")
 # Numbers that are names of places and people.
 _CODE = re.compile(r"(.*[\W_])?(zip|zip[\W_]?code|plz|post(al)?[\W_]?code|phone|tel|telephone|fax)")
@@ -191,7 +191,7 @@ def _kind(name: str, cells: Sequence[str], folder: Path) -> tuple[str, str]:
         return "", "has no name, as numbers of rows have none"
     if _identifies(name):
         if distinct > min(100, 0.2 * len(cells)):
-            return "", "tells rows apart, by its name; name it in modalities to use it"
+            return "", "holds ids, by its name; name it in modalities to use it"
         return "loose", ""
     if sum(not math.isnan(number_of(cell)) for cell in cells) >= enough:
         return ("", "counts the rows") if _counts(cells) else ("loose", "")
@@ -222,7 +222,7 @@ def _identifies(name: str) -> bool:
 
 
 def _is_name(name: str, cells: Sequence[str | None]) -> bool:
-    """Whether numbers tell things apart, as that of a shop does."""
+    """Whether numbers are ids, such as that of a shop."""
     return _identifies(name) or _is_code(name, cells)
 
 

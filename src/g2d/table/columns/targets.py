@@ -113,7 +113,7 @@ def _numbers(cells: Sequence[Cell], column: str, unusable: dict[int, str]) -> Ta
 
 
 def _narrow(values: NDArray[Any], spread: float) -> NDArray[np.generic]:
-    """As float32, unless that rounds away what tells the numbers apart (`1700000000` + x does)."""
+    """As float32, unless rounding makes different numbers equal (`1700000000` + x does)."""
     narrow = values.astype(np.float32)
     return values if np.abs(narrow - values).max() > _ROUNDED * spread else narrow
 

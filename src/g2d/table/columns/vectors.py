@@ -18,7 +18,7 @@ from g2d.table.kinds.tabular import MOST
 
 _LIST = re.compile(r"(?:array\(|tensor\()?\[\s*(\[?)")
 _CUT = re.compile(r"[\[\]()\s\d.,eE+-]*\.\.\.[\[\]()\s\d.,eE+-]*")
-# Cells and files that are decoded to tell what a column holds.
+# Cells and files that are decoded to find what a column holds.
 _DECODED = 20
 # Cells of which the numbers are counted.
 _COUNTED = 200
@@ -80,6 +80,6 @@ def array_kind(paths: Sequence[str], folder: Path) -> str:
         try:
             found = np.load(path_in(path, folder), mmap_mode="r", allow_pickle=False)
             return "features" if found.ndim == 1 else "sequence"
-        except Exception:  # a header can say anything, and numpy raises nearly anything of it
+        except Exception:  # a header can hold anything, and numpy raises nearly any error for it
             continue
     return "features"

@@ -12,7 +12,7 @@ from g2d.analysis.intervals import Interval
 from g2d.figures import blank, save, without_box
 from g2d.table.diagnosis.verdict import Finding
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which the colour-blind can distinguish.
 _TEACHER, _JOINT, _G2D = "#999999", "#0072B2", "#D55E00"
 
 

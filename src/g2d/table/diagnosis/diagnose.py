@@ -174,7 +174,7 @@ def diagnose(
 
     A seventh of the training rows chooses the epochs of all runs, so that the validation rows,
     which judge, have chosen nothing: of the epochs of a teacher without signal, the best one on
-    the rows that choose would look like signal there. Test is asked once, whether G²D helps.
+    the rows that choose would look like signal there. Test is used once, for whether G²D helps.
     Finished parts are not done again.
 
     Args:
@@ -244,7 +244,7 @@ def diagnose(
 def _train_seed(
     recipe: Recipe, splits: Splits, seed: int, methods: Sequence[str], out: Path, fabric: Fabric
 ) -> SeedFindings:
-    """Teachers, joint training and the other methods of one seed, and what they say."""
+    """Trains teachers, joint training and the other methods with one seed, and measures them."""
     recipe = replace(recipe, seed=seed)
     own = choose_on_train(splits, seed)
     epochs = training_settings(recipe).epochs

@@ -56,7 +56,7 @@ def _figures(diagnosis: Diagnosis, found: dict[str, Any], out: Path) -> list[Dra
         Drawn(
             inline_svg(Balance(diagnosis.findings).plot, "balance"),
             f"Bars of the skill of every modality. {skills}.",
-            "What every modality can say alone, and what is left of it inside a fused model.",
+            "What every modality can predict alone, and what is left of it inside a fused model.",
         ),
         Drawn(
             inline_svg(diagnosis.attribution.plot, "shapley"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Training rows that offsets are read off, and rows that are judged, at most: more say nothing new.
+# Training rows that offsets are read off, and rows that are judged, at most: more add nothing new.
 _OFFSET_ROWS = 2000
 _JUDGED_ROWS = 20_000
 
@@ -76,7 +76,7 @@ def measure_seed(
     settings: TrainingSettings,
     fabric: Fabric,
 ) -> SeedFindings:
-    """Asks every model of a seed about the judged rows.
+    """Evaluates every model of a seed on the judged rows.
 
     Args:
         own: From `choose_on_train`.
@@ -94,13 +94,13 @@ def measure_seed(
         found: Iterable[Any] = to_device(evaluation_loader(split, settings), fabric)
         return found
 
-    def ask(model: nn.Module) -> tuple[Evaluation, Evaluation]:
+    def evaluate_model(model: nn.Module) -> tuple[Evaluation, Evaluation]:
         model.to(fabric.device)
         return evaluate(model, batches(known), task), evaluate(model, batches(judged), task)
 
-    measured = {name: ask(model) for name, model in teachers.items()}
+    measured = {name: evaluate_model(model) for name, model in teachers.items()}
     model = runs[0].model
-    joint, g2d = (ask(run.model) for run in runs)
+    joint, g2d = (evaluate_model(run.model) for run in runs)
     owed = attribute(model, batches(judged), task, mean_inputs(model, batches(known)))
     ones = torch.ones(len(judged), dtype=torch.bool)
     present = {name: joint[1].present.get(name, ones) for name in teachers}

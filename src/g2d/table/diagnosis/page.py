@@ -62,7 +62,7 @@ def diagnosis_page(found: Mapping[str, Any], notes: Sequence[str], figures: Sequ
         notes="".join(f"<li>{escape(note)}</li>" for note in notes),
         rows=escape(
             f"{rows['train']} rows train, {rows['choose']} choose the epoch, {rows['judged']} "
-            f"judge, {rows['test']} say whether G²D helps; divided by: {data['protocol']}."
+            f"judge, {rows['test']} test whether G²D helps; divided by: {data['protocol']}."
         ),
         measured="".join(
             f"<li>{escape(line)}</li>"

@@ -141,10 +141,10 @@ def rows_needed(finding: Finding) -> int | None:
     doubted, gap = _gap(finding)
     if not doubted.known or not math.isfinite(gap):
         return None
-    room = _room(gap, doubted.seeds)
-    if doubted.half <= gap or doubted.rows <= room:
+    allowed = _allowed(gap, doubted.seeds)
+    if doubted.half <= gap or doubted.rows <= allowed:
         return None
-    return math.ceil(finding.rows * (doubted.rows / room) ** 2)
+    return math.ceil(finding.rows * (doubted.rows / allowed) ** 2)
 
 
 def needs_seeds(finding: Finding) -> bool:
@@ -154,9 +154,9 @@ def needs_seeds(finding: Finding) -> bool:
     doubted, gap = _gap(finding)
     if not math.isfinite(doubted.seeds):
         return True
-    return doubted.half > gap and doubted.seeds > _room(gap, doubted.rows)
+    return doubted.half > gap and doubted.seeds > _allowed(gap, doubted.rows)
 
 
-def _room(gap: float, other: float) -> float:
+def _allowed(gap: float, other: float) -> float:
     """What one source of chance may take of a half-width; half of its square at least."""
     return math.sqrt(max(gap**2 - other**2, gap**2 / 2))

@@ -145,7 +145,7 @@ def in_percent(share: float, digits: int = 0) -> str:
 
 
 def round_up(number: float) -> int:
-    """To two digits: it is a rough number.
+    """Rounds up to two digits: it is a rough number.
 
     Example:
         >>> round_up(1234), round_up(7.2)

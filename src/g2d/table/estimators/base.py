@@ -244,7 +244,7 @@ def _modalities_of(recipe: Recipe) -> list[str] | None:
 
 
 def _width(X: Any) -> int | None:
-    """Columns of an array; of a frame or a mapping names say what they are."""
+    """Columns of an array; of a frame or a mapping by their names."""
     return None if hasattr(X, "columns") or isinstance(X, Mapping) else int(np.shape(X)[1])
 
 

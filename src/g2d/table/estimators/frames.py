@@ -57,7 +57,7 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
         )
     if not modalities:
         raise UserError(
-            f"got X as an array of {array.shape[1]} columns, and no modalities; say which columns "
+            f"got X as an array of {array.shape[1]} columns, and no modalities; give which columns "
             'belong together, as modalities={"left": slice(0, 32), "right": slice(32, 64)}'
         )
     return _from_arrays(

@@ -119,7 +119,7 @@ def unheard() -> Iterator[None]:
         yield
 
 
-# What exporters say at length, and what it comes to.
+# Parts of exporters' messages, and what they mean.
 _MEANINGS = {
     "data-dependent": "an encoder or the fusion decides by the values of its input, as in "
     "`if x.sum() > 0`, which no graph can; use torch.where",

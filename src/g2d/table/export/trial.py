@@ -78,7 +78,7 @@ def largest_difference(
 ) -> float:
     """How far another program's outputs are from the model's, over all trials.
 
-    The model is asked as in training: without masks where nothing is absent.
+    The model is called as in training: without masks where nothing is absent.
 
     Returns:
         The largest difference in any output, as a share of that output's largest value; `inf`
@@ -117,7 +117,7 @@ def apart(got: Tensor, expected: Tensor) -> float:
 
 
 def _dtype(model: MultimodalModel, name: str, shape: tuple[int, ...]) -> torch.dtype:
-    """What an encoder can read; shapes say nothing of it."""
+    """Inputs that an encoder can read; shapes alone do not define them."""
     model.eval()
     failures: list[Exception] = []
     for dtype in (torch.float32, torch.int64):

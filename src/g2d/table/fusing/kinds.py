@@ -55,7 +55,7 @@ def holds_probabilities(
         found, why = _look(name, predictions, task)
         if found is None and fitted is not False:  # a few rows of logits may look like anything
             raise UserError(
-                f"{name}: {why}; else say --of {name}=probabilities or --of {name}=logits"
+                f"{name}: {why}; else give --of {name}=probabilities or --of {name}=logits"
             )
     elif given and (outside := ~is_probability(predictions.values)).any():
         row = int(outside.any(dim=1).nonzero()[0])
@@ -68,7 +68,7 @@ def holds_probabilities(
     if fitted is not None and found != fitted:
         raise UserError(
             f"{name}: holds {KINDS[found]}, and the ensemble was fitted on its {KINDS[fitted]}; "
-            f"give the same, or say --of {name}={KINDS[fitted]} if they are"
+            f"give the same, or --of {name}={KINDS[fitted]} if they are"
         )
     return found
 

@@ -27,7 +27,7 @@ def check_ids(tables: Mapping[str, tuple[bool, int]]) -> None:
     if len(lengths) > 1:
         each = ", ".join(f"{name} {rows}" for name, (_, rows) in tables.items())
         raise UserError(
-            f"the tables have no column of ids and differ in length ({each} rows): nothing tells "
+            f"the tables have no column of ids and differ in length ({each} rows): it is not known "
             "which rows belong together; add such a column, id"
         )
     if len({has for has, rows in tables.values() if rows}) > 1:

@@ -72,12 +72,12 @@ def one_column(
 
 
 def _roomy(task: Regression) -> Regression:
-    """With as much room on both sides as the numbers take.
+    """Widens the range of a regression by its own width on both sides.
 
     Logits are weighed, and at the ends of the range a small difference is one of many logits.
     """
-    room = task.high - task.low
-    return Regression(task.low - room, task.high + room, task.std)
+    width = task.high - task.low
+    return Regression(task.low - width, task.high + width, task.std)
 
 
 def positive_of(
@@ -94,7 +94,7 @@ def positive_of(
         given: What the user says, or what it was in the fit.
 
     Raises:
-        UserError: Nothing tells, or the column and the user say different things.
+        UserError: It is not known, or the column and the user disagree.
     """
     place_of, column = Places(classes), predictions.columns[0]
     called = _called(column, classes)
@@ -116,8 +116,8 @@ def positive_of(
         if other not in words or usual in words:  # `prob_no` is hardly the probability of yes
             return classes[plain.index(usual)]
     raise UserError(
-        f"{name}: one column, {column!r}, and the classes are {listed(classes)}; say of "
-        "which it is: --positive CLASS, or call the column so"
+        f"{name}: one column, {column!r}, and the classes are {listed(classes)}; give "
+        "the one it is of: --positive CLASS, or call the column so"
     )
 
 
@@ -182,7 +182,7 @@ def _are_classes(
     if sorted(_plain(there)) in _PAIRS:
         raise UserError(
             f"{name}: {target!r} holds {listed(sorted(there))}, and some numbers of "
-            "the models lie outside 0 to 1; if they are predictions of a number, say --task "
+            "the models lie outside 0 to 1; if they are predictions of a number, give --task "
             "regression, if they are logits of a class, --task classification"
         )
     return False

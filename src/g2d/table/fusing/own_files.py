@@ -19,7 +19,7 @@ def of_predict(table: Table, keys: tuple[str, ...]) -> Table:
 
     Args:
         table: Of one model.
-        keys: Columns that may tell rows apart.
+        keys: Columns that may hold ids.
 
     Example:
         >>> from pathlib import Path

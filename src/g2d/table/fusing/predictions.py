@@ -129,7 +129,7 @@ def _check_numbers(file: Path, columns: Sequence[str], values: Tensor) -> None:
             name = columns[place]
             raise UserError(
                 f"{file}: {name!r} holds whole numbers alone ({low:g} to {high:g}), unlike other "
-                f"columns; if it tells rows apart, say --id {name!r}, else take it out"
+                f"columns; if it holds ids, give --id {name!r}, else take it out"
             )
 
 
@@ -166,14 +166,14 @@ def ids_of(table: Table, id_column: str | None) -> list[str]:
     if name is None:
         if has_nameless_index(table.folder / table.name):
             raise UserError(
-                f"{table.name} has an index without a name, which tells its rows apart; write it "
+                f"{table.name} has an index without a name, which holds its ids; write it "
                 "as a column (df.rename_axis('id')), or drop it (df.reset_index(drop=True))"
             )
         return [str(row + 1) for row in range(len(table))]
     cells = table.column(name)
     if None in cells:
         raise UserError(
-            f"{table.name}, row {cells.index(None) + 1}: {name!r} is empty, so nothing tells "
+            f"{table.name}, row {cells.index(None) + 1}: {name!r} is empty, so it is not known "
             "which sample it is of; give it an id, or leave the row out"
         )
     ids = [str(cell) for cell in without_points(cells)]
@@ -192,7 +192,7 @@ def only_column(table: Table, id_column: str | None) -> str:
     others = [name for name in table.columns if name not in (id_column, ID)]
     if len(others) != 1:
         raise UserError(
-            f"{table.name} has the columns {', '.join(others)}; say which holds the labels: "
+            f"{table.name} has the columns {', '.join(others)}; give the one of the labels: "
             "--target COLUMN"
         )
     return others[0]

@@ -88,7 +88,7 @@ class _Seen:
 
     @cached_property
     def offers(self) -> list[str]:
-        """What may be asked of the target instead, in sentences."""
+        """Other tasks that the target may have, in sentences."""
         return offers_for(self.truth, self.table.column(self.target), self.target)
 
     @cached_property
@@ -97,7 +97,7 @@ class _Seen:
         return [reading_note(column, reading) for column, reading in self.readings.items()]
 
     def too_few(self) -> UserError:
-        """What to say where there is nothing to fuse."""
+        """The message where there is nothing to fuse."""
         got = ", ".join(f"{name} ({kind.name})" for name, kind in self.kinds.items()) or "none"
         left = "; ".join(f"{name}: {why}" for name, why in self.found.unused.items())
         return UserError(
@@ -169,7 +169,7 @@ _JUDGES, _TESTS, _LONG = 0.25, 0.2, 10_000
 def diagnosis_recipe(path: str | Path, target: str) -> tuple[dict[str, Any], list[str]]:
     """Like `inspect_table`, but with more rows that judge where a table is short and undivided.
 
-    What a diagnosis can tell hangs on the rows it is judged on.
+    What a diagnosis can find depends on the rows it is judged on.
     """
     recipe, notes = inspect_table(path, target)
     if "column" not in recipe["data"]["split"] and len(read_table(path)) < _LONG:

@@ -1,4 +1,4 @@
-"""A look at some of a table's cells: files that open, and what of long ones is not read."""
+"""Reads some of a table's cells: which files open, and what of long ones is not read."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _spread(table: Table, kind: Kind, count: int) -> list[int]:
 
 
 def unlabelled(target: Target, cells: Sequence[Cell]) -> list[str]:
-    """How many rows of several labels have an empty cell, and how to say that they have none.
+    """How many rows of several labels have an empty cell, and how to write that they have none.
 
     Args:
         target: Any.

@@ -1,4 +1,4 @@
-"""What a recipe could ask of a target such as this: named where it is likely to help."""
+"""Other tasks and options for a target, named where they are likely to help."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _GROUPS = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Za-z]{1,4}[-_]?\d+")
-# So few values are categories, and so few rows of each tell nothing.
+# So few values are categories, and so few rows of each show nothing.
 _FEW, _ROWS_EACH = 10, 2
 _LIKE = 0.99999
 # With fewer different values an order is shared by chance.
@@ -93,7 +93,7 @@ def _same_order(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def groups_in(table: Table, target: str, split: str | None) -> list[str]:
-    """Columns that tell people or things apart of which there are several rows, in sentences."""
+    """Sentences on columns of ids of people or things that have several rows."""
     notes = []
     for name, cells in table.columns.items():
         if name in (target, split):

@@ -138,7 +138,7 @@ class Kind(ABC):
 
     @property
     def judges(self) -> bool:
-        """Whether there are arrays that it refuses or has something to say of."""
+        """Whether there are arrays that it refuses or has remarks on."""
         own = type(self)
         return own.refuses is not Kind.refuses or own.remark is not Kind.remark
 

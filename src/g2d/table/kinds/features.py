@@ -20,7 +20,7 @@ from g2d.table.reading.delimited import delimited, encoding_of
 from g2d.table.reading.numbers import Reading, reading_of
 from g2d.table.reading.numerals import Written, parts_of, plain
 
-# Rows that are looked at at once.
+# Rows that are read at once.
 _TOGETHER = 4096
 
 
@@ -34,7 +34,7 @@ def read_npy(cell: str, folder: Path, ndim: int) -> Array:
     try:
         with path.open("rb") as stream:
             array: Array = np.lib.format.read_array(stream, allow_pickle=False)
-    except Exception:  # a header can say anything, and numpy raises nearly anything of it
+    except Exception:  # a header can hold anything, and numpy raises nearly any error for it
         array = np.zeros(0, object)
     if not isinstance(array, np.ndarray) or array.dtype.kind == "O":
         raise UserError(f"{cell!r} is no .npy file of numbers")

@@ -60,7 +60,7 @@ class Image(Kind):
         """Takes over what the model wants, where it is not given.
 
         Raises:
-            UserError: There is no such model, or it does not say.
+            UserError: There is no such model, or it does not declare them.
         """
         if self._model is None:
             return
@@ -100,7 +100,7 @@ class Image(Kind):
         return np.asarray(luma.round(), np.uint8)[:, :, None]
 
     def finish(self, array: Array) -> Array:
-        """Channels first, from -1 to 1 or as `mean` and `std` say."""
+        """Channels first, from -1 to 1 or standardised by `mean` and `std`."""
         if self._mean is None and self._std is None:
             return np.moveaxis(array.astype(np.float32) / 127.5 - 1, 2, 0)
         mean = np.array(self._mean or (0.5,), np.float32)

@@ -33,7 +33,7 @@ def wanted_by(model: str) -> Wanted:
         model: Its folder, or its name in the local Hugging Face cache.
 
     Raises:
-        UserError: There is no such model on this machine, or it does not say.
+        UserError: There is no such model on this machine, or it does not declare them.
     """
     folder = model_folder(model, VISION_EXTRA)
     try:
@@ -50,7 +50,7 @@ def wanted_by(model: str) -> Wanted:
         return Wanted(_side(size), _numbers(mean), _numbers(std), library)
     except (KeyError, TypeError, ValueError):
         raise UserError(
-            f"{folder} does not say what pictures it wants; give side, mean and std in its place"
+            f"{folder} lacks the size, mean or std of its pictures; give side, mean and std"
         ) from None
 
 

@@ -250,7 +250,7 @@ def kind_of_column(cells: Sequence[Cell]) -> ColumnKind:
 
 
 def unsure_note(column: str, value: str) -> str:
-    """That a column's dates can be read in two ways, and how to say which is meant."""
+    """That a column's dates can be read in two ways, and how to set the right one."""
     return (
         f"{column}: no value tells day from month ({value!r} may be either); read with the day "
         f"first; if the month comes first, add dates: {{{column}: month_first}}"

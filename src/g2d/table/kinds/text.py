@@ -93,7 +93,7 @@ class Text(Kind):
         """Reads the tokenizer.
 
         Raises:
-            UserError: There is none, or the length leaves no room for a token between its marks.
+            UserError: There is none, or the length has no place for a token between its marks.
         """
         if self._source is None:
             return

@@ -65,7 +65,7 @@ class Video(Kind):
 def read_clip(path: Path, frames: int, side: int) -> Array:
     """Frames evenly spread over a clip, `(frames, side, side, 3)` uint8.
 
-    The file is decoded from end to end, since what containers say of their length is often wrong,
+    The file is decoded from end to end, since the length in containers is often wrong,
     with a bounded number of frames in memory. Of a clip that is broken in its middle, what comes
     before is used.
 

@@ -35,7 +35,7 @@ class Exact(str):
 def as_cell(value: Any) -> Cell:
     """A value as text; numbers keep every digit, lists become JSON, what is missing `None`.
 
-    The words by which programs say that something is missing (`NaN`, `NULL`, `N/A`, ...) are
+    The words by which programs write that something is missing (`NaN`, `NULL`, `N/A`, ...) are
     nothing, too. Whole numbers are written without a point, so that a column is the same whether
     or not its format turns numbers with gaps into floats. Flags are `true` and `false` in every
     format.

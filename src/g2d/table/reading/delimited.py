@@ -15,7 +15,7 @@ from g2d.errors import UserError
 logger = logging.getLogger(__name__)
 
 _SEPARATORS = ",;\t|"
-# Rows that tell which separator it is.
+# Rows from which the separator is found.
 _LOOKED_AT = 50
 # Of the csv module, which has 128 kB: a sequence of vectors in one cell is longer.
 _LONGEST_CELL = 2**31 - 1

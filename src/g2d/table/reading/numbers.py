@@ -45,9 +45,9 @@ class Reading:
 
     Attributes:
         written: How its numbers are written.
-        bare: How many of the cells looked at lack the unit.
+        bare: How many of the cells that were read lack the unit.
         sizeless: How many of them lack a `%` or a size that the others have, and count as empty.
-        unsure: A value that may be read in two ways, where nothing tells which is meant.
+        unsure: A value that may be read in two ways, where nothing shows which is meant.
         marks: What stands where there is no number, and is taken as empty: how often each comes.
     """
 

@@ -100,7 +100,7 @@ def unplaced(table: Table, how: SplitBy) -> dict[int, str]:
     """Rows that cannot be put in a split, because the cell that decides it is empty, and why.
 
     Raises:
-        UserError: The column is not there, holds something unknown, or dates of which nothing tells
+        UserError: The column is not there, holds something unknown, or dates of which nothing shows
             day from month.
     """
     if how.by is None:

@@ -1,4 +1,4 @@
-"""What a recipe asks of single rows: how much they count, and that copies are left out."""
+"""Options of a recipe for single rows: their weights, and that copies are left out."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ def _rows(labels: Tensor, rng: np.random.Generator) -> NDArray[np.bool_]:
     place = 0
     # counted on from class to class, so that small ones choose as well
     counts = labels.unique(return_counts=True)[1].tolist()
-    by_class = labels.argsort(stable=True).split(counts)  # in the place of a look at all, a class
+    by_class = labels.argsort(stable=True).split(
+        counts
+    )  # in the place of a search of all rows for each class
     for own in (rng.permutation(rows.numpy()) for rows in by_class):
         if len(own) > 1:
             places[own] = place + np.arange(len(own))

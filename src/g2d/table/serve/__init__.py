@@ -1,1 +1,1 @@
-"""A trained run behind HTTP: what is asked, within which limits, and a page to ask from."""
+"""A trained run behind HTTP: requests, their limits, and a page to send them from."""

@@ -32,9 +32,9 @@ def make_app(
 ) -> FastAPI:
     """A trained run as a web application.
 
-    `GET /` is a page, `GET /health` and `GET /schema` say what is served, `GET /metrics` what was
-    asked, `POST /predict` takes rows as JSON, `POST /predict/files` one row as a form with files.
-    Nothing that is sent is kept.
+    `GET /` is a page, `GET /health` and `GET /schema` return what is served, `GET /metrics` what
+    was asked. `POST /predict` takes rows as JSON, `POST /predict/files` one row as a form with
+    files. Nothing that is sent is kept.
 
     Args:
         run: A finished run on a table.

@@ -14,7 +14,7 @@ from g2d.table.serve.worker import TooLongError
 
 
 def add_errors(app: FastAPI, paths: Sequence[str], seconds: float) -> None:
-    """Every error is one line, and none of them tells where anything lies on this machine.
+    """Every error is one line, and none of them shows where anything lies on this machine.
 
     Args:
         app: The application.

@@ -93,7 +93,7 @@ class BodyLimit:
 
 
 def _announced(scope: Scope) -> float:
-    """The length of the body in bytes, 0 where the request does not say."""
+    """The length of the body in bytes, 0 where the request does not give it."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return float(value)

@@ -25,7 +25,7 @@ class Served:
         columns: What a row may hold.
         json_rows: Reads rows from JSON.
         worker: Predicts, one request at a time.
-        metrics: What was asked so far.
+        metrics: The requests so far.
         about: What `GET /schema` returns.
     """
 

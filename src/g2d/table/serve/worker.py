@@ -20,7 +20,7 @@ from g2d.table.reading.source import Row
 from g2d.table.serve.columns import Columns, Sent, Upload
 from g2d.table.serve.uploads import on_disk
 
-# Rows that are decoded and predicted between two looks at the clock: files take long to decode.
+# Rows that are decoded and predicted between two checks of the time: files take long to decode.
 TOGETHER_WITH_FILES = 16
 # Parameters up to which a forward pass is over before a second thread has begun.
 _SMALL = 5_000_000
@@ -54,7 +54,7 @@ class Worker:
         Raises:
             UserError: A file is too large when decoded, or a prediction is not finite.
             TooLongError: The time is over. What was not begun is not done, what was begun ends at
-                the next look at the clock.
+                the next check of the time.
         """
         over = threading.Event()
         try:

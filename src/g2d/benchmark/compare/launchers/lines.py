@@ -12,18 +12,18 @@ class Lines:
     """Prints a line whenever a job ends, with the time that is left.
 
     Args:
-        say: Takes a line.
+        write: Takes a line.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
         self._total = self._ended = self._failed = 0
         self._began = time.monotonic()
 
     def begin(self, jobs: Sequence[Job], done: int) -> None:
         """Prints how many jobs there are."""
         self._total = len(jobs)
-        self._say(f"{len(jobs)} jobs to do, {done} runs there already")
+        self._write(f"{len(jobs)} jobs to do, {done} runs there already")
 
     def started(self, job: Job) -> None:
         """Prints nothing."""
@@ -34,7 +34,7 @@ class Lines:
         self._failed += bool(outcome.reason)
         left = (time.monotonic() - self._began) / self._ended * (self._total - self._ended)
         how = f"FAILED: {outcome.reason}" if outcome.reason else f"{outcome.seconds:.0f} s"
-        self._say(f"[{self._ended}/{self._total}, {duration(left)} left] {job.name}: {how}")
+        self._write(f"[{self._ended}/{self._total}, {duration(left)} left] {job.name}: {how}")
 
     def tick(self) -> None:
         """Prints nothing."""
@@ -42,11 +42,11 @@ class Lines:
     def close(self) -> None:
         """Prints how many jobs failed."""
         if self._failed:
-            self._say(f"{self._failed} of {self._total} jobs failed")
+            self._write(f"{self._failed} of {self._total} jobs failed")
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it.
+    """A time in words.
 
     Example:
         >>> duration(42), duration(95), duration(7300)

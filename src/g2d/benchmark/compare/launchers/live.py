@@ -107,8 +107,8 @@ class Live:
         bar.add_row(ProgressBar(max(1, self._total), self._ended, width=_WIDTH))
         parts: list[Any] = [head, bar]
         if self._running:
-            room = max(3, self._console.height - 6 - min(failed, _FAILURES))
-            shown = list(self._running.values())[:room]
+            rows_left = max(3, self._console.height - 6 - min(failed, _FAILURES))
+            shown = list(self._running.values())[:rows_left]
             width = max(len(job.name) for job, _ in shown)
             for job, began in shown:
                 at = "queued"
@@ -117,8 +117,8 @@ class Live:
                 passed = duration(time.monotonic() - began)
                 line = f"{job.name:<{width}}  {at:<30}  {passed:>10}"
                 parts.append(Text(line, no_wrap=True, overflow="ellipsis"))
-            if len(self._running) > room:
-                parts.append(Text(f"and {len(self._running) - room} more", "dim"))
+            if len(self._running) > rows_left:
+                parts.append(Text(f"and {len(self._running) - rows_left} more", "dim"))
         if self._over:  # every failure is printed below, in full
             return Group(*parts)
         for name, reason in list(self._failed.items())[:_FAILURES]:

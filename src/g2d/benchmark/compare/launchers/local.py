@@ -130,7 +130,7 @@ class _Worker:
 
 
 def _death(code: int | None) -> str:
-    """What the exit status of a dead process tells.
+    """The meaning of the exit status of a process that died.
 
     Example:
         >>> _death(-9)

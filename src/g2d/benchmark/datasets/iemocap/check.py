@@ -45,7 +45,7 @@ def check(
 
     Args:
         root: Folder `IEMOCAP_full_release`.
-        features_root: Folder of the features; when not given they are not looked at.
+        features_root: Folder of the features; when not given they are not checked.
         features: "mmin", "precomputed", or "release" for those that are made of the release.
         classes: Of the task, 4 or 6.
         vectors: Word vectors of "release".

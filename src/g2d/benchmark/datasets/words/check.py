@@ -37,16 +37,16 @@ def look_through(
         class_of: The class under which a segment is counted.
         progress: Called with the number of segments done and of all.
     """
-    looked = _Looked(source)
+    look = _Looked(source)
     # The files are shared by all samples: what is compared below are their features.
     samples = [replace(one, sources={}, target=class_of(one)) for one in source.samples]
     report = inspect(
-        samples, looked, lambda s: s.columns["part"], class_names, workers=0, progress=progress
+        samples, look, lambda s: s.columns["part"], class_names, workers=0, progress=progress
     )
     facts = [_folds(source.samples, known, noun), *source.notes]
-    facts += [f"{name}: {count} numbers are not finite" for name, count in looked.strange.items()]
+    facts += [f"{name}: {count} numbers are not finite" for name, count in look.strange.items()]
     labels = {sample.id: sample.target for sample in source.samples}
-    problems = [*some(list(source.problems)), *some(looked.twins(labels))]
+    problems = [*some(list(source.problems)), *some(look.twins(labels))]
     return report + Report(tuple(facts), tuple(problems))
 
 

@@ -22,7 +22,7 @@ def empty_parts(samples: Sequence[Sample]) -> tuple[str, ...]:
 
 
 def unnamed(samples: Sequence[Sample], column: str) -> tuple[str, ...]:
-    """A sentence where samples do not say what they are of, so that `in_two_parts` knows nothing.
+    """A sentence on samples of unknown origin, which `in_two_parts` cannot check.
 
     Example:
         >>> unnamed([Sample("a", 0, {}, {"part": "train", "video": ""})], "video")
