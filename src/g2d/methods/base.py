@@ -173,8 +173,7 @@ class Method:
             present: For every modality that can be missing, a bool `(B,)`.
 
         Raises:
-            UserError: What the model returned cannot be read or has another width, or the method
-                takes steps of its own.
+            UserError: The output cannot be read or has another width, or the method steps itself.
         """
         outputs, batch = self.student.observe(prediction, target, index, present)
         check_widths(self.task, outputs.logits, outputs.unimodal, len(batch))
