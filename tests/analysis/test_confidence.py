@@ -116,6 +116,7 @@ def test_memory_is_seen_as_rankings_that_differ(leaky, tmp_path):
     assert memory.train[-1] > memory.heldout[-1] + 0.2  # already the lower bound is
     assert len(memory.heldout) == len(memory.train) == 6
     assert "the rankings differ" in found.sentence()
+    assert "two are as slow" not in found.sentence()
     columns, rows = found.table()
     assert all(len(row) == len(columns) for row in rows)
     assert [row[0] for row in rows] == [view for view in (*VIEWS, SPEED) for _ in range(2)]
@@ -133,8 +134,11 @@ def test_teachers_as_fast_rank_as_in_training(tmp_path):
     heldout = recorded["confidence"]["heldout"]
     assert heldout["far"] < heldout["near"]  # which is not the declared order
     mine = Subject.of(Run(run, trust=True))
-    (case,) = confidence([mine]).cases
+    found = confidence([mine])
+    (case,) = found.cases
     assert case.rankings[SPEED] == ("far", "near")
+    # Speed says nothing here, and was counted among what agrees, in all resamples.
+    assert "resamples), learning speed (two are as slow; held-out conf" in found.sentence()
     bars = confidence_ratio([mine]).bars
     by = {name for bar in bars for name in bar.chosen_by}
     assert "the ranking by learning speed" in by

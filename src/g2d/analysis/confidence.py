@@ -95,8 +95,11 @@ def _sentence(case: Teachers) -> str:
     parts = []
     for (weak,), views in by.items():
         shares = [case.weakest_share[view] for view in views if view in case.weakest_share]
-        sure = f" ({_often(min(shares))} resamples)" if shares else ""
-        parts.append(f"{weak} by {', '.join(views)}{sure}")
+        words = [view for view in views if view != SPEED]
+        if shares:
+            words[-1] += f" ({_often(min(shares))} resamples)"
+        words += [f"{SPEED}{_by_what(case)}" for view in views if view == SPEED]
+        parts.append(f"{weak} by {', '.join(words)}")
     agree = "the weakest modality is the same by all" if len(by) == 1 else "the rankings differ"
     gaps = [
         f"{name} {case.confidence[TRAIN][name].mean.value - heldout.mean.value:+.3f}"
@@ -107,6 +110,12 @@ def _sentence(case: Teachers) -> str:
         f"Teachers of {case.label}: {agree}: {'; '.join(parts)}. Confidence on train less that "
         f"held out (above zero it is memory): {', '.join(gaps)}.{seen}"
     )
+
+
+def _by_what(case: Teachers) -> str:
+    """What decides where the slowest teachers are as fast as each other."""
+    first, *others = sorted(case.speed.values())
+    return " (two are as slow; held-out confidence decides)" if first in others else ""
 
 
 def _case_as_dict(case: Teachers) -> dict[str, Any]:
