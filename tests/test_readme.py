@@ -380,6 +380,32 @@ def test_the_step_tables_are_the_committed_one(tables):
     assert between("step").splitlines() == [head, rule, *shown]
 
 
+def test_what_a_run_costs_with_its_teachers_is_what_was_measured(tables):
+    result = tables.read("price-cpu.json")
+    assert between("price", COMPARISON) == tables.price_table(result)
+    assert len(result["seeds"]) == 3
+    rows = result["rows"]
+
+    def price(name):
+        return f"{rows[name]['price']['mean']:.2f}"
+
+    def lost(name):
+        points = rows["G²D"]["accuracy"]["mean"] - rows[name]["accuracy"]["mean"]
+        return f"{100 * points:.1f}"
+
+    begun, alone = "G²D of 8 epochs from its teachers of 8", "G²D of 8 epochs, teachers of 8"
+    words, page = " ".join(README.split()), " ".join(COMPARISON.split())
+    assert f"**teachers included**, took {price('G²D')} of joint training's CPU time" in words
+    assert f"and {price(begun)} begun from teachers with half of the epochs" in words
+    assert f"half of the epochs, {lost(begun)} points worse" in words
+    assert f"cost {price(begun)} and lose {lost(begun)} points" in page
+    assert f"eight without `init` lose {lost(alone)}" in page
+    few = [lost(f"G²D, teachers of {epochs} epochs") for epochs in (8, 4)]
+    assert "lose {} points with 8, and {} with 4".format(*few) in page
+    near = ("AMCo", "joint with unimodal losses", "UME, fitted")
+    assert all(abs(float(lost(name))) < 1 for name in near)
+
+
 def test_the_sizes_are_the_measured_ones(tables):
     result = tables.read("sizes-linux.json")
     said = dict(re.findall(r"^(pip install \S+) .*?([\d.]+) GB", between("sizes"), re.MULTILINE))
@@ -496,6 +522,8 @@ def test_every_mean_that_is_quoted_is_in_a_committed_result(text, tables):
         for row in part["teachers"].values():
             if isinstance(row, dict) and "test" in row:
                 known.add(tables._spread(row["test"]))
+    for row in tables.read("price-cpu.json")["rows"].values():
+        known |= {tables._spread(row[key]) for key in ("accuracy", "with_teachers") if key in row}
     card = tables.gpu_accuracy_table(tables.read("gpu-cuda.json"))
     known |= set(re.findall(r"\d+\.\d ± \d+\.\d", card))
     for of in (tables.DEFAULT, tables.BLEND):
