@@ -1,4 +1,4 @@
-"""The user's own classes in a recipe, told by what their code says."""
+"""The user's own classes in a recipe, identified by their code."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def _code(path: str) -> str:
         found = getattr(importlib.import_module(module), name)
         own = importlib.import_module(found.__module__)
         tree = ast.parse(inspect.getsource(own))
-    except Exception:  # whatever a module does when it is imported is told where it is used
+    except Exception:  # what goes wrong when a module is imported is reported where it is used
         return ""
-    said = "\n".join(_used(tree, found.__name__))
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+    text = "\n".join(_used(tree, found.__name__))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _used(tree: ast.Module, name: str) -> list[str]:
