@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from torch import nn
 import g2d
 from g2d.data.arrays import ArraySplit
 from g2d.data.loader import make_loader
+from g2d.engine.compiled import Compiled
 from g2d.engine.epoch import train_epoch
 from g2d.engine.fabric_loop import FabricLoop
 from g2d.engine.loop import fit
@@ -41,6 +43,7 @@ from g2d.teachers.cache import cache_key, write_cache
 
 HERE = Path(__file__).parent
 CLASSES, BATCH, WIDTH = 6, 16, 512
+COMPILED = "engine, joint, compiled"
 SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 257, 188), "video": (3, 1, 224, 224)}
 EQUAL: dict[str, tuple[int, ...]] = {"first": (1, 257, 188), "second": (1, 257, 188)}
 
@@ -119,7 +122,7 @@ def bare(model: g2d.MultimodalModel, batch: g2d.Batch) -> Step:
     return step
 
 
-def engine(method: g2d.Method, batch: g2d.Batch, epoch: int) -> Step:
+def engine(method: g2d.Method, batch: g2d.Batch, epoch: int, compiles: bool = False) -> Step:
     """The engine's own epoch, of one batch."""
     settings = TrainingSettings(learning_rate=1e-3, accelerator=_accelerator(batch))
     fabric = settings.make_fabric()
@@ -127,11 +130,13 @@ def engine(method: g2d.Method, batch: g2d.Batch, epoch: int) -> Step:
     optimizer = settings.make_optimizer(method.parameter_groups())
     method.on_fit_start(FabricLoop(fabric, *fabric.setup(model, optimizer)))
     bar = Silent()
+    fast = Compiled(model) if compiles else None
 
     def step() -> None:
         model.train()
         method.on_epoch_start(epoch)
-        train_epoch(method, [replace(batch)], 1, bar)
+        with fast.steps() if fast else nullcontext():
+            train_epoch(method, [replace(batch)], 1, bar)
 
     return step
 
@@ -151,9 +156,9 @@ def variants(device: torch.device, folder: Path, size: int) -> dict[str, Callabl
         model = make_model(shapes).to(device)
         return engine(g2d.G2D(model, task, cached, (1, 1), confidence=confidence), batch, epoch=0)
 
-    def joint(shapes: dict[str, tuple[int, ...]]) -> Step:
-        model = make_model(shapes).to(device)
-        return engine(g2d.JointTraining(model, task), make_batch(shapes, device, size), epoch=0)
+    def joint(shapes: dict[str, tuple[int, ...]], compiles: bool = False) -> Step:
+        method = g2d.JointTraining(make_model(shapes).to(device), task)
+        return engine(method, make_batch(shapes, device, size), epoch=0, compiles=compiles)
 
     def joint_stage(shapes: dict[str, tuple[int, ...]], cached: bool) -> Step:
         batch = make_batch(shapes, device, size)
@@ -172,6 +177,7 @@ def variants(device: torch.device, folder: Path, size: int) -> dict[str, Callabl
             make_model(SHAPES).to(device), make_batch(SHAPES, device, size)
         ),
         "engine, joint": lambda: joint(SHAPES),
+        COMPILED: lambda: joint(SHAPES, compiles=True),
         "G²D joint stage, cached teachers": lambda: joint_stage(SHAPES, cached=True),
         "G²D joint stage, online teachers": lambda: joint_stage(SHAPES, cached=False),
         "G²D, audio alone": lambda: prioritised(SHAPES, "audio"),
@@ -278,6 +284,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="whole runs of each kind")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compiled", action="store_true", help="also a step of compiled code")
     parser.add_argument("--result", type=Path, help="the JSON file to write")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -286,17 +293,17 @@ def main() -> None:
     if arguments.peak_of:
         print(peak_memory(arguments.peak_of, device, size))
         return
+    chosen = [n for n in variants(device, Path(), size) if arguments.compiled or n != COMPILED]
     peaks = {}
-    for name in variants(
-        device, Path(), size
-    ):  # before this process grows: a child starts as large
+    for name in chosen:  # before this process grows: a child starts as large
         command = [sys.executable, __file__, "--peak-of", name, "--device", arguments.device]
         command += ["--threads", str(arguments.threads), "--batch", str(size)]
         peaks[name] = float(
             subprocess.run(command, check=True, capture_output=True, text=True).stdout
         )
     with tempfile.TemporaryDirectory() as folder:
-        steps = {name: make() for name, make in variants(device, Path(folder), size).items()}
+        made = variants(device, Path(folder), size)
+        steps = {name: made[name]() for name in chosen}
         for _ in turns(steps, arguments.warmup, device):
             pass
         measured = list(turns(steps, arguments.rounds, device))
@@ -308,7 +315,7 @@ def main() -> None:
         whole = [{name: run() for name, run in runs.items()} for _ in range(arguments.runs)]
     result: dict[str, Any] = {
         "command": f"python benchmarks/step.py --rounds {arguments.rounds} "
-        f"--threads {arguments.threads} --batch {size}",
+        f"--threads {arguments.threads} --batch {size}" + " --compiled" * arguments.compiled,
         "what": f"ResNet-18, audio 1x257x188 and one frame 3x224x224, batch {size}, SGD, float32; "
         "equal encoders: 1x257x188 twice",
         "environment": environment(),

@@ -236,6 +236,21 @@ def test_several_devices_are_refused() -> None:
         TrainingSettings(compile=True, devices=2)
 
 
+def test_a_compiler_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
+        raise OSError("library.so: file too short")
+
+    monkeypatch.setattr(compiled, "BACKEND", failing)
+    model, batch = model_of("mlp", "late")
+    with (
+        pytest.raises(g2d.UserError, match=r"OSError: .*file too short.*torchinductor_") as caught,
+        Compiled(model).steps(),
+    ):
+        model(batch)
+    assert "\n" not in str(caught.value)
+    assert "forward" not in vars(model)
+
+
 def test_without_a_compiler_nothing_is_begun(tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy_recipe(compile=True)))
     absent = {"CXX": str(tmp_path / "g++"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}

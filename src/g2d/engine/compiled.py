@@ -136,9 +136,11 @@ def _patched(config: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _failure(error: Exception) -> UserError:
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    cause = getattr(error, "inner_exception", error)  # of PyTorch's, what a compiler has said
+    said = next((line.strip() for line in str(cause).splitlines() if line.strip()), "")
     return UserError(
         f"training.compile: PyTorch cannot compile on this machine "
-        f"({said or type(error).__name__}); install a C++ compiler (g++ or clang++) that works, or "
-        "leave training.compile out"
+        f"({type(cause).__name__}: {said}); install a C++ compiler (g++ or clang++) where there is "
+        "none that works, delete PyTorch's cache of compiled code (torchinductor_* in the "
+        "temporary folder) where a run was killed while it compiled, or leave training.compile out"
     )
