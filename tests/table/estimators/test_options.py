@@ -37,3 +37,9 @@ def test_an_option_of_another_form_is_named(kind, option, value, expected):
 def test_the_only_class_is_shown_as_it_is_written(y, shown):
     with pytest.raises(g2d.UserError, match=rf"^got one class only, {shown}; expected 2 or more$"):
         g2d.G2DClassifier().fit(FRAME, y)
+
+
+@pytest.mark.parametrize("value", [["a"], "a", 3, True])
+def test_modalities_of_an_array_say_which_columns_they_are(value):
+    with pytest.raises(g2d.UserError, match=r"modalities=.+; say which columns belong together"):
+        g2d.G2DClassifier(value).fit(FRAME.to_numpy(), np.arange(40) % 2)

@@ -55,9 +55,10 @@ def as_frame(inputs: Any, modalities: Spec | None) -> tuple[pandas.DataFrame, Sp
             f"got X of shape {array.shape}, expected a DataFrame, an array (N, d), or a mapping of "
             "arrays by modality"
         )
-    if not modalities:
+    if not modalities or not isinstance(modalities, Mapping):
+        given = f"modalities={modalities!r}" if modalities else "no modalities"
         raise UserError(
-            f"got X as an array of {array.shape[1]} columns, and no modalities; give which columns "
+            f"got X as an array of {array.shape[1]} columns, and {given}; give which columns "
             'belong together, as modalities={"left": slice(0, 32), "right": slice(32, 64)}'
         )
     return _from_arrays(
