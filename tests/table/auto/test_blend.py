@@ -182,6 +182,15 @@ def test_killed_after_its_members_it_goes_on_with_them(g2d, table, tmp_path, mon
     np.testing.assert_array_equal(one, other)
 
 
+def test_members_never_see_test(g2d, table, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("g2d.runs.train.forget_members", lambda run: None)
+    method = {"name": "blend", "members": [{"method": "joint"}, {"method": "linear"}]}
+    folder, _ = trained(g2d, table, tmp_path / "runs", method, "blend")
+    results = [read_json(file) for file in folder.glob("members/member-*/result.json")]
+    assert [("val" in one, "test" in one) for one in results] == [(True, False)] * 2
+    assert "test" in read_json(folder / "result.json")
+
+
 def test_code_of_strangers_in_a_member_is_refused(g2d, table, tmp_path):  # noqa: F811
     method = {"name": "blend", "members": [{"method": "joint"}, {"method": "linear"}]}
     folder, _ = trained(g2d, table, tmp_path / "runs", method, "blend")
