@@ -41,5 +41,5 @@ def test_the_only_class_is_shown_as_it_is_written(y, shown):
 
 @pytest.mark.parametrize("value", [["a"], "a", 3, True])
 def test_modalities_of_an_array_say_which_columns_they_are(value):
-    with pytest.raises(g2d.UserError, match=r"modalities=.+; say which columns belong together"):
+    with pytest.raises(g2d.UserError, match=r"modalities=.+; give which columns belong together"):
         g2d.G2DClassifier(value).fit(FRAME.to_numpy(), np.arange(40) % 2)
