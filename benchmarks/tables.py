@@ -267,20 +267,23 @@ def default_table(result: dict[str, Any]) -> str:
 def difference_table(result: dict[str, Any], of: str = DEFAULT) -> str:
     """Test accuracy of the default minus that of others, in points: mean ± standard error.
 
-    Differences are taken seed by seed; the best modality alone is that of `default_table`.
+    Differences are taken seed by seed; the best modality alone is that of `default_table`. Others
+    that were not run on all data sets are left out.
 
     Args:
         result: Of `default.py`.
         of: Another row in the place of the default.
     """
-    names = [NAMES.get(label, label) for label in OTHERS]
-    lines = [f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(OTHERS)}"]
+    known = [set(part["rows"]) | {ALONE} for part in result["data"].values()]
+    labels = [label for label in OTHERS if all(label in rows for rows in known)]
+    names = [NAMES.get(label, label) for label in labels]
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(labels)}"]
     for name, part in result["data"].items():
         rows = part["rows"]
         own = _test(rows[of])
         others = [
             _best_alone(part)["test"]["values"] if label == ALONE else _test(rows[label])
-            for label in OTHERS
+            for label in labels
         ]
         cells = [_difference(own, other) for other in others]
         lines.append(f"| {name} | {' | '.join(cells)} |")

@@ -13,7 +13,13 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ROWS: dict[str, dict[str, Any]] = {
     label: row
-    for name in ("default.json", "default-5db.json", "default-8db.json", "default-three.json")
+    for name in (
+        "default.json",
+        "default-5db.json",
+        "default-8db.json",
+        "default-three.json",
+        "default-again.json",
+    )
     for part in json.loads((BENCHMARKS / "results" / name).read_text())["data"].values()
     for label, row in part["rows"].items()
 }
