@@ -11,6 +11,7 @@ import pytest
 
 from g2d.data.loader import make_loader
 from g2d.recipes.experiment import resolve_teaching
+from g2d.recipes.own_code import code_of
 from g2d.recipes.recipe import digest, recipe_from
 from g2d.runs.loaders import having
 from g2d.runs.places import teacher_folder
@@ -95,6 +96,7 @@ def test_a_setting_that_came_later_does_not_rename_teachers(tmp_path):
         "encoder": plain.recipe.encoders["near"],
         "training": {k: v for k, v in asdict(plain.settings).items() if k not in watched},
         "seed": 0,
+        "code": code_of(["toy.ToyEncoder"]),  # the encoder is of one's own
     }
     assert place.name.endswith(digest(identity))
     early = replace(plain, settings=replace(plain.settings, patience=3))
