@@ -65,6 +65,14 @@ def test_each_verdict_means_what_is_documented(found):
         assert teacher.high < NOISE
 
 
+@pytest.mark.parametrize(
+    ("lost", "kind"), [(0.05, "kept"), (0.10, "unclear"), (0.14, "suppressed")]
+)
+def test_a_loss_is_suppression_once_its_interval_lies_above_the_tolerated_share(lost, kind):
+    """Of a skill of 0.8 a tenth is 0.08; a loss is known to 0.05 here."""
+    assert judge(finding(Interval(0.8, 0.05, 0.0), Interval(lost, 0.05, 0.0))) == kind
+
+
 @given(carrying, st.floats(0, 1))
 def test_losing_more_never_looks_better(found, more):
     order = {"kept": 0, "unclear": 1, "suppressed": 2}
