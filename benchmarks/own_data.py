@@ -29,6 +29,7 @@ from own_tables import OwnTable
 from g2d.analysis.scores import score_name, score_samples
 from g2d.engine.records import read_predictions
 from g2d.files import read_json
+from g2d.models.encoders.embeddings import keep_embeddings
 from g2d.recipes.build import build_splits
 from g2d.recipes.completing import complete
 from g2d.recipes.recipe import Recipe, recipe_from
@@ -47,7 +48,7 @@ Floats = NDArray[np.float64]
 # Rows of the ranking: what a person would have run instead; the last by `widedeep.py`.
 RIVALS = ("auto", "best alone", "ensemble", "joint", "g2d", "linear", "svm", "boosting", "widedeep")
 # The films of another table once more, which count once.
-AGAIN = ("movies_anew",)
+AGAIN = ("movies_anew", "movies_sentences")
 
 
 def scores_of_run(folder: Path, task: Task) -> Floats:
@@ -79,6 +80,7 @@ def recipe_of(table: OwnTable, seed: int) -> Recipe:
     return recipe_from({**content, "seed": seed})
 
 
+@keep_embeddings()
 def measure(table: OwnTable, seed: int, out: Path) -> dict[str, Any]:
     """Test scores of everybody on one seed, row by row and as means."""
     recipe = recipe_of(table, seed)
@@ -181,6 +183,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="folder with leaves/ and movies/")
     parser.add_argument("--images", type=Path, help="MNIST, for avmnist")
     parser.add_argument("--speech", type=Path, help="the Free Spoken Digit Dataset, for avmnist")
+    parser.add_argument("--sentences", type=Path, help="a sentence model, for movies_sentences")
     parser.add_argument(
         "--only", nargs="+", help="data sets; all that there is data for if not given"
     )
@@ -202,6 +205,9 @@ def main() -> None:
         root = arguments.root
         found |= {"movies": own_tables.movies(root), "leaves": own_tables.leaves(root)}
         found["movies_anew"] = own_tables.movies_anew(made, root)
+        if arguments.sentences is not None:
+            model = arguments.sentences.resolve()
+            found["movies_sentences"] = own_tables.movies_sentences(made, root, model)
     if arguments.images is not None and arguments.speech is not None:
         found["avmnist"] = own_tables.avmnist(made, arguments.images, arguments.speech)
     result: dict[str, Any] = {"data": {}, "seeds": {}}

@@ -129,6 +129,20 @@ def movies_anew(folder: Path, root: Path) -> OwnTable:
     return OwnTable(file, "Drama", None, "the same films, split anew by every seed")
 
 
+def movies_sentences(folder: Path, root: Path, model: Path) -> OwnTable:
+    """The films split anew, their texts read by a published sentence model, frozen."""
+    from g2d.table.inspection.inspect import inspect_table
+
+    table = movies_anew(folder, root)
+    content, _ = inspect_table(table.file, table.target)
+    modalities = {
+        name: {**spec, **({"tokenizer": str(model)} if spec["kind"] == "text" else {})}
+        for name, spec in content["data"]["modalities"].items()
+    }
+    what = "the films split anew, texts read by MiniLM"
+    return OwnTable(table.file, table.target, modalities, what)
+
+
 def avmnist(folder: Path, images: Path, speech: Path) -> OwnTable:
     """Digits, seen and heard, as pictures and recordings."""
     out = folder / "avmnist"
